@@ -1,0 +1,195 @@
+//! How an executor was started: the only reader of its environment.
+//!
+//! ifupdown-ng hands over IFACE, PHASE, VERBOSE and one `IF_KEYWORD` variable per keyword
+//! (ifupdown-executor(7)). By hand the same comes from the command line ([`crate::command_line`]).
+
+use crate::{stanza::Stanza, values::IfName};
+use std::{ffi::OsString, fmt, str::FromStr};
+
+/// A phase of ifup or ifdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Asks which interfaces this one needs. Must never fail: ifupdown-ng then configures nothing at all.
+    Depend,
+    /// The interface comes into being.
+    Create,
+    /// Before it is up.
+    PreUp,
+    /// It goes up.
+    Up,
+    /// After it is up.
+    PostUp,
+    /// Before it goes down.
+    PreDown,
+    /// It goes down.
+    Down,
+    /// After it is down.
+    PostDown,
+    /// The interface ceases to be.
+    Destroy,
+}
+
+impl Phase {
+    /// The phases of ifup, in order.
+    pub const UP: [Self; 4] = [Self::Create, Self::PreUp, Self::Up, Self::PostUp];
+    /// The phases of ifdown, in order.
+    pub const DOWN: [Self; 4] = [Self::PreDown, Self::Down, Self::PostDown, Self::Destroy];
+
+    /// Whether this is a phase of ifdown.
+    pub fn is_down(self) -> bool {
+        Self::DOWN.contains(&self)
+    }
+
+    /// The phase as ifupdown-ng spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Depend => "depend",
+            Self::Create => "create",
+            Self::PreUp => "pre-up",
+            Self::Up => "up",
+            Self::PostUp => "post-up",
+            Self::PreDown => "pre-down",
+            Self::Down => "down",
+            Self::PostDown => "post-down",
+            Self::Destroy => "destroy",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Phase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = std::iter::once(Self::Depend).chain(Self::UP).chain(Self::DOWN);
+        all.into_iter()
+            .find(|phase| phase.as_str() == text)
+            .ok_or_else(|| format!("PHASE {text:?}: not a phase"))
+    }
+}
+
+/// What to do with the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Carry it out.
+    Apply,
+    /// Print it as if everything it needs were there; ask the kernel nothing (`MOCK`).
+    Mock,
+    /// Print it for the kernel as it is (`--dry-run`).
+    DryRun,
+    /// Print it for the kernel as it is, and exit with 3 if there is anything to do (`--check`).
+    Check,
+}
+
+/// Everything an executor is told.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The interface of the stanza.
+    pub iface: IfName,
+    /// The phases to run: one, but for `--check` and `--dry-run` by hand.
+    pub phases: Vec<Phase>,
+    /// What to do with the plan.
+    pub mode: Mode,
+    /// Print each step.
+    pub verbose: bool,
+    /// Started with arguments, not by ifupdown-ng.
+    pub by_hand: bool,
+    /// The keywords of the stanza.
+    pub stanza: Stanza,
+}
+
+/// The parts of an invocation as they were found, before anything is required of them.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// IFACE or `--iface`.
+    pub iface: Option<String>,
+    /// PHASE or `--phase`.
+    pub phase: Option<String>,
+    /// VERBOSE or `--verbose`.
+    pub verbose: bool,
+    /// MOCK.
+    pub mock: bool,
+    /// `RUST_LOG` is set.
+    pub log: bool,
+    /// The keywords and their values.
+    pub keywords: Vec<(String, String)>,
+}
+
+impl Found {
+    /// What the process was started with.
+    pub fn in_process() -> Self {
+        Self::in_environment(std::env::vars_os())
+    }
+
+    /// Sorts an environment. Variables that are empty count as absent, as upstream's tests set them;
+    /// bytes that are not UTF-8 are replaced, and then refused by whichever value they are in.
+    pub fn in_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in variables {
+            let Some(name) = name.to_str() else { continue };
+            if value.is_empty() {
+                continue;
+            }
+            let value = value.to_string_lossy().into_owned();
+            match name {
+                "IFACE" => found.iface = Some(value),
+                "PHASE" => found.phase = Some(value),
+                "VERBOSE" => found.verbose = true,
+                "MOCK" => found.mock = true,
+                "RUST_LOG" => found.log = true,
+                _ => {
+                    if let Some(keyword) = name.strip_prefix("IF_") {
+                        found.keywords.push((keyword.to_owned(), value));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether this asks for dependencies, which must never fail.
+    pub fn is_depend(&self) -> bool {
+        self.phase.as_deref() == Some(Phase::Depend.as_str())
+    }
+
+    /// The stanza.
+    pub fn stanza(&self) -> Stanza {
+        Stanza::new(self.keywords.iter().map(|(keyword, value)| (keyword, value)))
+    }
+
+    /// The invocation that was asked for by environment alone.
+    ///
+    /// # Errors
+    /// A line per part that is missing or wrong.
+    pub fn invocation(&self) -> Result<Invocation, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut part = |name: &str, value: &Option<String>| {
+            if value.is_none() {
+                wrong.push(format!("{name} is not set; run by ifup, or see --help"));
+            }
+            value.clone().unwrap_or_default()
+        };
+        let (iface, phase) = (part("IFACE", &self.iface), part("PHASE", &self.phase));
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let iface = iface.parse().map_err(|error| wrong.push(format!("IFACE {iface:?}: {error}")));
+        let phase = phase.parse().map_err(|error: String| wrong.push(error));
+        match (iface, phase) {
+            (Ok(iface), Ok(phase)) => Ok(Invocation {
+                iface,
+                phases: vec![phase],
+                mode: if self.mock { Mode::Mock } else { Mode::Apply },
+                verbose: self.verbose,
+                by_hand: false,
+                stanza: self.stanza(),
+            }),
+            _ => Err(wrong),
+        }
+    }
+}

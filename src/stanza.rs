@@ -1,0 +1,84 @@
+//! A stanza's keywords and their values, and the problems found while reading them.
+//!
+//! The values arrive as text and leave as types ([`crate::values`]); what is wrong is collected, so that
+//! all of it is reported at once. Where the text comes from is [`crate::invocation`]'s business.
+
+use std::{cell::RefCell, collections::BTreeMap, fmt, str::FromStr};
+
+/// Something wrong with one keyword of a stanza, displayed as `vrf-table 0: not a routing table …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The keyword, as the user writes it.
+    pub keyword: String,
+    /// Its value.
+    pub value: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+impl Problem {
+    /// A problem with this keyword and value.
+    pub fn new(keyword: &str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self { keyword: keyword.to_owned(), value: value.to_string(), reason: reason.to_string() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.keyword, self.value, self.reason)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The keywords of one stanza; a keyword without a value counts as absent.
+#[derive(Debug, Clone, Default)]
+pub struct Stanza {
+    values: BTreeMap<String, String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Stanza {
+    /// The stanza with these keywords. Values are trimmed, since ifupdown-ng keeps trailing blanks.
+    pub fn new<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let values = pairs
+            .into_iter()
+            .map(|(keyword, value)| (canonical(keyword.as_ref()), value.as_ref().trim().to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        Self { values, problems: RefCell::default() }
+    }
+
+    /// The value of a keyword as text.
+    pub fn text(&self, keyword: &str) -> Option<&str> {
+        self.values.get(keyword).map(String::as_str)
+    }
+
+    /// Whether any of these keywords has a value.
+    pub fn uses(&self, keywords: impl IntoIterator<Item = &'static str>) -> bool {
+        keywords.into_iter().any(|keyword| self.values.contains_key(keyword))
+    }
+
+    /// The value of a keyword as a `T`; a text that is no `T` becomes a [`Problem`] and reads as absent.
+    pub fn get<T: FromStr<Err: fmt::Display>>(&self, keyword: &str) -> Option<T> {
+        let text = self.text(keyword)?;
+        text.parse().map_err(|error: T::Err| self.reject(keyword, error)).ok()
+    }
+
+    /// Records that the value of this keyword will not do.
+    pub fn reject(&self, keyword: &str, reason: impl fmt::Display) {
+        let value = self.text(keyword).unwrap_or_default();
+        self.problems.borrow_mut().push(Problem::new(keyword, value, reason));
+    }
+
+    /// Takes the problems found since the last call, in the order in which they were found.
+    pub fn take_problems(&self) -> Vec<Problem> {
+        self.problems.take()
+    }
+}
+
+/// The spelling of a keyword in our tables: ifupdown-ng hands `vrf-table`, `vrf_table` and `VRF-Table`
+/// to an executor alike.
+pub fn canonical(keyword: &str) -> String {
+    keyword.to_ascii_lowercase().replace('_', "-")
+}

@@ -1,0 +1,55 @@
+//! Names of network interfaces.
+
+use super::Invalid;
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+/// The longest name the kernel takes, in bytes: `IFNAMSIZ - 1`.
+const LONGEST: usize = 15;
+
+/// An interface name that the kernel takes literally (net/core/dev.c `dev_valid_name`), 1 to 15 bytes.
+///
+/// Two kinds of name that the kernel would take are refused: with `%`, which it treats as a pattern to
+/// number (`vrf%d` becomes `vrf0`), and `all` and `default`, which are taken in `/proc/sys/net/*/conf`
+/// (include/net/ip.h `sysctl_dev_name_is_allowed`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IfName(String);
+
+impl IfName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for IfName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = |reason: &str| Err(Invalid::new(format!("not an interface name: {reason}")));
+        if text.is_empty() {
+            return wrong("empty");
+        }
+        if text.len() > LONGEST {
+            return wrong(&format!("{} bytes, at most {LONGEST} fit", text.len()));
+        }
+        if matches!(text, "." | ".." | "all" | "default") {
+            return wrong("a reserved word");
+        }
+        if let Some(bad) = text.chars().find(|c| c.is_whitespace() || c.is_control() || "/:%".contains(*c)) {
+            return wrong(&format!("contains {bad:?}"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for IfName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,42 @@
+//! What a user may write, as types that cannot hold anything else.
+//!
+//! Each type parses from the text of a stanza with [`std::str::FromStr`]; its error says what would have
+//! been right. Nothing here knows which keyword a value belongs to (see [`crate::stanza`]) or asks the
+//! kernel anything.
+
+mod family;
+mod ifname;
+mod list;
+mod netns;
+mod route;
+mod switch;
+mod table;
+
+pub use family::Family;
+pub use ifname::IfName;
+pub use list::List;
+pub use netns::NetnsRef;
+pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
+pub use switch::{OrNo, Switch};
+pub use table::{TableId, TableSpec};
+
+use std::fmt;
+
+/// Why a text is not a value of the type asked for: the second half of `vrf-table 0: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid(pub String);
+
+impl Invalid {
+    /// An error with this text.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}

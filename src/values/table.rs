@@ -1,0 +1,90 @@
+//! Routing tables, by number and by the names of rt_tables.
+
+use super::Invalid;
+use std::{fmt, str::FromStr};
+
+/// The number of a routing table, 1 to 4294967295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(u32);
+
+impl TableId {
+    /// The table that holds the host's own addresses.
+    pub const LOCAL: Self = Self(255);
+    /// The table that everything uses which is told nothing else.
+    pub const MAIN: Self = Self(254);
+    /// The table after `main`, empty on most hosts.
+    pub const DEFAULT: Self = Self(253);
+
+    /// The table with this number; 0 stands for "none" in the kernel's interface and is no table.
+    pub fn new(id: u32) -> Option<Self> {
+        (id != 0).then_some(Self(id))
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Whether this is one of the three tables of the default rules. The kernel would let a VRF have one,
+    /// and mix the VRF's routes with the host's (drivers/net/vrf.c takes every number but 0).
+    pub fn is_reserved(self) -> bool {
+        matches!(self, Self::LOCAL | Self::MAIN | Self::DEFAULT)
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::LOCAL => f.write_str("local"),
+            Self::MAIN => f.write_str("main"),
+            Self::DEFAULT => f.write_str("default"),
+            Self(id) => write!(f, "{id}"),
+        }
+    }
+}
+
+/// A table as a user writes it: a number, or a name that rt_tables gives a number to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableSpec {
+    /// By number, or one of `local`, `main`, `default`.
+    Id(TableId),
+    /// By a name of rt_tables.
+    Name(String),
+}
+
+impl FromStr for TableSpec {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.starts_with(|c: char| c.is_ascii_digit()) {
+            let number = match text.strip_prefix("0x") {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => text.parse::<u32>(),
+            };
+            return number
+                .ok()
+                .and_then(TableId::new)
+                .map(Self::Id)
+                .ok_or_else(|| Invalid::new("not a routing table (1-4294967295)"));
+        }
+        match text {
+            "local" => Ok(Self::Id(TableId::LOCAL)),
+            "main" => Ok(Self::Id(TableId::MAIN)),
+            "default" => Ok(Self::Id(TableId::DEFAULT)),
+            "" => Err(Invalid::new("no routing table")),
+            name if name.contains(|c: char| c.is_whitespace() || c == '-' && name.starts_with('-')) => {
+                Err(Invalid::new("not a routing table (1-4294967295) nor a name of rt_tables"))
+            }
+            name => Ok(Self::Name(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for TableSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
