@@ -1,0 +1,194 @@
+//! `vrf-route` puts routes into the table of a VRF, or leaks them into another.
+
+use ifupdown_ng_netlink::{
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    op::{LinkKind, OUR_PROTOCOL, Op, Route},
+    plan::Plan,
+    run::run,
+    snapshot::{Link, Query, Snapshot, TableRef},
+    stanza::{Problem, Stanza},
+    values::{Family, IfName, List, RouteSpec, RouteTable, TableId, TableSpec, unspecified},
+};
+use std::process::ExitCode;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "vrf-route",
+    about: "Puts routes into the table of a VRF, or leaks them into another",
+    parts: &[part::<VrfRoute>()],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// `vrf-route`.
+pub struct VrfRoute {
+    routes: Vec<RouteSpec>,
+    /// Whether the interface is a VRF itself.
+    is_vrf: bool,
+    written: String,
+}
+
+impl Executor for VrfRoute {
+    const KEYWORDS: &'static [Keyword] = &[Keyword {
+        name: "vrf-route",
+        syntax: "ROUTE, …",
+        help: "Routes, as ip-route(8) spells them: [unreachable|blackhole|prohibit] PREFIX|default [via ADDR] \
+               [dev IF] [src ADDR] [metric N] [onlink] [table T|vrf V]; without table or vrf they go to the \
+               table of this stanza's VRF",
+    }];
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        let List(routes) = stanza.get::<List<RouteSpec>>("vrf-route")?;
+        let is_vrf = stanza.text("vrf-table").is_some();
+        let has_table = is_vrf || stanza.text("vrf-member").or(stanza.text("vrf")).is_some();
+        if !has_table && routes.iter().any(|route| route.table == RouteTable::Own) {
+            stanza.reject(
+                "vrf-route",
+                "this stanza has neither vrf-table nor vrf-member; add `table T` or `vrf V`",
+            );
+            return None;
+        }
+        Some(Self { routes, is_vrf, written: stanza.text("vrf-route")?.to_owned() })
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::PostUp | Phase::PreDown)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        for route in &self.routes {
+            if let RouteTable::Table(TableSpec::Name(_)) = route.table {
+                query.table_names = true;
+            }
+            let here = query.here();
+            here.links.extend(route.dev.clone());
+            here.links.extend(match &route.table {
+                RouteTable::Vrf(vrf) => Some(vrf.clone()),
+                RouteTable::Own => Some(at.iface.clone()),
+                RouteTable::Table(_) => None,
+            });
+            here.routes.extend(match &route.table {
+                RouteTable::Table(TableSpec::Id(id)) => Some(TableRef::Id(*id)),
+                RouteTable::Table(TableSpec::Name(name)) => Some(TableRef::Name(name.clone())),
+                RouteTable::Vrf(_) | RouteTable::Own => self.own_table(route, at.iface),
+            });
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (mut plan, mut problems) = (Plan::default(), Vec::new());
+        for spec in &self.routes {
+            match self.resolve(spec, at.iface, found) {
+                Ok(routes) if at.phase == Phase::PreDown => remove(&mut plan, &routes, found),
+                Ok(routes) => {
+                    for route in routes {
+                        if let Err(reason) = add(&mut plan, route, found) {
+                            problems.push(Problem::new("vrf-route", &self.written, reason));
+                        }
+                    }
+                }
+                // Without its VRF or interface a route is gone already.
+                Err(_) if at.phase == Phase::PreDown => {}
+                Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
+            }
+        }
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let table = TableId::new(1001);
+        let state = world.here_mut();
+        for route in &self.routes {
+            if let (RouteTable::Vrf(vrf), Some(table)) = (&route.table, table) {
+                let link = Link { kind: LinkKind::Vrf(table), master: None, up: true };
+                state.links.entry(vrf.clone()).or_insert(link);
+            }
+            for name in route.dev.iter().chain([iface].into_iter().filter(|_| !self.is_vrf)) {
+                let link = Link { kind: LinkKind::Physical, master: None, up: true };
+                state.links.entry(name.clone()).or_insert(link);
+            }
+        }
+    }
+}
+
+impl VrfRoute {
+    fn own_table(&self, spec: &RouteSpec, iface: &IfName) -> Option<TableRef> {
+        match &spec.table {
+            RouteTable::Table(_) => None,
+            RouteTable::Vrf(vrf) => Some(TableRef::Vrf(vrf.clone())),
+            RouteTable::Own if self.is_vrf => Some(TableRef::Vrf(iface.clone())),
+            RouteTable::Own => Some(TableRef::VrfOf(iface.clone())),
+        }
+    }
+
+    /// The route with its table's number; a default route without a family is one for each.
+    fn resolve(&self, spec: &RouteSpec, iface: &IfName, found: &Snapshot) -> Result<Vec<Route>, String> {
+        let state = found.here();
+        let table = match (&spec.table, self.own_table(spec, iface)) {
+            (RouteTable::Table(TableSpec::Id(id)), _) => *id,
+            (RouteTable::Table(TableSpec::Name(name)), _) => *found
+                .table_names
+                .get(name)
+                .ok_or_else(|| format!("table {name}: not a name of rt_tables"))?,
+            (RouteTable::Vrf(vrf), Some(table)) => {
+                state.table(&table).ok_or_else(|| format!("vrf {vrf}: there is no such VRF"))?
+            }
+            (RouteTable::Own, Some(table)) => {
+                state.table(&table).ok_or_else(|| format!("{iface} is neither a VRF nor a member of one"))?
+            }
+            (_, None) => return Err("no table".to_owned()),
+        };
+        if let Some(dev) = &spec.dev
+            && !state.links.contains_key(dev)
+        {
+            return Err(format!("dev {dev}: there is no such interface"));
+        }
+        let prefixes =
+            spec.prefix.map_or_else(|| Family::BOTH.map(unspecified).to_vec(), |prefix| vec![prefix]);
+        let route = |prefix: ipnet::IpNet| Route {
+            table,
+            prefix,
+            kind: spec.kind,
+            via: spec.via,
+            dev: spec.dev.clone(),
+            src: spec.src,
+            metric: spec.metric.unwrap_or_else(|| Route::default_metric(Family::of(prefix.addr()))),
+            onlink: spec.onlink,
+            protocol: OUR_PROTOCOL,
+        };
+        Ok(prefixes.into_iter().map(route).collect())
+    }
+}
+
+/// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
+fn add(plan: &mut Plan, route: Route, found: &Snapshot) -> Result<(), String> {
+    let rivals = || found.here().routes.iter().filter(|rival| rival.competes_with(&route));
+    if rivals().any(|rival| route.same(rival)) {
+        return Ok(());
+    }
+    match rivals().next() {
+        None => plan.push(Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
+        Some(rival) if rival.is_ours() => {
+            plan.push(Op::RouteReplace(route), Some(Op::RouteReplace(rival.clone())));
+        }
+        Some(rival) => {
+            return Err(format!("there is another route in its place: {rival}; give this one a metric"));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the routes that are there and ours.
+fn remove(plan: &mut Plan, routes: &[Route], found: &Snapshot) {
+    for route in routes {
+        let ours = found.here().routes.iter().find(|rival| rival.is_ours() && route.same(rival));
+        if let Some(ours) = ours {
+            plan.push(Op::RouteDel(ours.clone()), None);
+        }
+    }
+}

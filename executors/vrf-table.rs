@@ -1,0 +1,295 @@
+//! `vrf-table` makes an interface a VRF; `vrf-member` makes it belong to one.
+
+use ifupdown_ng_netlink::{
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    op::{LinkKind, NewLink, Op},
+    plan::Plan,
+    rules,
+    run::run,
+    snapshot::{Link, Query, Snapshot, State},
+    stanza::{Problem, Stanza},
+    values::{IfName, Invalid, TableId, TableSpec},
+};
+use std::{ops::RangeInclusive, process::ExitCode, str::FromStr};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "vrf-table",
+    about: "Makes an interface a VRF, or a member of one",
+    parts: &[part::<VrfTable>(), part::<VrfMember>()],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// The tables that `auto` picks from, unless `vrf-table-range` says otherwise.
+const RANGE: RangeInclusive<u32> = 1001..=5000;
+
+/// `vrf-table`: the table of the VRF that the interface is.
+pub struct VrfTable {
+    table: Wanted,
+    written: String,
+}
+
+enum Wanted {
+    Table(TableSpec),
+    Auto(RangeInclusive<u32>),
+}
+
+impl FromStr for Wanted {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.parse()? {
+            TableSpec::Name(name) if name == "auto" => Ok(Self::Auto(RANGE)),
+            TableSpec::Id(table) if table.is_reserved() => {
+                Err(Invalid::new("a table of the host itself, not of a VRF"))
+            }
+            table => Ok(Self::Table(table)),
+        }
+    }
+}
+
+/// `FIRST-LAST`.
+struct Range(RangeInclusive<u32>);
+
+impl FromStr for Range {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let ends =
+            text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        match ends {
+            Some((first, last)) if 0 < first && first <= last => Ok(Self(first..=last)),
+            _ => Err(Invalid::new("not a range of tables (FIRST-LAST)")),
+        }
+    }
+}
+
+impl Executor for VrfTable {
+    const KEYWORDS: &'static [Keyword] = &[
+        Keyword {
+            name: "vrf-table",
+            syntax: "ID|NAME|auto",
+            help: "Make the interface a VRF with this routing table; auto takes the lowest free one",
+        },
+        Keyword {
+            name: "vrf-table-range",
+            syntax: "FIRST-LAST",
+            help: "The tables that auto picks from, 1001-5000 by default",
+        },
+    ];
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        let range = stanza.get::<Range>("vrf-table-range");
+        let mut table = stanza.get("vrf-table")?;
+        if let (Wanted::Auto(picked), Some(Range(range))) = (&mut table, range) {
+            *picked = range;
+        }
+        Some(Self { table, written: stanza.text("vrf-table")?.to_owned() })
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        query.table_names = matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
+        let here = query.here();
+        here.links.insert(at.iface.clone());
+        here.vrfs = true;
+        here.rules = at.phase == Phase::Destroy || matches!(self.table, Wanted::Auto(_));
+        if at.phase == Phase::Destroy {
+            rules::look_at_accept(here);
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let state = found.here();
+        if at.phase == Phase::Destroy {
+            return Ok(self.destroy(at.iface, found));
+        }
+        let conflict = |reason: String| vec![Problem::new("vrf-table", &self.written, reason)];
+        let table = self.table(at.iface, found).map_err(conflict)?;
+        if let Some(link) = state.links.get(at.iface) {
+            return match link.kind {
+                LinkKind::Vrf(running) if running == table => Ok(Plan::default()),
+                _ => Err(conflict(format!(
+                    "{} exists and is a {}; ifdown it, or delete it by hand",
+                    at.iface, link.kind
+                ))),
+            };
+        }
+        if let Some((other, _)) = state.vrfs().find(|(_, theirs)| *theirs == table) {
+            return Err(conflict(format!("already the table of {other}")));
+        }
+        let (name, kind) = (at.iface.clone(), LinkKind::Vrf(table));
+        let mut plan = Plan::default();
+        plan.push(
+            Op::LinkAdd(NewLink { name: name.clone(), kind: kind.clone() }),
+            Some(Op::LinkDel { name, kind }),
+        );
+        Ok(plan)
+    }
+
+    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+        if let Wanted::Table(TableSpec::Name(name)) = &self.table {
+            world.table_names.extend(TableId::new(*RANGE.start()).map(|table| (name.clone(), table)));
+        }
+    }
+}
+
+impl VrfTable {
+    /// The number of the table. A VRF that is running keeps what `auto` once gave it.
+    fn table(&self, iface: &IfName, found: &Snapshot) -> Result<TableId, String> {
+        match &self.table {
+            Wanted::Table(TableSpec::Id(table)) => Ok(*table),
+            Wanted::Table(TableSpec::Name(name)) => match found.table_names.get(name) {
+                None => Err("not a name of rt_tables".to_owned()),
+                Some(table) if table.is_reserved() => {
+                    Err("a table of the host itself, not of a VRF".to_owned())
+                }
+                Some(table) => Ok(*table),
+            },
+            Wanted::Auto(range) => {
+                let state = found.here();
+                let taken = |table: &TableId| {
+                    state.vrfs().any(|(_, theirs)| theirs == *table)
+                        || found.table_names.values().any(|named| named == table)
+                        || rules::looks_up(state, *table)
+                };
+                let mut free =
+                    range.clone().filter_map(TableId::new).filter(|t| !t.is_reserved() && !taken(t));
+                state
+                    .vrf_table(iface)
+                    .or_else(|| free.next())
+                    .ok_or_else(|| format!("no table from {} to {} is free", range.start(), range.end()))
+            }
+        }
+    }
+
+    /// Deletes the VRF if it is ours; with the last one the rules go back to what they were.
+    fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (state, mut plan) = (found.here(), Plan::default());
+        if let Some(Link { kind, .. }) = state.links.get(iface) {
+            match (kind, self.table(iface, found)) {
+                (LinkKind::Vrf(running), Ok(table)) if *running == table => {
+                    plan.push(Op::LinkDel { name: iface.clone(), kind: kind.clone() }, None);
+                }
+                _ => {
+                    plan.warnings.push(format!(
+                        "left alone: {iface} is a {kind}, not a VRF with table {}",
+                        self.written
+                    ));
+                    return plan;
+                }
+            }
+        }
+        if rules::is_last_vrf(iface, state) {
+            plan.append(rules::restore(state));
+        }
+        plan
+    }
+}
+
+/// `vrf-member`: the VRF that the interface belongs to.
+pub struct VrfMember {
+    vrf: IfName,
+}
+
+impl Executor for VrfMember {
+    const KEYWORDS: &'static [Keyword] = &[
+        Keyword {
+            name: "vrf-member",
+            syntax: "VRF",
+            help: "Make the interface a member of this VRF, before it is up and has addresses",
+        },
+        Keyword { name: "vrf", syntax: "VRF", help: "The same" },
+    ];
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        let keyword = if stanza.text("vrf-member").is_some() { "vrf-member" } else { "vrf" };
+        let vrf = stanza.get(keyword)?;
+        if stanza.text("vrf-table").is_some() {
+            stanza.reject(keyword, "a VRF cannot be a member of a VRF");
+            return None;
+        }
+        Some(Self { vrf })
+    }
+
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        let texts = [stanza.text("vrf-member"), stanza.text("vrf")];
+        texts.into_iter().flatten().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::PreUp | Phase::PostDown)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        let here = query.here();
+        here.links.extend([at.iface.clone(), self.vrf.clone()]);
+        if at.phase == Phase::PreUp {
+            here.addresses.insert(at.iface.clone());
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (state, iface) = (found.here(), at.iface);
+        let link = state.links.get(iface);
+        let mut plan = Plan::default();
+        if at.phase == Phase::PostDown {
+            if link.is_some_and(|link| link.master.as_ref() == Some(&self.vrf)) {
+                plan.push(Op::LinkMaster { name: iface.clone(), master: None }, None);
+            }
+            return Ok(plan);
+        }
+        self.can_join(iface, state).map_err(|reason| vec![Problem::new("vrf-member", &self.vrf, reason)])?;
+        if link.is_some_and(|link| link.master.is_none()) {
+            plan.push(
+                Op::LinkMaster { name: iface.clone(), master: Some(self.vrf.clone()) },
+                Some(Op::LinkMaster { name: iface.clone(), master: None }),
+            );
+            if let Some(addresses) = state.addresses.get(iface).filter(|addresses| !addresses.is_empty()) {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                plan.warnings.push(format!(
+                    "{iface} had {} when it joined {}: its TCP sessions end, and IPv6 addresses and routes are lost",
+                    addresses.join(", "),
+                    self.vrf
+                ));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let links = &mut world.here_mut().links;
+        let link = |kind| Link { kind, master: None, up: false };
+        links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
+        if let Some(table) = TableId::new(*RANGE.start()) {
+            links.entry(self.vrf.clone()).or_insert_with(|| link(LinkKind::Vrf(table)));
+        }
+    }
+}
+
+impl VrfMember {
+    fn can_join(&self, iface: &IfName, state: &State) -> Result<(), String> {
+        let link = state.links.get(iface).ok_or_else(|| format!("there is no interface {iface}"))?;
+        let vrf = state
+            .links
+            .get(&self.vrf)
+            .ok_or("there is no such interface; give it a stanza with vrf-table")?;
+        if !matches!(vrf.kind, LinkKind::Vrf(_)) {
+            return Err(format!("not a VRF but a {}", vrf.kind));
+        }
+        match &link.master {
+            Some(master) if *master != self.vrf => Err(format!("{iface} is a port of {master}")),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `vrf`: everything that begins with `vrf-` in one process, so that a stanza needs no `use` line.
+//!
+//! The rules come last on the way up and, since the way down is the reverse, `vrf-table` puts them back when
+//! it has deleted the last VRF: at no moment is there a VRF that packets can leave.
+
+use ifupdown_ng_netlink::{executor::Program, run::run};
+use std::process::ExitCode;
+
+#[path = "vrf-route.rs"]
+mod vrf_route;
+#[path = "vrf-rules.rs"]
+mod vrf_rules;
+#[path = "vrf-table.rs"]
+mod vrf_table;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "vrf",
+    about: "Makes an interface a VRF or a member of one, with its routing rules and routes",
+    parts: &[
+        vrf_table::PROGRAM.parts[0],
+        vrf_table::PROGRAM.parts[1],
+        vrf_rules::PROGRAM.parts[0],
+        vrf_rules::PROGRAM.parts[1],
+        vrf_route::PROGRAM.parts[0],
+    ],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}

@@ -1,0 +1,175 @@
+//! Carries a plan out: going up all or nothing, going down as much as possible.
+
+use crate::{
+    op::{Act, Op},
+    plan::{Plan, Step},
+    snapshot::{Query, Snapshot},
+};
+use nix::errno::Errno;
+use std::fmt;
+
+/// What plans are made about and carried out on: the running kernel ([`crate::live`]), or a model of it
+/// ([`crate::simulate`]).
+pub trait Kernel {
+    /// Looks at what the query names.
+    ///
+    /// # Errors
+    /// When the kernel does not answer; that something does not exist is an answer.
+    fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal>;
+
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or its answer is lost.
+    fn apply(&mut self, act: &Act) -> Result<(), Refusal>;
+}
+
+/// Why the kernel did not do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error, if it has a number.
+    pub errno: Option<Errno>,
+    /// The kernel's own words (extended ACK), or ours where it has none.
+    pub text: Option<String>,
+    /// No answer came, so that the change may have been made all the same.
+    pub answer_lost: bool,
+}
+
+impl Refusal {
+    /// A refusal with this error and nothing more.
+    pub fn errno(errno: Errno) -> Self {
+        Self { errno: Some(errno), text: None, answer_lost: false }
+    }
+
+    /// A failure that the kernel gave no number to.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { errno: None, text: Some(text.into()), answer_lost: false }
+    }
+
+    /// An input or output error, with what it is about.
+    pub fn io(error: &std::io::Error, about: impl fmt::Display) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let text = if errno.is_some() { about.to_string() } else { format!("{about}: {error}") };
+        Self { errno, text: Some(text), answer_lost: false }
+    }
+
+    /// Whether the object in question does not exist.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(errno) = self.errno {
+            write!(f, "{} ({errno:?})", errno.desc())?;
+        }
+        match (&self.text, self.errno) {
+            (Some(text), Some(_)) => write!(f, ": {text}"),
+            (Some(text), None) => f.write_str(text),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A step that failed, and what became of those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The change that failed.
+    pub act: Act,
+    /// Why.
+    pub cause: Refusal,
+    /// How many changes before it were taken back.
+    pub undone: usize,
+    /// The changes that could not be taken back, and why.
+    pub stuck: Vec<(Act, Refusal)>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.act, self.cause)?;
+        if let Some(hint) = hint(&self.act.op, &self.cause) {
+            write!(f, "; {hint}")?;
+        }
+        match self.undone {
+            0 => {}
+            1 => f.write_str("; 1 step before it undone")?,
+            n => write!(f, "; {n} steps before it undone")?,
+        }
+        self.stuck.iter().try_for_each(|(act, cause)| write!(f, "; not undone: {act}: {cause}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What to change, where the error alone does not say.
+fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
+    match (op, cause.errno?) {
+        (_, Errno::EPERM | Errno::EACCES) => Some("this needs root"),
+        (Op::LinkAdd(_), Errno::EOPNOTSUPP) => Some("does this kernel have the module for that type?"),
+        _ => None,
+    }
+}
+
+/// Makes the changes in order. When one fails, those before it are taken back, last first.
+///
+/// # Errors
+/// The failed change and what could not be taken back.
+pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
+    for (done, step) in plan.steps.iter().enumerate() {
+        log::info!("{}", step.act);
+        let Err(cause) = kernel.apply(&step.act) else { continue };
+        // Where the answer was lost, the change may have been made: it is taken back as well.
+        let made = if cause.answer_lost { done + 1 } else { done };
+        let (undone, stuck) = undo(&plan.steps[..made], kernel);
+        return Err(Box::new(Failure { act: step.act.clone(), cause, undone, stuck }));
+    }
+    Ok(())
+}
+
+fn undo(steps: &[Step], kernel: &mut impl Kernel) -> (usize, Vec<(Act, Refusal)>) {
+    let (mut undone, mut stuck) = (0, Vec::new());
+    for step in steps.iter().rev().filter(|step| !step.undo.is_empty()) {
+        let before = stuck.len();
+        for act in &step.undo {
+            log::info!("{act}");
+            match kernel.apply(act) {
+                Ok(()) => {}
+                Err(cause) if cause.is_gone() && act.op.is_removal() => {}
+                Err(cause) => stuck.push((act.clone(), cause)),
+            }
+        }
+        undone += usize::from(stuck.len() == before);
+    }
+    (undone, stuck)
+}
+
+/// Makes the changes in order and goes on past failures; what is already gone counts as done. One failure
+/// holds others back: where the rule that is to take over was not found, none is deleted.
+///
+/// # Errors
+/// Every change that failed.
+pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
+    let (mut failures, mut held) = (Vec::new(), Vec::new());
+    for Step { act, .. } in &plan.steps {
+        if let Op::RuleDel(rule) = &act.op
+            && held.contains(&(&act.at, rule.family))
+        {
+            continue;
+        }
+        log::info!("{act}");
+        match kernel.apply(act) {
+            Ok(()) => {}
+            Err(cause) if cause.is_gone() => {}
+            Err(cause) => {
+                if let Op::RuleExpect(rule) = &act.op {
+                    held.push((&act.at, rule.family));
+                }
+                failures.push(Failure { act: act.clone(), cause, undone: 0, stuck: Vec::new() });
+            }
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures) }
+}

@@ -1,0 +1,204 @@
+//! What an executor is, and the programs composed of executors.
+//!
+//! An executor is a short file that says what its keywords mean: a type that implements [`Executor`].
+//! How a program runs is not here but in [`crate::run`].
+
+use crate::{
+    invocation::Phase,
+    plan::Plan,
+    simulate::Simulated,
+    snapshot::{Query, Snapshot},
+    stanza::{Problem, Stanza},
+    values::IfName,
+};
+
+/// A keyword that an executor reads, for `--help`, the man pages and the tests that compare them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyword {
+    /// Its name.
+    pub name: &'static str,
+    /// What may stand behind it.
+    pub syntax: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// The interface and the phase that a plan is for.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// The interface of the stanza.
+    pub iface: &'a IfName,
+    /// The phase.
+    pub phase: Phase,
+}
+
+/// What some keywords of a stanza mean. A value of the type is those keywords, read.
+pub trait Executor: Sized + 'static {
+    /// The keywords.
+    const KEYWORDS: &'static [Keyword];
+    /// Whether two of them in one namespace must not run at once, because what one has read the other
+    /// may change.
+    const EXCLUSIVE: bool = false;
+
+    /// Reads the keywords; wrong values are recorded in the stanza. `None` if there is nothing to do.
+    fn parse(stanza: &Stanza) -> Option<Self>;
+
+    /// The interfaces that must be up before this one. Must not record problems.
+    fn depends(_stanza: &Stanza) -> Vec<IfName> {
+        Vec::new()
+    }
+
+    /// Whether there may be something to do in this phase.
+    fn acts(&self, phase: Phase) -> bool;
+
+    /// What to look at before planning.
+    fn query(&self, at: At<'_>, query: &mut Query);
+
+    /// What to do: a pure function of the stanza and of what was found.
+    ///
+    /// # Errors
+    /// Why what was found does not allow what is wanted.
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
+
+    /// Adds to a world what must exist before this stanza can go up. MOCK plans in such a world.
+    fn assume(&self, iface: &IfName, world: &mut Snapshot);
+}
+
+/// [`Executor`] without the type: what a program is composed of.
+trait Configured {
+    fn exclusive(&self) -> bool;
+    fn acts(&self, phase: Phase) -> bool;
+    fn query(&self, at: At<'_>, query: &mut Query);
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
+    fn assume(&self, iface: &IfName, world: &mut Snapshot);
+}
+
+impl<E: Executor> Configured for E {
+    fn exclusive(&self) -> bool {
+        E::EXCLUSIVE
+    }
+    fn acts(&self, phase: Phase) -> bool {
+        Executor::acts(self, phase)
+    }
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        Executor::query(self, at, query);
+    }
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        Executor::plan(self, at, found)
+    }
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        Executor::assume(self, iface, world);
+    }
+}
+
+/// An executor as a component of a program.
+#[derive(Clone, Copy)]
+pub struct Part {
+    /// The keywords.
+    pub keywords: &'static [Keyword],
+    depends: fn(&Stanza) -> Vec<IfName>,
+    parse: fn(&Stanza) -> Option<Box<dyn Configured>>,
+}
+
+/// The executor `E` as a component.
+pub const fn part<E: Executor>() -> Part {
+    Part {
+        keywords: E::KEYWORDS,
+        depends: E::depends,
+        parse: |stanza| E::parse(stanza).map(|configured| Box::new(configured) as Box<dyn Configured>),
+    }
+}
+
+/// A program: one executor or several that are run in one process.
+#[derive(Clone, Copy)]
+pub struct Program {
+    /// The name it is installed under.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// Its components, in the order in which they go up; they come down in reverse.
+    pub parts: &'static [Part],
+}
+
+impl Program {
+    /// All keywords.
+    pub fn keywords(&self) -> impl Iterator<Item = &'static Keyword> + use<> {
+        self.parts.iter().flat_map(|part| part.keywords)
+    }
+
+    /// The interfaces that must be up before this one, shorter names first: ifupdown-ng takes a name for
+    /// known if it is part of one that came before it (lifecycle.c).
+    pub fn depends(&self, iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
+        let mut names: Vec<IfName> = self.parts.iter().flat_map(|part| (part.depends)(stanza)).collect();
+        names.retain(|name| Some(name.as_str()) != iface);
+        names.sort_by(|a, b| (a.as_str().len(), a).cmp(&(b.as_str().len(), b)));
+        names.dedup();
+        names
+    }
+
+    /// Reads a stanza. The problems are those of all components.
+    pub fn configure(&self, stanza: &Stanza) -> (Configuration, Vec<Problem>) {
+        let parts = self.parts.iter().filter_map(|part| (part.parse)(stanza)).collect();
+        (Configuration { parts }, stanza.take_problems())
+    }
+}
+
+/// A stanza as a program understood it.
+pub struct Configuration {
+    parts: Vec<Box<dyn Configured>>,
+}
+
+impl Configuration {
+    /// Whether there may be something to do in this phase.
+    pub fn acts(&self, phase: Phase) -> bool {
+        self.parts.iter().any(|part| part.acts(phase))
+    }
+
+    /// Whether it must not run twice at once.
+    pub fn exclusive(&self) -> bool {
+        self.parts.iter().any(|part| part.exclusive())
+    }
+
+    /// What to look at.
+    pub fn query(&self, at: At<'_>, query: &mut Query) {
+        self.parts.iter().filter(|part| part.acts(at.phase)).for_each(|part| part.query(at, query));
+    }
+
+    /// The plan for one phase. Each component plans for the state that those before it leave behind.
+    ///
+    /// # Errors
+    /// What stands in the way. Going down, the components that nothing stands in the way of are planned
+    /// for all the same, and come with the error.
+    pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+        let mut world = Simulated(found.clone());
+        let (mut whole, mut problems) = (Plan::default(), Vec::new());
+        let mut acting: Vec<_> = self.parts.iter().filter(|part| part.acts(at.phase)).collect();
+        if at.phase.is_down() {
+            acting.reverse();
+        }
+        for part in acting {
+            match part.plan(at, &world.0) {
+                Ok(plan) => {
+                    world.assume_all(&plan);
+                    whole.append(plan);
+                }
+                Err(mut conflicts) => problems.append(&mut conflicts),
+            }
+        }
+        if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
+    }
+
+    /// The smallest world in which the stanza can go up, and then as the phases before this one leave it.
+    pub fn world(&self, iface: &IfName, phase: Phase) -> Snapshot {
+        let mut world = Simulated(Snapshot::default());
+        for part in &self.parts {
+            part.assume(iface, &mut world.0);
+        }
+        for phase in Phase::UP.into_iter().chain(Phase::DOWN).take_while(|before| *before != phase) {
+            if let Ok(plan) = self.plan(At { iface, phase }, &world.0) {
+                world.assume_all(&plan);
+            }
+        }
+        world.0
+    }
+}

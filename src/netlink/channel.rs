@@ -1,0 +1,201 @@
+//! Requests to the kernel of one namespace, and its answers.
+//!
+//! rtnetlink's connection does the framing and the bookkeeping; what it leaves out is here: the kernel's own
+//! words (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
+
+use super::socket::BlockingSocket;
+use crate::apply::Refusal;
+use futures::{Stream, executor::block_on, future::poll_fn};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use rtnetlink::{
+    packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator},
+    packet_route::RouteNetlinkMessage,
+    proto::{Connection, ConnectionHandle, new_connection_with_socket},
+    sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE},
+};
+use std::{
+    fmt,
+    future::Future as _,
+    os::fd::AsFd as _,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+/// Set on a part of a dump before which something changed (include/uapi/linux/netlink.h).
+const NLM_F_DUMP_INTR: u16 = 0x10;
+/// How often an interrupted dump is begun again.
+const DUMP_ATTEMPTS: usize = 10;
+/// How long an answer may take that was not there at once, in milliseconds.
+const PATIENCE: u16 = 5000;
+/// The text of an error, among the attributes of an extended ACK.
+const NLMSGERR_ATTR_MSG: u16 = 1;
+/// What stands before those attributes: the header of the request, which is all that is repeated of it
+/// with `NETLINK_CAP_ACK`.
+const HEADER_LENGTH: usize = 16;
+
+type Message = NetlinkMessage<RouteNetlinkMessage>;
+
+/// A connection to the kernel of the namespace in which it was opened.
+pub struct Channel {
+    connection: Connection<RouteNetlinkMessage, BlockingSocket>,
+    handle: ConnectionHandle<RouteNetlinkMessage>,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// Opens a socket in the calling thread's namespace; it stays there.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub fn open() -> Result<Self, Refusal> {
+        let refuse = |error: std::io::Error| Refusal::io(&error, "cannot open a netlink socket");
+        let (mut connection, handle, _unsolicited) =
+            new_connection_with_socket::<_, BlockingSocket>(NETLINK_ROUTE).map_err(refuse)?;
+        connection.set_forward_ack(true);
+        connection.set_forward_done(true);
+        let socket = connection.socket_mut().socket_mut();
+        socket.set_ext_ack(true).map_err(refuse)?;
+        socket.set_cap_ack(true).map_err(refuse)?;
+        // Has the kernel filter dumps by what the request says, and refuse what it does not know.
+        socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
+        Ok(Self { connection, handle })
+    }
+
+    /// Makes one change and waits until it is made.
+    pub(super) fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
+        let answers = self.exchange(message, NLM_F_REQUEST | NLM_F_ACK | flags)?;
+        match outcome(&answers) {
+            Some(outcome) => outcome,
+            None => Err(lost("the answer to a request did not come")),
+        }
+    }
+
+    /// Asks for one object; `None` if it does not exist.
+    pub(super) fn get(
+        &mut self,
+        message: RouteNetlinkMessage,
+    ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
+        let answers = self.exchange(message, NLM_F_REQUEST)?;
+        match outcome(&answers) {
+            Some(Err(refusal)) if refusal.is_gone() => Ok(None),
+            Some(Err(refusal)) => Err(refusal),
+            _ => Ok(inner(answers).next()),
+        }
+    }
+
+    /// Asks for all objects that the message describes. A dump during which something changed is begun again.
+    pub(super) fn dump(
+        &mut self,
+        message: &RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let answers = self.exchange(message.clone(), NLM_F_REQUEST | NLM_F_DUMP)?;
+            match outcome(&answers) {
+                Some(outcome) => outcome?,
+                None => return Err(lost("the end of an answer did not come")),
+            }
+            if answers.iter().all(|answer| answer.header.flags & NLM_F_DUMP_INTR == 0) {
+                return Ok(inner(answers).collect());
+            }
+        }
+        Err(Refusal::text(format!(
+            "{DUMP_ATTEMPTS} times in a row something changed while it was being read"
+        )))
+    }
+
+    /// Sends a request and collects the answers to it, the closing one included.
+    fn exchange(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Vec<Message>, Refusal> {
+        let mut request = NetlinkMessage::from(message);
+        request.header.flags = flags;
+        let kernel = SocketAddr::new(0, 0);
+        let stream =
+            self.handle.request(request, kernel).map_err(|_| lost("the netlink connection is closed"))?;
+        let mut stream = pin!(stream);
+        let mut answers = Vec::new();
+        // Once to send, once to read what came at once, then again as long as the kernel takes its time.
+        for attempt in 0.. {
+            let finished = block_on(poll_fn(|context| {
+                Poll::Ready(drive(&mut self.connection, stream.as_mut(), context, &mut answers))
+            }));
+            if let Some(error) = self.connection.socket_mut().fault.take() {
+                return Err(Refusal { answer_lost: true, ..Refusal::io(&error, "netlink") });
+            }
+            if finished {
+                break;
+            }
+            if attempt > 0 && !self.wait() {
+                return Err(lost("the kernel did not answer"));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Waits until there is something to read; whether it came.
+    fn wait(&mut self) -> bool {
+        let socket = self.connection.socket_mut().socket_ref();
+        poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PATIENCE)) == Ok(1)
+    }
+}
+
+/// Lets the connection send and receive once, and takes what came; whether that was all.
+fn drive(
+    connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
+    mut stream: Pin<&mut impl Stream<Item = Message>>,
+    context: &mut Context<'_>,
+    answers: &mut Vec<Message>,
+) -> bool {
+    let closed = Pin::new(connection).poll(context).is_ready();
+    loop {
+        match stream.as_mut().poll_next(context) {
+            Poll::Ready(Some(answer)) => answers.push(answer),
+            Poll::Ready(None) => return true,
+            Poll::Pending => return closed,
+        }
+    }
+}
+
+fn lost(text: &str) -> Refusal {
+    Refusal { answer_lost: true, ..Refusal::text(text) }
+}
+
+fn inner(answers: Vec<Message>) -> impl Iterator<Item = RouteNetlinkMessage> {
+    answers.into_iter().filter_map(|answer| match answer.payload {
+        NetlinkPayload::InnerMessage(message) => Some(message),
+        _ => None,
+    })
+}
+
+/// What the closing answer says; `None` if there is none.
+fn outcome(answers: &[Message]) -> Option<Result<(), Refusal>> {
+    answers.iter().rev().find_map(|answer| match &answer.payload {
+        NetlinkPayload::Error(error) => {
+            let attributes = error.header.get(HEADER_LENGTH..).unwrap_or_default();
+            Some(result(error.raw_code(), attributes))
+        }
+        NetlinkPayload::Done(done) => Some(result(done.code, &done.extended_ack)),
+        NetlinkPayload::Overrun(_) => Some(Err(lost("too many answers at once"))),
+        _ => None,
+    })
+}
+
+fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
+    if code >= 0 {
+        return Ok(());
+    }
+    Err(Refusal { errno: Some(Errno::from_raw(-code)), text: extended_ack(attributes), answer_lost: false })
+}
+
+/// The kernel's own words.
+fn extended_ack(attributes: &[u8]) -> Option<String> {
+    let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == NLMSGERR_ATTR_MSG)?;
+    let text = String::from_utf8_lossy(text.value());
+    Some(text.trim_end_matches('\0').to_owned())
+}

@@ -1,0 +1,145 @@
+//! Links as messages.
+
+use super::Channel;
+use crate::{
+    apply::Refusal,
+    op::{LinkKind, NewLink},
+    snapshot::{Link, State, Wants},
+    values::{IfName, TableId},
+};
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    },
+};
+
+impl Channel {
+    /// Reads the links that are wanted, and the masters of those.
+    pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+        let mut found = Vec::new();
+        if wants.vrfs {
+            found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)))?;
+        }
+        for name in &wants.links {
+            found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?);
+        }
+        for message in found {
+            let RouteNetlinkMessage::NewLink(message) = message else { continue };
+            let Some((name, mut link)) = decode(&message) else { continue };
+            if let Some(index) = master_index(&message) {
+                if let Some((master_name, master)) = self.by_index(index)? {
+                    link.master = Some(master_name.clone());
+                    state.links.entry(master_name).or_insert(master);
+                }
+            }
+            state.links.insert(name, link);
+        }
+        Ok(())
+    }
+
+    /// The index of a link, if it exists.
+    pub(super) fn index_of(&mut self, name: &IfName) -> Result<Option<u32>, Refusal> {
+        Ok(match self.get(RouteNetlinkMessage::GetLink(named(name)))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => Some(message.header.index),
+            _ => None,
+        })
+    }
+
+    /// The name of the link with this index, if it exists.
+    pub(super) fn name_of(&mut self, index: u32) -> Result<Option<IfName>, Refusal> {
+        Ok(self.by_index(index)?.map(|(name, _)| name))
+    }
+
+    fn by_index(&mut self, index: u32) -> Result<Option<(IfName, Link)>, Refusal> {
+        let mut query = LinkMessage::default();
+        query.header.index = index;
+        Ok(match self.get(RouteNetlinkMessage::GetLink(query))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => decode(&message),
+            _ => None,
+        })
+    }
+
+    pub(super) fn link_add(&mut self, new: &NewLink) -> Result<(), Refusal> {
+        let mut message = named(&new.name);
+        message.attributes.push(LinkAttribute::LinkInfo(encode_kind(&new.kind)));
+        // Without EXCL the kernel would answer OK for a link of that name but another kind.
+        self.change(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    pub(super) fn link_del(&mut self, name: &IfName) -> Result<(), Refusal> {
+        self.change(RouteNetlinkMessage::DelLink(named(name)), 0)
+    }
+
+    pub(super) fn link_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Refusal> {
+        let index = master.map_or(Ok(0), |master| self.index(master))?;
+        let mut message = named(name);
+        message.attributes.push(LinkAttribute::Controller(index));
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
+    }
+}
+
+fn named(name: &IfName) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_string()));
+    message
+}
+
+fn of_kind(kind: InfoKind) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+    message
+}
+
+/// The attributes that say what a new link is.
+fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
+    match kind {
+        LinkKind::Vrf(table) => vec![
+            LinkInfo::Kind(InfoKind::Vrf),
+            LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(table.get())])),
+        ],
+        LinkKind::Other(kind) => vec![LinkInfo::Kind(InfoKind::Other(kind.clone()))],
+        LinkKind::Physical => Vec::new(),
+    }
+}
+
+/// A link and its name; `None` for one whose name we would not write.
+fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
+    let name = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => name.parse().ok(),
+        _ => None,
+    })?;
+    let info = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(info) => Some(info.as_slice()),
+        _ => None,
+    });
+    let up = message.header.flags.contains(LinkFlags::Up);
+    Some((name, Link { kind: decode_kind(info.unwrap_or_default()), master: None, up }))
+}
+
+fn decode_kind(info: &[LinkInfo]) -> LinkKind {
+    let kind = info.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind),
+        _ => None,
+    });
+    let table = info.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vrf(data)) => data.iter().find_map(|data| match data {
+            InfoVrf::TableId(table) => TableId::new(*table),
+            _ => None,
+        }),
+        _ => None,
+    });
+    match (kind, table) {
+        (None, _) => LinkKind::Physical,
+        (Some(InfoKind::Vrf), Some(table)) => LinkKind::Vrf(table),
+        (Some(kind), _) => LinkKind::Other(kind.to_string()),
+    }
+}
+
+fn master_index(message: &LinkMessage) -> Option<u32> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Controller(index) if *index != 0 => Some(*index),
+        _ => None,
+    })
+}

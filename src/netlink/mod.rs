@@ -1,0 +1,88 @@
+//! Route netlink: the only folder that names rtnetlink.
+//!
+//! [`channel`] carries messages to the kernel of one namespace and its answers back; the other files turn
+//! what we ask and change into messages, and messages into what we know, a noun a file. Which namespace a
+//! channel is opened in, and everything that is not netlink, is [`crate::live`]'s business.
+
+mod address;
+mod channel;
+mod link;
+mod route;
+mod rule;
+mod socket;
+
+pub use channel::Channel;
+
+use crate::{
+    apply::Refusal,
+    op::Op,
+    snapshot::{State, Wants},
+    values::{Family, IfName},
+};
+use nix::errno::Errno;
+use rtnetlink::packet_route::AddressFamily;
+
+impl Family {
+    /// The family in netlink's headers.
+    fn address_family(self) -> AddressFamily {
+        match self {
+            Self::Ipv4 => AddressFamily::Inet,
+            Self::Ipv6 => AddressFamily::Inet6,
+        }
+    }
+}
+
+impl Channel {
+    /// Looks at what is wanted, as far as netlink shows it, and adds it to the state.
+    ///
+    /// # Errors
+    /// When the kernel refuses to answer.
+    pub fn read(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+        self.read_links(wants, state)?;
+        if wants.rules {
+            for family in Family::BOTH {
+                match self.read_rules(family) {
+                    Ok(rules) => drop(state.rules.insert(family, rules)),
+                    // A kernel started with ipv6.disable=1 has no rules of that family.
+                    Err(refusal) if refusal.errno == Some(Errno::EAFNOSUPPORT) => {}
+                    Err(refusal) => return Err(refusal),
+                }
+            }
+        }
+        for link in wants.addresses.iter().filter(|link| state.links.contains_key(*link)) {
+            let addresses = self.read_addresses(link)?;
+            state.addresses.insert(link.clone(), addresses);
+        }
+        Ok(())
+    }
+
+    /// Makes a change that is one message.
+    ///
+    /// # Errors
+    /// When the kernel refuses. A change that is none of netlink's is a fault of the caller's and refused too.
+    pub fn apply(&mut self, op: &Op) -> Result<(), Refusal> {
+        match op {
+            Op::LinkAdd(new) => self.link_add(new),
+            Op::LinkDel { name, .. } => self.link_del(name),
+            Op::LinkMaster { name, master } => self.link_master(name, master.as_ref()),
+            Op::RuleAdd { rule, again } => self.rule_add(rule, *again),
+            Op::RuleDel(rule) => self.rule_del(rule),
+            Op::RuleExpect(rule) => self.rule_expect(rule),
+            Op::RouteAdd(route) => self.route_add(route, false),
+            Op::RouteReplace(route) => self.route_add(route, true),
+            Op::RouteDel(route) => self.route_del(route),
+            Op::SysctlSet { .. } | Op::RecordSet { .. } | Op::RecordDel(_) => {
+                Err(Refusal::text("not a change that netlink makes"))
+            }
+        }
+    }
+
+    /// The index of a link that must exist.
+    fn index(&mut self, name: &IfName) -> Result<u32, Refusal> {
+        self.index_of(name)?.ok_or_else(|| Refusal {
+            errno: Some(Errno::ENODEV),
+            text: Some(format!("there is no interface {name}")),
+            answer_lost: false,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Routes as messages.
+
+use super::Channel;
+use crate::{
+    apply::Refusal,
+    op::Route,
+    snapshot::State,
+    values::{Family, IfName, RouteKind, TableId, unspecified},
+};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE},
+    packet_route::{
+        RouteNetlinkMessage,
+        route::{
+            RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+            RouteType,
+        },
+    },
+};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+};
+
+impl Channel {
+    /// The routes with at most one next hop in a table, both families, added to the state.
+    pub(crate) fn read_routes(&mut self, table: TableId, state: &mut State) -> Result<(), Refusal> {
+        let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
+        for family in Family::BOTH {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family.address_family();
+            query.attributes.push(RouteAttribute::Table(table.get()));
+            let answers = match self.dump(&RouteNetlinkMessage::GetRoute(query)) {
+                Ok(answers) => answers,
+                // "FIB table does not exist": no route was ever put there; or the family is disabled.
+                Err(Refusal { errno: Some(Errno::ENOENT | Errno::EAFNOSUPPORT), .. }) => continue,
+                Err(refusal) => return Err(refusal),
+            };
+            for answer in answers {
+                let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
+                let Some((mut route, dev)) = decode(family, &message) else { continue };
+                if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
+                    route.dev = match names.entry(index) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => new.insert(self.name_of(index)?).clone(),
+                    };
+                }
+                if route.table == table {
+                    state.routes.push(route);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn route_add(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {
+        let message = self.encode_route(route)?;
+        let flags = NLM_F_CREATE | if replace { NLM_F_REPLACE } else { NLM_F_EXCL };
+        self.change(RouteNetlinkMessage::NewRoute(message), flags)
+    }
+
+    pub(super) fn route_del(&mut self, route: &Route) -> Result<(), Refusal> {
+        let message = self.encode_route(route)?;
+        self.change(RouteNetlinkMessage::DelRoute(message), 0)
+    }
+
+    fn encode_route(&mut self, route: &Route) -> Result<RouteMessage, Refusal> {
+        let dev: Option<&IfName> = route.dev.as_ref();
+        let index = dev.map(|dev| self.index(dev)).transpose()?;
+        Ok(encode(route, index))
+    }
+}
+
+fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let header = &mut message.header;
+    header.address_family = route.family().address_family();
+    header.destination_prefix_length = route.prefix.prefix_len();
+    header.protocol = RouteProtocol::from(route.protocol);
+    header.kind = match route.kind {
+        RouteKind::Unicast => RouteType::Unicast,
+        RouteKind::Unreachable => RouteType::Unreachable,
+        RouteKind::Blackhole => RouteType::BlackHole,
+        RouteKind::Prohibit => RouteType::Prohibit,
+    };
+    // As iproute2 has it: a route straight to an interface holds for what is on its link.
+    header.scope = match (route.kind, route.via) {
+        (RouteKind::Unicast, None) => RouteScope::Link,
+        _ => RouteScope::Universe,
+    };
+    header.table = RouteHeader::RT_TABLE_UNSPEC;
+    if route.onlink {
+        header.flags |= RouteFlags::Onlink;
+    }
+    let attributes = &mut message.attributes;
+    if route.prefix.prefix_len() > 0 {
+        attributes.push(RouteAttribute::Destination(RouteAddress::from(route.prefix.addr())));
+    }
+    attributes.push(RouteAttribute::Table(route.table.get()));
+    attributes.extend(route.via.map(|via| RouteAttribute::Gateway(RouteAddress::from(via))));
+    attributes.extend(route.src.map(|src| RouteAttribute::PrefSource(RouteAddress::from(src))));
+    attributes.extend(index.map(RouteAttribute::Oif));
+    if route.metric != 0 {
+        attributes.push(RouteAttribute::Priority(route.metric));
+    }
+    message
+}
+
+/// A route and the index of its interface; `None` for one that we do not deal in (several next hops,
+/// broadcast and the like).
+fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
+    let header = &message.header;
+    let kind = match header.kind {
+        RouteType::Unicast => RouteKind::Unicast,
+        RouteType::Unreachable => RouteKind::Unreachable,
+        RouteType::BlackHole => RouteKind::Blackhole,
+        RouteType::Prohibit => RouteKind::Prohibit,
+        _ => return None,
+    };
+    let mut route = Route {
+        table: TableId::new(u32::from(header.table)).unwrap_or(TableId::MAIN),
+        prefix: unspecified(family),
+        kind,
+        via: None,
+        dev: None,
+        src: None,
+        metric: 0,
+        onlink: header.flags.contains(RouteFlags::Onlink),
+        protocol: u8::from(header.protocol),
+    };
+    let mut index = None;
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(to) => {
+                route.prefix = IpNet::new(address(to)?, header.destination_prefix_length).ok()?;
+            }
+            RouteAttribute::Gateway(via) => route.via = Some(address(via)?),
+            RouteAttribute::PrefSource(src) => route.src = Some(address(src)?),
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            RouteAttribute::Table(table) => route.table = TableId::new(*table)?,
+            RouteAttribute::Oif(oif) => index = Some(*oif),
+            RouteAttribute::MultiPath(_) => return None,
+            _ => {}
+        }
+    }
+    Some((route, index))
+}
+
+fn address(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
+        RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
+        _ => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! A netlink socket under rtnetlink's connection, without a runtime.
+//!
+//! rtnetlink's own sockets need tokio or smol. For one transaction in a program that lives some milliseconds
+//! the kernel answers before `sendto` returns (`net/netlink/af_netlink.c`), so a socket that is simply tried
+//! serves as well, without thread, epoll or clock.
+
+use bytes::BufMut;
+use nix::libc;
+use rtnetlink::sys::{AsyncSocket, Socket, SocketAddr};
+use std::{
+    cell::RefCell,
+    io,
+    task::{Context, Poll},
+};
+
+/// The socket.
+pub(super) struct BlockingSocket {
+    socket: Socket,
+    /// The last error. The connection above only logs it.
+    pub(super) fault: RefCell<Option<io::Error>>,
+}
+
+impl BlockingSocket {
+    fn settle<T>(&self, result: io::Result<T>) -> Poll<io::Result<T>> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => {
+                let copy = error.raw_os_error().map_or_else(
+                    || io::Error::new(error.kind(), error.to_string()),
+                    io::Error::from_raw_os_error,
+                );
+                self.fault.replace(Some(copy));
+                Poll::Ready(Err(error))
+            }
+            ok => Poll::Ready(ok),
+        }
+    }
+
+    /// Receives one datagram. One that is larger than the buffer is an error: what was cut off would
+    /// otherwise be missing without a word.
+    fn receive<B: BufMut>(&self, buffer: &mut B) -> io::Result<SocketAddr> {
+        let room = buffer.chunk_mut().len();
+        let (length, from) = self.socket.recv_from(buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC)?;
+        if length > room {
+            return Err(io::Error::other(format!("an answer of {length} bytes, with room for {room}")));
+        }
+        Ok(from)
+    }
+}
+
+impl AsyncSocket for BlockingSocket {
+    fn socket_ref(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn socket_mut(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
+    fn new(protocol: isize) -> io::Result<Self> {
+        Ok(Self { socket: Socket::new(protocol)?, fault: RefCell::default() })
+    }
+
+    fn poll_send(&self, _: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.settle(self.socket.send(buffer, 0))
+    }
+
+    fn poll_send_to(&self, _: &mut Context<'_>, buffer: &[u8], to: &SocketAddr) -> Poll<io::Result<usize>> {
+        self.settle(self.socket.send_to(buffer, to, 0))
+    }
+
+    fn poll_recv<B: BufMut>(&self, _: &mut Context<'_>, buffer: &mut B) -> Poll<io::Result<()>> {
+        self.settle(self.receive(buffer).map(drop))
+    }
+
+    fn poll_recv_from<B: BufMut>(&self, _: &mut Context<'_>, buffer: &mut B) -> Poll<io::Result<SocketAddr>> {
+        self.settle(self.receive(buffer))
+    }
+
+    fn poll_recv_from_full(&self, _: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, SocketAddr)>> {
+        self.settle(self.socket.recv_from_full())
+    }
+}

@@ -1,0 +1,51 @@
+//! Links to be made, and the kinds of links that we tell apart.
+
+use crate::values::{IfName, TableId};
+use std::fmt;
+
+/// What a link is, as far as the executors care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkKind {
+    /// A VRF with its table.
+    Vrf(TableId),
+    /// Any other virtual kind, by the kernel's word for it (`bridge`, `dummy`, …).
+    Other(String),
+    /// A link without a kind: loopback or hardware.
+    Physical,
+}
+
+impl LinkKind {
+    /// The words that follow a link's name on `ip link`'s command line, with a blank before them.
+    pub fn type_words(&self) -> String {
+        match self {
+            Self::Vrf(table) => format!(" type vrf table {}", table.get()),
+            Self::Other(kind) => format!(" type {kind}"),
+            Self::Physical => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vrf(table) => write!(f, "VRF with table {table}"),
+            Self::Other(kind) => f.write_str(kind),
+            Self::Physical => f.write_str("physical link"),
+        }
+    }
+}
+
+/// A link to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// Its name.
+    pub name: IfName,
+    /// Its kind.
+    pub kind: LinkKind,
+}
+
+impl fmt::Display for NewLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.kind.type_words())
+    }
+}

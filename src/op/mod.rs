@@ -1,0 +1,155 @@
+//! The changes that a plan is made of, and how each would be typed by hand.
+//!
+//! An [`Op`] names its objects by name, never by index, and prints as the `ip`, `bridge` or `sysctl`
+//! command line that does the same: that text is what MOCK, `--dry-run`, VERBOSE and errors show. What
+//! is sent to the kernel instead is [`crate::netlink`]'s business.
+
+mod link;
+mod record;
+mod route;
+mod rule;
+mod sysctl;
+
+pub use link::{LinkKind, NewLink};
+pub use record::{DIRECTORY, Record};
+pub use route::Route;
+pub use rule::{Action, Rule};
+pub use sysctl::Sysctl;
+
+use crate::values::{IfName, NetnsRef};
+use std::fmt;
+
+/// The mark on rules and routes that we add, as FRA_PROTOCOL and RTA protocol: how we know our own again,
+/// and how other managers know that they are somebody's. Unused in iproute2's rt_protos.
+pub const OUR_PROTOCOL: u8 = 73;
+/// The mark on what the kernel added by itself (`RTPROT_KERNEL`).
+pub const KERNEL_PROTOCOL: u8 = 2;
+
+/// One change, which the kernel makes wholly or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Makes a link; one of that name must not exist.
+    LinkAdd(NewLink),
+    /// Deletes a link.
+    LinkDel {
+        /// Its name.
+        name: IfName,
+        /// Its kind, as a reminder in the printed line.
+        kind: LinkKind,
+    },
+    /// Gives a link a master, or none.
+    LinkMaster {
+        /// The link.
+        name: IfName,
+        /// Its new master.
+        master: Option<IfName>,
+    },
+    /// Adds a rule.
+    RuleAdd {
+        /// The rule.
+        rule: Rule,
+        /// Add it even if there is such a rule (then it lands behind that one).
+        again: bool,
+    },
+    /// Deletes the first rule that matches.
+    RuleDel(Rule),
+    /// Reads the rules back and fails if this one is not there. Stands before the deletion of what it
+    /// replaces, so that no surprise of the kernel leaves a host without a way to itself.
+    RuleExpect(Rule),
+    /// Adds a route.
+    RouteAdd(Route),
+    /// Puts a route in the place of the one with the same prefix, table and metric.
+    RouteReplace(Route),
+    /// Deletes a route.
+    RouteDel(Route),
+    /// Sets a sysctl.
+    SysctlSet {
+        /// Which.
+        key: Sysctl,
+        /// To what.
+        value: String,
+    },
+    /// Remembers something across invocations.
+    RecordSet {
+        /// What about.
+        key: Record,
+        /// What.
+        value: String,
+    },
+    /// Forgets it.
+    RecordDel(Record),
+}
+
+impl Op {
+    /// Whether the change takes something away. What is already gone is then as good as done.
+    pub fn is_removal(&self) -> bool {
+        matches!(
+            self,
+            Self::LinkDel { .. }
+                | Self::LinkMaster { master: None, .. }
+                | Self::RuleDel(_)
+                | Self::RouteDel(_)
+                | Self::RecordDel(_)
+        )
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkAdd(link) => write!(f, "ip link add {link}"),
+            Self::LinkDel { name, kind } => write!(f, "ip link del {name}{}", kind.type_words()),
+            Self::LinkMaster { name, master: Some(master) } => {
+                write!(f, "ip link set {name} master {master}")
+            }
+            Self::LinkMaster { name, master: None } => write!(f, "ip link set {name} nomaster"),
+            Self::RuleAdd { rule, .. } => write!(f, "ip {} rule add {rule}", rule.family.option()),
+            Self::RuleDel(rule) => write!(f, "ip {} rule del {rule}", rule.family.option()),
+            Self::RuleExpect(rule) => write!(f, "ip {} rule show {rule}", rule.family.option()),
+            Self::RouteAdd(route) => write!(f, "ip {} route add {route}", route.family().option()),
+            Self::RouteReplace(route) => write!(f, "ip {} route replace {route}", route.family().option()),
+            Self::RouteDel(route) => write!(f, "ip {} route del {route}", route.family().option()),
+            Self::SysctlSet { key, value } => write!(f, "sysctl -w {key}={value}"),
+            Self::RecordSet { key, value } => write!(f, "echo {value} > {key}"),
+            Self::RecordDel(key) => write!(f, "rm {key}"),
+        }
+    }
+}
+
+/// The namespace in which something is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The one that the executor was started in.
+    Here,
+    /// Another one.
+    In(NetnsRef),
+}
+
+/// A change and where to make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// Where.
+    pub at: Place,
+    /// What.
+    pub op: Op,
+}
+
+impl Act {
+    /// A change in the namespace that the executor was started in.
+    pub fn here(op: Op) -> Self {
+        Self { at: Place::Here, op }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.op.to_string();
+        match (&self.at, line.split_once(' ')) {
+            (Place::Here, _) | (_, None) => f.write_str(&line),
+            (Place::In(netns), Some((command @ ("ip" | "bridge"), rest))) => {
+                write!(f, "{command} -n {netns} {rest}")
+            }
+            (Place::In(netns), Some(_)) => write!(f, "ip netns exec {netns} {line}"),
+        }
+    }
+}

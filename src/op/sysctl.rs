@@ -1,0 +1,44 @@
+//! Kernel parameters under `/proc/sys/net`, which belong to a network namespace.
+
+use crate::values::Invalid;
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// A sysctl below `net.`, as sysctl(8) spells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sysctl(String);
+
+impl Sysctl {
+    /// Its file. A `/` within the key stands for a `.` within a name (`net.ipv4.conf.eth0/1.forwarding`),
+    /// as sysctl(8) has it.
+    pub fn path(&self) -> PathBuf {
+        let swapped = self.0.chars().map(|c| match c {
+            '.' => '/',
+            '/' => '.',
+            other => other,
+        });
+        PathBuf::from("/proc/sys").join(swapped.collect::<String>())
+    }
+}
+
+impl FromStr for Sysctl {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let parts = || text.split('.');
+        if parts().next() != Some("net") || parts().count() < 2 {
+            return Err(Invalid::new("not a sysctl below net."));
+        }
+        if parts().any(|part| part.is_empty() || part.chars().all(|c| c == '/'))
+            || text.chars().any(|c| c.is_whitespace() || c.is_control())
+        {
+            return Err(Invalid::new("not the name of a sysctl"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Sysctl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,60 @@
+//! A plan: steps in order, each with what takes it back.
+
+use crate::op::{Act, Op, Rule};
+use std::fmt;
+
+/// A change and the changes that take it back, in the order in which they are to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The change.
+    pub act: Act,
+    /// What takes it back; empty where there is nothing to take back.
+    pub undo: Vec<Act>,
+}
+
+/// What to do, and what to say about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Things the user should know although nothing failed, a line each.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a step in the executor's own namespace.
+    pub fn push(&mut self, op: Op, undo: Option<Op>) {
+        self.steps.push(Step { act: Act::here(op), undo: undo.map(Act::here).into_iter().collect() });
+    }
+
+    /// Adds a rule; taken back by deleting it.
+    pub fn add_rule(&mut self, rule: Rule) {
+        self.push(Op::RuleAdd { rule: rule.clone(), again: false }, Some(Op::RuleDel(rule)));
+    }
+
+    /// Deletes rules; taken back by adding them as they were.
+    pub fn delete_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) {
+        for rule in rules {
+            let undo = Op::RuleAdd { rule: rule.clone(), again: true };
+            self.push(Op::RuleDel(rule.clone()), Some(undo));
+        }
+    }
+
+    /// Appends another plan.
+    pub fn append(&mut self, mut other: Self) {
+        self.steps.append(&mut other.steps);
+        self.warnings.append(&mut other.warnings);
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// The steps, a command line each.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| writeln!(f, "{}", step.act))
+    }
+}

@@ -1,0 +1,192 @@
+//! The `main` that all executors share.
+//!
+//! What every one of them has to keep is here: that `depend` cannot fail, that all problems are reported at
+//! once and once, that nothing is opened where nothing is to be done, and which exit status says what.
+
+use crate::{
+    apply::{self, Kernel},
+    command_line,
+    executor::{At, Program},
+    invocation::{Found, Invocation, Mode, Phase},
+    live::Live,
+    lock,
+    plan::Plan,
+    simulate::Simulated,
+    snapshot::Query,
+    stanza::Problem,
+};
+use anyhow::Context as _;
+use std::{io::Write as _, process::ExitCode};
+
+/// The most that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
+const DEPEND_BYTES: usize = 1023;
+
+/// The `main` of every executor.
+pub fn run(program: &Program) -> ExitCode {
+    let found = Found::in_process();
+    if command_line::is_empty() {
+        if found.is_depend() {
+            return depend(program, &found);
+        }
+        if !found.stanza().uses(program.keywords().map(|keyword| keyword.name)) {
+            return ExitCode::SUCCESS;
+        }
+    }
+    let invocation = match command_line::invocation(program, &found) {
+        Ok(invocation) => invocation,
+        Err(code) => return code,
+    };
+    start_logger(program, &invocation, found.log);
+    let report = |line: &dyn std::fmt::Display| eprintln!("{}: {}: {line}", program.name, invocation.iface);
+    match execute(program, &invocation) {
+        Ok(Outcome { warnings, errors, code }) => {
+            for line in &warnings {
+                report(&format_args!("warning: {line}"));
+            }
+            for line in &errors {
+                report(line);
+            }
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            report(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other
+/// makes ifupdown-ng refuse to configure any interface at all.
+fn depend(program: &Program, found: &Found) -> ExitCode {
+    std::panic::set_hook(Box::new(|_| std::process::exit(0)));
+    let mut answer = String::new();
+    for name in program.depends(found.iface.as_deref(), &found.stanza()) {
+        if answer.len() + name.as_str().len() < DEPEND_BYTES {
+            answer.push_str(name.as_str());
+            answer.push(' ');
+        }
+    }
+    if !answer.is_empty() {
+        answer.pop();
+        answer.push('\n');
+        // There is nobody to tell, and failing would be worse.
+        let _ = std::io::stdout().write_all(answer.as_bytes());
+    }
+    ExitCode::SUCCESS
+}
+
+fn start_logger(program: &Program, invocation: &Invocation, by_environment: bool) {
+    if !invocation.verbose && !by_environment {
+        return;
+    }
+    let (name, iface) = (program.name, invocation.iface.clone());
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default());
+    if invocation.verbose {
+        builder.filter_module(env!("CARGO_CRATE_NAME"), log::LevelFilter::Info);
+    }
+    builder.format(move |buffer, record| writeln!(buffer, "{name}: {iface}: {}", record.args())).init();
+}
+
+/// What came of an invocation: lines to print, and the exit status.
+#[derive(Debug, Default)]
+struct Outcome {
+    warnings: Vec<String>,
+    errors: Vec<String>,
+    code: u8,
+}
+
+impl Outcome {
+    fn fail(&mut self, code: u8, lines: impl IntoIterator<Item = impl ToString>) {
+        self.errors.extend(lines.into_iter().map(|line| line.to_string()));
+        self.code = self.code.max(code);
+    }
+}
+
+/// A failure of the kernel, or something found that is in the way.
+const FAILED: u8 = 1;
+/// A stanza that cannot be meant.
+const MISCONFIGURED: u8 = 2;
+/// `--check` found something to do.
+const DRIFTED: u8 = 3;
+
+fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let (configuration, problems) = program.configure(&invocation.stanza);
+    let mut outcome = Outcome::default();
+    if !problems.is_empty() && refuses(invocation, &problems, &mut outcome) {
+        return Ok(outcome);
+    }
+    let phases = || invocation.phases.iter().filter(|phase| configuration.acts(**phase));
+    if phases().next().is_none() {
+        return Ok(outcome);
+    }
+    let at = |phase| At { iface: &invocation.iface, phase };
+    if invocation.mode == Mode::Mock {
+        for &phase in phases() {
+            let world = configuration.world(&invocation.iface, phase);
+            print(&settle(configuration.plan(at(phase), &world), &mut outcome))?;
+        }
+        return Ok(outcome);
+    }
+    let exclusive = configuration.exclusive() && invocation.mode == Mode::Apply;
+    let _lock = exclusive.then(lock::own_namespace).transpose().context("cannot lock out other runs")?;
+    let mut query = Query::default();
+    phases().for_each(|&phase| configuration.query(at(phase), &mut query));
+    let mut kernel = Live::default();
+    let mut world = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
+    for &phase in phases() {
+        let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
+        if outcome.code != 0 && !phase.is_down() {
+            break;
+        }
+        match invocation.mode {
+            Mode::Apply if phase.is_down() => {
+                if let Err(failures) = apply::down(&plan, &mut kernel) {
+                    outcome.fail(FAILED, failures);
+                }
+            }
+            Mode::Apply => {
+                if let Err(failure) = apply::up(&plan, &mut kernel) {
+                    outcome.fail(FAILED, [failure]);
+                }
+            }
+            Mode::DryRun | Mode::Check | Mode::Mock => {
+                print(&plan)?;
+                if invocation.mode == Mode::Check && !plan.is_empty() {
+                    outcome.fail(DRIFTED, [""; 0]);
+                }
+                world.assume_all(&plan);
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Whether a stanza with problems goes no further.
+///
+/// Going up it never does. ifupdown-ng runs every phase of an executor with the same stanza, so the problems
+/// are told once, in `create`. Going down, what could be read is still taken down, and the problems are
+/// told in the last phase: what a broken keyword once made may be left.
+fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome) -> bool {
+    let phase = invocation.phases[0];
+    let tells = if phase.is_down() { Phase::Destroy } else { Phase::Create };
+    if invocation.by_hand || invocation.mode == Mode::Mock || phase == tells {
+        outcome.fail(MISCONFIGURED, problems);
+    } else if !phase.is_down() {
+        outcome.fail(MISCONFIGURED, [""; 0]);
+    }
+    !phase.is_down()
+}
+
+/// The plan, with what stands in its way and its warnings put into the outcome.
+fn settle(planned: Result<Plan, (Plan, Vec<Problem>)>, outcome: &mut Outcome) -> Plan {
+    let mut plan = planned.unwrap_or_else(|(plan, problems)| {
+        outcome.fail(FAILED, &problems);
+        plan
+    });
+    outcome.warnings.append(&mut plan.warnings);
+    plan
+}
+
+fn print(plan: &Plan) -> anyhow::Result<()> {
+    std::io::stdout().write_all(plan.to_string().as_bytes()).context("cannot print the plan")
+}

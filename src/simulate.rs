@@ -1,0 +1,169 @@
+//! A model of the kernel: what each [`Op`] does to a [`State`], and when it is refused.
+//!
+//! Programs of several components plan on it, MOCK gets its worlds from it, and tests try plans on it
+//! without privilege. The tests on a real kernel keep it honest.
+
+use crate::{
+    apply::{Kernel, Refusal},
+    op::{Act, LinkKind, Op, Route, Rule},
+    plan::Plan,
+    snapshot::{Link, Query, Snapshot, State},
+    values::{Family, IfName, RouteKind, TableId},
+};
+use nix::errno::Errno;
+
+/// A kernel that exists only as its state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Simulated(pub Snapshot);
+
+impl Simulated {
+    /// Makes changes that are known to succeed; one that is refused changes nothing.
+    pub fn assume_all(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            let _ = self.apply(&step.act);
+        }
+    }
+}
+
+impl Kernel for Simulated {
+    /// Answers with everything there is, which includes what was asked for.
+    fn read(&mut self, _query: &Query) -> Result<Snapshot, Refusal> {
+        Ok(self.0.clone())
+    }
+
+    fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
+        self.0.places.entry(act.at.clone()).or_default().apply(&act.op).map_err(Refusal::errno)
+    }
+}
+
+impl State {
+    /// The same with the rules that every namespace is born with (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c).
+    #[must_use]
+    pub fn with_default_rules(mut self) -> Self {
+        for family in Family::BOTH {
+            let rule = |priority, table| {
+                Rule::new(family, priority, crate::op::Action::Lookup(table), crate::op::KERNEL_PROTOCOL)
+            };
+            let mut rules = vec![rule(0, TableId::LOCAL), rule(32766, TableId::MAIN)];
+            if family == Family::Ipv4 {
+                rules.push(rule(32767, TableId::DEFAULT));
+            }
+            self.rules.insert(family, rules);
+        }
+        self
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), Errno> {
+        match op {
+            Op::LinkAdd(new) => {
+                if self.links.contains_key(&new.name) {
+                    return Err(Errno::EEXIST);
+                }
+                let first_vrf = self.vrfs().next().is_none();
+                let link = Link { kind: new.kind.clone(), master: None, up: false };
+                self.links.insert(new.name.clone(), link);
+                if first_vrf && matches!(new.kind, LinkKind::Vrf(_)) {
+                    self.add_l3mdev_rules();
+                }
+                Ok(())
+            }
+            Op::LinkDel { name, .. } => {
+                self.links.remove(name).ok_or(Errno::ENODEV)?;
+                for link in self.links.values_mut().filter(|link| link.master.as_ref() == Some(name)) {
+                    link.master = None;
+                }
+                self.routes.retain(|route| route.dev.as_ref() != Some(name));
+                Ok(())
+            }
+            Op::LinkMaster { name, master } => self.set_master(name, master.as_ref()),
+            Op::RuleAdd { rule, again } => self.add_rule(rule, *again),
+            Op::RuleDel(rule) => {
+                let rules = self.rules.get_mut(&rule.family).ok_or(Errno::EAFNOSUPPORT)?;
+                let first = rules.iter().position(|found| found == rule).ok_or(Errno::ENOENT)?;
+                rules.remove(first);
+                Ok(())
+            }
+            Op::RuleExpect(rule) => match self.rules.get(&rule.family) {
+                Some(rules) if rules.iter().any(|found| found.same(rule)) => Ok(()),
+                _ => Err(Errno::EIO),
+            },
+            Op::RouteAdd(route) => self.add_route(route),
+            Op::RouteReplace(route) => {
+                self.routes.retain(|found| !found.competes_with(route));
+                self.add_route(route)
+            }
+            Op::RouteDel(route) => {
+                let matching = |found: &Route| found.same(route) && found.protocol == route.protocol;
+                let first = self.routes.iter().position(matching).ok_or(Errno::ESRCH)?;
+                self.routes.remove(first);
+                Ok(())
+            }
+            Op::SysctlSet { key, value } => {
+                self.sysctls.get_mut(key).ok_or(Errno::ENOENT)?.clone_from(value);
+                Ok(())
+            }
+            Op::RecordSet { key, value } => {
+                self.records.insert(key.clone(), value.clone());
+                Ok(())
+            }
+            Op::RecordDel(key) => self.records.remove(key).map(drop).ok_or(Errno::ENOENT),
+        }
+    }
+
+    /// What the kernel does at the first VRF of a namespace (drivers/net/vrf.c `vrf_add_fib_rules`); equality
+    /// with a rule that is there includes who added it.
+    fn add_l3mdev_rules(&mut self) {
+        for family in
+            Family::BOTH.into_iter().filter(|family| self.rules.contains_key(family)).collect::<Vec<_>>()
+        {
+            let _ = self.add_rule(&crate::rules::kernel_l3mdev(family), false);
+        }
+    }
+
+    fn add_rule(&mut self, rule: &Rule, again: bool) -> Result<(), Errno> {
+        let rules = self.rules.get_mut(&rule.family).ok_or(Errno::EAFNOSUPPORT)?;
+        if !again && rules.contains(rule) {
+            return Err(Errno::EEXIST);
+        }
+        let place = rules.iter().position(|found| found.priority > rule.priority).unwrap_or(rules.len());
+        rules.insert(place, rule.clone());
+        Ok(())
+    }
+
+    fn set_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Errno> {
+        if let Some(master) = master {
+            match self.links.get(master).map(|link| &link.kind) {
+                None => return Err(Errno::ENODEV),
+                Some(LinkKind::Vrf(_)) => {}
+                Some(LinkKind::Other(kind)) if kind == "bridge" => {}
+                Some(_) => return Err(Errno::EOPNOTSUPP),
+            }
+        }
+        let link = self.links.get_mut(name).ok_or(Errno::ENODEV)?;
+        if master.is_some() && matches!(link.kind, LinkKind::Vrf(_)) {
+            return Err(Errno::EINVAL);
+        }
+        if link.master.as_ref() != master {
+            link.master = master.cloned();
+            // A port loses its routes when it changes sides (drivers/net/vrf.c `cycle_netdev`).
+            self.routes.retain(|route| route.dev.as_ref() != Some(name));
+        }
+        Ok(())
+    }
+
+    fn add_route(&mut self, route: &Route) -> Result<(), Errno> {
+        if let Some(dev) = &route.dev
+            && !self.links.contains_key(dev)
+        {
+            return Err(Errno::ENODEV);
+        }
+        if route.kind == RouteKind::Unicast && route.via.is_none() && route.dev.is_none() {
+            return Err(Errno::EINVAL);
+        }
+        if self.routes.iter().any(|found| found.competes_with(route)) {
+            return Err(Errno::EEXIST);
+        }
+        self.routes.push(route.clone());
+        Ok(())
+    }
+}
