@@ -65,10 +65,14 @@ impl fmt::Display for Refusal {
             write!(f, "{} ({errno:?})", errno.desc())?;
         }
         match (&self.text, self.errno) {
-            (Some(text), Some(_)) => write!(f, ": {text}"),
-            (Some(text), None) => f.write_str(text),
-            (None, _) => Ok(()),
+            (Some(text), Some(_)) => write!(f, ": {text}")?,
+            (Some(text), None) => f.write_str(text)?,
+            (None, _) => {}
         }
+        if matches!(self.errno, Some(Errno::EPERM | Errno::EACCES)) {
+            f.write_str("; this needs root")?;
+        }
+        Ok(())
     }
 }
 
@@ -107,7 +111,6 @@ impl std::error::Error for Failure {}
 /// What to change, where the error alone does not say.
 fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     match (op, cause.errno?) {
-        (_, Errno::EPERM | Errno::EACCES) => Some("this needs root"),
         (Op::LinkAdd(_), Errno::EOPNOTSUPP) => Some("does this kernel have the module for that type?"),
         _ => None,
     }

@@ -1,35 +1,70 @@
 //! Keeps two runs in one network namespace apart.
 //!
-//! The file that is locked is the namespace's own (`/proc/thread-self/ns/net`): all who open it get one
-//! inode (fs/nsfs.c), the lock goes with its holder, and nothing is left in any directory.
+//! The lock is a file that only root can open: a lock on something that everybody can open (the namespace's
+//! own file, a directory) could be held by everybody. It is deleted by whoever holds it, so that nothing is
+//! left; what a killed run leaves is taken over by the next.
 
-use crate::apply::Refusal;
+use crate::{apply::Refusal, run_dir::RunDir};
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg},
+    fcntl::{Flock, FlockArg, OFlag},
 };
-use std::{fs::File, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io::ErrorKind,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// How long to wait for another run; each holds the lock for some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often to look.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Waits until no other run holds the lock of the calling thread's namespace, and holds it until the answer
-/// is dropped.
+/// Held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: Flock<File>,
+    directory: RunDir,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.directory.remove_if_empty_but_for_lock();
+    }
+}
+
+/// Waits until no other run holds the lock of the calling thread's namespace, and takes it.
 ///
 /// # Errors
-/// When that takes longer than half a minute.
-pub fn own_namespace() -> Result<Flock<File>, Refusal> {
-    let path = "/proc/thread-self/ns/net";
-    let mut file = File::open(path).map_err(|error| Refusal::io(&error, path))?;
-    for _ in 0..PATIENCE.as_millis() / INTERVAL.as_millis() {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((back, Errno::EAGAIN)) => file = back,
-            Err((_, errno)) => return Err(Refusal::errno(errno)),
+/// When that takes longer than half a minute, or the file cannot be made.
+pub fn own_namespace() -> Result<Lock, Refusal> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let directory = RunDir::open()?;
+        if let Some(file) = attempt(&directory.lock_path())? {
+            return Ok(Lock { _file: file, directory });
         }
         std::thread::sleep(INTERVAL);
     }
-    Err(Refusal::text(format!("another run has held {path} for {} s", PATIENCE.as_secs())))
+    Err(Refusal::text(format!("another run has held the lock for {} s", PATIENCE.as_secs())))
+}
+
+/// Takes the lock unless somebody holds it, or deletes the file just now.
+fn attempt(path: &Path) -> Result<Option<Flock<File>>, Refusal> {
+    let refuse = |error: std::io::Error| Refusal::io(&error, path.display());
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refuse(error)),
+    };
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) if lock.metadata().map_err(refuse)?.nlink() > 0 => Ok(Some(lock)),
+        // Deleted by the one who held it, between our opening and locking it.
+        Ok(_) | Err((_, Errno::EAGAIN)) => Ok(None),
+        Err((_, errno)) => Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) }),
+    }
 }

@@ -6,12 +6,16 @@ use crate::{
     apply::Refusal,
     op::{DIRECTORY, Record},
 };
+use nix::errno::Errno;
 use std::{
     fs::{self, DirBuilder},
     io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
+
+/// How often to make the directories while others delete them.
+const ATTEMPTS: usize = 100;
 
 /// The directory of one network namespace.
 #[derive(Debug)]
@@ -31,9 +35,32 @@ impl RunDir {
     /// When it cannot be made, or somebody else could write there.
     pub fn open() -> Result<Self, Refusal> {
         let path = Self::path()?;
+        for _ in 1..ATTEMPTS {
+            match Self::make(&path) {
+                // Another run that had nothing left to remember deleted the one or the other just now.
+                Err(refusal) if refusal.errno == Some(Errno::ENOENT) => {}
+                made => return made,
+            }
+        }
+        Self::make(&path)
+    }
+
+    fn make(path: &Path) -> Result<Self, Refusal> {
         make_private(Path::new(DIRECTORY))?;
-        make_private(&path)?;
-        Ok(Self(path))
+        make_private(path)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The file that [`crate::lock`] locks.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Deletes the lock file and, if no record is left, the directories. To be called by who holds the lock.
+    pub(crate) fn remove_if_empty_but_for_lock(&self) {
+        // What cannot be deleted does no harm, and is deleted by the next run.
+        let _ = fs::remove_file(self.lock_path());
+        let _ = fs::remove_dir(&self.0).and_then(|()| fs::remove_dir(DIRECTORY));
     }
 
     /// Reads a record of the calling thread's namespace.
@@ -61,7 +88,7 @@ impl RunDir {
             .map_err(|error| Refusal::io(&error, path.display()))
     }
 
-    /// Forgets a record, and with the last one the directory: after `ifdown` nothing is left.
+    /// Forgets a record.
     ///
     /// # Errors
     /// When it exists and cannot be removed.
@@ -73,8 +100,6 @@ impl RunDir {
             }
             _ => {}
         }
-        // They stay as long as they hold anything else.
-        let _ = fs::remove_dir(&self.0).and_then(|()| fs::remove_dir(DIRECTORY));
         Ok(())
     }
 }
