@@ -1,0 +1,18 @@
+//! All programs, for the tests that hold each of them to the same promises.
+//!
+//! Not a program itself: the tests include this file by its path.
+
+#[path = "vrf.rs"]
+mod vrf;
+#[path = "vrf-route.rs"]
+mod vrf_route;
+#[path = "vrf-rules.rs"]
+mod vrf_rules;
+#[path = "vrf-table.rs"]
+mod vrf_table;
+
+use ifupdown_ng_netlink::executor::Program;
+
+/// The programs, one for each other file of this folder.
+pub const PROGRAMS: &[&Program] =
+    &[&vrf_table::PROGRAM, &vrf_rules::PROGRAM, &vrf_route::PROGRAM, &vrf::PROGRAM];

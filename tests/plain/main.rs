@@ -1,0 +1,22 @@
+//! The lane without privilege: no namespace, no socket, nothing but files and processes of this package.
+//!
+//! What a kernel really does is asked in the other lanes; here it is [`ifupdown_ng_netlink::simulate`]'s model.
+
+#[path = "../../executors/all.rs"]
+mod all;
+
+mod architecture;
+mod cli;
+mod depend;
+mod docs;
+mod faulty;
+mod interfaces;
+mod notation;
+mod plans;
+mod properties;
+mod random;
+mod stanza;
+mod startup;
+mod support;
+mod values;
+mod wire;

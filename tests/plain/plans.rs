@@ -1,0 +1,82 @@
+//! Plans as case folders: `tests/plans/PROGRAM/CASE/` with three files.
+//!
+//! - `env`: the environment, a variable a line (IFACE, PHASE, IF_…);
+//! - `kernel`: what is found, in the words of [`super::notation`];
+//! - `plan`: each step as a command line, below it what takes it back (`  undo: …`), then warnings and errors
+//!   and the exit status, if it is not 0.
+//!
+//! `BLESS=1` rewrites the `plan` files. What it writes has to be reasoned about, not believed.
+
+use super::{all::PROGRAMS, notation, support};
+use ifupdown_ng_netlink::{
+    executor::{At, Program},
+    invocation::Found,
+    plan::Plan,
+};
+use std::{fmt::Write as _, fs, path::Path};
+
+#[test]
+fn every_case_is_planned_as_written() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let (mut wrong, mut cases) = (Vec::new(), 0);
+    for env in support::files("tests/plans", "/env") {
+        let case = env.parent().unwrap();
+        let program = case.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let program = PROGRAMS.iter().find(|known| known.name == program).expect("a program of this name");
+        let is = planned(program, case);
+        let path = case.join("plan");
+        if bless {
+            fs::write(&path, &is).unwrap();
+        }
+        let should = fs::read_to_string(&path).unwrap_or_default();
+        if is != should {
+            let case = case.strip_prefix(support::root()).unwrap().display();
+            wrong.push(format!("{case}\n--- written\n{should}--- planned\n{is}"));
+        }
+        cases += 1;
+    }
+    assert!(wrong.is_empty(), "{} of {cases} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+    for program in PROGRAMS {
+        let folder = support::root().join("tests/plans").join(program.name);
+        assert!(folder.is_dir(), "{}: no case in tests/plans", program.name);
+    }
+}
+
+/// The plan of one case as text.
+fn planned(program: &Program, case: &Path) -> String {
+    let read = |name| fs::read_to_string(case.join(name)).unwrap();
+    let env = read("env");
+    let variables = env.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let found = Found::in_environment(variables.map(|(name, value)| (name.into(), value.into())));
+    let invocation = found.invocation().unwrap();
+    let (configuration, problems) = program.configure(&invocation.stanza);
+    let mut text = String::new();
+    let mut code = if problems.is_empty() { 0 } else { 2 };
+    let mut errors = problems;
+    let at = At { iface: &invocation.iface, phase: invocation.phases[0] };
+    if (errors.is_empty() || at.phase.is_down()) && configuration.acts(at.phase) {
+        let world = notation::parse(&read("kernel"));
+        let plan = configuration.plan(at, &world).unwrap_or_else(|(plan, mut conflicts)| {
+            errors.append(&mut conflicts);
+            code = code.max(1);
+            // Going up, nothing of a plan with a conflict in it is carried out.
+            if at.phase.is_down() { plan } else { Plan { steps: Vec::new(), warnings: plan.warnings } }
+        });
+        for step in &plan.steps {
+            let _ = writeln!(text, "{}", step.act);
+            for undo in &step.undo {
+                let _ = writeln!(text, "  undo: {undo}");
+            }
+        }
+        for warning in &plan.warnings {
+            let _ = writeln!(text, "warning: {warning}");
+        }
+    }
+    for error in &errors {
+        let _ = writeln!(text, "error: {error}");
+    }
+    if code != 0 {
+        let _ = writeln!(text, "exit: {code}");
+    }
+    text
+}
