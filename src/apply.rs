@@ -1,7 +1,7 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, Op},
+    op::{Act, LinkKind, Op, Record},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
@@ -124,42 +124,58 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else { continue };
+        let mut undo = Undo::default();
         // Where the answer was lost, the change may have been made: it is taken back as well.
-        let made = if cause.answer_lost { done + 1 } else { done };
-        let (undone, stuck) = undo(&plan.steps[..made], kernel);
-        return Err(Box::new(Failure { act: step.act.clone(), cause, undone, stuck }));
+        if cause.answer_lost {
+            undo.step(step, kernel);
+        }
+        let undone = plan.steps[..done].iter().rev().filter(|step| undo.step(step, kernel)).count();
+        return Err(Box::new(Failure { act: step.act.clone(), cause, undone, stuck: undo.stuck }));
     }
     Ok(())
 }
 
-fn undo(steps: &[Step], kernel: &mut impl Kernel) -> (usize, Vec<(Act, Refusal)>) {
-    let (mut undone, mut stuck) = (0, Vec::new());
-    for step in steps.iter().rev().filter(|step| !step.undo.is_empty()) {
-        let before = stuck.len();
+/// Takes steps back.
+#[derive(Default)]
+struct Undo {
+    stuck: Vec<(Act, Refusal)>,
+    held: Held,
+}
+
+impl Undo {
+    /// Takes one step back, and goes on past failures; whether there was anything to take back, and it was.
+    fn step(&mut self, step: &Step, kernel: &mut impl Kernel) -> bool {
+        let before = self.stuck.len();
         for act in &step.undo {
+            if self.held.holds(act) {
+                self.stuck.push((act.clone(), Refusal::text("its replacement is missing")));
+                continue;
+            }
             log::info!("{act}");
             match kernel.apply(act) {
                 Ok(()) => {}
                 Err(cause) if cause.is_gone() && act.op.is_removal() => {}
-                Err(cause) => stuck.push((act.clone(), cause)),
+                // The step whose answer was lost was not made.
+                Err(cause) if cause.errno == Some(Errno::EEXIST) && act.op.is_addition() => {}
+                Err(cause) => {
+                    self.held.failed(act);
+                    self.stuck.push((act.clone(), cause));
+                }
             }
         }
-        undone += usize::from(stuck.len() == before);
+        !step.undo.is_empty() && self.stuck.len() == before
     }
-    (undone, stuck)
 }
 
-/// Makes the changes in order and goes on past failures; what is already gone counts as done. One failure
-/// holds others back: where the rule that is to take over was not found, none is deleted.
+/// Makes the changes in order and goes on past failures; what is already gone counts as done. Some failures
+/// hold later changes back.
 ///
 /// # Errors
 /// Every change that failed.
 pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
-    let (mut failures, mut held) = (Vec::new(), Vec::new());
+    let (mut failures, mut held) = (Vec::new(), Held::default());
     for Step { act, .. } in &plan.steps {
-        if let Op::RuleDel(rule) = &act.op
-            && held.contains(&(&act.at, rule.family))
-        {
+        if held.holds(act) {
             continue;
         }
         log::info!("{act}");
@@ -167,12 +183,38 @@ pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
             Ok(()) => {}
             Err(cause) if cause.is_gone() => {}
             Err(cause) => {
-                if let Op::RuleExpect(rule) = &act.op {
-                    held.push((&act.at, rule.family));
-                }
+                held.failed(act);
                 failures.push(Failure { act: act.clone(), cause, undone: 0, stuck: Vec::new() });
             }
         }
     }
     if failures.is_empty() { Ok(()) } else { Err(failures) }
+}
+
+/// Changes that failed, and hold back those that rely on them.
+#[derive(Default)]
+struct Held(Vec<Act>);
+
+impl Held {
+    fn failed(&mut self, act: &Act) {
+        self.0.push(act.clone());
+    }
+
+    fn holds(&self, act: &Act) -> bool {
+        let relies_on = |failed: &Op| match (failed, &act.op) {
+            // No rule goes before the one that takes over is there.
+            (Op::RuleExpect(missing) | Op::RuleAdd { rule: missing, .. }, Op::RuleDel(rule)) => {
+                missing.family == rule.family
+            }
+            // The rules hold what is in a VRF for as long as it exists.
+            (
+                Op::LinkDel { kind: LinkKind::Vrf(_), .. },
+                Op::RuleAdd { .. } | Op::RuleDel(_) | Op::SysctlSet { .. } | Op::RecordDel(_),
+            ) => true,
+            // What a sysctl was is remembered until it is so again.
+            (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
+            _ => false,
+        };
+        self.0.iter().any(|failed| failed.at == act.at && relies_on(&failed.op))
+    }
 }

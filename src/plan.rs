@@ -32,10 +32,10 @@ impl Plan {
         self.push(Op::RuleAdd { rule: rule.clone(), again: false }, Some(Op::RuleDel(rule)));
     }
 
-    /// Deletes rules; taken back by adding them as they were.
+    /// Deletes rules; taken back by adding them as they were. Of several equal ones, one comes back.
     pub fn delete_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) {
         for rule in rules {
-            let undo = Op::RuleAdd { rule: rule.clone(), again: true };
+            let undo = Op::RuleAdd { rule: rule.clone(), again: false };
             self.push(Op::RuleDel(rule.clone()), Some(undo));
         }
     }

@@ -154,6 +154,9 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
 
 /// Both at priority 0, where a rule lands behind those that are there: the jump is added behind `local`,
 /// then a second `local` behind the jump, then the first `local` is deleted.
+///
+/// Nothing tells the two apart, so each is deleted only as one of two, and deleting the first is not taken
+/// back: the one that is then left is as good.
 fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     let local = kernel_local(family);
     let jump = jump(family, target);
@@ -162,13 +165,20 @@ fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     let locals = |range: &[Rule]| all(range, &local).cloned().collect::<Vec<_>>();
     let (mut surplus, mut behind) = (locals(&rules[..jump_at]), locals(&rules[jump_at..]));
     if behind.is_empty() {
-        plan.push(Op::RuleAdd { rule: local.clone(), again: true }, Some(Op::RuleDel(local)));
+        let undo = Op::RuleDelDuplicate(local.clone());
+        plan.push(Op::RuleAdd { rule: local.clone(), again: true }, Some(undo));
         plan.push(Op::RuleExpect(jump), None);
     } else {
         surplus.extend(behind.drain(1..));
     }
     // Deleting takes the first that matches, so what stands before the jump goes first.
-    plan.delete_rules(&surplus);
+    for rule in surplus {
+        if rule == local {
+            plan.push(Op::RuleDelDuplicate(rule), None);
+        } else {
+            plan.delete_rules([&rule]);
+        }
+    }
 }
 
 /// Takes away what is ours, so that what the kernel made stands alone again.
@@ -187,6 +197,13 @@ pub fn restore(state: &State) -> Plan {
         }
         if ours().any(|rule| rule.action == Action::LookupL3mdev) {
             ensure(&mut plan, rules, &kernel_l3mdev(family));
+        }
+        // A run that was killed before it had deleted the first of the two.
+        if ours().any(|rule| matches!(rule.action, Action::GotoL3mdev(_))) {
+            let local = kernel_local(family);
+            for surplus in rules.iter().filter(|rule| **rule == local).skip(1) {
+                plan.push(Op::RuleDelDuplicate(surplus.clone()), None);
+            }
         }
         // The jump goes before what it jumps to, the refusal last.
         let rank = |action| match action {

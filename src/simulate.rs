@@ -77,12 +77,8 @@ impl State {
             }
             Op::LinkMaster { name, master } => self.set_master(name, master.as_ref()),
             Op::RuleAdd { rule, again } => self.add_rule(rule, *again),
-            Op::RuleDel(rule) => {
-                let rules = self.rules.get_mut(&rule.family).ok_or(Errno::EAFNOSUPPORT)?;
-                let first = rules.iter().position(|found| found == rule).ok_or(Errno::ENOENT)?;
-                rules.remove(first);
-                Ok(())
-            }
+            Op::RuleDel(rule) => self.delete_rule(rule, 1),
+            Op::RuleDelDuplicate(rule) => self.delete_rule(rule, 2),
             Op::RuleExpect(rule) => match self.rules.get(&rule.family) {
                 Some(rules) if rules.iter().any(|found| found.same(rule)) => Ok(()),
                 _ => Err(Errno::EIO),
@@ -127,6 +123,17 @@ impl State {
         }
         let place = rules.iter().position(|found| found.priority > rule.priority).unwrap_or(rules.len());
         rules.insert(place, rule.clone());
+        Ok(())
+    }
+
+    /// Deletes the first rule that matches, if at least so many do the same.
+    fn delete_rule(&mut self, rule: &Rule, at_least: usize) -> Result<(), Errno> {
+        let rules = self.rules.get_mut(&rule.family).ok_or(Errno::EAFNOSUPPORT)?;
+        if rules.iter().filter(|found| found.same(rule)).count() < at_least {
+            return Err(Errno::ENOENT);
+        }
+        let first = rules.iter().position(|found| found == rule).ok_or(Errno::ENOENT)?;
+        rules.remove(first);
         Ok(())
     }
 

@@ -67,6 +67,7 @@ impl Channel {
             Op::LinkMaster { name, master } => self.link_master(name, master.as_ref()),
             Op::RuleAdd { rule, again } => self.rule_add(rule, *again),
             Op::RuleDel(rule) => self.rule_del(rule),
+            Op::RuleDelDuplicate(rule) => self.rule_del_duplicate(rule),
             Op::RuleExpect(rule) => self.rule_expect(rule),
             Op::RouteAdd(route) => self.route_add(route, false),
             Op::RouteReplace(route) => self.route_add(route, true),

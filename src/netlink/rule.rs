@@ -6,6 +6,7 @@ use crate::{
     op::{Action, Rule},
     values::{Family, TableId},
 };
+use nix::errno::Errno;
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
     packet_route::{
@@ -45,6 +46,14 @@ impl Channel {
     /// Deletes the first rule that matches in all that the message names, who added it included.
     pub(super) fn rule_del(&mut self, rule: &Rule) -> Result<(), Refusal> {
         self.change(RouteNetlinkMessage::DelRule(encode(rule)), 0)
+    }
+
+    /// Deletes the first rule that matches, unless no other does the same.
+    pub(super) fn rule_del_duplicate(&mut self, rule: &Rule) -> Result<(), Refusal> {
+        if self.read_rules(rule.family)?.iter().filter(|found| found.same(rule)).count() < 2 {
+            return Err(Refusal::errno(Errno::ENOENT));
+        }
+        self.rule_del(rule)
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Op {
     },
     /// Deletes the first rule that matches.
     RuleDel(Rule),
+    /// Deletes the first rule that matches, if another one does the same; if it is the only one, it is as if
+    /// it was gone already.
+    RuleDelDuplicate(Rule),
     /// Reads the rules back and fails if this one is not there. Stands before the deletion of what it
     /// replaces, so that no surprise of the kernel leaves a host without a way to itself.
     RuleExpect(Rule),
@@ -88,9 +91,16 @@ impl Op {
             Self::LinkDel { .. }
                 | Self::LinkMaster { master: None, .. }
                 | Self::RuleDel(_)
+                | Self::RuleDelDuplicate(_)
                 | Self::RouteDel(_)
                 | Self::RecordDel(_)
         )
+    }
+
+    /// Whether the change adds something of which there can be only one. If it is there (EEXIST), that is as
+    /// good as done where it is put back.
+    pub fn is_addition(&self) -> bool {
+        matches!(self, Self::RuleAdd { again: false, .. } | Self::RouteAdd(_))
     }
 }
 
@@ -104,7 +114,9 @@ impl fmt::Display for Op {
             }
             Self::LinkMaster { name, master: None } => write!(f, "ip link set {name} nomaster"),
             Self::RuleAdd { rule, .. } => write!(f, "ip {} rule add {rule}", rule.family.option()),
-            Self::RuleDel(rule) => write!(f, "ip {} rule del {rule}", rule.family.option()),
+            Self::RuleDel(rule) | Self::RuleDelDuplicate(rule) => {
+                write!(f, "ip {} rule del {rule}", rule.family.option())
+            }
             Self::RuleExpect(rule) => write!(f, "ip {} rule show {rule}", rule.family.option()),
             Self::RouteAdd(route) => write!(f, "ip {} route add {route}", route.family().option()),
             Self::RouteReplace(route) => write!(f, "ip {} route replace {route}", route.family().option()),
