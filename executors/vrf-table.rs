@@ -98,7 +98,7 @@ impl Executor for VrfTable {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        query.table_names = matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
+        query.table_names |= matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
         let here = query.here();
         here.links.insert(at.iface.clone());
         here.vrfs = true;
