@@ -1,1 +1,119 @@
-//! To be written.
+//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::run`] goes about it.
+
+use super::faulty::{Faulty, Kill};
+use ifupdown_ng_netlink::{
+    apply,
+    executor::{At, Configuration, Program},
+    invocation::Phase,
+    stanza::Stanza,
+    values::IfName,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// A stanza that is without fault, and the program that reads it.
+pub struct Interface {
+    /// The interface.
+    pub name: IfName,
+    /// The keywords.
+    pub configuration: Configuration,
+    /// The stanza as text, for the messages of tests.
+    pub text: String,
+}
+
+/// How a phase came out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// Everything was done.
+    Done,
+    /// Nothing was begun: something is in the way.
+    Conflict(Vec<String>),
+    /// The kernel refused something.
+    Failed(Vec<String>),
+}
+
+impl Interface {
+    /// The stanza with these keywords; `None` if something is wrong with it.
+    pub fn new<V: AsRef<str>>(program: &Program, name: &str, keywords: &[(&str, V)]) -> Option<Self> {
+        let pairs = || keywords.iter().map(|(keyword, value)| (*keyword, value.as_ref()));
+        let (configuration, problems) = program.configure(&Stanza::new(pairs()));
+        let lines = pairs().map(|(keyword, value)| format!("    {keyword} {value}\n"));
+        let text = format!("iface {name}  # read by {}\n{}", program.name, lines.collect::<String>());
+        problems.is_empty().then(|| Self { name: name.parse().unwrap(), configuration, text })
+    }
+
+    /// One phase.
+    pub fn phase(&self, phase: Phase, kernel: &mut Faulty) -> End {
+        let at = At { iface: &self.name, phase };
+        let text = |lines: Vec<_>| lines.iter().map(ToString::to_string).collect();
+        match self.configuration.plan(at, kernel.snapshot()) {
+            Err((_, problems)) if !phase.is_down() => {
+                End::Conflict(problems.iter().map(ToString::to_string).collect())
+            }
+            Ok(plan) if !phase.is_down() => match apply::up(&plan, kernel) {
+                Ok(()) => End::Done,
+                Err(failure) => End::Failed(vec![failure.to_string()]),
+            },
+            Ok(plan) | Err((plan, _)) => match apply::down(&plan, kernel) {
+                Ok(()) => End::Done,
+                Err(failures) => End::Failed(text(failures)),
+            },
+        }
+    }
+
+    /// ifup: up to the phase that is not done.
+    pub fn up(&self, kernel: &mut Faulty) -> End {
+        for phase in Phase::UP {
+            // The executor `link` of ifupdown-ng.
+            if phase == Phase::Up {
+                kernel.others(|state| {
+                    state.links.get_mut(&self.name).into_iter().for_each(|link| link.up = true);
+                });
+            }
+            let end = self.phase(phase, kernel);
+            if end != End::Done {
+                return end;
+            }
+        }
+        End::Done
+    }
+
+    /// ifdown, which ends with the phase that fails, as ifupdown-ng 0.12 does.
+    pub fn down(&self, kernel: &mut Faulty) -> End {
+        let ends = Phase::DOWN.into_iter().map(|phase| self.down_phase(phase, kernel));
+        ends.into_iter().find(|end| *end != End::Done).unwrap_or(End::Done)
+    }
+
+    /// ifdown, which goes on with the next phase, as ifupdown-ng 0.11 does.
+    pub fn down_regardless(&self, kernel: &mut Faulty) {
+        for phase in Phase::DOWN {
+            self.down_phase(phase, kernel);
+        }
+    }
+
+    fn down_phase(&self, phase: Phase, kernel: &mut Faulty) -> End {
+        if phase == Phase::Down {
+            kernel.others(|state| {
+                state.links.get_mut(&self.name).into_iter().for_each(|link| link.up = false);
+            });
+        }
+        self.phase(phase, kernel)
+    }
+
+    /// The steps that any of these phases would still make.
+    pub fn left_to_do(&self, phases: impl IntoIterator<Item = Phase>, kernel: &Faulty) -> Vec<String> {
+        let plan = |phase| {
+            let at = At { iface: &self.name, phase };
+            self.configuration.plan(at, kernel.snapshot()).unwrap_or_else(|(plan, _)| plan)
+        };
+        phases.into_iter().flat_map(|phase| plan(phase).steps).map(|step| step.act.to_string()).collect()
+    }
+}
+
+/// Whether a run came to its end; not if its kernel had it killed.
+pub fn survives(run: impl FnOnce()) -> bool {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(()) => true,
+        Err(reason) if reason.is::<Kill>() => false,
+        Err(reason) => resume_unwind(reason),
+    }
+}

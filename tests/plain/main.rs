@@ -2,6 +2,9 @@
 //!
 //! What a kernel really does is asked in the other lanes; here it is [`ifupdown_ng_netlink::simulate`]'s model.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
+
+#[allow(clippy::duplicate_mod, reason = "`vrf` is made of the other executors, which are programs as well")]
 #[path = "../../executors/all.rs"]
 mod all;
 

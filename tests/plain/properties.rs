@@ -1,1 +1,331 @@
-//! To be written.
+//! What holds for every stanza of every program, tried on the model of the kernel.
+//!
+//! The promises are those of docs/ARCHITECTURE.md: up is all or nothing, down leaves what was there before,
+//! a second time there is nothing to do, and a run that is killed anywhere leaves a state that the next one
+//! understands. All of it at every single step of a plan, not only at its end.
+
+use super::{
+    all::PROGRAMS,
+    faulty::{Fault, Faulty},
+    interfaces::{End, Interface, survives},
+    notation,
+    random::{Case, case},
+};
+use ifupdown_ng_netlink::{
+    invocation::Phase,
+    op::{Action, LinkKind, Rule},
+    rules::kernel_l3mdev,
+    snapshot::{Snapshot, State},
+    values::{Family, TableId},
+};
+use nix::errno::Errno;
+use proptest::prelude::*;
+
+/// The state as text, without what the kernel adds with the first VRF and never takes away again.
+fn text(state: &State) -> String {
+    let mut state = state.clone();
+    for (family, rules) in &mut state.rules {
+        rules.retain(|rule| *rule != kernel_l3mdev(*family));
+    }
+    notation::write(&state)
+}
+
+/// Fails with the lines that differ.
+fn same(is: &State, should: &State, about: &str) {
+    let (is, should) = (text(is), text(should));
+    let missing = should.lines().filter(|line| !is.lines().any(|other| other == *line));
+    let surplus = is.lines().filter(|line| !should.lines().any(|other| other == *line));
+    let lines: Vec<String> =
+        missing.map(|line| format!("- {line}")).chain(surplus.map(|line| format!("+ {line}"))).collect();
+    assert!(is == should, "{about}{}\nwhole:\n{is}", lines.join("\n"));
+}
+
+/// What is left when the VRFs of others are gone as well: with the last one go rules and sysctls.
+fn without_vrfs(found: &Snapshot) -> State {
+    let program = PROGRAMS.iter().find(|program| program.name == "vrf-table").unwrap();
+    let mut kernel = Faulty::new(found.clone());
+    for (name, table) in found.here().vrfs() {
+        let vrf = Interface::new(program, name.as_str(), &[("vrf-table", table.get().to_string())]).unwrap();
+        assert_eq!(vrf.down(&mut kernel), End::Done);
+    }
+    kernel.snapshot().here().clone()
+}
+
+fn is_local(rule: &Rule) -> bool {
+    rule.action == Action::Lookup(TableId::LOCAL) && !rule.selective
+}
+
+/// What a packet of a VRF whose table has no route for it may look up, in the order of the rules.
+fn escapes(rules: &[Rule]) -> Vec<TableId> {
+    let (mut tables, mut from) = (Vec::new(), 0);
+    for rule in rules.iter().filter(|rule| !rule.selective) {
+        if rule.priority < from {
+            continue;
+        }
+        match rule.action {
+            Action::Lookup(table) => tables.push(table),
+            Action::UnreachableL3mdev => return tables,
+            // A goto whose target is missing is passed over (net/core/fib_rules.c).
+            Action::GotoL3mdev(target) if rules.iter().any(|rule| rule.priority == target) => from = target,
+            _ => {}
+        }
+    }
+    tables
+}
+
+/// The families in which nothing gets out of a VRF, not even to the addresses of the host itself.
+fn sealed(state: &State) -> Vec<Family> {
+    let families = state.rules.iter().filter(|(_, rules)| escapes(rules).is_empty());
+    families.map(|(family, _)| *family).collect()
+}
+
+/// What must hold after every single change.
+fn at_every_step(kernel: &Faulty, start: &State, case: &Case, about: &str) {
+    let noise = case.noise();
+    for (step, state) in &kernel.history {
+        let show = || format!("{about}at {step}\n{}", notation::write(state));
+        for (family, rules) in &start.rules {
+            if rules.iter().any(is_local) {
+                assert!(state.rules[family].iter().any(is_local), "{family} without local: {}", show());
+            }
+        }
+        for (name, link) in &noise.links {
+            assert_eq!(state.links.get(name), Some(link), "a link of others: {}", show());
+        }
+        for rule in noise.rules.values().flatten() {
+            let kept = state.rules.get(&rule.family).is_none_or(|rules| rules.contains(rule));
+            assert!(kept, "rule {rule} of others: {}", show());
+        }
+        assert!(
+            noise.routes.iter().all(|route| state.routes.contains(route)),
+            "a route of others: {}",
+            show()
+        );
+        assert!(
+            noise.addresses.iter().all(|(link, list)| state.addresses.get(link) == Some(list)),
+            "{}",
+            show()
+        );
+        assert!(noise.sysctls.iter().all(|(key, value)| state.sysctls.get(key) == Some(value)), "{}", show());
+    }
+}
+
+/// While there is a VRF, nothing gets out of it in these families.
+fn stays_sealed(kernel: &Faulty, families: &[Family], about: &str) {
+    for (step, state) in &kernel.history {
+        if state.links.values().any(|link| matches!(link.kind, LinkKind::Vrf(_))) {
+            for family in families {
+                assert_eq!(
+                    escapes(&state.rules[family]),
+                    [],
+                    "{family} escapes at {step}: {about}{}",
+                    notation::write(state)
+                );
+            }
+        }
+    }
+}
+
+/// The interface of a case and the state before and after ifup; `None` if the stanza cannot go up there.
+fn brought_up(case: &Case) -> Option<(Interface, Snapshot, Snapshot, usize)> {
+    let interface = case.interface()?;
+    let start = case.start(&interface);
+    let mut kernel = Faulty::new(start.clone());
+    match interface.up(&mut kernel) {
+        End::Done => {}
+        // A kernel without IPv6, a table that is taken: nothing may have been changed in that phase.
+        End::Conflict(_) => return None,
+        End::Failed(lines) => panic!("{}in the state\n{}{lines:?}", interface.text, text(start.here())),
+    }
+    at_every_step(&kernel, start.here(), case, &interface.text);
+    let final_state = kernel.snapshot().clone();
+    Some((interface, start, final_state, kernel.count))
+}
+
+/// Faults of every sort at change `at`.
+fn faults() -> [Fault; 5] {
+    [
+        Fault::Refused(Errno::EPERM),
+        Fault::Refused(Errno::EBUSY),
+        Fault::Refused(Errno::ENOBUFS),
+        Fault::LostButMade,
+        Fault::LostOnTheWay,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_second_time_there_is_nothing_to_do(case in case()) {
+        if let Some((interface, _, after, _)) = brought_up(&case) {
+            let mut kernel = Faulty::new(after);
+            prop_assert_eq!(interface.left_to_do(Phase::UP, &kernel), [""; 0], "{}", interface.text);
+            prop_assert_eq!(interface.down(&mut kernel), End::Done);
+            prop_assert_eq!(interface.left_to_do(Phase::DOWN, &kernel), [""; 0], "{}", interface.text);
+        }
+    }
+
+    #[test]
+    fn down_leaves_what_was_there_before_up(case in case()) {
+        if let Some((interface, start, after, _)) = brought_up(&case) {
+            let families = sealed(after.here());
+            let mut kernel = Faulty::new(after);
+            prop_assert_eq!(interface.down(&mut kernel), End::Done);
+            same(&without_vrfs(kernel.snapshot()), &without_vrfs(&start), &interface.text);
+            at_every_step(&kernel, start.here(), &case, &interface.text);
+            stays_sealed(&kernel, &families, &interface.text);
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_what_was_there_before_its_phase(case in case()) {
+        let Some(interface) = case.interface() else { return Ok(()) };
+        let start = case.start(&interface);
+        let mut before = Faulty::new(start.clone());
+        for phase in Phase::UP {
+            let mut whole = Faulty::new(before.snapshot().clone());
+            if interface.phase(phase, &mut whole) != End::Done {
+                break;
+            }
+            for at in 0..whole.count {
+                for fault in faults() {
+                    let mut kernel = Faulty::with(before.snapshot().clone(), at, fault, false);
+                    let end = interface.phase(phase, &mut kernel);
+                    let about = format!("{}{phase}, change {at} {fault:?}: {end:?}\n", interface.text);
+                    prop_assert!(matches!(end, End::Failed(_)), "{}", about);
+                    same(kernel.snapshot().here(), before.snapshot().here(), &about);
+                    at_every_step(&kernel, start.here(), &case, &about);
+
+                    // And where nothing can be taken back, there is local at least.
+                    let mut kernel = Faulty::with(before.snapshot().clone(), at, fault, true);
+                    interface.phase(phase, &mut kernel);
+                    at_every_step(&kernel, start.here(), &case, &about);
+                }
+            }
+            before = whole;
+        }
+    }
+
+    #[test]
+    fn down_goes_on_past_a_failure_and_the_next_one_finishes(case in case()) {
+        let Some((interface, start, after, _)) = brought_up(&case) else { return Ok(()) };
+        let families = sealed(after.here());
+        let mut whole = Faulty::new(after.clone());
+        interface.down(&mut whole);
+        for at in 0..whole.count {
+            for fault in faults() {
+                let mut kernel = Faulty::with(after.clone(), at, fault, false);
+                let end = interface.down(&mut kernel);
+                let about = format!("{}change {at} {fault:?}: {end:?}\n", interface.text);
+                prop_assert!(matches!(end, End::Failed(_)), "{}", about);
+                at_every_step(&kernel, start.here(), &case, &about);
+                stays_sealed(&kernel, &families, &about);
+                prop_assert_eq!(interface.down(&mut kernel), End::Done, "{}", about);
+                same(&without_vrfs(kernel.snapshot()), &without_vrfs(&start), &about);
+
+                let mut kernel = Faulty::with(after.clone(), at, fault, true);
+                interface.down_regardless(&mut kernel);
+                at_every_step(&kernel, start.here(), &case, &about);
+                stays_sealed(&kernel, &families, &about);
+            }
+        }
+    }
+
+    #[test]
+    fn killed_on_the_way_up_the_next_run_converges(case in case()) {
+        let Some((interface, start, after, count)) = brought_up(&case) else { return Ok(()) };
+        for at in 0..count {
+            let killed = || {
+                let mut kernel = Faulty::with(start.clone(), at, Fault::Killed, false);
+                assert!(!survives(|| drop(interface.up(&mut kernel))));
+                Faulty::new(kernel.snapshot().clone())
+            };
+            let about = format!("{}killed before change {at}\n", interface.text);
+            let mut again = killed();
+            prop_assert_eq!(interface.up(&mut again), End::Done, "{}", about);
+            same(again.snapshot().here(), after.here(), &about);
+            at_every_step(&again, start.here(), &case, &about);
+            let mut back = killed();
+            prop_assert_eq!(interface.down(&mut back), End::Done, "{}", about);
+            same(&without_vrfs(back.snapshot()), &without_vrfs(&start), &about);
+            at_every_step(&back, start.here(), &case, &about);
+        }
+    }
+
+    #[test]
+    fn killed_on_the_way_down_the_next_run_converges(case in case()) {
+        let Some((interface, start, after, _)) = brought_up(&case) else { return Ok(()) };
+        let families = sealed(after.here());
+        let mut whole = Faulty::new(after.clone());
+        interface.down(&mut whole);
+        for at in 0..whole.count {
+            let killed = || {
+                let mut kernel = Faulty::with(after.clone(), at, Fault::Killed, false);
+                assert!(!survives(|| drop(interface.down(&mut kernel))));
+                Faulty::new(kernel.snapshot().clone())
+            };
+            let about = format!("{}killed on the way down before change {at}\n", interface.text);
+            let mut again = killed();
+            prop_assert_eq!(interface.up(&mut again), End::Done, "{}", about);
+            same(again.snapshot().here(), after.here(), &about);
+            let mut back = killed();
+            prop_assert_eq!(interface.down(&mut back), End::Done, "{}", about);
+            same(&without_vrfs(back.snapshot()), &without_vrfs(&start), &about);
+            at_every_step(&back, start.here(), &case, &about);
+            stays_sealed(&back, &families, &about);
+        }
+    }
+}
+
+#[test]
+fn the_layouts_seal_a_vrf_in_both_families() {
+    for layout in ["yes", "jump"] {
+        let mut kernel = Faulty::new(notation::parse("rules default"));
+        assert_eq!(vrf("red", "10", layout).up(&mut kernel), End::Done);
+        assert_eq!(sealed(kernel.snapshot().here()), Family::BOTH, "{layout}");
+    }
+}
+
+/// A stanza of the program `vrf` that makes a VRF with its rules.
+fn vrf(name: &str, table: &str, layout: &str) -> Interface {
+    let program = PROGRAMS.iter().find(|program| program.name == "vrf").unwrap();
+    Interface::new(program, name, &[("vrf-table", table), ("vrf-rules", layout)]).unwrap()
+}
+
+#[test]
+fn several_vrfs_share_a_layout_until_the_last_one_goes() {
+    for layout in ["yes", "jump"] {
+        let (red, blue) = (vrf("red", "10", layout), vrf("blue", "20", layout));
+        for (first, last) in [(&red, &blue), (&blue, &red)] {
+            let start = notation::parse("rules default");
+            let mut kernel = Faulty::new(start.clone());
+            assert_eq!([red.up(&mut kernel), blue.up(&mut kernel)], [End::Done, End::Done]);
+            let mut kernel = Faulty::new(kernel.snapshot().clone());
+            assert_eq!([first.down(&mut kernel), last.down(&mut kernel)], [End::Done, End::Done]);
+            stays_sealed(&kernel, &Family::BOTH, layout);
+            same(kernel.snapshot().here(), start.here(), layout);
+        }
+    }
+}
+
+#[test]
+fn a_layout_is_changed_without_a_gap_while_there_is_one_vrf_and_refused_while_there_are_two() {
+    for (old, new) in [("yes", "jump"), ("jump", "yes")] {
+        let mut kernel = Faulty::new(notation::parse("rules default"));
+        assert_eq!(vrf("red", "10", old).up(&mut kernel), End::Done);
+        let start = kernel.snapshot().clone();
+
+        let mut kernel = Faulty::new(start.clone());
+        assert_eq!(vrf("red", "10", new).up(&mut kernel), End::Done);
+        stays_sealed(&kernel, &Family::BOTH, new);
+        let changed = kernel.snapshot().clone();
+        let mut fresh = Faulty::new(notation::parse("rules default"));
+        assert_eq!(vrf("red", "10", new).up(&mut fresh), End::Done);
+        same(changed.here(), fresh.snapshot().here(), new);
+
+        let mut kernel = Faulty::new(start.clone());
+        let End::Conflict(lines) = vrf("blue", "20", new).up(&mut kernel) else { panic!("{new} over {old}") };
+        assert!(lines[0].contains("red stands on another layout"), "{lines:?}");
+    }
+}

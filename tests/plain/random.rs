@@ -1,1 +1,146 @@
-//! To be written.
+//! Random stanzas, and random kernels for them to be brought up in.
+
+use super::{all::PROGRAMS, interfaces::Interface, notation};
+use ifupdown_ng_netlink::{
+    executor::Program,
+    invocation::Phase,
+    snapshot::{Snapshot, State},
+};
+use proptest::{collection::vec, prelude::*, sample::subsequence};
+
+/// What may stand behind a keyword. A keyword that is missing here fails a test.
+pub fn values(keyword: &str) -> &'static [&'static str] {
+    match keyword {
+        "vrf-table" => &["10", "11", "4294967295", "auto", "named"],
+        "vrf-table-range" => &["1001-5000", "10-12", "20-22"],
+        "vrf-member" | "vrf" => &["blue", "green"],
+        "vrf-rules" => &["yes", "yes", "jump", "jump", "no"],
+        "vrf-rules-l3mdev" => &["1000", "500", "no"],
+        "vrf-rules-unreachable" => &["2000", "1500", "no"],
+        "vrf-rules-local" => &["32765", "2500", "no"],
+        "vrf-rules-family" => &["ipv4", "ipv6", "ipv4 ipv6"],
+        "vrf-accept" => &["tcp", "tcp udp raw", "udp", "none"],
+        "vrf-route" => &[
+            "unreachable default",
+            "unreachable default metric 4278198272, 192.0.2.0/24 via 10.0.0.1 dev eth0",
+            "10.9.0.0/16 dev eth0 table 10",
+            "blackhole 2001:db8::/32 vrf blue, prohibit 198.51.100.0/24 table named",
+            "default via fd00::1 dev eth0 onlink",
+        ],
+        _ => &[],
+    }
+}
+
+/// A stanza and the state in which it is brought up.
+#[derive(Debug, Clone)]
+pub struct Case {
+    program: usize,
+    keywords: Vec<(&'static str, String)>,
+    /// Things of others, which must be left alone.
+    noise: Vec<&'static str>,
+    /// The kernel has no IPv6.
+    no_ipv6: bool,
+}
+
+/// Objects that no stanza above names.
+const NOISE: [&str; 9] = [
+    "link eth9 physical up",
+    "link br9 bridge up",
+    "address eth9 10.99.0.1/24",
+    "rule 4 5270 lookup 52 proto 3 selective",
+    "rule 6 5270 lookup 52 proto 3 selective",
+    "rule 4 100 lookup 77 proto 17 selective",
+    "route 203.0.113.0/24 via 10.99.0.2 dev eth9 table main proto 3",
+    "route unreachable 0.0.0.0/0 table 99 proto 4",
+    "sysctl net.ipv4.ip_forward=1",
+];
+
+/// A program's random stanza in a random state.
+pub fn case() -> impl Strategy<Value = Case> {
+    let stanza = (0..PROGRAMS.len()).prop_flat_map(|program| {
+        let names: Vec<&'static str> = PROGRAMS[program].keywords().map(|keyword| keyword.name).collect();
+        let all = 1..=names.len();
+        let chosen = subsequence(names, all).prop_flat_map(|names| {
+            names
+                .into_iter()
+                .map(|name| {
+                    any::<prop::sample::Index>().prop_map(move |i| (name, i.get(values(name)).to_string()))
+                })
+                .collect::<Vec<_>>()
+        });
+        (Just(program), chosen)
+    });
+    let noise = vec(any::<bool>(), NOISE.len()).prop_map(|chosen| {
+        NOISE.into_iter().zip(chosen).filter(|(_, is)| *is).map(|(line, _)| line).collect()
+    });
+    (stanza, noise, prop::bool::weighted(0.1)).prop_map(|((program, keywords), noise, no_ipv6)| Case {
+        program,
+        keywords,
+        noise,
+        no_ipv6,
+    })
+}
+
+impl Case {
+    /// The program that reads the stanza.
+    pub fn program(&self) -> &'static Program {
+        PROGRAMS[self.program]
+    }
+
+    /// The stanza; `None` if the choice of keywords makes none.
+    pub fn interface(&self) -> Option<Interface> {
+        Interface::new(self.program(), "red0", &self.keywords)
+    }
+
+    /// The smallest state in which the stanza can be brought up, and the noise.
+    pub fn start(&self, interface: &Interface) -> Snapshot {
+        let mut start = interface.configuration.world(&interface.name, Phase::Create);
+        let state = start.here_mut();
+        *state = std::mem::take(state).with_default_rules();
+        let noise = self.noise();
+        let numbers = notation::parse("table named 10\ntable other 1001\n").table_names;
+        start.table_names.extend(numbers);
+        let state = start.here_mut();
+        state.links.extend(noise.links);
+        state.addresses.extend(noise.addresses);
+        state.routes.extend(noise.routes);
+        state.sysctls.extend(noise.sysctls);
+        for (family, rules) in noise.rules {
+            let all = state.rules.entry(family).or_default();
+            all.extend(rules);
+            all.sort_by_key(|rule| rule.priority);
+        }
+        // Others bring it up, after us.
+        state.links.get_mut(&interface.name).into_iter().for_each(|link| link.up = false);
+        if state.vrfs().next().is_some() {
+            state.rules.iter_mut().for_each(|(family, rules)| {
+                rules.push(ifupdown_ng_netlink::rules::kernel_l3mdev(*family));
+                rules.sort_by_key(|rule| rule.priority);
+            });
+        }
+        if self.no_ipv6 {
+            state.rules.remove(&ifupdown_ng_netlink::values::Family::Ipv6);
+        }
+        start
+    }
+
+    /// What is in the state beside what the stanza needs.
+    pub fn noise(&self) -> State {
+        let lines = if self.noise.contains(&"link eth9 physical up") {
+            self.noise.join("\n")
+        } else {
+            let without = |line: &&&str| !line.contains("eth9");
+            self.noise.iter().filter(without).map(|line| format!("{line}\n")).collect()
+        };
+        notation::parse(&lines).here().clone()
+    }
+}
+
+#[test]
+fn every_keyword_has_values_to_try() {
+    for program in PROGRAMS {
+        for keyword in program.keywords() {
+            assert!(!values(keyword.name).is_empty(), "no values for {}", keyword.name);
+        }
+    }
+}
