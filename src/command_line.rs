@@ -3,6 +3,7 @@
 use crate::{
     executor::Program,
     invocation::{Found, Invocation, Mode, Phase},
+    run::complain,
     stanza::{Stanza, canonical},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
@@ -20,7 +21,7 @@ pub fn is_empty() -> bool {
 pub fn invocation(program: &Program, found: &Found) -> Result<Invocation, ExitCode> {
     let wrong = |lines: Vec<String>| {
         for line in lines {
-            eprintln!("{}: {line}", program.name);
+            complain(&format_args!("{}: {line}", program.name));
         }
         ExitCode::from(2)
     };

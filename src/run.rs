@@ -13,10 +13,10 @@ use crate::{
     plan::Plan,
     simulate::Simulated,
     snapshot::Query,
-    stanza::Problem,
+    stanza::{Problem, Stanza},
 };
 use anyhow::Context as _;
-use std::{io::Write as _, process::ExitCode};
+use std::{fmt::Display, io::Write as _, process::ExitCode};
 
 /// The most that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
 const DEPEND_BYTES: usize = 1023;
@@ -26,7 +26,7 @@ pub fn run(program: &Program) -> ExitCode {
     let found = Found::in_process();
     if command_line::is_empty() {
         if found.is_depend() {
-            return depend(program, &found);
+            return depend(program, found.iface.as_deref(), &found.stanza());
         }
         if !found.stanza().uses(program.keywords().map(|keyword| keyword.name)) {
             return ExitCode::SUCCESS;
@@ -36,8 +36,12 @@ pub fn run(program: &Program) -> ExitCode {
         Ok(invocation) => invocation,
         Err(code) => return code,
     };
+    if invocation.phases == [Phase::Depend] {
+        return depend(program, Some(invocation.iface.as_str()), &invocation.stanza);
+    }
     start_logger(program, &invocation, found.log);
-    let report = |line: &dyn std::fmt::Display| eprintln!("{}: {}: {line}", program.name, invocation.iface);
+    let report =
+        |line: &dyn Display| complain(&format_args!("{}: {}: {line}", program.name, invocation.iface));
     match execute(program, &invocation) {
         Ok(Outcome { warnings, errors, code }) => {
             for line in &warnings {
@@ -55,12 +59,17 @@ pub fn run(program: &Program) -> ExitCode {
     }
 }
 
+/// Prints a line for the user. If that fails there is nobody to tell; `eprintln!` would panic.
+pub(crate) fn complain(line: &dyn Display) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 /// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other
 /// makes ifupdown-ng refuse to configure any interface at all.
-fn depend(program: &Program, found: &Found) -> ExitCode {
+fn depend(program: &Program, iface: Option<&str>, stanza: &Stanza) -> ExitCode {
     std::panic::set_hook(Box::new(|_| std::process::exit(0)));
     let mut answer = String::new();
-    for name in program.depends(found.iface.as_deref(), &found.stanza()) {
+    for name in program.depends(iface, stanza) {
         if answer.len() + name.as_str().len() < DEPEND_BYTES {
             answer.push_str(name.as_str());
             answer.push(' ');
