@@ -6,6 +6,9 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 /// The longest name the kernel takes, in bytes: `IFNAMSIZ - 1`.
 const LONGEST: usize = 15;
 
+/// A byte that the kernel takes for a blank wherever it stands (lib/ctype.c), as in `à`.
+const NO_BREAK_SPACE: u8 = 0xa0;
+
 /// An interface name that the kernel takes literally (net/core/dev.c `dev_valid_name`), 1 to 15 bytes.
 ///
 /// Two kinds of name that the kernel would take are refused: with `%`, which it treats as a pattern to
@@ -37,6 +40,12 @@ impl FromStr for IfName {
         }
         if let Some(bad) = text.chars().find(|c| c.is_whitespace() || c.is_control() || "/:%".contains(*c)) {
             return wrong(&format!("contains {bad:?}"));
+        }
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return wrong("not UTF-8");
+        }
+        if text.bytes().any(|byte| byte == NO_BREAK_SPACE) {
+            return wrong("contains the byte 0xa0, a blank to the kernel");
         }
         Ok(Self(text.to_owned()))
     }

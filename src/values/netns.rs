@@ -32,6 +32,9 @@ impl FromStr for NetnsRef {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Invalid::new("not UTF-8"));
+        }
         if text.starts_with('/') {
             return Ok(Self::Path(PathBuf::from(text)));
         }

@@ -58,11 +58,13 @@ impl FromStr for TableSpec {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             let number = match text.strip_prefix("0x") {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => text.parse::<u32>(),
+                Some(hex) if hex.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+                    u32::from_str_radix(hex, 16).ok()
+                }
+                Some(_) => None,
+                None => text.parse::<u32>().ok(),
             };
             return number
-                .ok()
                 .and_then(TableId::new)
                 .map(Self::Id)
                 .ok_or_else(|| Invalid::new("not a routing table (1-4294967295)"));
