@@ -131,8 +131,7 @@ impl Executor for VrfRules {
             (Kind::Yes, None) => Local::Stays,
         };
         let layout = Layout { l3mdev, unreachable, local };
-        if let Err((keyword, reason)) = in_order(&layout) {
-            stanza.reject(keyword, reason);
+        if !in_order(&layout, stanza) {
             return None;
         }
         let named = families.is_some();
@@ -183,20 +182,27 @@ impl Executor for VrfRules {
     }
 }
 
-/// Refusing comes after looking up, and moving local behind both.
-fn in_order(layout: &Layout) -> Result<(), (&'static str, String)> {
-    let l3mdev = layout.l3mdev.unwrap_or(L3MDEV_PRIORITY);
-    if let Some(unreachable) = layout.unreachable
-        && unreachable <= l3mdev
-    {
-        return Err(("vrf-rules-unreachable", format!("must come after l3mdev ({l3mdev})")));
+/// Whether refusing comes after looking up, and moving local behind both; else a keyword that was written
+/// is rejected.
+fn in_order(layout: &Layout, stanza: &Stanza) -> bool {
+    let mut places = vec![("vrf-rules-l3mdev", layout.l3mdev.unwrap_or(L3MDEV_PRIORITY))];
+    places.extend(layout.unreachable.map(|place| ("vrf-rules-unreachable", place)));
+    if let Local::MovesTo(place) = layout.local {
+        places.push(("vrf-rules-local", place));
     }
-    match layout.local {
-        Local::MovesTo(local) if local <= layout.unreachable.unwrap_or(l3mdev) => {
-            Err(("vrf-rules-local", "must come after l3mdev and unreachable".to_owned()))
+    for pair in places.windows(2) {
+        let [(first, low), (second, high)] = pair else { continue };
+        if low < high {
+            continue;
         }
-        _ => Ok(()),
+        if stanza.text(second).is_some() {
+            stanza.reject(second, format!("must come after {first} ({low})"));
+        } else {
+            stanza.reject(first, format!("must come before {second} ({high})"));
+        }
+        return false;
     }
+    true
 }
 
 /// Both executors of this file look at the same.

@@ -138,7 +138,7 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
     let in_front = rules.iter().filter(|rule| {
         rule.priority < priority
             && rule.protocol != OUR_PROTOCOL
-            && !matches!(rule.action, Action::LookupL3mdev)
+            && matches!(rule.action, Action::Lookup(_) | Action::Other)
             && !rule.same(&at_0)
             && !rule.same(&moved)
     });
