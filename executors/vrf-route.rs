@@ -82,20 +82,26 @@ impl Executor for VrfRoute {
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
+        let mut wanted: Vec<Route> = Vec::new();
         for spec in &self.routes {
             match self.resolve(spec, at.iface, found) {
-                Ok(routes) if at.phase == Phase::PreDown => remove(&mut plan, &routes, found),
-                Ok(routes) => {
-                    for route in routes {
-                        if let Err(reason) = add(&mut plan, route, found) {
-                            problems.push(Problem::new("vrf-route", &self.written, reason));
-                        }
-                    }
-                }
+                Ok(mut routes) => wanted.append(&mut routes),
                 // Without its VRF or interface a route is gone already.
                 Err(_) if at.phase == Phase::PreDown => {}
                 Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
             }
+        }
+        for (place, route) in wanted.iter().enumerate() {
+            let added = match wanted[..place].iter().find(|earlier| earlier.competes_with(route)) {
+                Some(twin) if twin.same(route) => continue,
+                _ if at.phase == Phase::PreDown => {
+                    remove(&mut plan, route, found);
+                    continue;
+                }
+                Some(twin) => Err(format!("{route}: this stanza also has {twin}; give one a metric")),
+                None => add(&mut plan, route, found),
+            };
+            problems.extend(added.err().map(|reason| Problem::new("vrf-route", &self.written, reason)));
         }
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
@@ -166,29 +172,28 @@ impl VrfRoute {
 }
 
 /// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
-fn add(plan: &mut Plan, route: Route, found: &Snapshot) -> Result<(), String> {
-    let rivals = || found.here().routes.iter().filter(|rival| rival.competes_with(&route));
+fn add(plan: &mut Plan, route: &Route, found: &Snapshot) -> Result<(), String> {
+    let rivals = || found.here().routes.iter().filter(|rival| rival.competes_with(route));
     if rivals().any(|rival| route.same(rival)) {
         return Ok(());
     }
+    let route = route.clone();
     match rivals().next() {
         None => plan.push(Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
         Some(rival) if rival.is_ours() => {
             plan.push(Op::RouteReplace(route), Some(Op::RouteReplace(rival.clone())));
         }
         Some(rival) => {
-            return Err(format!("there is another route in its place: {rival}; give this one a metric"));
+            return Err(format!("{route}: another route is in its place: {rival}; give this one a metric"));
         }
     }
     Ok(())
 }
 
-/// Deletes the routes that are there and ours.
-fn remove(plan: &mut Plan, routes: &[Route], found: &Snapshot) {
-    for route in routes {
-        let ours = found.here().routes.iter().find(|rival| rival.is_ours() && route.same(rival));
-        if let Some(ours) = ours {
-            plan.push(Op::RouteDel(ours.clone()), None);
-        }
+/// Deletes a route that is there and ours.
+fn remove(plan: &mut Plan, route: &Route, found: &Snapshot) {
+    let ours = found.here().routes.iter().find(|rival| rival.is_ours() && route.same(rival));
+    if let Some(ours) = ours {
+        plan.push(Op::RouteDel(ours.clone()), None);
     }
 }
