@@ -199,6 +199,8 @@ impl VrfTable {
 /// `vrf-member`: the VRF that the interface belongs to.
 pub struct VrfMember {
     vrf: IfName,
+    /// As it was written.
+    keyword: &'static str,
 }
 
 impl Executor for VrfMember {
@@ -219,7 +221,7 @@ impl Executor for VrfMember {
             stanza.reject(keyword, "a VRF cannot be a member of a VRF");
             return None;
         }
-        Some(Self { vrf })
+        Some(Self { vrf, keyword })
     }
 
     fn depends(stanza: &Stanza) -> Vec<IfName> {
@@ -249,7 +251,7 @@ impl Executor for VrfMember {
             }
             return Ok(plan);
         }
-        self.can_join(iface, state).map_err(|reason| vec![Problem::new("vrf-member", &self.vrf, reason)])?;
+        self.can_join(iface, state).map_err(|reason| vec![Problem::new(self.keyword, &self.vrf, reason)])?;
         if link.is_some_and(|link| link.master.is_none()) {
             plan.push(
                 Op::LinkMaster { name: iface.clone(), master: Some(self.vrf.clone()) },
