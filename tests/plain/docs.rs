@@ -1,1 +1,158 @@
-//! To be written.
+//! Pages, examples and code say the same.
+
+use super::{
+    all::PROGRAMS,
+    support::{files, root},
+};
+use ifupdown_ng_netlink::{executor::Program, stanza::Stanza};
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_default()
+}
+
+/// Programs that are made of others have no page of their own keywords.
+fn with_page() -> impl Iterator<Item = &'static &'static Program> {
+    PROGRAMS.iter().filter(|program| program.name.contains('-') || page(program).is_some())
+}
+
+fn page(program: &Program) -> Option<String> {
+    Some(read(format!("docs/interfaces-{}.5.scd", program.name))).filter(|text| !text.is_empty())
+}
+
+#[test]
+fn every_keyword_is_in_its_page_and_no_page_has_another() {
+    for program in with_page() {
+        let page =
+            page(program).unwrap_or_else(|| panic!("docs/interfaces-{}.5.scd is missing", program.name));
+        // Entries look like `*vrf-table* _ID_|_NAME_|auto`, at the beginning of a line.
+        let entries: BTreeSet<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix('*')?.split_once('*'))
+            .filter(|(_, rest)| rest.starts_with(' '))
+            .map(|(keyword, _)| keyword)
+            // Others are values, which have entries of their own.
+            .filter(|keyword| keyword.split('-').next() == program.name.split('-').next())
+            .collect();
+        for keyword in program.keywords() {
+            assert!(entries.contains(keyword.name), "{}: not in its page: {entries:?}", keyword.name);
+        }
+        for entry in entries {
+            let known = program.keywords().any(|keyword| keyword.name == entry);
+            let heading = entry == format!("interfaces-{}", program.name);
+            assert!(
+                known || heading,
+                "interfaces-{}.5.scd has {entry}, which it does not read",
+                program.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_syntax_is_the_same_in_page_and_help() {
+    for program in with_page() {
+        let page = page(program).unwrap().replace(['_', '\\'], "");
+        for keyword in program.keywords() {
+            let entry = format!("*{}* {}", keyword.name, keyword.syntax);
+            let entry = entry.replace('_', "");
+            assert!(
+                page.lines().any(|line| line == entry),
+                "interfaces-{}.5.scd has no line {entry:?}",
+                program.name
+            );
+        }
+    }
+}
+
+/// The stanzas of an interfaces(5) text: name and lines.
+fn stanzas(text: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut found: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    let joined = text.replace("\\\n", " ");
+    for line in joined.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
+        let (keyword, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        match keyword {
+            "" | "auto" | "source" | "source-directory" => {}
+            "iface" => {
+                found.push((value.split_whitespace().next().unwrap_or_default().to_owned(), Vec::new()))
+            }
+            "template" => found.push((value.to_owned(), Vec::new())),
+            _ => found
+                .last_mut()
+                .expect("a stanza first")
+                .1
+                .push((keyword.to_owned(), value.trim().to_owned())),
+        }
+    }
+    found
+}
+
+/// Fails unless the programs that read a stanza understand it.
+fn understood(text: &str, about: &str) -> usize {
+    let mut ours = 0;
+    for (iface, lines) in stanzas(text) {
+        for program in PROGRAMS {
+            let stanza = Stanza::new(lines.iter().map(|(keyword, value)| (keyword, value)));
+            if !stanza.uses(program.keywords().map(|keyword| keyword.name)) {
+                continue;
+            }
+            let (_, problems) = program.configure(&stanza);
+            // A program for one keyword has nothing to say about the table that another one makes.
+            assert!(problems.is_empty(), "{about}: iface {iface}: {}: {problems:?}", program.name);
+            ours += 1;
+        }
+        let known =
+            |keyword: &str| PROGRAMS.iter().flat_map(|program| program.keywords()).any(|k| k.name == keyword);
+        for (keyword, _) in &lines {
+            let prefix = keyword.split('-').next().unwrap_or_default();
+            let stock = ["bridge-", "veth-"].iter().any(|stock| keyword.starts_with(stock));
+            let looks_like_ours =
+                keyword.contains('-') && PROGRAMS.iter().any(|program| program.name == prefix);
+            assert!(
+                !looks_like_ours || stock || known(keyword),
+                "{about}: iface {iface}: {keyword} is nobody's"
+            );
+        }
+    }
+    ours
+}
+
+#[test]
+fn every_example_is_understood() {
+    let examples = files("interfaces.d", "");
+    for path in &examples {
+        let about = path.strip_prefix(root()).unwrap().display().to_string();
+        let ours = understood(&fs::read_to_string(path).unwrap(), &about);
+        assert!(ours > 0, "{about}: no stanza that any program reads");
+    }
+    // Every keyword is shown in some example, once there are examples.
+    if examples.is_empty() {
+        return super::support::skip("every_example_is_understood", "interfaces.d");
+    }
+    for program in with_page() {
+        let shown = examples.iter().any(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            stanzas(&text).iter().any(|(_, lines)| {
+                let stanza = Stanza::new(lines.iter().map(|(keyword, value)| (keyword, value)));
+                stanza.uses(program.keywords().map(|keyword| keyword.name))
+            })
+        });
+        assert!(shown, "no example of {} in interfaces.d", program.name);
+    }
+}
+
+#[test]
+fn every_block_of_a_page_that_is_a_stanza_is_understood() {
+    let mut blocks = 0;
+    for path in files("docs", ".scd").into_iter().chain([root().join("README.md")]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, block) in text.split("```").enumerate() {
+            let block = block.split_once('\n').map_or("", |(_, rest)| rest);
+            if number % 2 == 1 && block.lines().any(|line| line.trim_start().starts_with("iface ")) {
+                understood(block, &path.display().to_string());
+                blocks += 1;
+            }
+        }
+    }
+    assert!(blocks > 0, "no page and no README shows a stanza");
+}

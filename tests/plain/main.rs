@@ -9,11 +9,14 @@
 mod all;
 
 mod architecture;
+mod by_hand;
 mod cli;
 mod depend;
 mod docs;
 mod faulty;
 mod interfaces;
+mod invariants;
+mod mock;
 mod notation;
 mod plans;
 mod properties;

@@ -1,0 +1,73 @@
+//! A program whose `depend` panics or has too much to say, made of the library alone: it answers all the
+//! same, in one write, and its exit status is 0.
+//!
+//! Started without PHASE, it is the test of itself.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+
+use ifupdown_ng_netlink::{
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    plan::Plan,
+    run::run,
+    snapshot::{Query, Snapshot},
+    stanza::{Problem, Stanza},
+    values::IfName,
+};
+use std::process::{Command, ExitCode, Stdio};
+
+struct Panics;
+
+impl Executor for Panics {
+    const KEYWORDS: &'static [Keyword] = &[Keyword {
+        name: "test-depend",
+        syntax: "NUMBER|panic",
+        help: "Names so many interfaces, or panics",
+    }];
+
+    fn parse(_: &Stanza) -> Option<Self> {
+        None
+    }
+
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        match stanza.text("test-depend") {
+            Some("panic") => panic!("as it was told"),
+            number => (0..number.unwrap_or("0").parse().unwrap())
+                .map(|number: u32| format!("eth{number:09}").parse().unwrap())
+                .collect(),
+        }
+    }
+
+    fn acts(&self, _: Phase) -> bool {
+        false
+    }
+
+    fn query(&self, _: At<'_>, _: &mut Query) {}
+
+    fn plan(&self, _: At<'_>, _: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        Ok(Plan::default())
+    }
+
+    fn assume(&self, _: &IfName, _: &mut Snapshot) {}
+}
+
+const PROGRAM: Program = Program { name: "test", about: "Panics", parts: &[part::<Panics>()] };
+
+fn main() -> ExitCode {
+    if std::env::var_os("PHASE").is_some() {
+        return run(&PROGRAM);
+    }
+    let answer = |value: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env_clear().env("PHASE", "depend").env("IFACE", "eth0").env("IF_TEST_DEPEND", value);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), output.stderr)
+    };
+    assert_eq!(answer("panic"), (Some(0), String::new(), Vec::new()));
+    assert_eq!(answer("2"), (Some(0), "eth000000000 eth000000001\n".to_owned(), Vec::new()));
+    // 78 names of 12 bytes and what separates them are 1014 bytes; another would be 1027.
+    let (code, names, _) = answer("200");
+    assert_eq!((code, names.len(), names.split(' ').count()), (Some(0), 1014, 78));
+    println!("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    ExitCode::SUCCESS
+}

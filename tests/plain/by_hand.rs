@@ -1,0 +1,89 @@
+//! The programs as a person runs them, with arguments.
+
+use super::{
+    all::PROGRAMS,
+    support::{Ran, command, run},
+};
+
+#[test]
+fn every_spelling_of_a_keyword_is_the_same() {
+    let expected = Ran::new(0, "ip link add red type vrf table 7\n", "");
+    for spelling in ["vrf-table=7", "vrf_table=7", "VRF-Table=7", "IF_VRF_TABLE=7"] {
+        let mut started = command("vrf-table", [("MOCK", "1")]);
+        started.args(["--iface", "red", "--phase", "create"]);
+        if let Some(value) = spelling.strip_prefix("IF_VRF_TABLE=") {
+            started.env("IF_VRF_TABLE", value);
+        } else {
+            started.arg(spelling);
+        }
+        assert_eq!(run(started), expected, "{spelling}");
+    }
+    // ifupdown-ng keeps trailing blanks.
+    let blanks = [("MOCK", "1"), ("IFACE", "red"), ("PHASE", "create"), ("IF_VRF_TABLE", "  7  ")];
+    assert_eq!(run(command("vrf-table", blanks)), expected);
+}
+
+/// Runs a program by hand.
+fn by_hand(program: &str, arguments: &[&str]) -> Ran {
+    let mut started = command(program, []);
+    started.args(arguments);
+    run(started)
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told_with_status_2() {
+    let rows: &[(&[&str], &str)] = &[
+        (&["--iface", "red", "vrf-table=10"], "vrf-table: --phase is needed\n"),
+        (&["--dry-run", "vrf-table=10"], "vrf-table: --iface is needed\n"),
+        (
+            &["--phase", "later", "vrf-table=10"],
+            "vrf-table: PHASE \"later\": not a phase\nvrf-table: --iface is needed\n",
+        ),
+        (&["--iface", "re%d", "--dry-run"], "vrf-table: --iface re%d: not an interface name: contains '%'\n"),
+        (
+            &["--iface", "red", "--check", "vrf-tabel=10", "vrf-route=default"],
+            "vrf-table: vrf-tabel: not a keyword of vrf-table\nvrf-table: vrf-route: not a keyword of vrf-table\n",
+        ),
+        (
+            &["--iface", "red", "--check", "vrf-table=0"],
+            "vrf-table: red: vrf-table 0: not a routing table (1-4294967295)\n",
+        ),
+        (
+            &["--iface", "red", "--phase", "pre-up", "vrf-table=0"],
+            "vrf-table: red: vrf-table 0: not a routing table (1-4294967295)\n",
+        ),
+    ];
+    for (arguments, err) in rows {
+        assert_eq!(by_hand("vrf-table", arguments), Ran::new(2, "", err), "{arguments:?}");
+    }
+    for arguments in [&["--dry-run", "--check"][..], &["--frobnicate"], &["vrf-table"], &["--phase"]] {
+        let ran = by_hand("vrf-table", arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.err.starts_with("error: "), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_problem_is_one_line_whatever_is_in_the_value() {
+    let ran = by_hand("vrf-table", &["--iface", "red", "--check", "vrf-member=a\nb\u{1b}[31m"]);
+    let line = "vrf-table: red: vrf-member a\\nb\\u{1b}[31m: not an interface name: contains '\\n'\n";
+    assert_eq!(ran, Ran::new(2, "", line));
+}
+
+#[test]
+fn help_names_every_keyword_and_version_the_program() {
+    for program in PROGRAMS {
+        let help = by_hand(program.name, &["--help"]);
+        assert_eq!((help.code, help.err.as_str()), (0, ""), "{}", program.name);
+        assert!(help.out.starts_with(program.about), "{}", help.out);
+        for keyword in program.keywords() {
+            let line = format!("\n  {} {}\n      {}\n", keyword.name, keyword.syntax, keyword.help);
+            assert!(help.out.contains(&line), "{line}");
+        }
+        for option in ["--iface", "--phase", "--dry-run", "--check", "--verbose", "--help", "--version"] {
+            assert!(help.out.contains(option), "{} {option}", program.name);
+        }
+        let version = format!("{} {}\n", program.name, env!("CARGO_PKG_VERSION"));
+        assert_eq!(by_hand(program.name, &["--version"]), Ran::new(0, &version, ""));
+    }
+}
