@@ -89,7 +89,14 @@ impl FromStr for RouteSpec {
             onlink: false,
             table: RouteTable::Own,
         };
+        let mut seen = Vec::new();
         while let Some(word) = words.next() {
+            // Both say which table.
+            let what = if word == "vrf" { "table" } else { word };
+            if seen.contains(&what) {
+                return Err(Invalid::new(format!("{word}: {what} is already given")));
+            }
+            seen.push(what);
             if word == "onlink" {
                 route.onlink = true;
                 continue;

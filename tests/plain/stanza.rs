@@ -1,1 +1,98 @@
-//! To be written.
+//! What an environment becomes before any keyword is looked at.
+
+use ifupdown_ng_netlink::{
+    invocation::{Found, Mode, Phase},
+    stanza::{Stanza, canonical},
+    values::Switch,
+};
+use proptest::prelude::*;
+
+fn found(variables: &[(&str, &str)]) -> Found {
+    Found::in_environment(variables.iter().map(|(name, value)| (name.into(), value.into())))
+}
+
+#[test]
+fn empty_variables_count_as_absent_and_blanks_are_trimmed() {
+    let found = found(&[
+        ("IFACE", "red"),
+        ("PHASE", "create"),
+        ("MOCK", ""),
+        ("VERBOSE", ""),
+        ("IF_A_B", " x y \t"),
+        ("IF_C", ""),
+        ("IF_D", "  "),
+    ]);
+    let invocation = found.invocation().unwrap();
+    assert_eq!((invocation.mode, invocation.verbose, invocation.by_hand), (Mode::Apply, false, false));
+    let stanza = &invocation.stanza;
+    assert_eq!((stanza.text("a-b"), stanza.text("c"), stanza.text("d")), (Some("x y"), None, None));
+    assert!(stanza.uses(["c", "a-b"]) && !stanza.uses(["c", "d", "a_b"]));
+}
+
+#[test]
+fn mock_and_verbose_are_set_by_any_value() {
+    let invocation =
+        found(&[("IFACE", "red"), ("PHASE", "up"), ("MOCK", "echo"), ("VERBOSE", "1")]).invocation().unwrap();
+    assert_eq!((invocation.mode, invocation.verbose, invocation.phases), (Mode::Mock, true, vec![Phase::Up]));
+}
+
+#[test]
+fn all_that_is_missing_or_wrong_is_told() {
+    let lines = |variables: &[(&str, &str)]| found(variables).invocation().unwrap_err();
+    assert_eq!(
+        lines(&[]),
+        ["IFACE is not set; run by ifup, or see --help", "PHASE is not set; run by ifup, or see --help"]
+    );
+    assert_eq!(
+        lines(&[("IFACE", "a/b"), ("PHASE", "x")]),
+        ["IFACE \"a/b\": not an interface name: contains '/'", "PHASE \"x\": not a phase"]
+    );
+}
+
+#[test]
+fn phases_are_spelled_as_ifupdown_spells_them() {
+    for phase in Phase::UP.into_iter().chain(Phase::DOWN).chain([Phase::Depend]) {
+        assert_eq!(phase.to_string().parse(), Ok(phase));
+    }
+    assert!(
+        Phase::DOWN.iter().all(|phase| phase.is_down()) && Phase::UP.iter().all(|phase| !phase.is_down())
+    );
+}
+
+#[test]
+fn problems_are_collected_and_taken_once() {
+    let stanza = Stanza::new([("a", "maybe"), ("b", "yes"), ("c", "never")]);
+    assert_eq!(
+        [stanza.get::<Switch>("a"), stanza.get("b"), stanza.get("c")],
+        [None, Some(Switch(true)), None]
+    );
+    assert_eq!(stanza.get::<Switch>("d"), None);
+    let problems: Vec<String> = stanza.take_problems().iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["a maybe: neither yes nor no", "c never: neither yes nor no"]);
+    assert!(stanza.take_problems().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_environment_is_sorted_without_a_panic(variables in prop::collection::vec((any::<String>(), any::<String>()), 0..8)) {
+        let found = Found::in_environment(variables.iter().map(|(name, value)| (name.into(), value.into())));
+        let _ = found.invocation();
+        found.stanza();
+    }
+
+    #[test]
+    fn the_canonical_spelling_is_its_own(keyword in any::<String>()) {
+        let once = canonical(&keyword);
+        prop_assert_eq!(canonical(&once), once);
+    }
+
+    #[test]
+    fn a_problem_is_one_line(value in any::<String>()) {
+        let stanza = Stanza::new([("a", value)]);
+        stanza.reject("a", "no");
+        let line = stanza.take_problems()[0].to_string();
+        prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
