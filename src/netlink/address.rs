@@ -38,3 +38,6 @@ fn decode(message: &AddressMessage) -> Option<IpNet> {
     let made_by_the_kernel = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     if made_by_the_kernel { None } else { IpNet::new(address, message.header.prefix_len).ok() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,10 +62,7 @@ impl Channel {
     }
 
     pub(super) fn link_add(&mut self, new: &NewLink) -> Result<(), Refusal> {
-        let mut message = named(&new.name);
-        message.attributes.push(LinkAttribute::LinkInfo(encode_kind(&new.kind)));
-        // Without EXCL the kernel would answer OK for a link of that name but another kind.
-        self.change(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+        self.change(RouteNetlinkMessage::NewLink(encode(new)), ADD_FLAGS)
     }
 
     pub(super) fn link_del(&mut self, name: &IfName) -> Result<(), Refusal> {
@@ -74,10 +71,23 @@ impl Channel {
 
     pub(super) fn link_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Refusal> {
         let index = master.map_or(Ok(0), |master| self.index(master))?;
-        let mut message = named(name);
-        message.attributes.push(LinkAttribute::Controller(index));
-        self.change(RouteNetlinkMessage::SetLink(message), 0)
+        self.change(RouteNetlinkMessage::SetLink(with_master(name, index)), 0)
     }
+}
+
+/// Without EXCL the kernel would answer OK for a link of that name but another kind.
+const ADD_FLAGS: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+fn encode(new: &NewLink) -> LinkMessage {
+    let mut message = named(&new.name);
+    message.attributes.push(LinkAttribute::LinkInfo(encode_kind(&new.kind)));
+    message
+}
+
+fn with_master(name: &IfName, index: u32) -> LinkMessage {
+    let mut message = named(name);
+    message.attributes.push(LinkAttribute::Controller(index));
+    message
 }
 
 fn named(name: &IfName) -> LinkMessage {
@@ -143,3 +153,6 @@ fn master_index(message: &LinkMessage) -> Option<u32> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 
 mod address;
 mod channel;
+#[cfg(test)]
+mod fixture;
 mod link;
 mod route;
 mod rule;

@@ -57,8 +57,7 @@ impl Channel {
 
     pub(super) fn route_add(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {
         let message = self.encode_route(route)?;
-        let flags = NLM_F_CREATE | if replace { NLM_F_REPLACE } else { NLM_F_EXCL };
-        self.change(RouteNetlinkMessage::NewRoute(message), flags)
+        self.change(RouteNetlinkMessage::NewRoute(message), add_flags(replace))
     }
 
     pub(super) fn route_del(&mut self, route: &Route) -> Result<(), Refusal> {
@@ -71,6 +70,10 @@ impl Channel {
         let index = dev.map(|dev| self.index(dev)).transpose()?;
         Ok(encode(route, index))
     }
+}
+
+fn add_flags(replace: bool) -> u16 {
+    NLM_F_CREATE | if replace { NLM_F_REPLACE } else { NLM_F_EXCL }
 }
 
 fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
@@ -155,3 +158,6 @@ fn address(address: &RouteAddress) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

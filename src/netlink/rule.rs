@@ -31,8 +31,7 @@ impl Channel {
 
     /// Adds a rule. The kernel takes a rule for a duplicate only if asked to (`NLM_F_EXCL`).
     pub(super) fn rule_add(&mut self, rule: &Rule, again: bool) -> Result<(), Refusal> {
-        let flags = if again { NLM_F_CREATE } else { NLM_F_CREATE | NLM_F_EXCL };
-        self.change(RouteNetlinkMessage::NewRule(encode(rule)), flags)
+        self.change(RouteNetlinkMessage::NewRule(encode(rule)), add_flags(again))
     }
 
     /// Fails if the kernel does not show the rule.
@@ -55,6 +54,10 @@ impl Channel {
         }
         self.rule_del(rule)
     }
+}
+
+fn add_flags(again: bool) -> u16 {
+    if again { NLM_F_CREATE } else { NLM_F_CREATE | NLM_F_EXCL }
 }
 
 fn encode(rule: &Rule) -> RuleMessage {
@@ -116,3 +119,6 @@ fn decode(family: Family, message: &RuleMessage) -> Rule {
     };
     rule
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,7 @@ fn a_phase_with_nothing_to_do_is_silent() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
     let table = "not a routing table (1-4294967295)";
     let rows: &[(&str, &str, &str)] = &[

@@ -74,7 +74,7 @@ fn stanzas(text: &str) -> Vec<(String, Vec<(String, String)>)> {
         match keyword {
             "" | "auto" | "source" | "source-directory" => {}
             "iface" => {
-                found.push((value.split_whitespace().next().unwrap_or_default().to_owned(), Vec::new()))
+                found.push((value.split_whitespace().next().unwrap_or_default().to_owned(), Vec::new()));
             }
             "template" => found.push((value.to_owned(), Vec::new())),
             _ => found

@@ -130,7 +130,7 @@ impl Case {
             self.noise.join("\n")
         } else {
             let without = |line: &&&str| !line.contains("eth9");
-            self.noise.iter().filter(without).map(|line| format!("{line}\n")).collect()
+            self.noise.iter().filter(without).copied().collect::<Vec<_>>().join("\n")
         };
         notation::parse(&lines).here().clone()
     }

@@ -28,7 +28,7 @@ fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String
     if !output.status.success() && text.is_empty() {
         return None;
     }
-    assert!(output.status.success(), "{program:?} {environment:?}");
+    assert!(output.status.success(), "{} {environment:?}", program.display());
     let calls = text.lines().filter(|line| line.contains('(')).map(ToOwned::to_owned).collect();
     Some((calls, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
@@ -67,11 +67,17 @@ fn a_phase_with_nothing_to_do_opens_no_socket_and_starts_no_thread() {
             };
             for call in &calls {
                 for forbidden in ["socket(", "clone", "epoll", "unshare(", "setns(", "mkdir"] {
-                    assert!(!call.contains(forbidden), "{build:?} {stanza:?}: {call}");
+                    assert!(!call.contains(forbidden), "{} {stanza:?}: {call}", build.display());
                 }
             }
             let own = of_the_program(&calls);
-            assert!(own.len() <= 40, "{build:?} {stanza:?}: {} system calls:\n{}", own.len(), own.join("\n"));
+            assert!(
+                own.len() <= 40,
+                "{} {stanza:?}: {} system calls:\n{}",
+                build.display(),
+                own.len(),
+                own.join("\n")
+            );
         }
     }
 }
