@@ -1,0 +1,167 @@
+//! Every file of interfaces.d goes up, up again, down, down again, and leaves nothing.
+
+use crate::{
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
+    lab::{Netns, in_lab, ip, settle},
+    probe::{PORT, echo, ping, tcp_reaches, unreachable},
+    state::State,
+};
+use libtest_mimic::Trial;
+use std::{fs, path::Path};
+
+pub fn tests() -> Vec<Trial> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d");
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .expect("interfaces.d")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
+    names.sort();
+    let mut tests = Vec::new();
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for name in names.clone() {
+            tests.push(needs(
+                &[Feature::Vrf, Feature::Vlan, Feature::Roots],
+                format!("examples/{name}/{version:?}"),
+                move || in_lab(|| up_and_down(&name, ifupdown)),
+            ));
+        }
+    }
+    tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Trixie", || {
+        in_lab(|| rounds(Ifupdown::USUAL, 20));
+    }));
+    tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Bookworm", || {
+        in_lab(|| rounds(Ifupdown { version: Version::Bookworm, ..Ifupdown::USUAL }, 20));
+    }));
+    tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/overlapping-vrfs/reach", || {
+        in_lab(overlapping);
+    }));
+    tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/management-vrf-plain/reach", || {
+        in_lab(plain);
+    }));
+    tests
+}
+
+/// Cards `eth0` to `eth3`, each down, with an outside host that has no addresses.
+pub fn cards() -> Vec<Netns> {
+    let cards = (0..4).map(|n| Netns::beside(&format!("eth{n}"), "eth0"));
+    let hosts: Vec<_> = cards.collect();
+    for n in 0..hosts.len() {
+        ip(&format!("link set eth{n} down"));
+    }
+    hosts
+}
+
+fn up_and_down(name: &str, ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(&example(name));
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    settle();
+    let up = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    up.assert_same(&State::with_run(&installed), "after a second ifup -a");
+    before.assert_after_ifdown(&installed);
+    before.assert_after_ifdown(&installed);
+}
+
+fn rounds(ifupdown: Ifupdown, rounds: usize) {
+    let _hosts = cards();
+    let installed = ifupdown.install(&example("management-vrf"));
+    let before = State::with_run(&installed);
+    let mut first = None;
+    for _ in 0..rounds {
+        installed.ifup("-a").quiet();
+        settle();
+        let up = State::with_run(&installed);
+        first.get_or_insert_with(|| up.clone()).assert_same(&up, "after another ifup -a");
+        before.assert_after_ifdown(&installed);
+    }
+    forced(&installed, &before, &first.expect("a round"));
+}
+
+/// `ifup -f` changes nothing. It complains where the stock `static` adds addresses that are there.
+fn forced(installed: &Installed, before: &State, up: &State) {
+    installed.ifup("-a").quiet();
+    settle();
+    let forced = installed.ifup("-f -a");
+    let ours: Vec<_> = forced.stderr.lines().filter(|line| line.starts_with("vrf")).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+    settle();
+    up.assert_same(&State::with_run(installed), "after ifup -f -a");
+    // A forced ifup counts once more; the second ifdown runs on interfaces that are gone.
+    installed.ifdown("-a");
+    installed.ifdown("-a");
+    installed.ifdown("-f -a");
+    ip("link set lo up");
+    before.assert_same(&State::with_run(installed), "after ifup -f and ifdown");
+}
+
+/// The router of a customer: 192.168.77.2, with a network behind it.
+fn customer(router: &Netns, port: u16, behind: [&str; 2]) {
+    for address in ["192.168.77.2/24", "fd00:77::2/64 nodad"] {
+        router.ip(&format!("addr add {address} dev eth0"));
+    }
+    for address in behind {
+        router.ip(&format!("addr add {address} dev lo"));
+    }
+    for default in ["-4 route add default via 192.168.77.1", "-6 route add default via fd00:77::1"] {
+        router.ip(default);
+    }
+    router.within(|| {
+        for any in ["0.0.0.0", "::"] {
+            echo(std::net::SocketAddr::new(any.parse().expect("an address"), port), None);
+        }
+    });
+}
+
+fn overlapping() {
+    let hosts = cards();
+    let (red, blue) = (&hosts[0], &hosts[1]);
+    let (red_port, blue_port) = (PORT, PORT + 1);
+    customer(red, red_port, ["10.10.0.5/32", "fd00:10::5/128"]);
+    customer(blue, blue_port, ["10.20.0.5/32", "fd00:20::5/128"]);
+    // What the stanzas do not name.
+    red.ip("addr add 10.30.0.5/32 dev lo");
+    red.ip("addr add fd00:31::5/128 dev lo");
+    let installed = Ifupdown::USUAL.install(&example("overlapping-vrfs"));
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    settle();
+    for to in ["192.168.77.2", "fd00:77::2"] {
+        for (vrf, own, other) in [("vrf-red", red_port, blue_port), ("vrf-blue", blue_port, red_port)] {
+            tcp_reaches(to, own, Some(vrf)).expect("its own customer");
+            let refused = tcp_reaches(to, other, Some(vrf)).expect_err("the other customer");
+            assert!(refused.contains("ECONNREFUSED"), "{vrf}: {refused}");
+        }
+    }
+    for (server, client, secret) in
+        [("10.10.0.5", "10.20.0.5", "10.30.0.5"), ("fd00:10::5", "fd00:20::5", "fd00:31::5")]
+    {
+        blue.within(|| ping(server, Some(client))).expect("the leaked prefix");
+        red.within(|| ping(client, Some(server))).expect("the way back");
+        let refused = blue.within(|| ping(secret, Some(client))).expect_err("another prefix");
+        assert!(refused.contains("nreachable") || refused.contains("No route"), "{refused}");
+        unreachable("bound", secret, Some("vrf-blue"));
+    }
+    before.assert_after_ifdown(&installed);
+}
+
+/// What the comment in the file says, no more and no less.
+fn plain() {
+    let outside = crate::management_vrf::outside();
+    let installed = Ifupdown::USUAL.install(&example("management-vrf-plain"));
+    installed.ifup("-a").quiet();
+    settle();
+    crate::probe::serve_here();
+    for to in crate::management_vrf::INTERNET {
+        crate::probe::reaches("unbound", to, None);
+        unreachable("bound", to, crate::management_vrf::VRF);
+    }
+    for (family, to) in [("-4", "10.20.30.7"), ("-6", "fd00:30::7")] {
+        let route = ip(&format!("{family} route get {to} vrf vrf-management"));
+        assert!(route.contains("dev eth0"), "{route}");
+    }
+    outside.lan.within(|| crate::probe::reaches("LAN host", "10.20.30.40", None));
+}

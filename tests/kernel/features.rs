@@ -1,0 +1,113 @@
+//! What a test needs of the machine, and what becomes of it where that is missing.
+
+use crate::{
+    ifupdown,
+    lab::{command, in_lab, wait_until},
+};
+use libtest_mimic::Trial;
+use std::{fs, path::Path, sync::OnceLock};
+
+/// Something that not every machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Namespaces can be made. Everything needs it.
+    Root,
+    /// The kernel has VRFs.
+    Vrf,
+    /// The kernel has 802.1Q links and bridges that filter VLANs.
+    Vlan,
+    /// The kernel has no VRFs, or can be made not to have them: only the guest of tests/lane/vm may be.
+    NoVrf,
+    /// strace is installed and can trace.
+    Strace,
+    /// `IFNL_ROOTS` names a directory with both versions of ifupdown-ng.
+    Roots,
+}
+
+impl Feature {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Vrf => "vrf",
+            Self::Vlan => "vlan",
+            Self::NoVrf => "no-vrf",
+            Self::Strace => "strace",
+            Self::Roots => "roots",
+        }
+    }
+
+    /// Whether the machine has it; looked at once.
+    pub fn is_here(self) -> bool {
+        static HERE: [OnceLock<bool>; 6] = [const { OnceLock::new() }; 6];
+        *HERE[self as usize].get_or_init(|| match self {
+            Self::Root => nix::unistd::geteuid().is_root(),
+            Self::Roots => ifupdown::roots().is_some(),
+            Self::NoVrf => in_guest() || !Self::Vrf.is_here(),
+            Self::Strace => command("strace -qq -o /dev/null true").status == 0,
+            Self::Vrf => can("link add name probe type vrf table 7"),
+            Self::Vlan => {
+                can("link add name probe type bridge vlan_filtering 1")
+                    && can("link add link lo name probe type vlan id 7")
+            }
+        })
+    }
+
+    fn is_required(self) -> bool {
+        let required = std::env::var("REQUIRE").unwrap_or_default();
+        required.split([',', ' ']).any(|name| name == "all" || name == self.name())
+    }
+}
+
+/// Whether this machine is the one that tests/lane/vm boots and throws away.
+fn in_guest() -> bool {
+    std::env::var_os("IFNL_ROOTS").is_some_and(|roots| roots == "/ifnl/roots")
+}
+
+/// Makes the guest's kernel one without VRFs until the answer is dropped.
+pub fn without_vrf() -> impl Drop {
+    struct Restore(Option<String>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            if let Some(modprobe) = &self.0 {
+                let _ = fs::write(MODPROBE, modprobe);
+            }
+        }
+    }
+    const MODPROBE: &str = "/proc/sys/kernel/modprobe";
+    if !in_guest() {
+        return Restore(None);
+    }
+    let modprobe = fs::read_to_string(MODPROBE).expect("modprobe");
+    fs::write(MODPROBE, "/nonexistent").expect("modprobe");
+    let restore = Restore(Some(modprobe));
+    // Namespaces with VRFs that earlier tests left go in the background.
+    wait_until("no vrf module", || {
+        !Path::new("/sys/module/vrf").exists() || command("rmmod vrf").status == 0
+    });
+    restore
+}
+
+fn can(ip: &str) -> bool {
+    Feature::Root.is_here() && in_lab(|| command(&format!("ip {ip}")).status == 0)
+}
+
+/// A test that needs these (and root). Without one of them it is ignored, and its kind names which.
+pub fn needs(features: &[Feature], name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
+    let mut features = features.to_vec();
+    features.push(Feature::Root);
+    let missing: Vec<_> = features.iter().filter(|f| !f.is_here()).collect();
+    let required = missing.iter().any(|f| f.is_required());
+    let names: Vec<_> = missing.iter().map(|f| f.name()).collect();
+    let lacking = format!("no {}", names.join(", no "));
+    let trial = {
+        let lacking = lacking.clone();
+        Trial::test(name, move || {
+            if required {
+                return Err(format!("{lacking}: required by REQUIRE").into());
+            }
+            test();
+            Ok(())
+        })
+    };
+    if missing.is_empty() { trial } else { trial.with_kind(lacking).with_ignored_flag(!required) }
+}

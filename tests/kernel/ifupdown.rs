@@ -1,0 +1,237 @@
+//! The real ifupdown-ng, of both versions, with our executors absent, beside or in place of the stock ones.
+
+use crate::lab::{Ran, SCRATCH, bind, program, run};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The directory with the roots, if it is named and whole.
+pub fn roots() -> Option<PathBuf> {
+    let roots = PathBuf::from(std::env::var_os("IFNL_ROOTS")?);
+    let whole = Version::ALL.into_iter().all(|version| roots.join(version.root()).join("usr").is_dir());
+    whole.then_some(roots)
+}
+
+/// A version of ifupdown-ng.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 0.11.4~rc1, Debian 12.
+    Bookworm,
+    /// 0.12.1, Debian 13 and others.
+    Trixie,
+}
+
+impl Version {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Bookworm, Self::Trixie];
+
+    fn root(self) -> &'static str {
+        match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+}
+
+/// Which executors there are besides the stock ones that we have nothing to do with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executors {
+    /// Ours per keyword; no stock executor for any of our prefixes.
+    Absent,
+    /// Ours per keyword, beside the stock ones.
+    Present,
+    /// Our prefix executors in place of the stock ones, and ours per keyword.
+    Replaced,
+    /// The stock ones alone.
+    Stock,
+}
+
+impl Executors {
+    /// The three that have to work.
+    pub const ALL: [Self; 3] = [Self::Absent, Self::Present, Self::Replaced];
+}
+
+/// What is `/bin/sh`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// Debian's.
+    Dash,
+    /// Alpine's, busybox.
+    Ash,
+}
+
+/// Keyword prefixes that stock executors exist for, or could.
+const PREFIXES: [&str; 3] = ["vrf", "veth", "bridge"];
+/// Our executors that are chosen by `use`, and the keywords (beginnings) that each reads.
+const PER_KEYWORD: [(&str, &[&str]); 3] = [
+    ("vrf-table", &["vrf-table", "vrf-member", "vrf "]),
+    ("vrf-rules", &["vrf-rules", "vrf-accept"]),
+    ("vrf-route", &["vrf-route"]),
+];
+/// Our executors that replace stock ones.
+const REPLACING: [&str; 1] = ["vrf"];
+
+/// An installation of ifupdown-ng.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ifupdown {
+    /// Its version.
+    pub version: Version,
+    /// Its executors.
+    pub executors: Executors,
+    /// Its shell.
+    pub shell: Shell,
+}
+
+impl fmt::Display for Ifupdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}/{:?}/{:?}", self.version, self.executors, self.shell)
+    }
+}
+
+impl Ifupdown {
+    /// Both versions with every set of executors under dash, and each version once under ash.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for version in Version::ALL {
+            for executors in Executors::ALL {
+                all.push(Self { version, executors, shell: Shell::Dash });
+            }
+            all.push(Self { version, executors: Executors::Replaced, shell: Shell::Ash });
+        }
+        all
+    }
+
+    /// The most widely installed, with our prefix executors.
+    pub const USUAL: Self =
+        Self { version: Version::Trixie, executors: Executors::Replaced, shell: Shell::Dash };
+
+    /// Puts the installation into the calling thread's lab, which can hold one, with this interfaces file.
+    pub fn install(self, interfaces: &str) -> Installed {
+        let installed = Installed { ifupdown: self, root: Path::new(SCRATCH).join("root") };
+        let root = &installed.root;
+        bind(&roots().expect("IFNL_ROOTS").join(self.version.root()), root);
+        for directory in ["proc", "dev"] {
+            bind(&Path::new("/").join(directory), &root.join(directory));
+        }
+        // Its own view of /sys/class/net: that of the namespace in which it is mounted.
+        for (kind, directory) in [("sysfs", "sys"), ("tmpfs", "run"), ("tmpfs", "tmp"), ("tmpfs", "mnt")] {
+            let flags = nix::mount::MsFlags::empty();
+            nix::mount::mount(Some(kind), &root.join(directory), Some(kind), flags, None::<&str>)
+                .expect(kind);
+        }
+        if self.shell == Shell::Ash {
+            bind(&root.join("usr/bin/busybox"), &root.join("usr/bin/dash"));
+        }
+        installed.install_executors();
+        installed.interfaces(interfaces);
+        installed
+    }
+
+    /// The same file as this installation wants it: with our prefix executors as it is, else with a `use` line for
+    /// each of ours, and spelled so that the stock ones keep out of it where they are.
+    fn spell(self, interfaces: &str) -> String {
+        if matches!(self.executors, Executors::Replaced | Executors::Stock) {
+            return interfaces.to_owned();
+        }
+        let mut lines = Vec::new();
+        for line in interfaces.lines() {
+            let text = line.trim_start();
+            let executor = PER_KEYWORD
+                .iter()
+                .find(|(_, keywords)| keywords.iter().any(|keyword| text.starts_with(keyword)));
+            match executor {
+                Some((executor, _)) => {
+                    lines.push(format!("    use {executor}"));
+                    let (keyword, value) = text.split_once(' ').expect("a value");
+                    // `vrf` is an alias, and with it the stock executor is chosen.
+                    let keyword = if keyword == "vrf" { "vrf-member" } else { keyword };
+                    let present = self.executors == Executors::Present;
+                    let keyword = if present { keyword.replace('-', "_") } else { keyword.to_owned() };
+                    lines.push(format!("    {keyword} {value}"));
+                }
+                None => lines.push(line.to_owned()),
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// An installation in a lab.
+#[derive(Debug)]
+pub struct Installed {
+    /// What is installed.
+    pub ifupdown: Ifupdown,
+    root: PathBuf,
+}
+
+impl Installed {
+    fn install_executors(&self) {
+        let executors = self.root.join("mnt/executors");
+        fs::create_dir(&executors).unwrap();
+        let which = self.ifupdown.executors;
+        let stock = self.root.join("usr/libexec/ifupdown-ng");
+        for entry in fs::read_dir(stock).expect("stock executors") {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let left_out = match which {
+                Executors::Present | Executors::Stock => false,
+                Executors::Absent => PREFIXES.contains(&name.as_str()),
+                Executors::Replaced => REPLACING.contains(&name.as_str()),
+            };
+            if !left_out {
+                std::os::unix::fs::symlink(
+                    Path::new("/usr/libexec/ifupdown-ng").join(&name),
+                    executors.join(&name),
+                )
+                .unwrap();
+            }
+        }
+        let per_keyword = PER_KEYWORD.iter().map(|(name, _)| *name).filter(|_| which != Executors::Stock);
+        let replacing = REPLACING.into_iter().filter(|_| which == Executors::Replaced);
+        for name in per_keyword.chain(replacing) {
+            bind(&program(name), &executors.join(name));
+        }
+    }
+
+    /// Writes another interfaces file.
+    pub fn interfaces(&self, text: &str) {
+        self.file("/mnt/interfaces", &self.ifupdown.spell(text));
+    }
+
+    /// Writes a file into the root (its `/run`, `/tmp` and `/mnt` can be written to).
+    pub fn file(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// Where a path of the root is outside it.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// `ifup` with these arguments.
+    pub fn ifup(&self, arguments: &str) -> Ran {
+        run(&mut self.command("ifup", arguments))
+    }
+
+    /// `ifdown` with these arguments.
+    pub fn ifdown(&self, arguments: &str) -> Ran {
+        run(&mut self.command("ifdown", arguments))
+    }
+
+    /// Either of them, not yet run.
+    pub fn command(&self, name: &str, arguments: &str) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["-k", "5", "120", "chroot"]).arg(&self.root).arg(name);
+        command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces", "-S", "/run/ifstate"]);
+        command.args(arguments.split_whitespace());
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+    }
+}
+
+/// A file of interfaces.d.
+pub fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,255 @@
+//! A place to try things in: a thread with network and mount namespaces of its own.
+//!
+//! Namespaces belong to threads here, so commands and sockets need no handle: what a thread starts or opens is in
+//! that thread's namespaces. [`in_lab`] and [`Netns::within`] are the only two ways into another one, and all is
+//! gone when the thread ends.
+
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, setns, unshare},
+};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The tmpfs of a lab, over a directory that exists everywhere; nothing outside sees it.
+pub const SCRATCH: &str = "/mnt";
+
+/// Runs a test in fresh namespaces: `lo` up and nothing else, a tmpfs on [`SCRATCH`], mounts private.
+///
+/// # Panics
+/// Like the test.
+pub fn in_lab<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    let body = || {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("unshare: needs root");
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .expect("private mounts");
+        tmpfs(Path::new(SCRATCH));
+        ip("link set lo up");
+        test()
+    };
+    join(thread::scope(|scope| scope.spawn(body).join()))
+}
+
+/// Covers this machine's `/run`, for tests that run our programs outside a root. Whatever must still be reached
+/// below `/run` has to be mounted elsewhere before.
+pub fn own_run() {
+    tmpfs(Path::new("/run"));
+}
+
+/// A network namespace besides the calling thread's. It goes with this handle, and with it all that is in it.
+#[derive(Debug)]
+pub struct Netns(File);
+
+impl Netns {
+    /// A fresh one with `lo` up.
+    pub fn new() -> Self {
+        let body = || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
+            ip("link set lo up");
+            Self::current()
+        };
+        join(thread::scope(|scope| scope.spawn(body).join()))
+    }
+
+    /// An outside host: one with `lo` up, joined to the calling thread's by a veth pair, `ours` here and `theirs`
+    /// there, both up but without addresses.
+    pub fn beside(ours: &str, theirs: &str) -> Self {
+        let host = Self::new();
+        host.join(ours, theirs);
+        host
+    }
+
+    /// The calling thread's.
+    pub fn current() -> Self {
+        Self(File::open("/proc/thread-self/ns/net").expect("own namespace"))
+    }
+
+    /// The one that `ip netns` calls by this name.
+    pub fn named(name: &str) -> Self {
+        Self(File::open(Path::new("/run/netns").join(name)).expect("named namespace"))
+    }
+
+    /// Runs something in it. Sockets opened there stay there and may be handed back.
+    ///
+    /// # Panics
+    /// Like what it runs.
+    pub fn within<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+        let body = || {
+            setns(&self.0, CloneFlags::CLONE_NEWNET).expect("setns");
+            body()
+        };
+        join(thread::scope(|scope| scope.spawn(body).join()))
+    }
+
+    /// `ip` there.
+    pub fn ip(&self, words: &str) -> String {
+        self.within(|| ip(words))
+    }
+
+    /// A veth pair between the calling thread's namespace (`ours`) and this one (`theirs`), up at both ends.
+    pub fn join(&self, ours: &str, theirs: &str) {
+        use std::os::fd::AsRawFd as _;
+        let path = format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd());
+        ip(&format!("link add name {ours} type veth peer name {theirs} netns {path}"));
+        ip(&format!("link set {ours} up"));
+        self.ip(&format!("link set {theirs} up"));
+    }
+}
+
+fn join<T>(result: thread::Result<T>) -> T {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn tmpfs(path: &Path) {
+    mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).expect("tmpfs");
+}
+
+/// Shows a file or directory at another place, made if it is missing.
+pub fn bind(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("mount point");
+    } else if !to.exists() {
+        fs::write(to, "").expect("mount point");
+    }
+    mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
+        .unwrap_or_else(|error| panic!("bind {} to {}: {error}", from.display(), to.display()));
+}
+
+/// What a command left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The command, for messages.
+    pub words: String,
+    /// Its exit status, or 128 and the signal.
+    pub status: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Itself, if the command succeeded.
+    ///
+    /// # Panics
+    /// If not.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert!(self.status == 0, "{self}");
+        self
+    }
+
+    /// Itself, if the command succeeded and complained about nothing.
+    ///
+    /// # Panics
+    /// If not.
+    #[track_caller]
+    pub fn quiet(self) -> Self {
+        assert!(self.status == 0 && self.stderr.is_empty(), "{self}");
+        self
+    }
+
+    /// Fails unless the command ended with this status and complained with exactly this line.
+    #[track_caller]
+    pub fn refuses(&self, status: i32, line: &str) {
+        assert_eq!(
+            (self.status, self.stderr.as_str()),
+            (status, format!("{line}\n").as_str()),
+            "{}",
+            self.words
+        );
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\nstatus {}\nstdout: {}\nstderr: {}", self.words, self.status, self.stdout, self.stderr)
+    }
+}
+
+/// Runs a command in the calling thread's namespaces; words are separated by blanks.
+pub fn command(words: &str) -> Ran {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    run(Command::new(words[0]).args(&words[1..]))
+}
+
+/// Runs a command to its end. It gets no input and a small environment.
+pub fn run(command: &mut Command) -> Ran {
+    use std::os::unix::process::ExitStatusExt as _;
+    let output = command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran {
+        words: format!("{command:?}"),
+        status: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+/// Runs `ip`, which must succeed; its output.
+#[track_caller]
+pub fn ip(words: &str) -> String {
+    command(&format!("ip {words}")).ok().stdout
+}
+
+/// Runs `ip -j`, which must succeed; the list that it prints.
+#[track_caller]
+pub fn ip_json(words: &str) -> Vec<serde_json::Value> {
+    let text = ip(&format!("-j {words}"));
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("ip -j {words}: {error}\n{text}"))
+}
+
+/// Waits for something to become true.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "never: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until no IPv6 address of the calling thread's namespace is being checked for duplicates.
+#[track_caller]
+pub fn settle() {
+    wait_until("addresses that are not tentative", || ip("-6 addr show tentative").trim().is_empty());
+}
+
+/// One of our programs, as built with this test.
+pub fn program(name: &str) -> PathBuf {
+    PathBuf::from(match name {
+        "vrf" => env!("CARGO_BIN_EXE_vrf"),
+        "vrf-table" => env!("CARGO_BIN_EXE_vrf-table"),
+        "vrf-rules" => env!("CARGO_BIN_EXE_vrf-rules"),
+        "vrf-route" => env!("CARGO_BIN_EXE_vrf-route"),
+        _ => panic!("{name}: not a program of ours; add it to tests/kernel/lab.rs"),
+    })
+}
+
+/// One phase of one of our programs, outside ifupdown-ng: `keywords` are lines of a stanza.
+pub fn phase(program_name: &str, iface: &str, phase: &str, keywords: &[&str]) -> Ran {
+    run(&mut phase_command(program_name, iface, phase, keywords))
+}
+
+/// The same, not yet run.
+pub fn phase_command(program_name: &str, iface: &str, phase: &str, keywords: &[&str]) -> Command {
+    let mut command = Command::new(program(program_name));
+    command.env_clear().env("IFACE", iface).env("PHASE", phase);
+    for line in keywords {
+        let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
+        command.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+    }
+    command
+}

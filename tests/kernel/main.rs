@@ -1,0 +1,47 @@
+//! Tests on a real kernel: the real `ifup` and `ifdown` in namespaces of their own, looked at with `ip -j`, ping and
+//! sockets, never with code of ours.
+//!
+//! They need root, and what a test needs besides (a kernel with VRFs, the roots with both versions of
+//! ifupdown-ng) is named with it: where that is missing the test is ignored and counted, unless `REQUIRE` names it
+//! (`REQUIRE=vrf,vlan`, or `all`), then it runs and fails. `tests/lane/vm` boots a kernel that has everything.
+//!
+//! [`lab`] makes the namespaces, [`ifupdown`] runs the real thing in them, [`state`] compares before and after,
+//! [`probe`] talks over sockets; the other files are the tests, one `pub fn tests()` each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails says so by panicking"
+)]
+#![allow(dead_code, reason = "what one test needs, the next will")]
+
+mod examples;
+mod features;
+mod flows;
+mod ifupdown;
+mod interrupted;
+mod lab;
+mod management_vrf;
+mod probe;
+mod refusals;
+mod state;
+mod stock;
+
+use libtest_mimic::{Arguments, Conclusion};
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Some measure time, and the virtual machine has one processor.
+    arguments.test_threads.get_or_insert(1);
+    let tests = [
+        management_vrf::tests(),
+        examples::tests(),
+        stock::tests(),
+        flows::tests(),
+        refusals::tests(),
+        interrupted::tests(),
+    ];
+    let conclusion: Conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
+    conclusion.exit_code()
+}

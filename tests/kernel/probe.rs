@@ -1,0 +1,126 @@
+//! Who reaches whom: pings, and TCP sessions over sockets that may be bound to an interface.
+
+use crate::lab::{Netns, command};
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{
+            AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, listen, setsockopt,
+            socket, sockopt,
+        },
+        time::{TimeVal, TimeValLike as _},
+    },
+};
+use std::{
+    ffi::OsString,
+    io::{Read as _, Write as _},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd as _, OwnedFd},
+    thread,
+};
+
+/// How long an answer may take.
+const PATIENCE: i64 = 3;
+
+fn tcp_socket(address: &SocketAddr, device: Option<&str>) -> OwnedFd {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let fd = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("socket");
+    if let Some(device) = device {
+        setsockopt(&fd, sockopt::BindToDevice, &OsString::from(device)).expect("SO_BINDTODEVICE");
+    }
+    setsockopt(&fd, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE)).unwrap();
+    setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE)).unwrap();
+    fd
+}
+
+/// Opens a TCP session from the calling thread's namespace, over a socket bound to a device or not. A time-out is
+/// `EINPROGRESS`.
+pub fn tcp(to: SocketAddr, device: Option<&str>) -> Result<TcpStream, Errno> {
+    let fd = tcp_socket(&to, device);
+    connect(fd.as_raw_fd(), &SockaddrStorage::from(to))?;
+    Ok(TcpStream::from(fd))
+}
+
+/// A server on this address that sends back what it gets, until the namespace's last socket is closed by the end of
+/// the test. Bound to a device, or not.
+pub fn echo(on: SocketAddr, device: Option<&str>) {
+    let fd = tcp_socket(&on, device);
+    setsockopt(&fd, sockopt::ReuseAddr, &true).unwrap();
+    if on.is_ipv6() {
+        setsockopt(&fd, sockopt::Ipv6V6Only, &true).unwrap();
+    }
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(on)).unwrap_or_else(|error| panic!("bind {on}: {error}"));
+    listen(&fd, Backlog::new(16).unwrap()).expect("listen");
+    // Without the time-out, which would end accept as well.
+    setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::seconds(0)).unwrap();
+    let listener = TcpListener::from(fd);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || echo_stream(stream));
+        }
+    });
+}
+
+fn echo_stream(mut stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let mut buffer = [0; 64];
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        if stream.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+}
+
+/// Whether a TCP session opens and carries data both ways.
+pub fn tcp_reaches(to: &str, port: u16, device: Option<&str>) -> Result<(), String> {
+    let to = SocketAddr::new(to.parse().expect("an address"), port);
+    let mut stream = tcp(to, device).map_err(|errno| format!("connect: {errno:?}"))?;
+    stream.write_all(b"ping").map_err(|error| error.to_string())?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Whether a ping from the calling thread's namespace is answered; with `-I DEVICE` if one is named.
+pub fn ping(to: &str, device: Option<&str>) -> Result<(), String> {
+    let from = device.map(|device| format!("-I {device} ")).unwrap_or_default();
+    let ran = command(&format!("ping -n -c 1 -W {PATIENCE} {from}{to}"));
+    if ran.status == 0 { Ok(()) } else { Err(format!("{}{}", ran.stdout, ran.stderr)) }
+}
+
+/// Fails unless ping and TCP get there. All servers of these tests listen on [`PORT`] of their addresses.
+#[track_caller]
+pub fn reaches(who: &str, to: &str, device: Option<&str>) {
+    if let Err(error) = ping(to, device) {
+        panic!("{who}: ping {to} from {device:?}: {error}");
+    }
+    if let Err(error) = tcp_reaches(to, PORT, device) {
+        panic!("{who}: TCP to {to} from {device:?}: {error}");
+    }
+}
+
+/// Fails unless the kernel here refuses at once with ENETUNREACH, for TCP and for ping.
+#[track_caller]
+pub fn unreachable(who: &str, to: &str, device: Option<&str>) {
+    let begin = std::time::Instant::now();
+    let refused = tcp(SocketAddr::new(to.parse().expect("an address"), PORT), device).err();
+    assert_eq!(refused, Some(Errno::ENETUNREACH), "{who}: TCP to {to} from {device:?}");
+    assert!(begin.elapsed().as_millis() < 100, "{who}: {to} was refused after {:?} only", begin.elapsed());
+    let error = ping(to, device).expect_err(&format!("{who}: ping {to} from {device:?} was answered"));
+    assert!(error.contains("Network is unreachable"), "{who}: ping {to} from {device:?}: {error}");
+}
+
+/// The port that servers listen on.
+pub const PORT: u16 = 7;
+
+/// A server on every address of a namespace, both families.
+pub fn serve(host: &Netns) {
+    host.within(serve_here);
+}
+
+/// The same in the calling thread's namespace.
+pub fn serve_here() {
+    for any in ["0.0.0.0", "::"] {
+        echo(SocketAddr::new(any.parse::<IpAddr>().unwrap(), PORT), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Everything of a network namespace that stanzas could change, to be compared before and after.
+
+use crate::{
+    ifupdown::Installed,
+    lab::{command, ip, ip_json},
+};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Lines by what they are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State(BTreeMap<&'static str, Vec<String>>);
+
+impl State {
+    /// Links, addresses, rules, routes and l3mdev sysctls of the calling thread's namespace. Left out is what nobody
+    /// can put back: indexes, and the kernel's own rule 1000.
+    pub fn now() -> Self {
+        let mut all = BTreeMap::new();
+        for (about, words) in [
+            ("links", "-d link"),
+            ("addresses", "addr"),
+            ("rules", "rule"),
+            ("IPv6 rules", "-6 rule"),
+            ("routes", "route show table all"),
+            ("IPv6 routes", "-6 route show table all"),
+        ] {
+            all.insert(about, ip_json(words).into_iter().filter_map(without_noise).collect::<Vec<_>>());
+        }
+        let sysctls = command("sysctl -a --pattern l3mdev|forwarding|accept_ra|arp_").ok().stdout;
+        all.insert("sysctls", sysctls.lines().map(str::to_owned).collect());
+        all.insert("namespaces", command("ip netns").ok().stdout.lines().map(str::to_owned).collect());
+        Self(all)
+    }
+
+    /// The same, and the files below `/run` of an installation, its own bookkeeping apart.
+    pub fn with_run(installed: &Installed) -> Self {
+        let mut state = Self::now();
+        let mut files = Vec::new();
+        list(&installed.path("/run"), &mut files);
+        state.0.insert("files", files);
+        state
+    }
+
+    /// Takes everything down, and fails if that is not quiet or leaves a trace.
+    #[track_caller]
+    pub fn assert_after_ifdown(&self, installed: &Installed) {
+        installed.ifdown("-a").quiet();
+        // ifupdown-ng's own doing: it takes `lo` down with the rest.
+        ip("link set lo up");
+        self.assert_same(&Self::with_run(installed), "after ifdown -a");
+    }
+
+    /// Fails with what differs, and nothing else.
+    #[track_caller]
+    pub fn assert_same(&self, now: &Self, when: &str) {
+        let mut difference = Vec::new();
+        for (about, before) in &self.0 {
+            let now = now.0.get(about).cloned().unwrap_or_default();
+            for (mark, these, those) in [("-", before, &now), ("+", &now, before)] {
+                for line in these.iter().filter(|line| !those.contains(line)) {
+                    difference.push(format!("{mark} {about}: {line}"));
+                }
+            }
+            if difference.is_empty() && *before != now {
+                difference.push(format!("{about}: other order or number\n{before:#?}\n{now:#?}"));
+            }
+        }
+        assert!(difference.is_empty(), "{when}:\n{}", difference.join("\n"));
+    }
+}
+
+fn without_noise(mut value: serde_json::Value) -> Option<String> {
+    let object = value.as_object_mut()?;
+    for key in ["ifindex", "link_index", "valid_life_time", "preferred_life_time", "expires"] {
+        object.remove(key);
+    }
+    if let Some(addresses) = object.get_mut("addr_info").and_then(|list| list.as_array_mut()) {
+        for address in addresses.iter_mut().filter_map(|address| address.as_object_mut()) {
+            address.remove("valid_life_time");
+            address.remove("preferred_life_time");
+        }
+    }
+    let is_kernels = object.get("priority").and_then(serde_json::Value::as_u64) == Some(1000)
+        && object.contains_key("l3mdev")
+        // `ip rule` names the protocol of rules that are not the kernel's.
+        && !object.contains_key("protocol");
+    (!is_kernels).then(|| value.to_string())
+}
+
+fn list(directory: &Path, files: &mut Vec<String>) {
+    let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::path);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with("ifstate") {
+            continue;
+        }
+        files.push(path.display().to_string());
+        if path.is_dir() {
+            list(&path, files);
+        }
+    }
+}
