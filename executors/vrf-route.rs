@@ -66,6 +66,8 @@ impl Executor for VrfRoute {
                 query.table_names = true;
             }
             let here = query.here();
+            // Which families there are shows in the rules.
+            here.rules |= route.prefix.is_none();
             here.links.extend(route.dev.clone());
             here.links.extend(match &route.table {
                 RouteTable::Vrf(vrf) => Some(vrf.clone()),
@@ -90,6 +92,12 @@ impl Executor for VrfRoute {
                 Err(_) if at.phase == Phase::PreDown => {}
                 Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
             }
+        }
+        if at.phase == Phase::PostUp && self.routes.iter().any(|route| route.prefix.is_none()) {
+            let missing = Family::BOTH.into_iter().filter(|family| !has(found, *family));
+            plan.warnings.extend(missing.map(|family| {
+                format!("{family} is disabled in this kernel: default route for the other family only")
+            }));
         }
         for (place, route) in wanted.iter().enumerate() {
             let added = match wanted[..place].iter().find(|earlier| earlier.competes_with(route)) {
@@ -154,8 +162,9 @@ impl VrfRoute {
         {
             return Err(format!("dev {dev}: there is no such interface"));
         }
-        let prefixes =
-            spec.prefix.map_or_else(|| Family::BOTH.map(unspecified).to_vec(), |prefix| vec![prefix]);
+        let families = || Family::BOTH.into_iter().filter(|family| has(found, *family));
+        let prefixes: Vec<_> =
+            spec.prefix.map_or_else(|| families().map(unspecified).collect(), |prefix| vec![prefix]);
         let route = |prefix: ipnet::IpNet| Route {
             table,
             prefix,
@@ -169,6 +178,12 @@ impl VrfRoute {
         };
         Ok(prefixes.into_iter().map(route).collect())
     }
+}
+
+/// Whether the kernel has a family. Without any rules it was not asked.
+fn has(found: &Snapshot, family: Family) -> bool {
+    let rules = &found.here().rules;
+    rules.is_empty() || rules.contains_key(&family)
 }
 
 /// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.

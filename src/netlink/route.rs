@@ -40,6 +40,10 @@ impl Channel {
             };
             for answer in answers {
                 let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
+                // Asked for a family that is disabled, the kernel shows the other.
+                if message.header.address_family != family.address_family() {
+                    continue;
+                }
                 let Some((mut route, dev)) = decode(family, &message) else { continue };
                 if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
                     route.dev = match names.entry(index) {
