@@ -121,13 +121,17 @@ fn all<'a>(rules: &'a [Rule], wanted: &'a Rule) -> impl Iterator<Item = &'a Rule
     rules.iter().filter(|rule| rule.same(wanted))
 }
 
-fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
-    let local = Action::Lookup(TableId::LOCAL);
+/// Whether somebody else has the rule for `local` elsewhere. It is accepted there.
+fn moved_by_others(rules: &[Rule], family: Family) -> bool {
     let at_0 = kernel_local(family);
-    let moved = Rule::new(family, priority, local, OUR_PROTOCOL);
-    let elsewhere = |rule: &&Rule| rule.action == local && !rule.selective && rule.priority != 0;
-    let somebody_moved_it = rules.iter().find(elsewhere).is_some() && all(rules, &at_0).next().is_none();
-    if somebody_moved_it && all(rules, &moved).next().is_none() {
+    let mut locals = rules.iter().filter(|rule| rule.action == at_0.action && !rule.selective);
+    all(rules, &at_0).next().is_none() && locals.any(|rule| rule.protocol != OUR_PROTOCOL)
+}
+
+fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
+    let at_0 = kernel_local(family);
+    let moved = Rule::new(family, priority, at_0.action, OUR_PROTOCOL);
+    if moved_by_others(rules, family) && all(rules, &moved).next().is_none() {
         return;
     }
     ensure(plan, rules, &moved);
@@ -156,20 +160,27 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
 /// then a second `local` behind the jump, then the first `local` is deleted.
 ///
 /// Nothing tells the two apart, so each is deleted only as one of two, and deleting the first is not taken
-/// back: the one that is then left is as good.
+/// back: the one that is then left is as good. (Where `local` is not at 0 at all, there is only the one that
+/// is added.)
 fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     let local = kernel_local(family);
     let jump = jump(family, target);
     ensure(plan, rules, &jump);
+    if moved_by_others(rules, family) {
+        return;
+    }
     let jump_at = rules.iter().position(|rule| rule.same(&jump)).unwrap_or(rules.len());
     let locals = |range: &[Rule]| all(range, &local).cloned().collect::<Vec<_>>();
     let (mut surplus, mut behind) = (locals(&rules[..jump_at]), locals(&rules[jump_at..]));
-    if behind.is_empty() {
+    if !behind.is_empty() {
+        surplus.extend(behind.drain(1..));
+    } else if surplus.is_empty() {
+        plan.add_rule(local.clone());
+        plan.push(Op::RuleExpect(local.clone()), None);
+    } else {
         let undo = Op::RuleDelDuplicate(local.clone());
         plan.push(Op::RuleAdd { rule: local.clone(), again: true }, Some(undo));
         plan.push(Op::RuleExpect(jump), None);
-    } else {
-        surplus.extend(behind.drain(1..));
     }
     // Deleting takes the first that matches, so what stands before the jump goes first.
     for rule in surplus {

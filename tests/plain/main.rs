@@ -23,6 +23,7 @@ mod properties;
 mod random;
 mod stanza;
 mod startup;
+mod strange_rules;
 mod support;
 mod values;
 mod wire;

@@ -179,8 +179,13 @@ fn the_layouts_seal_a_vrf_in_both_families() {
 
 /// A stanza of the program `vrf` that makes a VRF with its rules.
 fn vrf(name: &str, table: &str, layout: &str) -> Interface {
+    vrf_with(name, table, &[("vrf-rules", layout)])
+}
+
+/// The same with these keywords.
+pub fn vrf_with(name: &str, table: &str, keywords: &[(&str, &str)]) -> Interface {
     let program = PROGRAMS.iter().find(|program| program.name == "vrf").unwrap();
-    Interface::new(program, name, &[("vrf-table", table), ("vrf-rules", layout)]).unwrap()
+    Interface::new(program, name, &[&[("vrf-table", table)], keywords].concat()).unwrap()
 }
 
 #[test]
@@ -210,6 +215,19 @@ fn a_layout_is_changed_without_a_gap_while_there_is_one_vrf_and_refused_while_th
         assert_eq!(vrf("red", "10", new).up(&mut kernel), End::Done);
         stays_sealed(&kernel, &Family::BOTH, new);
         let changed = kernel.snapshot().clone();
+        for (at, fault) in (0..kernel.count).flat_map(|at| faults().map(|fault| (at, fault))) {
+            let mut kernel = Faulty::with(start.clone(), at, fault, false);
+            assert_ne!(vrf("red", "10", new).up(&mut kernel), End::Done, "{new} {at} {fault:?}");
+            stays_sealed(&kernel, &Family::BOTH, new);
+            same(kernel.snapshot().here(), start.here(), &format!("{new}, change {at} {fault:?}\n"));
+
+            let mut killed = Faulty::with(start.clone(), at, Fault::Killed, false);
+            assert!(!survives(|| drop(vrf("red", "10", new).up(&mut killed))));
+            let mut kernel = Faulty::new(killed.snapshot().clone());
+            assert_eq!(vrf("red", "10", new).up(&mut kernel), End::Done);
+            stays_sealed(&kernel, &Family::BOTH, new);
+            same(kernel.snapshot().here(), changed.here(), &format!("{new}, killed before {at}\n"));
+        }
         let mut fresh = Faulty::new(notation::parse("rules default"));
         assert_eq!(vrf("red", "10", new).up(&mut fresh), End::Done);
         same(changed.here(), fresh.snapshot().here(), new);
