@@ -1,10 +1,14 @@
 //! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::run`] goes about it.
 
-use super::faulty::{Faulty, Kill};
+use super::{
+    asked::asked_for,
+    faulty::{Faulty, Kill},
+};
 use ifupdown_ng_netlink::{
     apply,
     executor::{At, Configuration, Program},
     invocation::Phase,
+    snapshot::{Query, Snapshot},
     stanza::Stanza,
     values::IfName,
 };
@@ -45,7 +49,7 @@ impl Interface {
     pub fn phase(&self, phase: Phase, kernel: &mut Faulty) -> End {
         let at = At { iface: &self.name, phase };
         let text = |lines: Vec<_>| lines.iter().map(ToString::to_string).collect();
-        match self.configuration.plan(at, kernel.snapshot()) {
+        match self.configuration.plan(at, &self.look(at, kernel)) {
             Err((_, problems)) if !phase.is_down() => {
                 End::Conflict(problems.iter().map(ToString::to_string).collect())
             }
@@ -58,6 +62,12 @@ impl Interface {
                 Err(failures) => End::Failed(text(failures)),
             },
         }
+    }
+
+    fn look(&self, at: At<'_>, kernel: &Faulty) -> Snapshot {
+        let mut query = Query::default();
+        self.configuration.query(at, &mut query);
+        asked_for(&query, kernel.snapshot())
     }
 
     /// ifup: up to the phase that is not done.
@@ -103,7 +113,7 @@ impl Interface {
     pub fn left_to_do(&self, phases: impl IntoIterator<Item = Phase>, kernel: &Faulty) -> Vec<String> {
         let plan = |phase| {
             let at = At { iface: &self.name, phase };
-            self.configuration.plan(at, kernel.snapshot()).unwrap_or_else(|(plan, _)| plan)
+            self.configuration.plan(at, &self.look(at, kernel)).unwrap_or_else(|(plan, _)| plan)
         };
         phases.into_iter().flat_map(|phase| plan(phase).steps).map(|step| step.act.to_string()).collect()
     }

@@ -9,6 +9,7 @@
 mod all;
 
 mod architecture;
+mod asked;
 mod by_hand;
 mod cli;
 mod depend;

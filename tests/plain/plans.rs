@@ -7,11 +7,12 @@
 //!
 //! `BLESS=1` rewrites the `plan` files. What it writes has to be reasoned about, not believed.
 
-use super::{all::PROGRAMS, notation, support};
+use super::{all::PROGRAMS, asked::asked_for, notation, support};
 use ifupdown_ng_netlink::{
     executor::{At, Program},
     invocation::Found,
     plan::Plan,
+    snapshot::Query,
 };
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -55,7 +56,9 @@ fn planned(program: &Program, case: &Path) -> String {
     let mut errors = problems;
     let at = At { iface: &invocation.iface, phase: invocation.phases[0] };
     if (errors.is_empty() || at.phase.is_down()) && configuration.acts(at.phase) {
-        let world = notation::parse(&read("kernel"));
+        let mut query = Query::default();
+        configuration.query(at, &mut query);
+        let world = asked_for(&query, &notation::parse(&read("kernel")));
         let plan = configuration.plan(at, &world).unwrap_or_else(|(plan, mut conflicts)| {
             errors.append(&mut conflicts);
             code = code.max(1);

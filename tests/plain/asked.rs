@@ -1,0 +1,53 @@
+//! What a query asks for, and nothing else, as [`ifupdown_ng_netlink::live`] answers it: a plan must not need
+//! what its executor forgot to ask for.
+
+use ifupdown_ng_netlink::{
+    op::LinkKind,
+    snapshot::{Query, Snapshot, State, TableRef, Wants},
+    values::TableId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The part of a state that a query is answered with.
+pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
+    let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
+    let nothing = State::default();
+    let places = query.places.iter().map(|(place, wants)| {
+        let state = found.places.get(place).unwrap_or(&nothing);
+        (place.clone(), part(wants, state, &table_names))
+    });
+    Snapshot { places: places.collect(), table_names }
+}
+
+fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
+    let mut shown = State::default();
+    let vrfs = state.links.iter().filter(|(_, link)| wants.vrfs && matches!(link.kind, LinkKind::Vrf(_)));
+    let named = state.links.iter().filter(|(name, _)| wants.links.contains(*name));
+    for (name, link) in vrfs.chain(named) {
+        shown.links.insert(name.clone(), link.clone());
+        // The masters of links come with them.
+        if let Some(master) = &link.master {
+            shown.links.extend(state.links.get(master).map(|link| (master.clone(), link.clone())));
+        }
+    }
+    if wants.rules {
+        shown.rules.clone_from(&state.rules);
+    }
+    let tables: BTreeSet<TableId> = wants
+        .routes
+        .iter()
+        .filter_map(|table| match table {
+            TableRef::Name(name) => names.get(name).copied(),
+            known => shown.table(known),
+        })
+        .collect();
+    shown.routes = state.routes.iter().filter(|route| tables.contains(&route.table)).cloned().collect();
+    shown.addresses = chosen(&state.addresses, |link| wants.addresses.contains(link));
+    shown.sysctls = chosen(&state.sysctls, |key| wants.sysctls.contains(key));
+    shown.records = chosen(&state.records, |key| wants.records.contains(key));
+    shown
+}
+
+fn chosen<K: Ord + Clone, V: Clone>(all: &BTreeMap<K, V>, is: impl Fn(&K) -> bool) -> BTreeMap<K, V> {
+    all.iter().filter(|(key, _)| is(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
