@@ -57,6 +57,11 @@ impl Refusal {
     pub fn is_gone(&self) -> bool {
         matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
     }
+
+    /// Whether what is added exists already.
+    fn is_there(&self, act: &Act) -> bool {
+        self.errno == Some(Errno::EEXIST) && act.op.is_addition()
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -156,7 +161,7 @@ impl Undo {
                 Ok(()) => {}
                 Err(cause) if cause.is_gone() && act.op.is_removal() => {}
                 // The step whose answer was lost was not made.
-                Err(cause) if cause.errno == Some(Errno::EEXIST) && act.op.is_addition() => {}
+                Err(cause) if cause.is_there(act) => {}
                 Err(cause) => {
                     self.held.failed(act);
                     self.stuck.push((act.clone(), cause));
@@ -181,7 +186,7 @@ pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
         log::info!("{act}");
         match kernel.apply(act) {
             Ok(()) => {}
-            Err(cause) if cause.is_gone() => {}
+            Err(cause) if cause.is_gone() || cause.is_there(act) => {}
             Err(cause) => {
                 held.failed(act);
                 failures.push(Failure { act: act.clone(), cause, undone: 0, stuck: Vec::new() });
@@ -206,10 +211,16 @@ impl Held {
             (Op::RuleExpect(missing) | Op::RuleAdd { rule: missing, .. }, Op::RuleDel(rule)) => {
                 missing.family == rule.family
             }
+            (Op::RuleAdd { rule: missing, .. }, Op::RuleExpect(rule)) => missing == rule,
             // The rules hold what is in a VRF for as long as it exists.
             (
                 Op::LinkDel { kind: LinkKind::Vrf(_), .. },
-                Op::RuleAdd { .. } | Op::RuleDel(_) | Op::SysctlSet { .. } | Op::RecordDel(_),
+                Op::RuleAdd { .. }
+                | Op::RuleExpect(_)
+                | Op::RuleDel(_)
+                | Op::RuleDelDuplicate(_)
+                | Op::SysctlSet { .. }
+                | Op::RecordDel(_),
             ) => true,
             // What a sysctl was is remembered until it is so again.
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),

@@ -87,3 +87,48 @@ fn help_names_every_keyword_and_version_the_program() {
         assert_eq!(by_hand(program.name, &["--version"]), Ran::new(0, &version, ""));
     }
 }
+
+#[test]
+fn neither_verbose_nor_a_log_level_disturbs_mock() {
+    for variable in ["VERBOSE", "RUST_LOG"] {
+        let environment =
+            [("IFACE", "eth0"), ("PHASE", "pre-up"), ("MOCK", "echo"), ("IF_VRF", "red"), (variable, "info")];
+        assert_eq!(
+            run(command("vrf", environment)),
+            Ran::new(0, "ip link set eth0 master red\n", ""),
+            "{variable}"
+        );
+    }
+    let ran = by_hand("vrf", &["--iface", "eth0", "--phase", "up", "--verbose", "vrf=red"]);
+    assert_eq!(ran, Ran::new(0, "", ""));
+}
+
+/// As the user `nobody` if this is root: nothing of the machine can be touched.
+#[test]
+fn without_root_it_says_so() {
+    let mut started = if nix::unistd::geteuid().is_root() {
+        let mut setpriv = std::process::Command::new("setpriv");
+        setpriv
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(super::support::binary("vrf-table"));
+        setpriv.env_clear();
+        setpriv
+    } else {
+        command("vrf-table", [])
+    };
+    started.args(["--iface", "ifnl-no-root", "--phase", "create", "vrf-table=4294967295"]);
+    let Ok(output) = started.stdin(std::process::Stdio::null()).output() else {
+        return super::support::skip("without_root_it_says_so", "setpriv");
+    };
+    let ran = Ran::from(output);
+    if ran.code == 126 || ran.err.starts_with("setpriv:") {
+        return super::support::skip("without_root_it_says_so", "setpriv");
+    }
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(
+        ran.err.starts_with("vrf-table: ifnl-no-root: ") && ran.err.ends_with("; this needs root\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.err.lines().count(), 1);
+}

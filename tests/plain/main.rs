@@ -14,6 +14,7 @@ mod by_hand;
 mod cli;
 mod depend;
 mod docs;
+mod failures;
 mod faulty;
 mod interfaces;
 mod invariants;

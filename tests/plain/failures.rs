@@ -1,0 +1,112 @@
+//! What is said when the kernel refuses: which step, why, what was taken back and what could not be.
+
+use super::{
+    faulty::{Fault, Faulty},
+    interfaces::{End, Interface},
+    notation,
+    properties::vrf_with,
+};
+use ifupdown_ng_netlink::{
+    apply::{self, Kernel, Refusal},
+    invocation::Phase,
+    op::{Act, LinkKind, NewLink, Op},
+    plan::Plan,
+    snapshot::{Query, Snapshot},
+};
+use nix::errno::Errno;
+
+/// The rules for a VRF, in IPv4 alone.
+fn rules() -> (Interface, Snapshot) {
+    let red = vrf_with("red", "10", &[("vrf-rules", "yes"), ("vrf-rules-family", "ipv4")]);
+    let mut kernel = Faulty::new(notation::parse("rules default"));
+    assert_eq!(red.phase(Phase::Create, &mut kernel), End::Done);
+    (red, kernel.snapshot().clone())
+}
+
+fn said(at: usize, fault: Fault, for_good: bool) -> String {
+    let (red, before) = rules();
+    match red.phase(Phase::PreUp, &mut Faulty::with(before, at, fault, for_good)) {
+        End::Failed(lines) => lines.join("\n"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_step_is_named_and_what_was_taken_back() {
+    assert_eq!(
+        said(0, Fault::Refused(Errno::EPERM), false),
+        "ip -4 rule add pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root"
+    );
+    assert_eq!(
+        said(1, Fault::Refused(Errno::ENOMEM), false),
+        "ip -4 rule add pref 32765 table local protocol 73: Out of memory (ENOMEM); 1 step before it undone"
+    );
+    assert_eq!(
+        said(3, Fault::Refused(Errno::ENOENT), false),
+        "ip -4 rule del pref 0 table local protocol kernel: No such file or directory (ENOENT); 2 steps before it undone"
+    );
+    assert_eq!(
+        said(1, Fault::LostButMade, false),
+        "ip -4 rule add pref 32765 table local protocol 73: no answer; 1 step before it undone"
+    );
+}
+
+#[test]
+fn what_could_not_be_taken_back_is_named_too() {
+    assert_eq!(
+        said(2, Fault::Refused(Errno::EIO), true),
+        "ip -4 rule show pref 32765 table local protocol 73: I/O error (EIO); \
+         not undone: ip -4 rule del pref 32765 table local protocol 73: Operation not permitted (EPERM); this needs root; \
+         not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root"
+    );
+    // Where local cannot be put back, the one that was to replace it stays.
+    assert_eq!(
+        said(3, Fault::LostButMade, true),
+        "ip -4 rule del pref 0 table local protocol kernel: no answer; \
+         not undone: ip -4 rule add pref 0 table local protocol kernel: Operation not permitted (EPERM); this needs root; \
+         not undone: ip -4 rule del pref 32765 table local protocol 73: its replacement is missing; \
+         not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: its replacement is missing"
+    );
+}
+
+/// A kernel that refuses everything in its own words.
+struct Refuses(Refusal);
+
+impl Kernel for Refuses {
+    fn read(&mut self, _: &Query) -> Result<Snapshot, Refusal> {
+        Err(self.0.clone())
+    }
+
+    fn apply(&mut self, _: &Act) -> Result<(), Refusal> {
+        Err(self.0.clone())
+    }
+}
+
+#[test]
+fn the_kernels_own_words_are_passed_on() {
+    let link = NewLink { name: "red".parse().unwrap(), kind: LinkKind::Other("vrf".to_owned()) };
+    let mut plan = Plan::default();
+    plan.push(Op::LinkAdd(link), None);
+    let words = Some("Unknown device type".to_owned());
+    let mut kernel = Refuses(Refusal { errno: Some(Errno::EOPNOTSUPP), text: words, answer_lost: false });
+    let failure = apply::up(&plan, &mut kernel).unwrap_err().to_string();
+    assert!(failure.starts_with("ip link add red type vrf: Operation not supported"), "{failure}");
+    let end = "(EOPNOTSUPP): Unknown device type; does this kernel have the module for that type?";
+    assert!(failure.ends_with(end), "{failure}");
+}
+
+#[test]
+fn on_the_way_down_every_failure_is_told_and_what_is_gone_is_none() {
+    let red = vrf_with("red", "10", &[("vrf-rules", "yes"), ("vrf-rules-family", "ipv4")]);
+    let mut kernel = Faulty::new(notation::parse("rules default"));
+    assert_eq!(red.up(&mut kernel), End::Done);
+    let up = kernel.snapshot().clone();
+    let lines = |fault| match red.down(&mut Faulty::with(up.clone(), 0, fault, false)) {
+        End::Failed(lines) => lines,
+        End::Done => Vec::new(),
+        other @ End::Conflict(_) => panic!("{other:?}"),
+    };
+    assert_eq!(lines(Fault::Refused(Errno::ENODEV)), [""; 0]);
+    let busy = "ip link del red type vrf table 10: Device or resource busy (EBUSY)";
+    assert_eq!(lines(Fault::Refused(Errno::EBUSY)), [busy]);
+}
