@@ -22,8 +22,8 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
 fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
     let mut shown = State::default();
     let vrfs = state.links.iter().filter(|(_, link)| wants.vrfs && matches!(link.kind, LinkKind::Vrf(_)));
-    let named = state.links.iter().filter(|(name, _)| wants.links.contains(*name));
-    for (name, link) in vrfs.chain(named) {
+    let chosen_links = state.links.iter().filter(|(name, _)| wants.links.contains(*name));
+    for (name, link) in vrfs.chain(chosen_links) {
         shown.links.insert(name.clone(), link.clone());
         // The masters of links come with them.
         if let Some(master) = &link.master {
