@@ -138,10 +138,12 @@ impl Channel {
         Ok(answers)
     }
 
-    /// Waits until there is something to read; whether it came.
+    /// Waits until there is something to read; whether it came, or the wait was broken off (a stopped process
+    /// that goes on).
     fn wait(&mut self) -> bool {
         let socket = self.connection.socket_mut().socket_ref();
-        poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PATIENCE)) == Ok(1)
+        let ready = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PATIENCE));
+        matches!(ready, Ok(1) | Err(Errno::EINTR))
     }
 }
 
