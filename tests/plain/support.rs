@@ -78,6 +78,8 @@ pub fn skip(test: &str, missing: &str) {
     let required = std::env::var("REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name == missing), "{test}: {missing} is required and missing");
     // Past the capture of the test harness, so that it is seen.
-    let _ =
-        std::io::Write::write_all(&mut std::io::stderr(), format!("SKIP {test}: no {missing}\n").as_bytes());
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("\nSKIP {test}: no {missing}\n").as_bytes(),
+    );
 }
