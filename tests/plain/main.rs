@@ -12,6 +12,7 @@ mod architecture;
 mod asked;
 mod by_hand;
 mod cli;
+mod composed;
 mod depend;
 mod docs;
 mod failures;
