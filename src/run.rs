@@ -155,6 +155,8 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
             }
             Mode::Apply => {
                 if let Err(failure) = apply::up(&plan, &mut kernel) {
+                    // What they warn of did not come about, or was undone.
+                    outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
                 }
             }
