@@ -56,6 +56,17 @@ impl Executor for VrfRoute {
         Some(Self { routes, is_vrf, written: stanza.text("vrf-route")?.to_owned() })
     }
 
+    /// The VRFs that routes are leaked into.
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        let routes = stanza.text("vrf-route").and_then(|text| text.parse().ok());
+        let List::<RouteSpec>(routes) = routes.unwrap_or(List(Vec::new()));
+        let vrf = |route: RouteSpec| match route.table {
+            RouteTable::Vrf(vrf) => Some(vrf),
+            _ => None,
+        };
+        routes.into_iter().filter_map(vrf).collect()
+    }
+
     fn acts(&self, phase: Phase) -> bool {
         matches!(phase, Phase::PostUp | Phase::PreDown)
     }
