@@ -20,7 +20,7 @@ impl Live {
     fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
         match place {
             Place::Here => {
-                if self.here.is_none() {
+                if self.here.as_ref().is_none_or(Channel::is_broken) {
                     self.here = Some(Channel::open()?);
                 }
                 self.here.as_mut().ok_or_else(|| Refusal::text("no channel"))

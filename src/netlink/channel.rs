@@ -3,7 +3,7 @@
 //! rtnetlink's connection does the framing and the bookkeeping; what it leaves out is here: the kernel's own
 //! words (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
 
-use super::socket::BlockingSocket;
+use super::socket::{BlockingSocket, Fault};
 use crate::apply::Refusal;
 use futures::{Stream, executor::block_on, future::poll_fn};
 use nix::{
@@ -42,6 +42,7 @@ type Message = NetlinkMessage<RouteNetlinkMessage>;
 pub struct Channel {
     connection: Connection<RouteNetlinkMessage, BlockingSocket>,
     handle: ConnectionHandle<RouteNetlinkMessage>,
+    is_broken: bool,
 }
 
 impl fmt::Debug for Channel {
@@ -66,7 +67,12 @@ impl Channel {
         socket.set_cap_ack(true).map_err(refuse)?;
         // Has the kernel filter dumps by what the request says, and refuse what it does not know.
         socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
-        Ok(Self { connection, handle })
+        Ok(Self { connection, handle, is_broken: false })
+    }
+
+    /// Whether the socket failed. Nothing goes through it any more; another channel may do better.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Makes one change and waits until it is made.
@@ -125,8 +131,9 @@ impl Channel {
             let finished = block_on(poll_fn(|context| {
                 Poll::Ready(drive(&mut self.connection, stream.as_mut(), context, &mut answers))
             }));
-            if let Some(error) = self.connection.socket_mut().fault.take() {
-                return Err(Refusal { answer_lost: true, ..Refusal::io(&error, "netlink") });
+            if let Some(Fault { error, answer_lost }) = self.connection.socket_mut().fault.take() {
+                self.is_broken = true;
+                return Err(Refusal { answer_lost, ..Refusal::io(&error, "netlink") });
             }
             if finished {
                 break;

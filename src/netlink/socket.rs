@@ -17,11 +17,19 @@ use std::{
 pub(super) struct BlockingSocket {
     socket: Socket,
     /// The last error. The connection above only logs it.
-    pub(super) fault: RefCell<Option<io::Error>>,
+    pub(super) fault: RefCell<Option<Fault>>,
+}
+
+/// An error of the socket itself. The connection cannot be used afterwards.
+pub(super) struct Fault {
+    /// The error.
+    pub(super) error: io::Error,
+    /// It happened while receiving, so that the kernel has seen the request.
+    pub(super) answer_lost: bool,
 }
 
 impl BlockingSocket {
-    fn settle<T>(&self, result: io::Result<T>) -> Poll<io::Result<T>> {
+    fn settle<T>(&self, result: io::Result<T>, answer_lost: bool) -> Poll<io::Result<T>> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             Err(error) => {
@@ -29,7 +37,7 @@ impl BlockingSocket {
                     || io::Error::new(error.kind(), error.to_string()),
                     io::Error::from_raw_os_error,
                 );
-                self.fault.replace(Some(copy));
+                self.fault.replace(Some(Fault { error: copy, answer_lost }));
                 Poll::Ready(Err(error))
             }
             ok => Poll::Ready(ok),
@@ -62,22 +70,22 @@ impl AsyncSocket for BlockingSocket {
     }
 
     fn poll_send(&self, _: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        self.settle(self.socket.send(buffer, 0))
+        self.settle(self.socket.send(buffer, 0), false)
     }
 
     fn poll_send_to(&self, _: &mut Context<'_>, buffer: &[u8], to: &SocketAddr) -> Poll<io::Result<usize>> {
-        self.settle(self.socket.send_to(buffer, to, 0))
+        self.settle(self.socket.send_to(buffer, to, 0), false)
     }
 
     fn poll_recv<B: BufMut>(&self, _: &mut Context<'_>, buffer: &mut B) -> Poll<io::Result<()>> {
-        self.settle(self.receive(buffer).map(drop))
+        self.settle(self.receive(buffer).map(drop), true)
     }
 
     fn poll_recv_from<B: BufMut>(&self, _: &mut Context<'_>, buffer: &mut B) -> Poll<io::Result<SocketAddr>> {
-        self.settle(self.receive(buffer))
+        self.settle(self.receive(buffer), true)
     }
 
     fn poll_recv_from_full(&self, _: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, SocketAddr)>> {
-        self.settle(self.socket.recv_from_full())
+        self.settle(self.socket.recv_from_full(), true)
     }
 }
