@@ -2,7 +2,7 @@
 
 use crate::{
     ifupdown,
-    lab::{command, in_lab, wait_until},
+    lab::{command, in_lab},
 };
 use libtest_mimic::Trial;
 use std::{fs, path::Path, sync::OnceLock};
@@ -16,7 +16,7 @@ pub enum Feature {
     Vrf,
     /// The kernel has 802.1Q links and bridges that filter VLANs.
     Vlan,
-    /// The kernel has no VRFs, or can be made not to have them: only the guest of tests/lane/vm may be.
+    /// The kernel has no VRFs, or has not loaded the module yet and can be kept from it: the guest of tests/lane/vm.
     NoVrf,
     /// strace is installed and can trace.
     Strace,
@@ -42,13 +42,14 @@ impl Feature {
         *HERE[self as usize].get_or_init(|| match self {
             Self::Root => nix::unistd::geteuid().is_root(),
             Self::Roots => ifupdown::roots().is_some(),
-            Self::NoVrf => in_guest() || !Self::Vrf.is_here(),
+            Self::NoVrf if in_guest() => !Path::new("/sys/module/vrf").exists(),
+            Self::NoVrf => !Self::Vrf.is_here(),
             Self::Strace => command("strace -qq -o /dev/null true").status == 0,
-            Self::Vrf => can("link add name probe type vrf table 7"),
-            Self::Vlan => {
-                can("link add name probe type bridge vlan_filtering 1")
-                    && can("link add link lo name probe type vlan id 7")
-            }
+            Self::Vrf => can(&["link add name probe type vrf table 7"]),
+            Self::Vlan => can(&[
+                "link add name probe type bridge vlan_filtering 1",
+                "link add link probe name probe.7 type vlan id 7",
+            ]),
         })
     }
 
@@ -79,16 +80,13 @@ pub fn without_vrf() -> impl Drop {
     }
     let modprobe = fs::read_to_string(MODPROBE).expect("modprobe");
     fs::write(MODPROBE, "/nonexistent").expect("modprobe");
-    let restore = Restore(Some(modprobe));
-    // Namespaces with VRFs that earlier tests left go in the background.
-    wait_until("no vrf module", || {
-        !Path::new("/sys/module/vrf").exists() || command("rmmod vrf").status == 0
-    });
-    restore
+    Restore(Some(modprobe))
 }
 
-fn can(ip: &str) -> bool {
-    Feature::Root.is_here() && in_lab(|| command(&format!("ip {ip}")).status == 0)
+/// Whether `ip` succeeds with each of these in turn.
+fn can(commands: &[&str]) -> bool {
+    let succeeds = |words: &&str| command(&format!("ip {words}")).status == 0;
+    Feature::Root.is_here() && in_lab(|| commands.iter().all(succeeds))
 }
 
 /// A test that needs these (and root). Without one of them it is ignored, and its kind names which.

@@ -73,6 +73,10 @@ const PER_KEYWORD: [(&str, &[&str]); 3] = [
 /// Our executors that replace stock ones.
 const REPLACING: [&str; 1] = ["vrf"];
 
+/// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but to wait for a file of
+/// the host's, its clock leaps to the next timer.
+const TIME_LIMIT: &str = "1000";
+
 /// An installation of ifupdown-ng.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ifupdown {
@@ -222,7 +226,7 @@ impl Installed {
     /// Either of them, not yet run.
     pub fn command(&self, name: &str, arguments: &str) -> Command {
         let mut command = Command::new("timeout");
-        command.args(["-k", "5", "120", "chroot"]).arg(&self.root).arg(name);
+        command.args(["-k", "5", TIME_LIMIT, "chroot"]).arg(&self.root).arg(name);
         command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces", "-S", "/run/ifstate"]);
         command.args(arguments.split_whitespace());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");

@@ -200,7 +200,9 @@ fn many_at_once() {
                 })
             })
             .collect();
-        running.into_iter().for_each(|running| running.join().unwrap());
+        for running in running {
+            running.join().unwrap();
+        }
     };
     let before = State::now();
     for _ in 0..5 {

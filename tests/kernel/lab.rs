@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The tmpfs of a lab, over a directory that exists everywhere; nothing outside sees it.
-pub const SCRATCH: &str = "/mnt";
+pub const SCRATCH: &str = "/media";
 
 /// Runs a test in fresh namespaces: `lo` up and nothing else, a tmpfs on [`SCRATCH`], mounts private.
 ///
@@ -214,28 +214,40 @@ pub fn ip_json(words: &str) -> Vec<serde_json::Value> {
 /// Waits for something to become true.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(300);
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Waits until no IPv6 address of the calling thread's namespace is being checked for duplicates.
+/// Waits until the calling thread's namespace stays as it is: carriers are seen, and no IPv6 address is being checked
+/// for duplicates.
 #[track_caller]
 pub fn settle() {
-    wait_until("addresses that are not tentative", || ip("-6 addr show tentative").trim().is_empty());
+    let mut seen = vec![String::new()];
+    while seen.len() < 100 {
+        let now = ip("addr") + &ip("-6 route show table all");
+        // The kernel may take a second to notice a carrier.
+        let looks = if now.contains("NO-CARRIER") { 6 } else { 1 };
+        if seen.iter().rev().take(looks).filter(|earlier| **earlier == now).count() == looks
+            && !now.contains("tentative")
+        {
+            return;
+        }
+        seen.push(now);
+        thread::sleep(Duration::from_millis(300));
+    }
+    panic!("does not come to rest: {}", seen[seen.len() - 2..].join("\nthen "));
 }
 
-/// One of our programs, as built with this test.
+/// One of our programs: from the directory `IFNL_EXECUTORS` (a release build), or as built with this test.
 pub fn program(name: &str) -> PathBuf {
-    PathBuf::from(match name {
-        "vrf" => env!("CARGO_BIN_EXE_vrf"),
-        "vrf-table" => env!("CARGO_BIN_EXE_vrf-table"),
-        "vrf-rules" => env!("CARGO_BIN_EXE_vrf-rules"),
-        "vrf-route" => env!("CARGO_BIN_EXE_vrf-route"),
-        _ => panic!("{name}: not a program of ours; add it to tests/kernel/lab.rs"),
-    })
+    if let Some(executors) = std::env::var_os("IFNL_EXECUTORS") {
+        return Path::new(&executors).join(name);
+    }
+    // Where cargo puts all of them.
+    Path::new(env!("CARGO_BIN_EXE_vrf")).with_file_name(name)
 }
 
 /// One phase of one of our programs, outside ifupdown-ng: `keywords` are lines of a stanza.

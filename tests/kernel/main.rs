@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
     // Some measure time, and the virtual machine has one processor.
     arguments.test_threads.get_or_insert(1);
     let tests = [
+        vec![refusals::first_of_all()],
         management_vrf::tests(),
         examples::tests(),
         stock::tests(),

@@ -17,16 +17,17 @@ impl State {
         let mut all = BTreeMap::new();
         for (about, words) in [
             ("links", "-d link"),
-            ("addresses", "addr"),
-            ("rules", "rule"),
+            ("addresses", "-d addr"),
+            ("IPv4 rules", "-4 rule"),
             ("IPv6 rules", "-6 rule"),
-            ("routes", "route show table all"),
+            ("IPv4 routes", "-4 route show table all"),
             ("IPv6 routes", "-6 route show table all"),
         ] {
             all.insert(about, ip_json(words).into_iter().filter_map(without_noise).collect::<Vec<_>>());
         }
-        let sysctls = command("sysctl -a --pattern l3mdev|forwarding|accept_ra|arp_").ok().stdout;
-        all.insert("sysctls", sysctls.lines().map(str::to_owned).collect());
+        let mut sysctls = Vec::new();
+        read_sysctls(Path::new("/proc/sys/net"), &mut sysctls);
+        all.insert("sysctls", sysctls);
         all.insert("namespaces", command("ip netns").ok().stdout.lines().map(str::to_owned).collect());
         Self(all)
     }
@@ -73,6 +74,11 @@ fn without_noise(mut value: serde_json::Value) -> Option<String> {
     for key in ["ifindex", "link_index", "valid_life_time", "preferred_life_time", "expires"] {
         object.remove(key);
     }
+    // Chosen at random when the link is made.
+    if object.get("linkinfo").is_some_and(|info| info["info_kind"] == "vrf" || info["info_kind"] == "bridge")
+    {
+        object.remove("address");
+    }
     if let Some(addresses) = object.get_mut("addr_info").and_then(|list| list.as_array_mut()) {
         for address in addresses.iter_mut().filter_map(|address| address.as_object_mut()) {
             address.remove("valid_life_time");
@@ -84,6 +90,24 @@ fn without_noise(mut value: serde_json::Value) -> Option<String> {
         // `ip rule` names the protocol of rules that are not the kernel's.
         && !object.contains_key("protocol");
     (!is_kernels).then(|| value.to_string())
+}
+
+/// Those that executors write, or could: `sysctl -a` would read a thousand others.
+fn read_sysctls(directory: &Path, lines: &mut Vec<String>) {
+    let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::path);
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            // Neighbour tables hold nothing of ours, for every interface.
+            if name != "neigh" {
+                read_sysctls(&path, lines);
+            }
+        } else if name.contains("l3mdev") || name.contains("forward") || name.starts_with("accept_") {
+            let value = fs::read_to_string(&path).unwrap_or_default();
+            lines.push(format!("{} = {}", path.display(), value.trim_end()));
+        }
+    }
 }
 
 fn list(directory: &Path, files: &mut Vec<String>) {
