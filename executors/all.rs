@@ -2,6 +2,12 @@
 //!
 //! Not a program itself: the tests include this file by its path.
 
+#[path = "netns.rs"]
+mod netns;
+#[path = "veth.rs"]
+mod veth;
+#[path = "veth-peer.rs"]
+mod veth_peer;
 #[path = "vrf.rs"]
 mod vrf;
 #[path = "vrf-route.rs"]
@@ -14,5 +20,12 @@ mod vrf_table;
 use ifupdown_ng_netlink::executor::Program;
 
 /// The programs, one for each other file of this folder.
-pub const PROGRAMS: &[&Program] =
-    &[&vrf_table::PROGRAM, &vrf_rules::PROGRAM, &vrf_route::PROGRAM, &vrf::PROGRAM];
+pub const PROGRAMS: &[&Program] = &[
+    &vrf_table::PROGRAM,
+    &vrf_rules::PROGRAM,
+    &vrf_route::PROGRAM,
+    &vrf::PROGRAM,
+    &netns::PROGRAM,
+    &veth_peer::PROGRAM,
+    &veth::PROGRAM,
+];

@@ -1,7 +1,7 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, LinkKind, Op, Record},
+    op::{Act, LinkKind, Move, Op, Record},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
@@ -121,7 +121,8 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// Makes the changes in order. When one fails, those before it are taken back, last first.
+/// Makes the changes in order. When one fails, those before it are taken back, last first. What was to be
+/// taken away and is gone already is no failure.
 ///
 /// # Errors
 /// The failed change and what could not be taken back.
@@ -129,6 +130,9 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else { continue };
+        if cause.is_gone() && step.act.op.is_removal() {
+            continue;
+        }
         let mut undo = Undo::default();
         // Where the answer was lost, the change may have been made: it is taken back as well.
         if cause.answer_lost {
@@ -159,7 +163,7 @@ impl Undo {
             log::info!("{act}");
             match kernel.apply(act) {
                 Ok(()) => {}
-                Err(cause) if cause.is_gone() && act.op.is_removal() => {}
+                Err(cause) if cause.is_gone() && (act.op.is_removal() || act.op.is_of_a_link()) => {}
                 // The step whose answer was lost was not made.
                 Err(cause) if cause.is_there(act) => {}
                 Err(cause) => {
@@ -226,6 +230,15 @@ impl Held {
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
             _ => false,
         };
-        self.0.iter().any(|failed| failed.at == act.at && relies_on(&failed.op))
+        // Wherever a link of ours is, that stays known, and it stays there, until it is back or gone.
+        let strands = |failed: &Op| match (failed, &act.op) {
+            (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_)) => true,
+            (Op::LinkMove(Move { name, .. }) | Op::LinkDel { name, .. }, Op::ResidentDel(resident)) => {
+                [&resident.name, &resident.iface].contains(&name)
+            }
+            _ => false,
+        };
+        let holds = |failed: &Act| failed.at == act.at && relies_on(&failed.op) || strands(&failed.op);
+        self.0.iter().any(holds)
     }
 }

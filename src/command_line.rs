@@ -3,15 +3,29 @@
 use crate::{
     executor::Program,
     invocation::{Found, Invocation, Mode, Phase},
+    netns::nested,
     run::complain,
     stanza::{Stanza, canonical},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
-use std::process::ExitCode;
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Whether there are no arguments, so that the environment alone counts.
 pub fn is_empty() -> bool {
     std::env::args_os().len() <= 1
+}
+
+/// The arguments of a process that is to become ifup inside a namespace, if this is one.
+pub fn inside() -> Option<Vec<OsString>> {
+    let mut arguments = std::env::args_os().skip(1);
+    (arguments.next()? == nested::ARGUMENT).then(|| arguments.collect())
+}
+
+/// Where the stock executors are, if they are beside this one: ifupdown-ng starts each by its whole path.
+pub fn executors() -> Option<PathBuf> {
+    let own = PathBuf::from(std::env::args_os().next()?);
+    let at = own.parent().filter(|at| at.is_absolute() && at.join("link").exists())?;
+    Some(at.to_owned())
 }
 
 /// The invocation that environment and arguments ask for together.

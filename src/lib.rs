@@ -12,15 +12,18 @@
 //! 6. [`apply`] carries the plan out, or [`run`] prints it.
 //!
 //! [`simulate`] is a model of the kernel that plans can be tried on; [`rules`] holds the layouts of routing
-//! rules, [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`lock`] what keeps two runs apart.
+//! rules, [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`netns`]
+//! the files that are namespaces, [`interior`] what executors set up inside one, [`lock`] what keeps two runs apart.
 
 pub mod apply;
 pub mod command_line;
 pub mod executor;
+pub mod interior;
 pub mod invocation;
 pub mod live;
 pub mod lock;
 pub mod netlink;
+pub mod netns;
 pub mod op;
 pub mod plan;
 pub mod rt_tables;

@@ -2,31 +2,44 @@
 
 use crate::{
     apply::{Kernel, Refusal},
+    lock::{self, Lock},
     netlink::Channel,
-    op::{Act, Op, Place},
+    netns,
+    op::{Act, LinkKind, Move, Nested, NestedRecord, Op, Place, Record, Residence, Resident, Role},
     rt_tables,
     run_dir::RunDir,
-    snapshot::{Query, Snapshot, State, TableRef, Wants},
+    snapshot::{Away, Netns, Query, Snapshot, State, TableRef, Wants},
+    values::{IfName, Mac, NetnsRef},
 };
-use std::{collections::BTreeSet, fs, io::ErrorKind};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::ErrorKind,
+    os::fd::AsFd as _,
+};
 
 /// The running kernel. Sockets are opened when they are first needed.
 #[derive(Debug, Default)]
 pub struct Live {
-    here: Option<Channel>,
+    channels: BTreeMap<Place, Channel>,
+    lock: Option<Lock>,
 }
 
 impl Live {
+    /// The running kernel, with other runs in this namespace locked out until it is dropped.
+    ///
+    /// # Errors
+    /// When another run does not end.
+    pub fn locked() -> Result<Self, Refusal> {
+        Ok(Self { lock: Some(lock::own_namespace()?), ..Self::default() })
+    }
+
     fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
-        match place {
-            Place::Here => {
-                if self.here.as_ref().is_none_or(Channel::is_broken) {
-                    self.here = Some(Channel::open()?);
-                }
-                self.here.as_mut().ok_or_else(|| Refusal::text("no channel"))
-            }
-            Place::In(netns) => Err(Refusal::text(format!("namespace {netns}: not supported"))),
+        if self.channels.get(place).is_none_or(Channel::is_broken) {
+            let channel = within(place, Channel::open)??;
+            self.channels.insert(place.clone(), channel);
         }
+        self.channels.get_mut(place).ok_or_else(|| Refusal::text("no channel"))
     }
 
     fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
@@ -44,20 +57,136 @@ impl Live {
         for table in tables {
             channel.read_routes(table, &mut state)?;
         }
-        for key in &wants.sysctls {
-            match fs::read_to_string(key.path()) {
-                Ok(value) => drop(state.sysctls.insert(key.clone(), value.trim_end().to_owned())),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Refusal::io(&error, key)),
-            }
-        }
-        for record in &wants.records {
-            if let Some(value) = RunDir::read(record)? {
-                state.records.insert(record.clone(), value);
-            }
+        if !wants.sysctls.is_empty() || !wants.records.is_empty() {
+            within(place, || read_files(wants, &mut state))??;
         }
         Ok(state)
     }
+
+    /// Where an interface of ours is now.
+    fn find(&mut self, residence: &Residence) -> Result<Option<Away>, Refusal> {
+        let Resident { iface, netns, name, .. } = &residence.resident;
+        let inode = residence.id.inode;
+        for netns in std::iter::once(netns.clone()).chain(netns::search(inode)) {
+            // What is gone meanwhile is not where it is.
+            let is_it = netns::open(&netns).and_then(|file| netns::id(&file));
+            if is_it.is_ok_and(|id| id.same(residence.id, &netns)) {
+                let place = Place::In(netns);
+                let kind = self.look_for(&place, name)?.map(|(kind, _)| kind);
+                return Ok(kind.map(|kind| Away { place, name: name.clone(), kind }));
+            }
+        }
+        // Its namespace is gone. The kernel puts hardware into the first namespace, under its name in the
+        // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
+        let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
+        self.channel(&Place::Here)?.read(&all, &mut state)?;
+        if state.links.contains_key(iface) {
+            return Ok(None);
+        }
+        let same = |(name, kind)| {
+            let details = state.details.get(&name)?;
+            let physical = kind == LinkKind::Physical;
+            (physical && details.mac.is_some() && details.mac == residence.mac).then_some(Away {
+                place: Place::Here,
+                name,
+                kind,
+            })
+        };
+        Ok(state.links.iter().map(|(name, link)| (name.clone(), link.kind.clone())).find_map(same))
+    }
+
+    fn look_for(&mut self, place: &Place, name: &IfName) -> Result<Option<(LinkKind, Option<Mac>)>, Refusal> {
+        let (mut state, mut wants) = (State::default(), Wants::default());
+        wants.links.insert(name.clone());
+        self.channel(place)?.read(&wants, &mut state)?;
+        let mac = state.details.get(name).and_then(|details| details.mac);
+        Ok(state.links.remove(name).map(|link| (link.kind, mac)))
+    }
+
+    fn read_netns(&mut self, netns: &NetnsRef, processes: bool) -> Result<Netns, Refusal> {
+        let mut found = netns::look(netns)?;
+        if let Netns::Is(existing) = &mut found {
+            existing.nsid = self.channel(&Place::Here)?.nsid(netns::open(netns)?.as_fd())?;
+            if processes {
+                existing.processes = netns::processes(existing.id.inode);
+            }
+        }
+        Ok(found)
+    }
+
+    fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
+        let to = match to {
+            Place::Here => netns::own()?,
+            Place::In(netns) => netns::open(netns)?,
+        };
+        self.channel(from)?.link_move(name, to.as_fd(), new_name)
+    }
+
+    /// Writes down where a link of ours is about to go.
+    fn note(&mut self, resident: &Resident) -> Result<(), Refusal> {
+        let id = netns::id(&netns::open(&resident.netns)?)?;
+        let mac = self.look_for(&Place::Here, &resident.iface)?.and_then(|(_, mac)| mac);
+        let residence = Residence { resident: resident.clone(), id, mac };
+        RunDir::open()?.write(&Record::resident(resident), &residence.to_string())
+    }
+
+    /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
+    fn nested(&mut self, nested: &Nested) -> Result<(), Refusal> {
+        let (key, id) = (Record::nested(&nested.iface), netns::id(&netns::open(&nested.netns)?)?);
+        if nested.up {
+            // What an earlier namespace of this number was told is not to be believed.
+            netns::nested::forget(id);
+            let record = NestedRecord { id, file: nested.file.clone() };
+            RunDir::open()?.write(&key, &record.to_string())?;
+        }
+        let held = self.lock.take().is_some();
+        let outcome = netns::nested::run(nested);
+        if !nested.up && outcome.is_ok() {
+            RunDir::open()?.remove(&key)?;
+        }
+        if held {
+            self.lock = Some(lock::own_namespace()?);
+        }
+        outcome
+    }
+}
+
+/// Does something in a place.
+fn within<T>(place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    match place {
+        Place::Here => Ok(work()),
+        Place::In(netns) => netns::within(&netns::open(netns)?, work),
+    }
+}
+
+fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+    for key in &wants.sysctls {
+        match fs::read_to_string(key.path()) {
+            Ok(value) => drop(state.sysctls.insert(key.clone(), value.trim_end().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Refusal::io(&error, key)),
+        }
+    }
+    for record in &wants.records {
+        if let Some(value) = RunDir::read(record)? {
+            state.records.insert(record.clone(), value);
+        }
+    }
+    Ok(())
+}
+
+/// All links of ours that are in another namespace.
+fn residences() -> Result<Vec<Residence>, Refusal> {
+    let mut all = Vec::new();
+    for role in [Role::Moved, Role::Peer] {
+        let records = RunDir::list(&format!("{}:", role.word()))?;
+        all.extend(
+            records
+                .into_iter()
+                .filter_map(|(iface, text)| Residence::parse(iface.parse().ok()?, role, &text)),
+        );
+    }
+    Ok(all)
 }
 
 impl Kernel for Live {
@@ -67,20 +196,60 @@ impl Kernel for Live {
             found.table_names = rt_tables::read();
         }
         for (place, wants) in &query.places {
+            if let Place::In(netns) = place
+                && !matches!(netns::look(netns)?, Netns::Is(_))
+            {
+                continue;
+            }
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state);
+        }
+        // After the links: the kernel numbers a namespace when it first shows a link that leads there.
+        for (netns, processes) in &query.netns {
+            found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
+        }
+        if !query.netns.is_empty() || !query.away.is_empty() {
+            found.residences = residences()?;
+        }
+        for residence in found.residences.clone() {
+            let Resident { iface, role, .. } = &residence.resident;
+            if *role == Role::Moved && query.away.contains(iface) {
+                found.away.extend(self.find(&residence)?.map(|away| (iface.clone(), away)));
+            }
+        }
+        for file in &query.files {
+            if let Err(reason) = netns::nested::trust(file) {
+                found.untrusted.insert(file.clone(), reason);
+            }
         }
         Ok(found)
     }
 
-    fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
-        match &act.op {
-            Op::SysctlSet { key, value } => {
+    fn apply(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
+        match op {
+            Op::SysctlSet { key, value } => within(at, || {
                 fs::write(key.path(), value).map_err(|error| Refusal::io(&error, key.path().display()))
+            })?,
+            Op::RecordSet { key, value } => within(at, || RunDir::open()?.write(key, value))?,
+            Op::RecordDel(key) => within(at, || RunDir::open()?.remove(key))?,
+            Op::ResidentSet(resident) => self.note(resident),
+            Op::ResidentDel(resident) => RunDir::open()?.remove(&Record::resident(resident)),
+            Op::NetnsAdd(name) => netns::named::add(name),
+            Op::NetnsDel(name) => {
+                // A socket in it would keep it, and what is in it.
+                self.channels.retain(|place, _| *place == Place::Here);
+                netns::named::delete(name)
             }
-            Op::RecordSet { key, value } => RunDir::open()?.write(key, value),
-            Op::RecordDel(key) => RunDir::open()?.remove(key),
-            op => self.channel(&act.at)?.apply(op),
+            Op::LinkMove(journey) => self.move_link(at, journey),
+            Op::VethAdd(new) => {
+                let there = match &new.at {
+                    Place::Here => None,
+                    Place::In(netns) => Some(netns::open(netns)?),
+                };
+                self.channel(at)?.veth_add(new, there.as_ref().map(File::as_fd))
+            }
+            Op::Nested(nested) => self.nested(nested),
+            op => self.channel(at)?.apply(op),
         }
     }
 }

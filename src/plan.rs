@@ -1,6 +1,6 @@
 //! A plan: steps in order, each with what takes it back.
 
-use crate::op::{Act, Op, Rule};
+use crate::op::{Act, Op, Place, Rule};
 use std::fmt;
 
 /// A change and the changes that take it back, in the order in which they are to be made.
@@ -25,6 +25,12 @@ impl Plan {
     /// Adds a step in the executor's own namespace.
     pub fn push(&mut self, op: Op, undo: Option<Op>) {
         self.steps.push(Step { act: Act::here(op), undo: undo.map(Act::here).into_iter().collect() });
+    }
+
+    /// Adds a step in a namespace.
+    pub fn push_at(&mut self, at: &Place, op: Op, undo: Option<Op>) {
+        let act = |op| Act { at: at.clone(), op };
+        self.steps.push(Step { act: act(op), undo: undo.map(act).into_iter().collect() });
     }
 
     /// Adds a rule; taken back by deleting it.

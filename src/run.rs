@@ -9,7 +9,7 @@ use crate::{
     executor::{At, Program},
     invocation::{Found, Invocation, Mode, Phase},
     live::Live,
-    lock,
+    netns::nested,
     plan::Plan,
     simulate::Simulated,
     snapshot::Query,
@@ -23,6 +23,9 @@ const DEPEND_BYTES: usize = 1023;
 
 /// The `main` of every executor.
 pub fn run(program: &Program) -> ExitCode {
+    if let Some(arguments) = command_line::inside() {
+        return nested::become_inside(&arguments);
+    }
     let found = Found::in_process();
     if command_line::is_empty() {
         if found.is_depend() {
@@ -137,10 +140,10 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
         return Ok(outcome);
     }
     let exclusive = configuration.exclusive() && invocation.mode == Mode::Apply;
-    let _lock = exclusive.then(lock::own_namespace).transpose().context("cannot lock out other runs")?;
+    let kernel = if exclusive { Live::locked() } else { Ok(Live::default()) };
+    let mut kernel = kernel.context("cannot lock out other runs")?;
     let mut query = Query::default();
     phases().for_each(|&phase| configuration.query(at(phase), &mut query));
-    let mut kernel = Live::default();
     let mut world = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
     for &phase in phases() {
         let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);

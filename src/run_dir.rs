@@ -17,6 +17,9 @@ use std::{
 /// How often to make the directories while others delete them.
 const ATTEMPTS: usize = 100;
 
+/// The end of the name of a record that is being written.
+const UNFINISHED: &str = ".new";
+
 /// The directory of one network namespace.
 #[derive(Debug)]
 pub struct RunDir(PathBuf);
@@ -76,13 +79,63 @@ impl RunDir {
         }
     }
 
+    /// The records of the calling thread's namespace whose names begin so, without that beginning.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let path = Self::path()?;
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Refusal::io(&error, path.display())),
+        };
+        let mut records = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
+            // What `write` had not finished is none.
+            if rest.ends_with(UNFINISHED) {
+                continue;
+            }
+            if let Ok(text) = fs::read_to_string(entry.path()) {
+                records.push((rest.to_owned(), text));
+            }
+        }
+        records.sort();
+        Ok(records)
+    }
+
+    /// The directory of the namespace with this inode, made if it is missing.
+    ///
+    /// # Errors
+    /// As for [`RunDir::open`].
+    pub fn of(inode: u64) -> Result<PathBuf, Refusal> {
+        let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
+        make_private(Path::new(DIRECTORY))?;
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Removes what there is about the namespace with this inode, all of it or the files whose names begin
+    /// so. None of it is left when the namespace is: the kernel uses the number again.
+    pub fn forget(inode: u64, prefix: &str) {
+        let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = fs::remove_dir(&path).and_then(|()| fs::remove_dir(DIRECTORY));
+    }
+
     /// Writes a record, whole or not at all.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
         let path = self.0.join(record.file_name());
-        let new = self.0.join(format!("{}.new", record.file_name()));
+        let new = self.0.join(format!("{}{UNFINISHED}", record.file_name()));
         fs::write(&new, value)
             .and_then(|()| fs::rename(&new, &path))
             .map_err(|error| Refusal::io(&error, path.display()))

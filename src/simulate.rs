@@ -3,6 +3,8 @@
 //! Programs of several components plan on it, MOCK gets its worlds from it, and tests try plans on it
 //! without privilege. The tests on a real kernel keep it honest.
 
+mod places;
+
 use crate::{
     apply::{Kernel, Refusal},
     op::{Act, LinkKind, Op, Route, Rule},
@@ -32,7 +34,9 @@ impl Kernel for Simulated {
     }
 
     fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
-        self.0.places.entry(act.at.clone()).or_default().apply(&act.op).map_err(Refusal::errno)
+        let outcome = self.apply_across(&act.at, &act.op);
+        let here = || self.0.places.entry(act.at.clone()).or_default().apply(&act.op);
+        outcome.unwrap_or_else(here).map_err(Refusal::errno)
     }
 }
 
@@ -103,6 +107,32 @@ impl State {
                 Ok(())
             }
             Op::RecordDel(key) => self.records.remove(key).map(drop).ok_or(Errno::ENOENT),
+            Op::LinkSet { name, change } => self.link_set(name, change),
+            Op::AddressAdd { dev, address } => {
+                let addresses = self.addresses.entry(dev.clone()).or_default();
+                if !self.links.contains_key(dev) {
+                    return Err(Errno::ENODEV);
+                }
+                if addresses.contains(address) {
+                    return Err(Errno::EEXIST);
+                }
+                addresses.push(*address);
+                Ok(())
+            }
+            Op::AddressDel { dev, address } => {
+                let addresses = self.addresses.get_mut(dev).ok_or(Errno::EADDRNOTAVAIL)?;
+                let place = addresses.iter().position(|found| found == address);
+                addresses.remove(place.ok_or(Errno::EADDRNOTAVAIL)?);
+                Ok(())
+            }
+            // Not of one namespace: above.
+            Op::VethAdd(_)
+            | Op::LinkMove(_)
+            | Op::NetnsAdd(_)
+            | Op::NetnsDel(_)
+            | Op::ResidentSet(_)
+            | Op::ResidentDel(_)
+            | Op::Nested(_) => Err(Errno::EINVAL),
         }
     }
 

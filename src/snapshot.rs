@@ -3,11 +3,14 @@
 //! Both are plain data: a plan is a function of them and of nothing else.
 
 use crate::{
-    op::{LinkKind, Place, Record, Route, Rule, Sysctl},
-    values::{Family, IfName, TableId},
+    op::{LinkKind, NetnsId, Place, Record, Residence, Route, Rule, Sysctl},
+    values::{Family, IfName, Mac, NetnsRef, TableId},
 };
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// A table to be looked at, by number or as the table of a VRF.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,8 @@ pub enum TableRef {
 pub struct Wants {
     /// These links, if they exist, and their masters.
     pub links: BTreeSet<IfName>,
+    /// All links.
+    pub all_links: bool,
     /// All VRFs.
     pub vrfs: bool,
     /// All rules of both families.
@@ -48,12 +53,23 @@ pub struct Query {
     pub places: BTreeMap<Place, Wants>,
     /// The names of rt_tables.
     pub table_names: bool,
+    /// These namespaces, and for those that say so the processes in them.
+    pub netns: BTreeMap<NetnsRef, bool>,
+    /// What of ours is in which namespace, and where these interfaces of ours are now.
+    pub away: BTreeSet<IfName>,
+    /// Whether these files can be trusted to be run as interfaces files.
+    pub files: BTreeSet<PathBuf>,
 }
 
 impl Query {
     /// What to look at in the namespace that the executor was started in.
     pub fn here(&mut self) -> &mut Wants {
         self.places.entry(Place::Here).or_default()
+    }
+
+    /// What to look at in a place.
+    pub fn at(&mut self, place: &Place) -> &mut Wants {
+        self.places.entry(place.clone()).or_default()
     }
 
     /// Whether nothing is to be looked at.
@@ -73,11 +89,35 @@ pub struct Link {
     pub up: bool,
 }
 
+/// What else there is to know about a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// Its number within its namespace.
+    pub index: u32,
+    /// Its hardware address, if it is an Ethernet-like link.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: u32,
+    /// The link that it belongs to: the other end of a veth pair, or what a VLAN is on.
+    pub peer: Option<Peer>,
+}
+
+/// A link as another link's attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its number within its namespace.
+    pub index: u32,
+    /// The number of that namespace, if it is another one, as the one of the observer knows it.
+    pub nsid: Option<i32>,
+}
+
 /// What was found in one namespace. What was not asked for is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// Links by name.
     pub links: BTreeMap<IfName, Link>,
+    /// More about those.
+    pub details: BTreeMap<IfName, Details>,
     /// Rules in the kernel's order; a family that the kernel does not have is missing.
     pub rules: BTreeMap<Family, Vec<Rule>>,
     /// Routes.
@@ -118,6 +158,47 @@ impl State {
     }
 }
 
+/// A reference to a network namespace, as it turned out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Netns {
+    /// There is nothing of that name, no such process, no such file.
+    Absent,
+    /// A file that is no network namespace; `ours` if we were stopped before we made it one.
+    Broken {
+        /// Whether it is what we left.
+        ours: bool,
+    },
+    /// A namespace.
+    Is(Existing),
+}
+
+/// A namespace that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Existing {
+    /// Which one.
+    pub id: NetnsId,
+    /// It is the one that the executor was started in.
+    pub own: bool,
+    /// We made it.
+    pub ours: bool,
+    /// Its number as the executor's own namespace knows it, if it has one.
+    pub nsid: Option<i32>,
+    /// The processes in it, if they were asked for.
+    pub processes: Vec<u32>,
+}
+
+/// Where an interface of ours is that was moved to another namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// The namespace, by a reference that leads there now; [`Place::Here`] if the kernel brought it back
+    /// under another name.
+    pub place: Place,
+    /// Its name there.
+    pub name: IfName,
+    /// What it is.
+    pub kind: LinkKind,
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -125,20 +206,49 @@ pub struct Snapshot {
     pub places: BTreeMap<Place, State>,
     /// The numbers that rt_tables gives to names.
     pub table_names: BTreeMap<String, TableId>,
+    /// The namespaces that were asked for.
+    pub netns: BTreeMap<NetnsRef, Netns>,
+    /// What of ours is in which namespace, as it was recorded.
+    pub residences: Vec<Residence>,
+    /// Where interfaces of ours are, if not where and what they should be when their stanza is down.
+    pub away: BTreeMap<IfName, Away>,
+    /// The files that cannot be trusted, and why.
+    pub untrusted: BTreeMap<PathBuf, String>,
 }
 
 impl Snapshot {
+    /// What was found in a place; nothing if it does not exist.
+    pub fn at(&self, place: &Place) -> &State {
+        match place {
+            Place::Here => self.here(),
+            Place::In(_) => self.places.get(place).unwrap_or_else(|| Self::nothing()),
+        }
+    }
+
+    /// The namespace of this reference, if there is one.
+    pub fn existing(&self, netns: &NetnsRef) -> Option<&Existing> {
+        match self.netns.get(netns)? {
+            Netns::Is(existing) => Some(existing),
+            Netns::Absent | Netns::Broken { .. } => None,
+        }
+    }
+
     /// What was found in the namespace that the executor was started in.
     pub fn here(&self) -> &State {
+        self.places.get(&Place::Here).unwrap_or_else(|| Self::nothing())
+    }
+
+    fn nothing() -> &'static State {
         static NOTHING: State = State {
             links: BTreeMap::new(),
+            details: BTreeMap::new(),
             rules: BTreeMap::new(),
             routes: Vec::new(),
             addresses: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             records: BTreeMap::new(),
         };
-        self.places.get(&Place::Here).unwrap_or(&NOTHING)
+        &NOTHING
     }
 
     /// The same, to be changed.

@@ -1,11 +1,18 @@
 //! Addresses as messages.
 
 use super::Channel;
-use crate::{apply::Refusal, values::IfName};
+use crate::{
+    apply::Refusal,
+    values::{Family, IfName},
+};
 use ipnet::IpNet;
-use rtnetlink::packet_route::{
-    AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        AddressFamily, RouteNetlinkMessage,
+        address::{AddressAttribute, AddressMessage},
+    },
 };
 use std::net::IpAddr;
 
@@ -23,6 +30,37 @@ impl Channel {
         });
         Ok(addresses.collect())
     }
+
+    pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+        let message = encode(self.index(dev)?, address);
+        match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
+            // Those are not shown by `read_addresses`, so that one may be added that is there.
+            Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.addr()) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn address_del(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+        let message = encode(self.index(dev)?, address);
+        self.change(RouteNetlinkMessage::DelAddress(message), 0)
+    }
+}
+
+fn encode(index: u32, address: IpNet) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = Family::of(address.addr()).address_family();
+    message.header.index = index;
+    message.header.prefix_len = address.prefix_len();
+    // IPv4 knows the address by the first, the far end of a point-to-point link by the second.
+    message.attributes.push(AddressAttribute::Local(address.addr()));
+    message.attributes.push(AddressAttribute::Address(address.addr()));
+    // As iproute2's and the stock executor's users expect it; without it the kernel sets none.
+    if let IpNet::V4(v4) = address
+        && v4.prefix_len() < 31
+    {
+        message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
+    }
+    message
 }
 
 /// The address of this host, which on a point-to-point link is not the one of the far end.
@@ -35,8 +73,12 @@ fn decode(message: &AddressMessage) -> Option<IpNet> {
         })
     };
     let address = find(true).or_else(|| find(false))?;
-    let made_by_the_kernel = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    if made_by_the_kernel { None } else { IpNet::new(address, message.header.prefix_len).ok() }
+    if is_link_local(address) { None } else { IpNet::new(address, message.header.prefix_len).ok() }
+}
+
+/// Whether the kernel may have made it by itself.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 #[cfg(test)]

@@ -19,10 +19,12 @@ impl Channel {
     /// Reads the links that are wanted, and the masters of those.
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
-        if wants.vrfs {
+        if wants.all_links {
+            found = self.dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        } else if wants.vrfs {
             found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)))?;
         }
-        for name in &wants.links {
+        for name in wants.links.iter().filter(|_| !wants.all_links) {
             found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?);
         }
         for message in found {
@@ -34,6 +36,7 @@ impl Channel {
                     state.links.entry(master_name).or_insert(master);
                 }
             }
+            state.details.insert(name.clone(), super::veth::details(&message));
             state.links.insert(name, link);
         }
         Ok(())
@@ -90,7 +93,7 @@ fn with_master(name: &IfName, index: u32) -> LinkMessage {
     message
 }
 
-fn named(name: &IfName) -> LinkMessage {
+pub(super) fn named(name: &IfName) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::IfName(name.to_string()));
     message

@@ -9,9 +9,11 @@ mod channel;
 #[cfg(test)]
 mod fixture;
 mod link;
+mod netns;
 mod route;
 mod rule;
 mod socket;
+mod veth;
 
 pub use channel::Channel;
 
@@ -74,9 +76,19 @@ impl Channel {
             Op::RouteAdd(route) => self.route_add(route, false),
             Op::RouteReplace(route) => self.route_add(route, true),
             Op::RouteDel(route) => self.route_del(route),
-            Op::SysctlSet { .. } | Op::RecordSet { .. } | Op::RecordDel(_) => {
-                Err(Refusal::text("not a change that netlink makes"))
-            }
+            Op::LinkSet { name, change } => self.link_set(name, change),
+            Op::AddressAdd { dev, address } => self.address_add(dev, *address),
+            Op::AddressDel { dev, address } => self.address_del(dev, *address),
+            Op::VethAdd(_)
+            | Op::LinkMove(_)
+            | Op::SysctlSet { .. }
+            | Op::RecordSet { .. }
+            | Op::RecordDel(_)
+            | Op::NetnsAdd(_)
+            | Op::NetnsDel(_)
+            | Op::ResidentSet(_)
+            | Op::ResidentDel(_)
+            | Op::Nested(_) => Err(Refusal::text("not a change that netlink makes in one namespace")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Links to be made, and the kinds of links that we tell apart.
 
-use crate::values::{IfName, TableId};
+use crate::values::{IfName, Mac, Mtu, TableId};
 use std::fmt;
 
 /// What a link is, as far as the executors care.
@@ -47,5 +47,29 @@ pub struct NewLink {
 impl fmt::Display for NewLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.name, self.kind.type_words())
+    }
+}
+
+/// One property of a link and its new value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkChange {
+    /// Up or down.
+    Up(bool),
+    /// Its hardware address.
+    Mac(Mac),
+    /// Its MTU.
+    Mtu(Mtu),
+    /// Its name.
+    Name(IfName),
+}
+
+impl fmt::Display for LinkChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
+            Self::Mac(mac) => write!(f, "address {mac}"),
+            Self::Mtu(mtu) => write!(f, "mtu {mtu}"),
+            Self::Name(name) => write!(f, "name {name}"),
+        }
     }
 }

@@ -5,18 +5,25 @@
 //! is sent to the kernel instead is [`crate::netlink`]'s business.
 
 mod link;
+mod nested;
+mod netns;
 mod record;
 mod route;
 mod rule;
 mod sysctl;
+mod veth;
 
-pub use link::{LinkKind, NewLink};
+pub use link::{LinkChange, LinkKind, NewLink};
+pub use nested::{Nested, NestedRecord};
+pub use netns::{Move, NetnsId, Residence, Resident, Role};
 pub use record::{DIRECTORY, Record};
 pub use route::Route;
 pub use rule::{Action, Rule};
 pub use sysctl::Sysctl;
+pub use veth::{End, NewVeth};
 
 use crate::values::{IfName, NetnsRef};
+use ipnet::IpNet;
 use std::fmt;
 
 /// The mark on rules and routes that we add, as FRA_PROTOCOL and RTA protocol: how we know our own again,
@@ -81,6 +88,41 @@ pub enum Op {
     },
     /// Forgets it.
     RecordDel(Record),
+    /// Makes a pair of links.
+    VethAdd(NewVeth),
+    /// Changes one property of a link.
+    LinkSet {
+        /// The link.
+        name: IfName,
+        /// The change.
+        change: LinkChange,
+    },
+    /// Moves a link to another namespace, where it is down and without addresses.
+    LinkMove(Move),
+    /// Adds an address to a link.
+    AddressAdd {
+        /// The link.
+        dev: IfName,
+        /// The address with its prefix.
+        address: IpNet,
+    },
+    /// Deletes one.
+    AddressDel {
+        /// The link.
+        dev: IfName,
+        /// The address with its prefix.
+        address: IpNet,
+    },
+    /// Makes a namespace of this name, as `ip netns` does, and remembers that we did.
+    NetnsAdd(String),
+    /// Takes the name of a namespace away; the namespace goes with its last user.
+    NetnsDel(String),
+    /// Remembers that a link of ours is in a namespace.
+    ResidentSet(Resident),
+    /// Forgets it.
+    ResidentDel(Resident),
+    /// Brings the interfaces of a file up or down inside a namespace.
+    Nested(Nested),
 }
 
 impl Op {
@@ -94,13 +136,29 @@ impl Op {
                 | Self::RuleDelDuplicate(_)
                 | Self::RouteDel(_)
                 | Self::RecordDel(_)
+                | Self::AddressDel { .. }
+                | Self::NetnsDel(_)
+                | Self::ResidentDel(_)
         )
     }
 
     /// Whether the change adds something of which there can be only one. If it is there (EEXIST), that is as
     /// good as done where it is put back.
     pub fn is_addition(&self) -> bool {
-        matches!(self, Self::RuleAdd { again: false, .. } | Self::RouteAdd(_))
+        matches!(
+            self,
+            Self::RuleAdd { again: false, .. }
+                | Self::RouteAdd(_)
+                | Self::AddressAdd { .. }
+                | Self::NetnsAdd(_)
+                | Self::VethAdd(_)
+        )
+    }
+
+    /// Whether the change is made to a link that is there. Taking something back, one that is not there is
+    /// where it was before, or gone with what brought it.
+    pub fn is_of_a_link(&self) -> bool {
+        matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::LinkMaster { .. })
     }
 }
 
@@ -124,6 +182,18 @@ impl fmt::Display for Op {
             Self::SysctlSet { key, value } => write!(f, "sysctl -w {key}={value}"),
             Self::RecordSet { key, value } => write!(f, "echo {value} > {key}"),
             Self::RecordDel(key) => write!(f, "rm {key}"),
+            Self::VethAdd(new) => write!(f, "ip link add {new}"),
+            Self::LinkSet { name, change } => write!(f, "ip link set {name} {change}"),
+            Self::LinkMove(journey) => write!(f, "ip link set {journey}"),
+            Self::AddressAdd { dev, address } => write!(f, "ip address add {address} dev {dev}"),
+            Self::AddressDel { dev, address } => write!(f, "ip address del {address} dev {dev}"),
+            Self::NetnsAdd(name) => write!(f, "ip netns add {name}"),
+            Self::NetnsDel(name) => write!(f, "ip netns del {name}"),
+            Self::ResidentSet(resident) => {
+                write!(f, "echo {} {} > {}", resident.netns, resident.name, Record::resident(resident))
+            }
+            Self::ResidentDel(resident) => write!(f, "rm {}", Record::resident(resident)),
+            Self::Nested(nested) => nested.fmt(f),
         }
     }
 }

@@ -15,6 +15,26 @@ impl Record {
         Self(format!("sysctl:{}", key.to_string().replace('/', "%")))
     }
 
+    /// Where a link of ours went.
+    pub fn resident(resident: &super::Resident) -> Self {
+        Self(format!("{}:{}", resident.role.word(), resident.iface))
+    }
+
+    /// That we made the namespace with this inode.
+    pub fn made(inode: u64) -> Self {
+        Self(format!("netns:{inode}"))
+    }
+
+    /// The interfaces file that was brought up inside the namespace of this interface's stanza.
+    pub fn nested(iface: &crate::values::IfName) -> Self {
+        Self(format!("interfaces:{iface}"))
+    }
+
+    /// That we made the directory of the named namespaces, or the mount that it is.
+    pub fn directory() -> Self {
+        Self("run-netns".to_owned())
+    }
+
     /// The file name.
     pub fn file_name(&self) -> &str {
         &self.0

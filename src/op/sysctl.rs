@@ -8,6 +8,11 @@ use std::{fmt, path::PathBuf, str::FromStr};
 pub struct Sysctl(String);
 
 impl Sysctl {
+    /// The sysctl of one interface: `net.FAMILY.conf.IFACE.KEY`.
+    pub fn of_link(family: &str, link: &crate::values::IfName, key: &str) -> Self {
+        Self(format!("net.{family}.conf.{}.{key}", link.as_str().replace('.', "/")))
+    }
+
     /// Its file. A `/` within the key stands for a `.` within a name (`net.ipv4.conf.eth0/1.forwarding`),
     /// as sysctl(8) has it.
     pub fn path(&self) -> PathBuf {

@@ -4,18 +4,24 @@
 //! been right. Nothing here knows which keyword a value belongs to (see [`crate::stanza`]) or asks the
 //! kernel anything.
 
+mod address;
 mod family;
 mod ifname;
 mod list;
+mod mac;
 mod netns;
+mod number;
 mod route;
 mod switch;
 mod table;
 
+pub use address::Address;
 pub use family::Family;
 pub use ifname::IfName;
 pub use list::List;
-pub use netns::NetnsRef;
+pub use mac::Mac;
+pub use netns::{NAMED, NetnsRef};
+pub use number::{Mtu, Queues};
 pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
 pub use switch::{OrNo, Switch};
 pub use table::{TableId, TableSpec};

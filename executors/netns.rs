@@ -1,0 +1,347 @@
+//! `netns` moves an interface to another network namespace, and sets it up there.
+//!
+//! It moves last, when everything that works on it from outside is done, and is back before anything else
+//! happens to it on the way down.
+
+use ifupdown_ng_netlink::{
+    executor::{At, Executor, Keyword, Program, part},
+    interior::{
+        Interior, home,
+        sysctls::{self, Setting},
+    },
+    invocation::Phase,
+    op::{LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
+    plan::Plan,
+    run::run,
+    snapshot::{Away, Link, Query, Snapshot, State},
+    stanza::{Problem, Stanza},
+    values::{IfName, List, NetnsRef, Switch},
+};
+use std::process::ExitCode;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "netns",
+    about: "Moves an interface to another network namespace, and sets it up there",
+    parts: &[part::<Moved>(), part::<interfaces::Interfaces>()],
+};
+
+#[path = "netns/interfaces.rs"]
+mod interfaces;
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// `netns`, and what is done to the interface inside.
+pub struct Moved {
+    home: NetnsRef,
+    ifname: Option<IfName>,
+    interior: Interior,
+    sysctls: Vec<Setting>,
+    keep: bool,
+    /// The stanza has IPv6 addresses that the stock executor puts on the interface before it moves.
+    ipv6_outside: bool,
+    /// The stock `link` executor makes the interface anew when it does not see it.
+    is_dummy: bool,
+}
+
+/// Keywords that mean nothing without `netns`.
+const DEPENDENT: [&str; 5] =
+    ["netns-ifname", "netns-address", "netns-gateway", "netns-route", "netns-sysctl"];
+
+impl Executor for Moved {
+    const KEYWORDS: &'static [Keyword] = &[
+        Keyword {
+            name: "netns",
+            syntax: "NAME|PID|PATH",
+            help: "Move the interface to this network namespace; a named one is made if it is missing",
+        },
+        Keyword { name: "netns-ifname", syntax: "NAME", help: "The interface's name in there" },
+        Keyword {
+            name: "netns-address",
+            syntax: "ADDRESS/LENGTH, …",
+            help: "Its addresses in there, which it never has outside",
+        },
+        Keyword {
+            name: "netns-gateway", syntax: "ADDRESS, …", help: "Gateways of default routes in there"
+        },
+        Keyword {
+            name: "netns-route",
+            syntax: "ROUTE, …",
+            help: "Routes in there, spelled as for vrf-route",
+        },
+        Keyword {
+            name: "netns-sysctl",
+            syntax: "KEY=VALUE, …",
+            help: "Kernel parameters below net. in there, set before the interface is up",
+        },
+        Keyword {
+            name: "netns-keep",
+            syntax: "yes|no",
+            help: "Keep a namespace that we made when nothing is in it any more",
+        },
+    ];
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        let keep = stanza.get::<Switch>("netns-keep").is_some_and(|Switch(keep)| keep);
+        let home = stanza.get("netns");
+        let ifname = stanza.get("netns-ifname");
+        let interior = Interior::parse("netns", stanza);
+        let sysctls = stanza.get::<List<Setting>>("netns-sysctl");
+        if stanza.text("netns").is_none() {
+            for keyword in DEPENDENT.into_iter().filter(|keyword| stanza.text(keyword).is_some()) {
+                stanza.reject(keyword, "says nothing without `netns`");
+            }
+        }
+        let home = home?;
+        let addresses = stanza.text("addresses").unwrap_or_default();
+        Some(Self {
+            home,
+            ifname,
+            interior: interior.with_plain_lines(stanza),
+            sysctls: sysctls.map(|List(all)| all).unwrap_or_default(),
+            keep,
+            ipv6_outside: addresses.contains(':'),
+            is_dummy: stanza.text("link-type") == Some("dummy"),
+        })
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::PreUp | Phase::PostUp | Phase::PreDown | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        let (iface, place) = (at.iface, self.place());
+        query.away.insert(iface.clone());
+        home::look_at(&self.home, at.phase == Phase::Destroy, query);
+        let here = query.here();
+        here.links.insert(iface.clone());
+        here.records.extend([Record::nested(iface), Record::original(&ipv6(iface))]);
+        here.sysctls.insert(ipv6(iface));
+        if at.phase == Phase::PreDown {
+            here.links.extend(other_names(iface));
+        }
+        query.at(&place).links.insert(self.inner(iface).clone());
+        if matches!(at.phase, Phase::PostUp | Phase::PreDown) {
+            self.interior.query(self.inner(iface), &place, query);
+            let wants = query.at(&place);
+            wants.sysctls.extend(self.sysctls.iter().map(|setting| setting.key.clone()));
+            wants.records.extend(self.sysctls.iter().map(|setting| Record::original(&setting.key)));
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let iface = at.iface;
+        match at.phase {
+            Phase::PreDown => Ok(self.move_out(iface, found)),
+            Phase::Destroy => Ok(self.destroy(iface, found)),
+            phase => {
+                let mut problems = Vec::from_iter(self.immovable(iface, found.here()));
+                let planned = match phase {
+                    Phase::Create => self.create(iface, found),
+                    Phase::PreUp => Ok(self.close(iface, found.here())),
+                    _ => self.move_in(iface, found),
+                };
+                match planned {
+                    Ok(plan) if problems.is_empty() => return Ok(plan),
+                    Ok(_) => {}
+                    Err(mut more) => problems.append(&mut more),
+                }
+                Err(problems)
+            }
+        }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let link = |kind| Link { kind, master: None, up: false };
+        let here = world.here_mut();
+        here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
+        here.sysctls.insert(ipv6(iface), "0".to_owned());
+        home::assume(&self.home, world);
+    }
+}
+
+/// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
+const IMMOVABLE: [&str; 5] = ["bridge", "bond", "team", "amt", "net_failover"];
+
+/// Whether the interface has IPv6.
+fn ipv6(iface: &IfName) -> Sysctl {
+    Sysctl::of_link("ipv6", iface, "disable_ipv6")
+}
+
+/// Names for an interface whose own name is taken when it comes back.
+fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
+    let short: String = iface.as_str().chars().take(12).collect();
+    (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
+}
+
+impl Moved {
+    fn place(&self) -> Place {
+        Place::In(self.home.clone())
+    }
+
+    fn inner<'a>(&'a self, iface: &'a IfName) -> &'a IfName {
+        self.ifname.as_ref().unwrap_or(iface)
+    }
+
+    fn resident(&self, iface: &IfName) -> Resident {
+        let name = self.inner(iface).clone();
+        Resident { iface: iface.clone(), role: Role::Moved, netns: self.home.clone(), name }
+    }
+
+    fn problem(&self, reason: impl std::fmt::Display) -> Problem {
+        Problem::new("netns", &self.home, reason)
+    }
+
+    fn immovable(&self, iface: &IfName, here: &State) -> Option<Problem> {
+        let kind = here.links.get(iface).map(|link| &link.kind);
+        let what = match kind {
+            _ if iface.as_str() == "lo" => "the loopback interface",
+            Some(LinkKind::Vrf(_)) => "a VRF",
+            Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => kind,
+            _ => return None,
+        };
+        Some(self.problem(format!(
+            "{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"
+        )))
+    }
+
+    /// The namespace, and the interface back out of it if it is there already (`ifup -f`).
+    fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let mut plan = home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])?;
+        let Some(away) = found.away.get(iface) else { return Ok(plan) };
+        plan.append(home::nested_down(iface, &self.home, found));
+        match found.here().links.get(iface) {
+            None => bring_back(iface, iface, away, found, &mut plan),
+            // The stock `link` executor ran before us, did not see ours and made another.
+            Some(link) if self.is_dummy && link.kind == away.kind => {
+                let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
+                plan.push_at(&away.place, del, None);
+                forget(iface, found, &mut plan);
+            }
+            Some(link) => {
+                return Err(vec![self.problem(format!(
+                    "{iface} is in there as {}, and there is a {} of that name outside; rename that one",
+                    away.name, link.kind
+                ))]);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Keeps IPv6 from configuring itself on the interface before it moves.
+    fn close(&self, iface: &IfName, here: &State) -> Plan {
+        let (key, mut plan) = (ipv6(iface), Plan::default());
+        if self.ipv6_outside || here.sysctls.get(&key).is_none_or(|value| value == "1") {
+            return plan;
+        }
+        let (record, value) = (Record::original(&key), "0".to_owned());
+        if !here.records.contains_key(&record) {
+            let undo = Op::RecordDel(record.clone());
+            plan.push(Op::RecordSet { key: record, value: value.clone() }, Some(undo));
+        }
+        let undo = Op::SysctlSet { key: key.clone(), value };
+        plan.push(Op::SysctlSet { key, value: "1".to_owned() }, Some(undo));
+        plan
+    }
+
+    /// Moves the interface in and sets it up; one that is in there already is only set up.
+    fn move_in(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (place, inner) = (self.place(), self.inner(iface));
+        let mut plan = home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])?;
+        let inside = found.at(&place);
+        let is_here = found.here().links.contains_key(iface);
+        match found.away.get(iface) {
+            None if !is_here => return Err(vec![self.problem(format!("there is no interface {iface}"))]),
+            None => {
+                if let Some(taken) = inside.links.get(inner) {
+                    let reason = format!("there is a {} named {inner} in there", taken.kind);
+                    return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
+                }
+                home::reside(&mut plan, self.resident(iface));
+                let journey = |name: &IfName, to: &Place, new_name: &IfName| {
+                    Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
+                };
+                plan.push(journey(iface, &place, inner), None);
+                if let Some(step) = plan.steps.last_mut() {
+                    let back = journey(inner, &Place::Here, iface);
+                    step.undo = vec![ifupdown_ng_netlink::op::Act { at: place.clone(), op: back }];
+                }
+            }
+            Some(away) if away.place == place && away.name == *inner && !is_here => {}
+            Some(away) => {
+                let reason = format!("{iface} is elsewhere as {}; ifdown it first", away.name);
+                return Err(vec![self.problem(reason)]);
+            }
+        }
+        plan.append(sysctls::set(&self.sysctls, &self.home, found));
+        if !inside.links.get(inner).is_some_and(|link| link.up) {
+            let change = |up| Op::LinkSet { name: inner.clone(), change: LinkChange::Up(up) };
+            plan.push_at(&place, change(true), Some(change(false)));
+        }
+        plan.append(self.interior.set_up(inner, &place, found)?);
+        Ok(plan)
+    }
+
+    /// Brings the interface back, wherever it is.
+    fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (place, here) = (self.place(), found.here());
+        let mut plan = self.interior.take_routes(self.inner(iface), &place, found);
+        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
+        let Some(away) = found.away.get(iface) else {
+            forget(iface, found, &mut plan);
+            return plan;
+        };
+        let mut names = std::iter::once(iface.clone()).chain(other_names(iface));
+        let Some(name) = names.find(|name| !here.links.contains_key(name)) else {
+            plan.warnings.push(format!("{iface} stays in {}: its name and nine others are taken", self.home));
+            return plan;
+        };
+        if name != *iface {
+            plan.warnings.push(format!(
+                "there is another {iface}; the one that comes back from {} is {name} now",
+                self.home
+            ));
+        }
+        bring_back(iface, &name, away, found, &mut plan);
+        plan
+    }
+
+    /// Puts right what is left to be, and deletes the namespace with its last user.
+    fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (here, key, mut plan) = (found.here(), ipv6(iface), Plan::default());
+        let record = Record::original(&key);
+        if let Some(value) = here.records.get(&record) {
+            if here.sysctls.get(&key).is_some_and(|now| now != value) {
+                plan.push(Op::SysctlSet { key, value: value.clone() }, None);
+            }
+            plan.push(Op::RecordDel(record), None);
+        }
+        if !self.keep {
+            plan.append(home::abandon(&self.home, &[], found));
+        }
+        plan
+    }
+}
+
+/// Forgets where the interface went.
+fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
+    if let Some(residence) = home::residence(iface, Role::Moved, found) {
+        plan.push(Op::ResidentDel(residence.resident.clone()), None);
+    }
+}
+
+/// Brings the interface back from wherever it is.
+fn bring_back(iface: &IfName, name: &IfName, away: &Away, found: &Snapshot, plan: &mut Plan) {
+    let (old, new) = (away.name.clone(), name.clone());
+    if away.place == Place::Here {
+        plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
+    } else {
+        let journey = Move { name: old, to: Place::Here, new_name: new };
+        plan.push_at(&away.place, Op::LinkMove(journey), None);
+    }
+    forget(iface, found, plan);
+}

@@ -1,0 +1,16 @@
+//! `veth`: everything that begins with `veth-`, so that a stanza needs no `use` line.
+
+use ifupdown_ng_netlink::{executor::Program, run::run};
+use std::process::ExitCode;
+
+#[path = "veth-peer.rs"]
+mod veth_peer;
+
+/// The program.
+pub const PROGRAM: Program =
+    Program { name: "veth", about: veth_peer::PROGRAM.about, parts: veth_peer::PROGRAM.parts };
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}

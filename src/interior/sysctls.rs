@@ -1,0 +1,76 @@
+//! Kernel parameters inside a namespace.
+//!
+//! In a namespace that we made they go with it. In one that is somebody else's, what they were is remembered
+//! there, and put back when the last of our links has left.
+
+use crate::{
+    op::{Op, Place, Record, Resident, Sysctl},
+    plan::Plan,
+    snapshot::Snapshot,
+    values::{Invalid, NetnsRef},
+};
+use std::str::FromStr;
+
+/// `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Which.
+    pub key: Sysctl,
+    /// Its value, words separated by single blanks.
+    pub value: String,
+}
+
+impl FromStr for Setting {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (key, value) = text.split_once('=').ok_or_else(|| Invalid::new("not KEY=VALUE"))?;
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        if value.is_empty() {
+            return Err(Invalid::new("no value"));
+        }
+        Ok(Self { key: key.trim().parse()?, value })
+    }
+}
+
+/// Sets what is not as it should be.
+pub fn set(settings: &[Setting], netns: &NetnsRef, found: &Snapshot) -> Plan {
+    let (place, mut plan) = (Place::In(netns.clone()), Plan::default());
+    let inside = found.at(&place);
+    let foreign = found.existing(netns).is_some_and(|existing| !existing.ours);
+    for Setting { key, value } in settings {
+        let now = inside.sysctls.get(key);
+        if now.is_some_and(|now| now.split_whitespace().eq(value.split_whitespace())) {
+            continue;
+        }
+        let record = Record::original(key);
+        if let Some(now) = now.filter(|_| foreign && !inside.records.contains_key(&record)) {
+            let undo = Op::RecordDel(record.clone());
+            plan.push_at(&place, Op::RecordSet { key: record, value: now.clone() }, Some(undo));
+        }
+        let undo = now.map(|now| Op::SysctlSet { key: key.clone(), value: now.clone() });
+        plan.push_at(&place, Op::SysctlSet { key: key.clone(), value: value.clone() }, undo);
+    }
+    plan
+}
+
+/// Puts back what was remembered, unless another link of ours is still there.
+pub fn restore(settings: &[Setting], leaving: &Resident, found: &Snapshot) -> Plan {
+    let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
+    let inside = found.at(&place);
+    let stays = |other: &Resident| other.netns == leaving.netns && other.iface != leaving.iface;
+    if found.residences.iter().any(|other| stays(&other.resident)) {
+        return plan;
+    }
+    // Those of the link itself are as new when it comes back.
+    let of_the_link = format!(".{}.", leaving.name.as_str().replace('.', "/"));
+    for Setting { key, .. } in settings {
+        let record = Record::original(key);
+        let Some(value) = inside.records.get(&record) else { continue };
+        if inside.sysctls.contains_key(key) && !key.to_string().contains(&of_the_link) {
+            plan.push_at(&place, Op::SysctlSet { key: key.clone(), value: value.clone() }, None);
+        }
+        plan.push_at(&place, Op::RecordDel(record), None);
+    }
+    plan
+}

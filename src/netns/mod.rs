@@ -1,0 +1,140 @@
+//! Network namespaces as the rest of the system sees them: files.
+//!
+//! [`named`] makes and deletes those that `ip netns` lists; [`nested`] runs ifup inside one. What is in a
+//! namespace is asked through [`crate::netlink`], not here.
+
+pub mod named;
+pub mod nested;
+
+use crate::{
+    apply::Refusal,
+    op::{NetnsId, Record},
+    run_dir::RunDir,
+    snapshot::{Existing, Netns},
+    values::{NAMED, NetnsRef},
+};
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, setns},
+    sys::statfs::{NSFS_MAGIC, statfs},
+};
+use std::{
+    fs::{self, File},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
+
+/// The calling thread's own namespace.
+pub const OWN: &str = "/proc/thread-self/ns/net";
+
+/// Opens the calling thread's own namespace, for the way back.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn own() -> Result<File, Refusal> {
+    File::open(OWN).map_err(|error| Refusal::io(&error, OWN))
+}
+
+/// Opens a namespace.
+///
+/// # Errors
+/// When there is none.
+pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
+    let path = netns.path();
+    let refuse = |error: &std::io::Error| Refusal::io(error, format!("namespace {netns}"));
+    // Asked before it is opened: opening a device or a pipe can have effects.
+    match statfs(&path) {
+        Ok(found) if found.filesystem_type() == NSFS_MAGIC => File::open(&path).map_err(|e| refuse(&e)),
+        Ok(_) => Err(Refusal::text(format!("{}: not a namespace", path.display()))),
+        Err(errno) => Err(refuse(&errno.into())),
+    }
+}
+
+/// Which namespace a file is.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn id(file: &File) -> Result<NetnsId, Refusal> {
+    let found = file.metadata().map_err(|error| Refusal::io(&error, "namespace"))?;
+    let born = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+    Ok(NetnsId { inode: found.ino(), born })
+}
+
+/// Does something inside a namespace. Sockets opened and files under `/proc/sys/net` are that namespace's.
+///
+/// # Errors
+/// When it cannot be entered. Being unable to come back ends the process: nothing it went on to do would be
+/// where it is meant to be.
+pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    let back = own()?;
+    setns(netns, CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
+    let result = work();
+    if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
+        eprintln!("cannot return to my own network namespace: {}", errno.desc());
+        std::process::exit(1);
+    }
+    Ok(result)
+}
+
+/// What a reference leads to, but for the namespace's number and its processes.
+///
+/// # Errors
+/// When it cannot be told.
+pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
+    let path = netns.path();
+    match statfs(&path) {
+        Ok(found) if found.filesystem_type() == NSFS_MAGIC => {}
+        Ok(_) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
+        // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => return Ok(Netns::Absent),
+        Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
+    }
+    let file = open(netns)?;
+    match within(&file, || ()) {
+        Ok(()) => {}
+        // A namespace of another kind.
+        Err(refusal) if refusal.errno == Some(Errno::EINVAL) => return Ok(Netns::Broken { ours: false }),
+        Err(refusal) => return Err(refusal),
+    }
+    let id = id(&file)?;
+    Ok(Netns::Is(Existing {
+        id,
+        own: self::id(&own()?)?.inode == id.inode,
+        ours: named::is_ours(netns, id)?,
+        ..Existing::default()
+    }))
+}
+
+/// The processes in the namespace with this inode, as far as we see them.
+pub fn processes(inode: u64) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<u32> = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.retain(|pid| inode_of(NetnsRef::Pid(*pid).path()) == Some(inode));
+    pids.sort_unstable();
+    pids
+}
+
+/// References that may lead to the namespace with this inode when the one it was known by no longer does:
+/// another name, a process in it.
+pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
+    let names = fs::read_dir(NAMED).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok()).map(NetnsRef::Name);
+    let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
+    names.filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
+}
+
+fn inode_of(path: impl AsRef<Path>) -> Option<u64> {
+    let found = fs::metadata(path).ok()?;
+    Some(found.ino())
+}
+
+/// The record that we made a namespace: when its file came to be, and its name.
+fn made(id: NetnsId, name: &str) -> (Record, String) {
+    (Record::made(id.inode), format!("{} {name}", id.born))
+}
+
+/// Whether a reference is the name of the namespace that is meant.
+fn is_recorded(id: NetnsId, name: &str) -> Result<bool, Refusal> {
+    let (key, value) = made(id, name);
+    Ok(RunDir::read(&key)?.is_some_and(|recorded| recorded == value))
+}

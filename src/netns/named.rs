@@ -1,0 +1,185 @@
+//! Named namespaces, made and deleted as ip-netns(8) does it.
+
+use super::{id, is_recorded, made, own};
+use crate::{
+    apply::Refusal,
+    op::{NetnsId, Record},
+    run_dir::RunDir,
+    values::{NAMED, NetnsRef},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, setns, unshare},
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::ErrorKind,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    },
+    path::Path,
+};
+
+const NONE: Option<&str> = None;
+
+/// Whether we made the namespace that a reference leads to.
+pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
+    match netns {
+        NetnsRef::Name(name) => is_recorded(id, name),
+        NetnsRef::Pid(_) | NetnsRef::Path(_) => Ok(false),
+    }
+}
+
+/// Whether a file that is no namespace is what we left when we were stopped between making the file and
+/// mounting the namespace on it.
+pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
+    let NetnsRef::Name(name) = netns else { return Ok(false) };
+    let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
+    Ok(recorded && fs::symlink_metadata(netns.path()).is_ok_and(|file| file.is_file() && file.len() == 0))
+}
+
+/// The beginning of the names of [`Record::made`].
+const PREFIX: &str = "netns:";
+
+fn named_so(text: &str, name: &str) -> bool {
+    text.split_once(' ').is_some_and(|(_, recorded)| recorded == name)
+}
+
+/// Makes a namespace and gives it a name. `lo` in it is down.
+///
+/// # Errors
+/// When there is one of that name, or the kernel refuses.
+pub fn add(name: &str) -> Result<(), Refusal> {
+    let path = Path::new(NAMED).join(name);
+    let about = |error: &std::io::Error| Refusal::io(error, path.display());
+    let _lock = lock()?;
+    share()?;
+    let netns = new()?;
+    // Before the file: what we leave if we are stopped in between is known to be ours.
+    let id = id(&netns)?;
+    let (key, value) = made(id, name);
+    if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
+        fs::remove_file(&path).map_err(|error| about(&error))?;
+        forget(name)?;
+    }
+    RunDir::forget(id.inode, "");
+    RunDir::open()?.write(&key, &value)?;
+    let made = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o0)
+        .open(&path)
+        .map_err(|error| about(&error))
+        .and_then(|_| {
+            let source = format!("/proc/self/fd/{}", netns.as_raw_fd());
+            mount(Some(source.as_str()), &path, NONE, MsFlags::MS_BIND, NONE).map_err(|errno| {
+                let _ = fs::remove_file(&path);
+                about(&errno.into())
+            })
+        });
+    if made.is_err() {
+        RunDir::open()?.remove(&key)?;
+    }
+    made
+}
+
+/// Takes the name of a namespace away. It lives on as long as a process or a socket is in it.
+///
+/// # Errors
+/// When there is none of that name, or the kernel refuses.
+pub fn delete(name: &str) -> Result<(), Refusal> {
+    let path = Path::new(NAMED).join(name);
+    let lock = lock()?;
+    let inode = fs::metadata(&path).map(|file| file.ino());
+    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+        // Not mounted: the rest of a deletion that was stopped.
+        Ok(()) | Err(Errno::EINVAL) => {}
+        Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
+    }
+    fs::remove_file(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+    forget(name)?;
+    if let Ok(inode) = inode {
+        RunDir::forget(inode, "");
+    }
+    unshare_directory(lock)
+}
+
+/// Forgets that we made a namespace of this name.
+fn forget(name: &str) -> Result<(), Refusal> {
+    for (inode, text) in RunDir::list(PREFIX)? {
+        if let Ok(inode) = inode.parse()
+            && named_so(&text, name)
+        {
+            RunDir::open()?.remove(&Record::made(inode))?;
+        }
+    }
+    Ok(())
+}
+
+/// A new namespace, which lives as long as the file is open. The calling thread stays where it is.
+fn new() -> Result<File, Refusal> {
+    let back = own()?;
+    unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
+    let new = own();
+    if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
+        eprintln!("cannot return to my own network namespace: {}", errno.desc());
+        std::process::exit(1);
+    }
+    new
+}
+
+/// Takes the lock that iproute2 takes (ip/ipnetns.c `netns_add`), so that nobody else changes the directory.
+fn lock() -> Result<Flock<File>, Refusal> {
+    let about = |error: &std::io::Error| Refusal::io(error, NAMED);
+    loop {
+        match DirBuilder::new().mode(0o755).create(NAMED) {
+            Ok(()) => RunDir::open()?.write(&Record::directory(), "made")?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(about(&error)),
+        }
+        let directory = File::open(NAMED).map_err(|error| about(&error))?;
+        let inode = directory.metadata().map_err(|error| about(&error))?.ino();
+        let lock =
+            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| Refusal::errno(errno))?;
+        // Whoever held it may have removed the directory.
+        if fs::metadata(NAMED).is_ok_and(|found| found.ino() == inode) {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Makes the directory a mount that passes on to other mount namespaces what is mounted in it.
+fn share() -> Result<(), Refusal> {
+    let refuse = |errno: Errno| Refusal::io(&errno.into(), NAMED);
+    let share = || mount(NONE, NAMED, NONE, MsFlags::MS_SHARED | MsFlags::MS_REC, NONE);
+    match share() {
+        Err(Errno::EINVAL) => {}
+        other => return other.map_err(refuse),
+    }
+    // Not a mount yet. A copy of the one it is in would pass everything on to that one as well.
+    let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+    RunDir::open()?.write(&Record::directory(), "made")?;
+    mount(Some(NAMED), NAMED, NONE, bind, NONE).map_err(refuse)?;
+    mount(NONE, NAMED, NONE, MsFlags::MS_PRIVATE, NONE).map_err(refuse)?;
+    share().map_err(refuse)
+}
+
+/// Takes the directory away, if it is empty and we made it.
+fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
+    let empty = || fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty() || RunDir::read(&Record::directory())?.is_none() {
+        return Ok(());
+    }
+    // Not mounted is as good. The lock is still held while it goes.
+    let _ = umount2(NAMED, MntFlags::MNT_DETACH);
+    if empty() {
+        let _ = fs::remove_dir(NAMED);
+    }
+    RunDir::open()?.remove(&Record::directory())?;
+    drop(lock);
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The real ifup and ifdown inside a namespace.
+//!
+//! They run in a process of their own (this program once more, which then becomes ifup), since that needs a
+//! view of the file system of its own, from which there is no way back.
+
+use super::{id, open};
+use crate::{
+    apply::Refusal,
+    op::{Nested, NetnsId},
+    run_dir::RunDir,
+    values::NetnsRef,
+};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, setns, unshare},
+    sys::statvfs::{FsFlags, statvfs},
+};
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+/// The first argument of the process that becomes ifup.
+pub const ARGUMENT: &str = "--inside";
+/// Where programs are looked for, and what they are told to look in themselves.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where ip-netns(8) keeps the files that take the place of those in `/etc`, by the name of the namespace.
+const ETC: &str = "/etc/netns";
+/// The state file of ifup within the directory of the namespace; its locks begin with the same name.
+const STATE: &str = "ifstate";
+
+/// The interfaces file of a named namespace, unless a stanza says otherwise.
+pub fn default_file(name: &str) -> PathBuf {
+    Path::new(ETC).join(name).join("network/interfaces")
+}
+
+/// Why a file must not be run as an interfaces file: its commands would be run as root.
+///
+/// # Errors
+/// The reason.
+pub fn trust(file: &Path) -> Result<(), String> {
+    let whole = fs::canonicalize(file).map_err(|error| error.to_string())?;
+    for (part, is_file) in whole.ancestors().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
+        let found = fs::symlink_metadata(part).map_err(|error| error.to_string())?;
+        if is_file && !found.is_file() {
+            return Err("not a file".to_owned());
+        }
+        if found.uid() != nix::unistd::geteuid().as_raw() && found.uid() != 0 {
+            return Err(format!("{} belongs to user {}", part.display(), found.uid()));
+        }
+        // In a directory with the sticky bit others can add files but not replace ours.
+        if found.mode() & 0o022 != 0 && (is_file || found.mode() & 0o1000 == 0) {
+            return Err(format!("others can write {}", part.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Runs ifup or ifdown and waits for it. What it prints goes where our own messages go.
+///
+/// # Errors
+/// When it cannot be run or fails. It may have done a part.
+pub fn run(nested: &Nested) -> Result<(), Refusal> {
+    if let Err(reason) = trust(&nested.file) {
+        return Err(Refusal::text(reason));
+    }
+    let inode = id(&open(&nested.netns)?)?.inode;
+    let state = RunDir::of(inode)?.join(STATE);
+    let program = program(nested.up)?;
+    let outcome = Command::new("/proc/self/exe")
+        .args([ARGUMENT.into(), nested.netns.path().into_os_string(), name(&nested.netns).into()])
+        .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), nested.file.as_os_str()])
+        .args(["-S".as_ref(), state.as_os_str()])
+        .args(command_line::executors().into_iter().flat_map(|at| ["-E".into(), at.into_os_string()]))
+        .env_clear()
+        .env("PATH", PATH)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| Refusal::io(&error, program.display()))?;
+    if outcome.success() {
+        if !nested.up {
+            RunDir::forget(inode, STATE);
+        }
+        return Ok(());
+    }
+    let text = format!("{} failed with {outcome}; what it said stands above", program.display());
+    Err(Refusal { answer_lost: true, ..Refusal::text(text) })
+}
+
+/// Forgets what ifup remembers about a namespace.
+pub fn forget(netns: NetnsId) {
+    RunDir::forget(netns.inode, STATE);
+}
+
+/// The name under which ip-netns(8) would look for files in `/etc/netns`; none but a name has any.
+fn name(netns: &NetnsRef) -> &str {
+    match netns {
+        NetnsRef::Name(name) => name,
+        NetnsRef::Pid(_) | NetnsRef::Path(_) => "",
+    }
+}
+
+/// ifup or ifdown. Where another program has that name, ifupdown-ng's has `-ng` behind it.
+fn program(up: bool) -> Result<PathBuf, Refusal> {
+    let name = if up { "ifup" } else { "ifdown" };
+    let names = [format!("{name}-ng"), name.to_owned()];
+    let mut found = names.iter().flat_map(|name| PATH.split(':').map(move |at| Path::new(at).join(name)));
+    found
+        .find(|path| path.exists())
+        .ok_or_else(|| Refusal::text(format!("there is neither {name}-ng nor {name} in {PATH}")))
+}
+
+/// Enters a namespace and becomes a program: arguments are the namespace's file, its name or nothing, and the
+/// program with its own. Comes back only if that fails.
+pub fn become_inside(arguments: &[OsString]) -> ExitCode {
+    let outcome = match arguments {
+        [netns, name, program, rest @ ..] => match enter(Path::new(netns), Path::new(name)) {
+            Ok(()) => Command::new(program).args(rest).exec().to_string(),
+            Err(error) => error,
+        },
+        _ => "not meant to be used by hand".to_owned(),
+    };
+    eprintln!("{ARGUMENT}: {outcome}");
+    ExitCode::FAILURE
+}
+
+/// What `ip netns exec` does: `/sys` shows the namespace, and what is in `/etc/netns/NAME` is in `/etc`.
+///
+/// Other than there, only the mounts of `/`, `/sys` and `/etc` stop passing on what happens to them: a
+/// namespace that is made in here, under `/run/netns`, is seen outside.
+fn enter(netns: &Path, name: &Path) -> Result<(), String> {
+    const NONE: Option<&str> = None;
+    let at = |path: &Path| format!("{}: ", path.display());
+    let file = fs::File::open(netns).map_err(|error| at(netns) + &error.to_string())?;
+    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| at(netns) + errno.desc())?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| errno.desc().to_owned())?;
+    let root = Path::new("/");
+    mount(NONE, root, NONE, MsFlags::MS_SLAVE, NONE).map_err(|errno| at(root) + errno.desc())?;
+    // Neither need be a mount.
+    for path in ["/sys", "/etc"] {
+        let _ = mount(NONE, path, NONE, MsFlags::MS_SLAVE, NONE);
+    }
+    let read_only = statvfs("/sys").is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY));
+    let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, NONE)
+        .map_err(|errno| "/sys: ".to_owned() + errno.desc())?;
+    if name.as_os_str().is_empty() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(Path::new(ETC).join(name)).into_iter().flatten().flatten() {
+        let target = Path::new("/etc").join(entry.file_name());
+        mount(Some(&entry.path()), &target, NONE, MsFlags::MS_BIND, NONE)
+            .map_err(|errno| at(&target) + errno.desc())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Addresses of interfaces.
+
+use super::Invalid;
+use ipnet::IpNet;
+use std::{net::IpAddr, str::FromStr};
+
+/// An address that an interface can have, with the length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address(pub IpNet);
+
+impl FromStr for Address {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let net: IpNet = text.parse().map_err(|_| {
+            Invalid::new(match text.parse::<IpAddr>() {
+                Ok(address) => format!("without the length of its prefix; write {address}/LENGTH"),
+                Err(_) => "not an address with the length of its prefix (ADDRESS/LENGTH)".to_owned(),
+            })
+        })?;
+        if net.addr().is_multicast() || net.addr().is_unspecified() {
+            return Err(Invalid::new("not an address that an interface can have"));
+        }
+        Ok(Self(net))
+    }
+}

@@ -1,0 +1,39 @@
+//! Numbers with limits of their own.
+
+use super::Invalid;
+use std::{fmt, str::FromStr};
+
+/// The size in bytes of the largest packet a link carries: what an Ethernet-like link may be set to, 68 to
+/// 65535 (drivers/net/veth.c; the smaller limit is IPv4's).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mtu(pub u32);
+
+impl FromStr for Mtu {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        within(text, 68, 65535).map(Self).ok_or_else(|| Invalid::new("not an MTU (68-65535)"))
+    }
+}
+
+impl fmt::Display for Mtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many queues each way a link has, 1 to 4096 (net/core/rtnetlink.c).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queues(pub u32);
+
+impl FromStr for Queues {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        within(text, 1, 4096).map(Self).ok_or_else(|| Invalid::new("not a number of queues (1-4096)"))
+    }
+}
+
+fn within(text: &str, least: u32, most: u32) -> Option<u32> {
+    text.parse().ok().filter(|number| (least..=most).contains(number))
+}
