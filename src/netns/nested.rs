@@ -6,6 +6,7 @@
 use super::{id, open};
 use crate::{
     apply::Refusal,
+    command_line,
     op::{Nested, NetnsId},
     run_dir::RunDir,
     values::NetnsRef,
