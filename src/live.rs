@@ -231,7 +231,15 @@ impl Kernel for Live {
                 fs::write(key.path(), value).map_err(|error| Refusal::io(&error, key.path().display()))
             })?,
             Op::RecordSet { key, value } => within(at, || RunDir::open()?.write(key, value))?,
-            Op::RecordDel(key) => within(at, || RunDir::open()?.remove(key))?,
+            Op::RecordDel(key) => within(at, || {
+                let directory = RunDir::open()?;
+                directory.remove(key)?;
+                // Here the lock is in it, and whoever lets go of that deletes both.
+                if *at != Place::Here {
+                    directory.remove_if_empty();
+                }
+                Ok(())
+            })?,
             Op::ResidentSet(resident) => self.note(resident),
             Op::ResidentDel(resident) => RunDir::open()?.remove(&Record::resident(resident)),
             Op::NetnsAdd(name) => netns::named::add(name),

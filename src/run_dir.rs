@@ -63,6 +63,11 @@ impl RunDir {
     pub(crate) fn remove_if_empty_but_for_lock(&self) {
         // What cannot be deleted does no harm, and is deleted by the next run.
         let _ = fs::remove_file(self.lock_path());
+        self.remove_if_empty();
+    }
+
+    /// Deletes the directory if nothing is in it.
+    pub(crate) fn remove_if_empty(&self) {
         let _ = fs::remove_dir(&self.0).and_then(|()| fs::remove_dir(DIRECTORY));
     }
 

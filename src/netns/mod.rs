@@ -86,7 +86,10 @@ pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
         Ok(found) if found.filesystem_type() == NSFS_MAGIC => {}
         Ok(_) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
         // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
-        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => return Ok(Netns::Absent),
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {
+            let ours = named::is_unfinished(netns)?;
+            return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
+        }
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
     }
     let file = open(netns)?;

@@ -33,12 +33,16 @@ pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
     }
 }
 
-/// Whether a file that is no namespace is what we left when we were stopped between making the file and
-/// mounting the namespace on it.
+/// Whether a file that is no namespace, or no file at all, is what we left when we were stopped on the way, or
+/// what is left of one of ours that somebody else deleted.
 pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
     let NetnsRef::Name(name) = netns else { return Ok(false) };
     let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
-    Ok(recorded && fs::symlink_metadata(netns.path()).is_ok_and(|file| file.is_file() && file.len() == 0))
+    Ok(recorded
+        && match fs::symlink_metadata(netns.path()) {
+            Ok(file) => file.is_file() && file.len() == 0,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        })
 }
 
 /// The beginning of the names of [`Record::made`].
@@ -62,7 +66,7 @@ pub fn add(name: &str) -> Result<(), Refusal> {
     let id = id(&netns)?;
     let (key, value) = made(id, name);
     if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
-        fs::remove_file(&path).map_err(|error| about(&error))?;
+        remove_file(&path)?;
         forget(name)?;
     }
     RunDir::forget(id.inode, "");
@@ -90,22 +94,28 @@ pub fn add(name: &str) -> Result<(), Refusal> {
 /// Takes the name of a namespace away. It lives on as long as a process or a socket is in it.
 ///
 /// # Errors
-/// When there is none of that name, or the kernel refuses.
+/// When the kernel refuses; that there is none of that name is no error.
 pub fn delete(name: &str) -> Result<(), Refusal> {
     let path = Path::new(NAMED).join(name);
     let lock = lock()?;
-    let inode = fs::metadata(&path).map(|file| file.ino());
+    if let Ok(file) = fs::metadata(&path) {
+        RunDir::forget(file.ino(), "");
+    }
     match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
         // Not mounted: the rest of a deletion that was stopped.
-        Ok(()) | Err(Errno::EINVAL) => {}
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
     }
-    fs::remove_file(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+    remove_file(&path)?;
     forget(name)?;
-    if let Ok(inode) = inode {
-        RunDir::forget(inode, "");
-    }
     unshare_directory(lock)
+}
+
+fn remove_file(path: &Path) -> Result<(), Refusal> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Refusal::io(&error, path.display())),
+        _ => Ok(()),
+    }
 }
 
 /// Forgets that we made a namespace of this name.
@@ -114,6 +124,7 @@ fn forget(name: &str) -> Result<(), Refusal> {
         if let Ok(inode) = inode.parse()
             && named_so(&text, name)
         {
+            RunDir::forget(inode, "");
             RunDir::open()?.remove(&Record::made(inode))?;
         }
     }

@@ -65,13 +65,15 @@ pub enum Shell {
 /// Keyword prefixes that stock executors exist for, or could.
 const PREFIXES: [&str; 3] = ["vrf", "veth", "bridge"];
 /// Our executors that are chosen by `use`, and the keywords (beginnings) that each reads.
-const PER_KEYWORD: [(&str, &[&str]); 3] = [
+const PER_KEYWORD: [(&str, &[&str]); 5] = [
     ("vrf-table", &["vrf-table", "vrf-member", "vrf "]),
     ("vrf-rules", &["vrf-rules", "vrf-accept"]),
     ("vrf-route", &["vrf-route"]),
+    ("netns", &["netns"]),
+    ("veth-peer", &["veth-"]),
 ];
 /// Our executors that replace stock ones.
-const REPLACING: [&str; 1] = ["vrf"];
+const REPLACING: [&str; 2] = ["vrf", "veth"];
 
 /// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but to wait for a file of
 /// the host's, its clock leaps to the next timer.

@@ -23,6 +23,7 @@ mod ifupdown;
 mod interrupted;
 mod lab;
 mod management_vrf;
+mod namespaces;
 mod probe;
 mod refusals;
 mod state;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
     let tests = [
         vec![refusals::first_of_all()],
         management_vrf::tests(),
+        namespaces::tests(),
         examples::tests(),
         stock::tests(),
         flows::tests(),
