@@ -4,6 +4,8 @@
 
 #[path = "netns.rs"]
 mod netns;
+#[path = "netns-interfaces.rs"]
+mod netns_interfaces;
 #[path = "veth.rs"]
 mod veth;
 #[path = "veth-peer.rs"]
@@ -26,6 +28,7 @@ pub const PROGRAMS: &[&Program] = &[
     &vrf_route::PROGRAM,
     &vrf::PROGRAM,
     &netns::PROGRAM,
+    &netns_interfaces::PROGRAM,
     &veth_peer::PROGRAM,
     &veth::PROGRAM,
 ];

@@ -6,14 +6,14 @@
 use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     interior::{
-        Interior, home,
+        Interior, home, journey,
         sysctls::{self, Setting},
     },
     invocation::Phase,
     op::{LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
     plan::Plan,
     run::run,
-    snapshot::{Away, Link, Query, Snapshot, State},
+    snapshot::{Link, Query, Snapshot, State},
     stanza::{Problem, Stanza},
     values::{IfName, List, NetnsRef, Switch},
 };
@@ -23,11 +23,11 @@ use std::process::ExitCode;
 pub const PROGRAM: Program = Program {
     name: "netns",
     about: "Moves an interface to another network namespace, and sets it up there",
-    parts: &[part::<Moved>(), part::<interfaces::Interfaces>()],
+    parts: &[part::<Moved>(), netns_interfaces::PROGRAM.parts[0]],
 };
 
-#[path = "netns/interfaces.rs"]
-mod interfaces;
+#[path = "netns-interfaces.rs"]
+mod netns_interfaces;
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
 fn main() -> ExitCode {
@@ -122,7 +122,7 @@ impl Executor for Moved {
         here.records.extend([Record::nested(iface), Record::original(&ipv6(iface))]);
         here.sysctls.insert(ipv6(iface));
         if at.phase == Phase::PreDown {
-            here.links.extend(other_names(iface));
+            here.links.extend(journey::other_names(iface));
         }
         query.at(&place).links.insert(self.inner(iface).clone());
         if matches!(at.phase, Phase::PostUp | Phase::PreDown) {
@@ -138,20 +138,12 @@ impl Executor for Moved {
         match at.phase {
             Phase::PreDown => Ok(self.move_out(iface, found)),
             Phase::Destroy => Ok(self.destroy(iface, found)),
-            phase => {
-                let mut problems = Vec::from_iter(self.immovable(iface, found.here()));
-                let planned = match phase {
-                    Phase::Create => self.create(iface, found),
-                    Phase::PreUp => Ok(self.close(iface, found.here())),
-                    _ => self.move_in(iface, found),
-                };
-                match planned {
-                    Ok(plan) if problems.is_empty() => return Ok(plan),
-                    Ok(_) => {}
-                    Err(mut more) => problems.append(&mut more),
-                }
-                Err(problems)
-            }
+            phase => match (journey::immovable(iface, found.here()), phase) {
+                (Some(why), _) => Err(vec![self.problem(why)]),
+                (None, Phase::Create) => self.create(iface, found),
+                (None, Phase::PreUp) => Ok(self.close(iface, found.here())),
+                (None, _) => self.move_in(iface, found),
+            },
         }
     }
 
@@ -164,18 +156,9 @@ impl Executor for Moved {
     }
 }
 
-/// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
-const IMMOVABLE: [&str; 5] = ["bridge", "bond", "team", "amt", "net_failover"];
-
 /// Whether the interface has IPv6.
 fn ipv6(iface: &IfName) -> Sysctl {
     Sysctl::of_link("ipv6", iface, "disable_ipv6")
-}
-
-/// Names for an interface whose own name is taken when it comes back.
-fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
-    let short: String = iface.as_str().chars().take(12).collect();
-    (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
 }
 
 impl Moved {
@@ -196,31 +179,18 @@ impl Moved {
         Problem::new("netns", &self.home, reason)
     }
 
-    fn immovable(&self, iface: &IfName, here: &State) -> Option<Problem> {
-        let kind = here.links.get(iface).map(|link| &link.kind);
-        let what = match kind {
-            _ if iface.as_str() == "lo" => "the loopback interface",
-            Some(LinkKind::Vrf(_)) => "a VRF",
-            Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => kind,
-            _ => return None,
-        };
-        Some(self.problem(format!(
-            "{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"
-        )))
-    }
-
     /// The namespace, and the interface back out of it if it is there already (`ifup -f`).
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])?;
         let Some(away) = found.away.get(iface) else { return Ok(plan) };
         plan.append(home::nested_down(iface, &self.home, found));
         match found.here().links.get(iface) {
-            None => bring_back(iface, iface, away, found, &mut plan),
+            None => journey::bring_back(iface, iface, away, found, &mut plan),
             // The stock `link` executor ran before us, did not see ours and made another.
             Some(link) if self.is_dummy && link.kind == away.kind => {
                 let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
                 plan.push_at(&away.place, del, None);
-                forget(iface, found, &mut plan);
+                journey::forget(iface, found, &mut plan);
             }
             Some(link) => {
                 return Err(vec![self.problem(format!(
@@ -292,10 +262,10 @@ impl Moved {
         let mut plan = self.interior.take_routes(self.inner(iface), &place, found);
         plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
         let Some(away) = found.away.get(iface) else {
-            forget(iface, found, &mut plan);
+            journey::forget(iface, found, &mut plan);
             return plan;
         };
-        let mut names = std::iter::once(iface.clone()).chain(other_names(iface));
+        let mut names = std::iter::once(iface.clone()).chain(journey::other_names(iface));
         let Some(name) = names.find(|name| !here.links.contains_key(name)) else {
             plan.warnings.push(format!("{iface} stays in {}: its name and nine others are taken", self.home));
             return plan;
@@ -306,7 +276,7 @@ impl Moved {
                 self.home
             ));
         }
-        bring_back(iface, &name, away, found, &mut plan);
+        journey::bring_back(iface, &name, away, found, &mut plan);
         plan
     }
 
@@ -325,23 +295,4 @@ impl Moved {
         }
         plan
     }
-}
-
-/// Forgets where the interface went.
-fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
-    if let Some(residence) = home::residence(iface, Role::Moved, found) {
-        plan.push(Op::ResidentDel(residence.resident.clone()), None);
-    }
-}
-
-/// Brings the interface back from wherever it is.
-fn bring_back(iface: &IfName, name: &IfName, away: &Away, found: &Snapshot, plan: &mut Plan) {
-    let (old, new) = (away.name.clone(), name.clone());
-    if away.place == Place::Here {
-        plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
-    } else {
-        let journey = Move { name: old, to: Place::Here, new_name: new };
-        plan.push_at(&away.place, Op::LinkMove(journey), None);
-    }
-    forget(iface, found, plan);
 }

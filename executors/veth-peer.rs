@@ -2,12 +2,12 @@
 
 use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
-    interior::{Interior, home},
+    interior::{Interior, home, pair},
     invocation::Phase,
     op::{End, LinkChange, LinkKind, NewVeth, Op, Place, Resident, Role},
     plan::Plan,
     run::run,
-    snapshot::{Link, Netns, Query, Snapshot, State},
+    snapshot::{Link, Query, Snapshot},
     stanza::{Problem, Stanza},
     values::{IfName, Mac, Mtu, NetnsRef, Queues, Switch},
 };
@@ -146,9 +146,7 @@ impl Executor for VethPeer {
     }
 
     fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        if let Some(netns) = &self.netns {
-            home::assume(netns, world);
-        }
+        self.netns.iter().for_each(|netns| home::assume(netns, world));
         if let (Some(master), None | Some(NetnsRef::Pid(_) | NetnsRef::Path(_))) = (&self.master, &self.netns)
         {
             let link = Link { kind: LinkKind::Other("bridge".to_owned()), master: None, up: true };
@@ -170,31 +168,8 @@ impl VethPeer {
         self.netns.as_ref().map_or("here".to_owned(), |netns| format!("in {netns}"))
     }
 
-    /// Whether the two are the ends of one pair: each has the other's number.
     fn is_pair(&self, iface: &IfName, found: &Snapshot) -> bool {
-        let (here, there) = (found.here(), found.at(&self.place()));
-        let veth = |state: &State, name| state.links.get(name).is_some_and(is_veth);
-        let nsid = self.netns.as_ref().map(|netns| found.existing(netns).and_then(|existing| existing.nsid));
-        let ends = here.details.get(iface).zip(there.details.get(&self.peer));
-        veth(here, iface)
-            && veth(there, &self.peer)
-            && ends.is_some_and(|(ours, theirs)| {
-                let other = |peer: Option<ifupdown_ng_netlink::snapshot::Peer>| peer.map(|peer| peer.index);
-                other(ours.peer) == Some(theirs.index)
-                    && other(theirs.peer) == Some(ours.index)
-                    && ours.peer.map(|peer| peer.nsid) == Some(nsid.flatten())
-            })
-    }
-
-    /// Whether the peer is in a namespace that is no more what its name says.
-    fn is_orphan(&self, iface: &IfName, found: &Snapshot) -> bool {
-        let residence = home::residence(iface, Role::Peer, found);
-        residence.is_some_and(|residence| {
-            let netns = &residence.resident.netns;
-            let now = self.netns.as_ref().filter(|now| *now == netns).and_then(|now| found.existing(now));
-            now.is_some_and(|now| !now.id.same(residence.id, netns))
-                || matches!(found.netns.get(netns), Some(Netns::Absent | Netns::Broken { .. }))
-        })
+        pair::is_pair(iface, &self.peer, self.netns.as_ref(), found)
     }
 
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
@@ -215,10 +190,10 @@ impl VethPeer {
                 self.adjust(found, &mut plan);
                 return Ok(plan);
             }
-            Some(link) if is_veth(link) && self.is_orphan(iface, found) => {
+            Some(link) if pair::is_veth(link) && pair::is_orphan(iface, self.netns.as_ref(), found) => {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             }
-            Some(link) if is_veth(link) => {
+            Some(link) if pair::is_veth(link) => {
                 let place = self.whereabouts();
                 let reason = format!("{iface} exists, and its other end is not {} {place}", self.peer);
                 return Err(self.problem(reason + "; ifdown it, or delete it by hand"));
@@ -300,7 +275,7 @@ impl VethPeer {
         let mut plan = Plan::default();
         let residence = home::residence(iface, Role::Peer, found);
         if let Some(link) = found.here().links.get(iface) {
-            if is_veth(link) && (residence.is_some() || self.is_pair(iface, found)) {
+            if pair::is_veth(link) && (residence.is_some() || self.is_pair(iface, found)) {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             } else {
                 let place = self.whereabouts();
@@ -321,8 +296,4 @@ impl VethPeer {
         }
         plan
     }
-}
-
-fn is_veth(link: &Link) -> bool {
-    matches!(&link.kind, LinkKind::Other(kind) if kind == "veth")
 }

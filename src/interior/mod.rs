@@ -1,9 +1,11 @@
 //! What executors set up inside a namespace: addresses and routes of a link, kernel parameters ([`sysctls`]),
-//! and the namespace itself ([`home`]).
+//! the namespace itself ([`home`]), and how links are told apart ([`pair`]) and brought back ([`journey`]).
 //!
 //! Pure parts of plans, shared by `netns` (a link that moved in) and `veth-peer` (a link that was born there).
 
 pub mod home;
+pub mod journey;
+pub mod pair;
 pub mod sysctls;
 
 use crate::{

@@ -70,7 +70,7 @@ pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
     setns(netns, CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
     let result = work();
     if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
-        eprintln!("cannot return to my own network namespace: {}", errno.desc());
+        crate::run::complain(&format_args!("cannot return to my own network namespace: {}", errno.desc()));
         std::process::exit(1);
     }
     Ok(result)

@@ -137,7 +137,7 @@ fn new() -> Result<File, Refusal> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
     let new = own();
     if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
-        eprintln!("cannot return to my own network namespace: {}", errno.desc());
+        crate::run::complain(&format_args!("cannot return to my own network namespace: {}", errno.desc()));
         std::process::exit(1);
     }
     new

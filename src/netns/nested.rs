@@ -124,7 +124,7 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
         },
         _ => "not meant to be used by hand".to_owned(),
     };
-    eprintln!("{ARGUMENT}: {outcome}");
+    crate::run::complain(&format_args!("{ARGUMENT}: {outcome}"));
     ExitCode::FAILURE
 }
 

@@ -1,17 +1,30 @@
 //! `netns-interfaces`: a whole domain from an interfaces file of its own.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword},
+    executor::{At, Executor, Keyword, Program, part},
     interior::home,
     invocation::Phase,
     netns::nested,
     op::{Nested, Op, Record},
     plan::Plan,
+    run::run,
     snapshot::{Query, Snapshot},
     stanza::{Problem, Stanza},
     values::{IfName, NetnsRef},
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "netns-interfaces",
+    about: "Configures a whole network namespace from an interfaces file of its own",
+    parts: &[part::<Interfaces>()],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
 
 /// `netns-interfaces`: interfaces that are configured inside, from a file of their own.
 pub struct Interfaces {

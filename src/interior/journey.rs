@@ -1,0 +1,49 @@
+//! An interface on its way back from another namespace, and those that cannot leave.
+
+use crate::{
+    interior::home,
+    op::{LinkChange, LinkKind, Move, Op, Place, Role},
+    plan::Plan,
+    snapshot::{Away, Snapshot, State},
+    values::IfName,
+};
+
+/// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
+const IMMOVABLE: [&str; 5] = ["bridge", "bond", "team", "amt", "net_failover"];
+
+/// Why an interface cannot move.
+pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
+    let kind = here.links.get(iface).map(|link| &link.kind);
+    let what = match kind {
+        _ if iface.as_str() == "lo" => "the loopback interface",
+        Some(LinkKind::Vrf(_)) => "a VRF",
+        Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => kind,
+        _ => return None,
+    };
+    Some(format!("{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"))
+}
+
+/// Names for an interface whose own name is taken when it comes back.
+pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
+    let short: String = iface.as_str().chars().take(12).collect();
+    (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
+}
+
+/// Forgets where the interface went.
+pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
+    if let Some(residence) = home::residence(iface, Role::Moved, found) {
+        plan.push(Op::ResidentDel(residence.resident.clone()), None);
+    }
+}
+
+/// Brings the interface back from wherever it is.
+pub fn bring_back(iface: &IfName, name: &IfName, away: &Away, found: &Snapshot, plan: &mut Plan) {
+    let (old, new) = (away.name.clone(), name.clone());
+    if away.place == Place::Here {
+        plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
+    } else {
+        let journey = Move { name: old, to: Place::Here, new_name: new };
+        plan.push_at(&away.place, Op::LinkMove(journey), None);
+    }
+    forget(iface, found, plan);
+}

@@ -1,0 +1,37 @@
+//! Which links are the two ends of a pair, and whether a pair is where it should be.
+
+use crate::{
+    interior::home,
+    op::{LinkKind, Place, Role},
+    snapshot::{Link, Netns, Snapshot},
+    values::{IfName, NetnsRef},
+};
+
+/// Whether a link is an end of a pair.
+pub fn is_veth(link: &Link) -> bool {
+    matches!(&link.kind, LinkKind::Other(kind) if kind == "veth")
+}
+
+/// Whether the two, one here and one in a namespace or here as well, are the ends of one pair: each has the
+/// other's number, and the number of the namespace is right.
+pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &Snapshot) -> bool {
+    let place = netns.cloned().map_or(Place::Here, Place::In);
+    let (here, there) = (found.here(), found.at(&place));
+    let nsid = netns.and_then(|netns| found.existing(netns)?.nsid);
+    let both = here.links.get(iface).zip(there.links.get(peer));
+    let ends = here.details.get(iface).zip(there.details.get(peer));
+    both.is_some_and(|(ours, theirs)| is_veth(ours) && is_veth(theirs))
+        && ends.is_some_and(|(ours, theirs)| {
+            ours.peer.map(|peer| (peer.index, peer.nsid)) == Some((theirs.index, nsid))
+                && theirs.peer.map(|peer| peer.index) == Some(ours.index)
+        })
+}
+
+/// Whether we put the peer of an interface into a namespace that is gone, or that another has the name of.
+pub fn is_orphan(iface: &IfName, netns: Option<&NetnsRef>, found: &Snapshot) -> bool {
+    let Some(residence) = home::residence(iface, Role::Peer, found) else { return false };
+    let was = &residence.resident.netns;
+    let now = netns.filter(|now| *now == was).and_then(|now| found.existing(now));
+    now.is_some_and(|now| !now.id.same(residence.id, was))
+        || matches!(found.netns.get(was), Some(Netns::Absent | Netns::Broken { .. }))
+}

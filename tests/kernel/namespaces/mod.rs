@@ -1,0 +1,172 @@
+//! Namespaces: killed anywhere, held by others, taken away, many at once; a link is never lost.
+//!
+//! `eth0` stands for a card: one end of a pair whose other end, `far`, is outside our programs' reach.
+
+mod interrupted;
+mod moved;
+mod pairs;
+mod refusals;
+
+use crate::{
+    features::{Feature, needs},
+    lab::{Ran, command, in_lab, ip, own_run, phase, phase_command, program, run},
+};
+use libtest_mimic::Trial;
+use std::{fs, process::Command};
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for (name, test) in [
+        ("round", moved::round as fn()),
+        ("as-ip-netns-has-it", moved::like_iproute2),
+        ("closed-on-the-way-in", moved::closed),
+        ("kept-while-used", moved::kept_while_used),
+        ("name-deleted-while-held", moved::name_deleted_while_held),
+        ("taken-names", moved::taken_names),
+        ("foreign-namespace", moved::foreign_namespace),
+        ("refusals", refusals::refusals),
+        ("pair", pairs::pair),
+        ("pair-replaced-namespace", pairs::pair_replaced),
+        ("both", pairs::both),
+        ("many-at-once", pairs::many_at_once),
+        ("rounds", pairs::rounds),
+    ] {
+        tests.push(needs(&[], format!("namespaces/{name}"), move || in_lab(test)));
+    }
+    for (name, stanza) in [("netns", moved_stanza()), ("veth", pair_stanza())] {
+        tests.push(needs(&[Feature::Strace], format!("namespaces/killed/{name}"), move || {
+            in_lab(|| interrupted::killed(&stanza));
+        }));
+        tests.push(needs(&[Feature::Strace], format!("namespaces/refused/{name}"), move || {
+            in_lab(|| interrupted::refused(&stanza));
+        }));
+    }
+    tests
+}
+
+/// A stanza and the program that reads it.
+#[derive(Clone, Copy)]
+pub struct Stanza {
+    pub program: &'static str,
+    pub iface: &'static str,
+    pub keywords: &'static [&'static str],
+}
+
+pub fn moved_stanza() -> Stanza {
+    Stanza {
+        program: "netns",
+        iface: "eth0",
+        keywords: &[
+            "netns blue",
+            "netns-ifname inner",
+            "netns-address 10.1.0.2/24, fd00:1::2/64",
+            "netns-gateway 10.1.0.1",
+            "netns-route unreachable 10.9.0.0/16, 10.8.0.0/16 via 10.1.0.3",
+            "netns-sysctl net.ipv4.ip_forward=1, net.ipv4.conf.inner.rp_filter=2",
+        ],
+    }
+}
+
+pub fn pair_stanza() -> Stanza {
+    Stanza {
+        program: "veth",
+        iface: "veth-blue",
+        keywords: &[
+            "veth-peer veth0",
+            "veth-peer-netns blue",
+            "veth-peer-hwaddress 02:00:00:00:00:01",
+            "hwaddress 02:00:00:00:00:02",
+            "veth-peer-address 10.1.0.2/24, fd00:1::2/64",
+            "veth-peer-gateway 10.1.0.1",
+            "veth-peer-route unreachable 10.9.0.0/16",
+        ],
+    }
+}
+
+/// What the stock `link` does in a phase.
+pub fn link(iface: &str, name: &str) {
+    let change = match name {
+        "up" => "up",
+        "down" => "down",
+        _ => return,
+    };
+    command(&format!("ip link set {iface} {change}"));
+}
+
+pub const UP: [&str; 4] = ["create", "pre-up", "up", "post-up"];
+pub const DOWN: [&str; 4] = ["pre-down", "down", "post-down", "destroy"];
+
+impl Stanza {
+    pub fn phase(&self, name: &str) -> Ran {
+        let ran = phase(self.program, self.iface, name, self.keywords);
+        link(self.iface, name);
+        ran
+    }
+
+    #[track_caller]
+    pub fn up(&self) {
+        UP.iter().for_each(|name| drop(self.phase(name).quiet()));
+    }
+
+    #[track_caller]
+    pub fn down(&self) {
+        DOWN.iter().for_each(|name| drop(self.phase(name).quiet()));
+    }
+
+    /// A phase in which the kernel does something at the `number`th of these calls.
+    pub fn tampered(&self, name: &str, call: &str, fate: &str, number: usize) -> Ran {
+        let of_phase = phase_command(self.program, self.iface, name, self.keywords);
+        let mut strace = Command::new("strace");
+        strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+        strace.arg(format!("inject={call}:{fate}:when={number}")).arg(program(self.program));
+        strace.env_clear().env("PATH", "/usr/bin:/bin");
+        for (key, value) in of_phase.get_envs() {
+            strace.env(key, value.unwrap_or_default());
+        }
+        run(&mut strace)
+    }
+}
+
+/// A card with its far end up, as a machine finds it.
+pub fn card() {
+    own_run();
+    ip("link add name eth0 address 02:00:00:00:00:0a type veth peer name far");
+    ip("link set far address 02:00:00:00:00:0b up");
+}
+
+/// Everything here and in `blue`, without what changes by itself.
+pub fn state() -> String {
+    let mut text = ip("-br link") + &ip("-br -4 addr") + &command("ip rule").stdout;
+    text += &command("sysctl net.ipv6.conf.eth0.disable_ipv6").stdout;
+    for words in ["-br link", "-br addr", "route", "-6 route show proto 73"] {
+        text += &command(&format!("ip -n blue {words}")).stdout;
+    }
+    text += &command("ip netns exec blue sysctl net.ipv4.ip_forward").stdout;
+    // Numbers of links, carriers, and addresses that the kernel makes by itself.
+    let kept = text.lines().map(|line| {
+        let words = line.split_whitespace().filter(|word| !word.starts_with("fe80:"));
+        let words = words.map(|word| word.split('@').next().unwrap_or_default());
+        let still = words.filter(|word| !matches!(*word, "UP" | "DOWN" | "LOWERLAYERDOWN" | "linkdown"));
+        still.filter(|word| !word.starts_with('<')).collect::<Vec<_>>().join(" ")
+    });
+    let mut lines: Vec<String> = kept.collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// Nothing of ours is left below `/run`, and nothing is mounted there.
+#[track_caller]
+pub fn nothing_left(when: &str) {
+    let files = command("find /run -mindepth 1").stdout;
+    assert!(files.is_empty(), "{when}: {files}");
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let netns: Vec<_> = mounts.lines().filter(|line| line.contains("netns")).collect();
+    assert!(netns.is_empty(), "{when}: {netns:#?}");
+}
+
+/// The card is here or in `blue`.
+#[track_caller]
+pub fn card_is_somewhere(when: &str) {
+    let links = ip("link") + &command("ip -n blue link").stdout;
+    assert!(links.contains("02:00:00:00:00:0a"), "{when}: the card is lost: {links}");
+}

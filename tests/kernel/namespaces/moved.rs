@@ -1,0 +1,223 @@
+//! Interfaces in other namespaces: as seen by iproute2, held by others, taken away.
+
+use super::{DOWN, UP, card, card_is_somewhere, link, moved_stanza, nothing_left, state};
+use crate::lab::{Netns, command, ip, own_run, phase, wait_until};
+use std::{fs, process::Command};
+
+pub fn round() {
+    card();
+    let (stanza, before) = (moved_stanza(), state());
+    stanza.up();
+    let inside = Netns::named("blue");
+    assert!(!ip("-br link").contains("eth0@"), "still here");
+    let addresses = inside.ip("-br addr show dev inner");
+    assert!(addresses.contains("10.1.0.2/24") && addresses.contains("fd00:1::2/64"), "{addresses}");
+    let routes = inside.ip("route");
+    for route in ["default via 10.1.0.1 dev inner", "unreachable 10.9.0.0/16", "10.8.0.0/16 via 10.1.0.3"] {
+        assert!(routes.contains(route), "{route}: {routes}");
+    }
+    assert!(inside.ip("link show lo").contains("LOOPBACK,UP"), "lo is down");
+    assert_eq!(inside.within(|| command("sysctl -n net.ipv4.ip_forward").stdout), "1\n");
+    ip("addr add 10.1.0.1/24 dev far");
+    command("ping -c 1 -W 3 10.1.0.2").ok();
+    ip("addr del 10.1.0.1/24 dev far");
+    let up = state();
+    // Each phase again, and a whole forced ifup.
+    stanza.phase("post-up").quiet();
+    assert_eq!(state(), up, "after post-up again");
+    stanza.up();
+    assert_eq!(state(), up, "after all phases again");
+    drop(inside);
+    stanza.down();
+    assert_eq!(state(), before);
+    nothing_left("after down");
+    stanza.down();
+    assert_eq!(state(), before);
+}
+
+/// `ip netns` sees ours as its own, and we see its own as one.
+pub fn like_iproute2() {
+    own_run();
+    ip("link add name eth0 type veth peer name far");
+    let stanza = moved_stanza();
+    stanza.up();
+    assert_eq!(ip("netns").split_whitespace().next(), Some("blue"));
+    ip("netns exec blue true");
+    let mode = |path: &str| command(&format!("stat -c %a/%i {path}")).ok().stdout;
+    assert!(mode("/run/netns").starts_with("755/"), "{}", mode("/run/netns"));
+    assert!(mode("/run/netns/blue").starts_with("444/"), "{}", mode("/run/netns/blue"));
+    let layers = || {
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        let at = |path: &str| mounts.lines().filter(|l| l.split(' ').nth(4) == Some(path)).count();
+        assert!(mounts.lines().any(|l| l.contains(" /run/netns ") && l.contains("shared:")), "{mounts}");
+        (at("/run/netns"), at("/run/netns/blue"))
+    };
+    assert_eq!(layers(), (1, 1));
+    ip("netns add other");
+    ip("netns del other");
+    assert_eq!(layers(), (1, 1));
+    stanza.phase("pre-down").quiet();
+    ip("netns del blue");
+    stanza.down();
+    // One that somebody else made is used, and kept.
+    ip("netns add blue");
+    let identity = mode("/run/netns/blue");
+    let forward = ip("netns exec blue sysctl -n net.ipv4.ip_forward");
+    stanza.up();
+    stanza.down();
+    assert_eq!(mode("/run/netns/blue"), identity);
+    assert!(ip("-n blue link show lo").contains("state DOWN"), "its lo was touched");
+    assert_eq!(ip("netns exec blue sysctl -n net.ipv4.ip_forward"), forward);
+}
+
+/// With `netns-address` the card has no address here at any moment, not even one that IPv6 gives itself.
+pub fn closed() {
+    card();
+    let mut monitor = Command::new("ip");
+    let log = "/run/addresses";
+    let file = fs::File::create(log).unwrap();
+    let mut monitor = monitor.args(["monitor", "address"]).stdout(file).spawn().unwrap();
+    let stanza = moved_stanza();
+    ip("addr add 192.0.2.1/32 dev lo");
+    wait_until("the monitor is listening", || fs::read_to_string(log).unwrap().contains("192.0.2.1"));
+    stanza.up();
+    stanza.down();
+    ip("addr del 192.0.2.1/32 dev lo");
+    wait_until("the monitor has seen it all", || fs::read_to_string(log).unwrap().contains("Deleted"));
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    let seen = fs::read_to_string(log).unwrap();
+    assert!(!seen.contains("eth0"), "{seen}");
+}
+
+/// A process, or a link of somebody else, keeps the namespace; the card comes back all the same.
+pub fn kept_while_used() {
+    card();
+    let (stanza, before) = (moved_stanza(), state());
+    stanza.up();
+    let mut process = Command::new("ip").args(["netns", "exec", "blue", "sleep", "600"]).spawn().unwrap();
+    let pid = process.id();
+    wait_until("it is inside", || command("ip netns pids blue").stdout.contains(&pid.to_string()));
+    ["pre-down", "down", "post-down"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    card_is_somewhere("with a process inside");
+    assert!(ip("-br link").contains("eth0"), "not back");
+    let kept = stanza.phase("destroy").ok();
+    let line = format!("netns: eth0: warning: namespace blue is kept, it has process {pid} in it\n");
+    assert_eq!(kept.stderr, line);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    ip("-n blue link add name theirs type veth peer name theirs2");
+    stanza.up();
+    ["pre-down", "down", "post-down"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    let kept = stanza.phase("destroy").ok();
+    assert_eq!(kept.stderr, "netns: eth0: warning: namespace blue is kept, it has theirs, theirs2 in it\n");
+    ip("-n blue link del theirs");
+    stanza.phase("destroy").quiet();
+    assert_eq!(state(), before);
+    nothing_left("after all");
+}
+
+/// `ip netns del` takes only the name away while a process is inside; the card is found by that process.
+pub fn name_deleted_while_held() {
+    card();
+    let (stanza, before) = (moved_stanza(), state());
+    for forced in [false, true] {
+        stanza.up();
+        let mut process = Command::new("ip").args(["netns", "exec", "blue", "sleep", "600"]).spawn().unwrap();
+        wait_until("it is inside", || {
+            command("ip netns pids blue").stdout.contains(&process.id().to_string())
+        });
+        ip("netns del blue");
+        assert!(!ip("-br link").contains("eth0"), "the kernel let go of it by itself");
+        if forced {
+            // A forced ifup fetches it, and moves it into a new namespace of that name.
+            stanza.up();
+            assert!(Netns::named("blue").ip("-br addr").contains("10.1.0.2/24"));
+        }
+        stanza.down();
+        assert_eq!(state(), before, "forced: {forced}");
+        nothing_left("after down");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+pub fn taken_names() {
+    card();
+    let stanza = moved_stanza();
+    // Inside: nothing is moved.
+    ip("netns add blue");
+    ip("-n blue link add name inner type veth peer name inner2");
+    ["create", "pre-up"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    let inside = state();
+    stanza.phase("post-up").refuses(
+        1,
+        "netns: eth0: netns blue: there is a veth named inner in there; choose another name with `netns-ifname`",
+    );
+    assert_eq!(state(), inside);
+    stanza.down();
+    ip("-n blue link del inner");
+    ip("netns del blue");
+    // What iproute2 made is not ours to delete.
+    nix::mount::umount("/run/netns").unwrap();
+    fs::remove_dir("/run/netns").unwrap();
+    // Outside, on the way back: it comes back under another name.
+    stanza.up();
+    ip("link add name eth0 type veth peer name impostor");
+    stanza.phase("create").refuses(
+        1,
+        "netns: eth0: netns blue: eth0 is in there as inner, and there is a veth of that name outside; rename that one",
+    );
+    let back = stanza.phase("pre-down").ok();
+    assert_eq!(
+        back.stderr,
+        "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-1 now\n"
+    );
+    assert!(ip("link show eth0-1").contains("02:00:00:00:00:0a"));
+    ip("link del impostor");
+    ip("link set eth0-1 name eth0");
+    stanza.phase("destroy").quiet();
+    nothing_left("after the names");
+}
+
+/// A namespace by process id: never deleted, its parameters put back.
+pub fn foreign_namespace() {
+    card();
+    let mut process = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+    let pid = process.id();
+    let own = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let path = format!("/proc/{pid}/ns/net");
+    wait_until("its own namespace", || fs::read_link(&path).is_ok_and(|theirs| theirs != own));
+    let inside = |words: &str| command(&format!("nsenter --net={path} {words}")).ok().stdout;
+    let forward = || inside("sysctl -n net.ipv4.ip_forward net.ipv4.ip_default_ttl");
+    let (before, was) = (state(), forward());
+    for reference in [pid.to_string(), path.clone()] {
+        let lines = [
+            format!("netns {reference}"),
+            "netns-address 10.1.0.2/24".to_owned(),
+            "netns-sysctl net.ipv4.ip_forward=1, net.ipv4.ip_default_ttl=77".to_owned(),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let step = |name: &str| {
+            phase("netns", "eth0", name, &lines).quiet();
+            link("eth0", name);
+        };
+        UP.iter().for_each(|name| step(name));
+        assert!(inside("ip -br addr").contains("10.1.0.2/24"));
+        assert_eq!(forward(), "1\n77\n");
+        DOWN.iter().for_each(|name| step(name));
+        assert_eq!((state(), forward()), (before.clone(), was.clone()), "{reference}");
+        nothing_left(&reference);
+    }
+    // It ends while the card is in it. This card has a driver that goes with its namespace.
+    let lines = [format!("netns {pid}")];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    UP.iter().for_each(|name| drop(phase("netns", "eth0", name, &lines).quiet()));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    wait_until("the far end is gone too", || !ip("-br link").contains("far"));
+    DOWN.iter().for_each(|name| drop(phase("netns", "eth0", name, &lines).quiet()));
+    nothing_left("after the end of the process");
+    phase("netns", "eth0", "create", &lines)
+        .refuses(1, &format!("netns: eth0: netns {pid}: there is no such process"));
+}

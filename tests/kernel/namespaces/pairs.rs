@@ -1,0 +1,137 @@
+//! Pairs with one end in another namespace; many namespaces, and many rounds.
+
+use super::{DOWN, UP, card, link, moved_stanza, nothing_left, pair_stanza, state};
+use crate::lab::{Netns, command, ip, own_run, phase, wait_until};
+use std::{fs, process::Command, thread};
+
+pub fn pair() {
+    own_run();
+    let (stanza, before) = (pair_stanza(), state());
+    stanza.up();
+    let up = state();
+    let inside = Netns::named("blue");
+    let link = inside.ip("link show veth0");
+    assert!(link.contains("02:00:00:00:00:01") && link.contains("LOWER_UP"), "{link}");
+    assert!(ip("link show veth-blue").contains("02:00:00:00:00:02"));
+    ip("addr add 10.1.0.1/24 dev veth-blue");
+    command("ping -c 1 -W 3 10.1.0.2").ok();
+    ip("addr del 10.1.0.1/24 dev veth-blue");
+    stanza.up();
+    assert_eq!(state(), up, "again");
+    // One end goes, both go; the next ifup makes both again.
+    inside.ip("link del veth0");
+    stanza.up();
+    assert_eq!(state(), up, "made again");
+    // A pair that is somebody else's is left alone.
+    stanza.down();
+    drop(inside);
+    assert_eq!(state(), before);
+    nothing_left("after down");
+    ip("link add name veth-blue type veth peer name elsewhere");
+    stanza.phase("create").refuses(
+        1,
+        "veth: veth-blue: veth-peer veth0: veth-blue exists, and its other end is not veth0 in blue; ifdown it, or delete it by hand",
+    );
+    stanza.phase("destroy").ok();
+    assert!(ip("-br link").contains("elsewhere"), "deleted what is not ours");
+}
+
+/// The namespace is deleted and made again, as a container is replaced: also while a process holds the old one.
+pub fn pair_replaced() {
+    own_run();
+    let stanza = pair_stanza();
+    stanza.up();
+    let up = state();
+    for held in [false, true] {
+        let process =
+            held.then(|| Command::new("ip").args(["netns", "exec", "blue", "sleep", "600"]).spawn().unwrap());
+        if let Some(process) = &process {
+            let inside = || command("ip netns pids blue").stdout.contains(&process.id().to_string());
+            wait_until("it is inside", inside);
+        }
+        ip("netns del blue");
+        ip("netns add blue");
+        ip("-n blue link set lo up");
+        stanza.up();
+        assert_eq!(state(), up, "held: {held}");
+        if let Some(mut process) = process {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+    stanza.down();
+    assert!(ip("netns").contains("blue"), "deleted a namespace that somebody else made");
+}
+
+/// One stanza, both: a link between two domains.
+pub fn both() {
+    own_run();
+    let lines = [
+        "veth-peer b0",
+        "veth-peer-netns b",
+        "veth-peer-address 10.1.0.2/30",
+        "netns a",
+        "netns-ifname a0",
+        "netns-address 10.1.0.1/30",
+    ];
+    let all = |names: [&str; 4]| {
+        for name in names {
+            // As in a stanza: up in the order of the lines, down in reverse.
+            let mut programs = ["veth", "netns"];
+            if names == DOWN {
+                programs.reverse();
+            }
+            programs.iter().for_each(|program| drop(phase(program, "ab", name, &lines).quiet()));
+            link("ab", name);
+        }
+    };
+    all(UP);
+    ip("netns exec a ping -c 1 -W 3 10.1.0.2");
+    all(UP);
+    ip("netns exec a ping -c 1 -W 3 10.1.0.2");
+    assert!(!ip("-br link").contains("ab"), "an end is still here");
+    all(DOWN);
+    nothing_left("after both");
+}
+
+/// Twenty stanzas in twenty namespaces at once, and again.
+pub fn many_at_once() {
+    own_run();
+    for round in 0..3 {
+        let run_all = |names: [&'static str; 4]| {
+            thread::scope(|scope| {
+                for n in 0..20 {
+                    scope.spawn(move || {
+                        let (iface, netns) = (format!("v{n}"), format!("veth-peer-netns d{n}"));
+                        let address = format!("veth-peer-address 10.2.{n}.2/24");
+                        let lines = ["veth-peer veth0", netns.as_str(), address.as_str()];
+                        names.iter().for_each(|name| drop(phase("veth", &iface, name, &lines).quiet()));
+                    });
+                }
+            });
+        };
+        run_all(UP);
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        assert_eq!(mounts.matches(" /run/netns ").count(), 1, "round {round}: {mounts}");
+        for n in 0..20 {
+            assert_eq!(mounts.matches(&format!(" /run/netns/d{n} ")).count(), 1, "round {round}: {mounts}");
+            let addresses = Netns::named(&format!("d{n}")).ip("-br addr show dev veth0");
+            assert!(addresses.contains(&format!("10.2.{n}.2/24")), "round {round}: {addresses}");
+        }
+        run_all(DOWN);
+        nothing_left(&format!("round {round}"));
+    }
+}
+
+pub fn rounds() {
+    card();
+    let before = state();
+    for _ in 0..100 {
+        for stanza in [moved_stanza(), pair_stanza()] {
+            stanza.up();
+            stanza.down();
+        }
+        nothing_left("a round");
+    }
+    assert_eq!(state(), before);
+}
