@@ -225,7 +225,19 @@ impl Kernel for Live {
         Ok(found)
     }
 
-    fn apply(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
+    fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
+        let outcome = self.make(act);
+        if outcome.as_ref().is_err_and(|refusal| refusal.answer_lost) {
+            // A connection that lost an answer takes no more requests.
+            self.channels.remove(&act.at);
+        }
+        outcome
+    }
+}
+
+impl Live {
+    /// Makes one change.
+    fn make(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
         match op {
             Op::SysctlSet { key, value } => within(at, || {
                 fs::write(key.path(), value).map_err(|error| Refusal::io(&error, key.path().display()))

@@ -38,11 +38,17 @@ pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
 pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
     let NetnsRef::Name(name) = netns else { return Ok(false) };
     let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
-    Ok(recorded
-        && match fs::symlink_metadata(netns.path()) {
-            Ok(file) => file.is_file() && file.len() == 0,
-            Err(error) => error.kind() == ErrorKind::NotFound,
-        })
+    match fs::symlink_metadata(netns.path()) {
+        Ok(file) => Ok(recorded && file.is_file() && file.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(recorded || is_ours_and_empty()?),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether the directory is one that we made and that has no more use.
+fn is_ours_and_empty() -> Result<bool, Refusal> {
+    let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
+    Ok((empty || !Path::new(NAMED).exists()) && RunDir::read(&Record::directory())?.is_some())
 }
 
 /// The beginning of the names of [`Record::made`].
@@ -57,9 +63,17 @@ fn named_so(text: &str, name: &str) -> bool {
 /// # Errors
 /// When there is one of that name, or the kernel refuses.
 pub fn add(name: &str) -> Result<(), Refusal> {
+    let lock = lock()?;
+    let outcome = add_locked(name);
+    if outcome.is_err() {
+        unshare_directory(lock)?;
+    }
+    outcome
+}
+
+fn add_locked(name: &str) -> Result<(), Refusal> {
     let path = Path::new(NAMED).join(name);
     let about = |error: &std::io::Error| Refusal::io(error, path.display());
-    let _lock = lock()?;
     share()?;
     let netns = new()?;
     // Before the file: what we leave if we are stopped in between is known to be ours.
@@ -181,15 +195,13 @@ fn share() -> Result<(), Refusal> {
 
 /// Takes the directory away, if it is empty and we made it.
 fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
-    let empty = || fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
-    if !empty() || RunDir::read(&Record::directory())?.is_none() {
+    if !is_ours_and_empty()? {
         return Ok(());
     }
     // Not mounted is as good. The lock is still held while it goes.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
-    if empty() {
-        let _ = fs::remove_dir(NAMED);
-    }
+    // One that is not empty stays.
+    let _ = fs::remove_dir(NAMED);
     RunDir::open()?.remove(&Record::directory())?;
     drop(lock);
     Ok(())
