@@ -10,8 +10,8 @@ use ifupdown_ng_netlink::{
         sysctls::{self, Setting},
     },
     invocation::Phase,
-    op::{LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
-    plan::Plan,
+    op::{Act, LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
+    plan::{Plan, Step},
     run::run,
     snapshot::{Link, Query, Snapshot, State},
     stanza::{Problem, Stanza},
@@ -47,7 +47,7 @@ pub struct Moved {
     is_dummy: bool,
 }
 
-/// Keywords that mean nothing without `netns`.
+/// Those that mean nothing without `netns`.
 const DEPENDENT: [&str; 5] =
     ["netns-ifname", "netns-address", "netns-gateway", "netns-route", "netns-sysctl"];
 
@@ -193,10 +193,10 @@ impl Moved {
                 journey::forget(iface, found, &mut plan);
             }
             Some(link) => {
-                return Err(vec![self.problem(format!(
-                    "{iface} is in there as {}, and there is a {} of that name outside; rename that one",
-                    away.name, link.kind
-                ))]);
+                let (kind, inner) = (&link.kind, &away.name);
+                let reason =
+                    format!("{iface} is in there as {inner}, and there is a {kind} of that name outside");
+                return Err(vec![self.problem(reason + "; rename that one")]);
             }
         }
         Ok(plan)
@@ -235,11 +235,15 @@ impl Moved {
                 let journey = |name: &IfName, to: &Place, new_name: &IfName| {
                     Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
                 };
-                plan.push(journey(iface, &place, inner), None);
-                if let Some(step) = plan.steps.last_mut() {
-                    let back = journey(inner, &Place::Here, iface);
-                    step.undo = vec![ifupdown_ng_netlink::op::Act { at: place.clone(), op: back }];
-                }
+                let mut undo = vec![Act { at: place.clone(), op: journey(inner, &Place::Here, iface) }];
+                // It comes back as new.
+                let (key, here) = (ipv6(iface), &found.here().sysctls);
+                undo.extend(
+                    here.get(&key)
+                        .filter(|value| *value == "1")
+                        .map(|value| Act::here(Op::SysctlSet { key: key.clone(), value: value.clone() })),
+                );
+                plan.steps.push(Step { act: Act::here(journey(iface, &place, inner)), undo });
             }
             Some(away) if away.place == place && away.name == *inner && !is_here => {}
             Some(away) => {

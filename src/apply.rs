@@ -121,8 +121,8 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// Makes the changes in order. When one fails, those before it are taken back, last first. What was to be
-/// taken away and is gone already is no failure.
+/// Makes the changes in order. When one fails, those before it are taken back, last first. A link that
+/// was to be deleted and is gone already (its namespace died at that moment) is no failure.
 ///
 /// # Errors
 /// The failed change and what could not be taken back.
@@ -130,7 +130,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else { continue };
-        if cause.is_gone() && step.act.op.is_removal() {
+        if cause.is_gone() && matches!(step.act.op, Op::LinkDel { .. }) {
             continue;
         }
         let mut undo = Undo::default();

@@ -63,6 +63,12 @@ impl RunDir {
     pub(crate) fn remove_if_empty_but_for_lock(&self) {
         // What cannot be deleted does no harm, and is deleted by the next run.
         let _ = fs::remove_file(self.lock_path());
+        // Nor what a run that was killed had begun to write.
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
         self.remove_if_empty();
     }
 

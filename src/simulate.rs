@@ -73,6 +73,8 @@ impl State {
             }
             Op::LinkDel { name, .. } => {
                 self.links.remove(name).ok_or(Errno::ENODEV)?;
+                self.details.remove(name);
+                self.addresses.remove(name);
                 for link in self.links.values_mut().filter(|link| link.master.as_ref() == Some(name)) {
                     link.master = None;
                 }

@@ -15,9 +15,9 @@ const IMMOVABLE: [&str; 5] = ["bridge", "bond", "team", "amt", "net_failover"];
 pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
     let kind = here.links.get(iface).map(|link| &link.kind);
     let what = match kind {
-        _ if iface.as_str() == "lo" => "the loopback interface",
-        Some(LinkKind::Vrf(_)) => "a VRF",
-        Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => kind,
+        _ if iface.as_str() == "lo" => "the loopback interface".to_owned(),
+        Some(LinkKind::Vrf(_)) => "a VRF".to_owned(),
+        Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => format!("a {kind}"),
         _ => return None,
     };
     Some(format!("{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"))

@@ -24,6 +24,8 @@ use std::{
 };
 
 const NONE: Option<&str> = None;
+/// What [`Record::directory`] says when the directory was not there before us.
+const MADE: &str = "made";
 
 /// Whether we made the namespace that a reference leads to.
 pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
@@ -162,7 +164,7 @@ fn lock() -> Result<Flock<File>, Refusal> {
     let about = |error: &std::io::Error| Refusal::io(error, NAMED);
     loop {
         match DirBuilder::new().mode(0o755).create(NAMED) {
-            Ok(()) => RunDir::open()?.write(&Record::directory(), "made")?,
+            Ok(()) => RunDir::open()?.write(&Record::directory(), MADE)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(about(&error)),
         }
@@ -187,7 +189,9 @@ fn share() -> Result<(), Refusal> {
     }
     // Not a mount yet. A copy of the one it is in would pass everything on to that one as well.
     let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
-    RunDir::open()?.write(&Record::directory(), "made")?;
+    if RunDir::read(&Record::directory())?.is_none() {
+        RunDir::open()?.write(&Record::directory(), "mounted")?;
+    }
     mount(Some(NAMED), NAMED, NONE, bind, NONE).map_err(refuse)?;
     mount(NONE, NAMED, NONE, MsFlags::MS_PRIVATE, NONE).map_err(refuse)?;
     share().map_err(refuse)
@@ -200,8 +204,10 @@ fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
     }
     // Not mounted is as good. The lock is still held while it goes.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
-    // One that is not empty stays.
-    let _ = fs::remove_dir(NAMED);
+    if RunDir::read(&Record::directory())?.as_deref() == Some(MADE) {
+        // One that is not empty stays.
+        let _ = fs::remove_dir(NAMED);
+    }
     RunDir::open()?.remove(&Record::directory())?;
     drop(lock);
     Ok(())

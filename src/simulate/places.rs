@@ -42,6 +42,20 @@ impl Simulated {
                 Ok(())
             }
             Op::LinkMove(journey) => self.link_move(at, journey),
+            // Which parameters there are in other namespaces is not modelled.
+            Op::SysctlSet { key, value } if *at != Place::Here => {
+                let inside = world.places.entry(at.clone()).or_default();
+                inside.sysctls.insert(key.clone(), value.clone());
+                Ok(())
+            }
+            Op::LinkDel { name, .. } => {
+                if let Some(index) =
+                    world.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
+                {
+                    world.places.values_mut().for_each(|state| state.other_end_goes(index));
+                }
+                return None;
+            }
             Op::VethAdd(new) => self.veth_add(at, new),
             Op::Nested(nested) => {
                 let id = world.existing(&nested.netns).map(|existing| existing.id).unwrap_or_default();
@@ -142,6 +156,22 @@ impl State {
             state.links.insert(lo, Link { kind: LinkKind::Physical, master: None, up: false });
         }
         state
+    }
+
+    /// A pair goes with either end; `of` are the numbers of the one that is deleted and of its other end.
+    fn other_end_goes(&mut self, of: (u32, u32)) {
+        let is_it = |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
+        let ends = self.details.iter().filter(|(_, details)| is_it(details));
+        let names: Vec<IfName> = ends.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let pair = |link: &Link| link.kind == LinkKind::Other("veth".to_owned());
+            if self.links.get(&name).is_some_and(pair) {
+                self.links.remove(&name);
+                self.details.remove(&name);
+                self.addresses.remove(&name);
+                self.routes.retain(|route| route.dev.as_ref() != Some(&name));
+            }
+        }
     }
 
     fn insert(&mut self, name: &IfName, kind: &str, details: Details) {

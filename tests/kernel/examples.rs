@@ -14,7 +14,9 @@ pub fn tests() -> Vec<Trial> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d");
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("interfaces.d")
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().into_string().expect("a name"))
         .collect();
     names.sort();
     let mut tests = Vec::new();

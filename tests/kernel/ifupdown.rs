@@ -130,6 +130,9 @@ impl Ifupdown {
         if self.shell == Shell::Ash {
             bind(&root.join("usr/bin/busybox"), &root.join("usr/bin/dash"));
         }
+        // The files that examples have beside them.
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d/etc/.");
+        run(Command::new("cp").arg("-r").arg(beside).arg(root.join("etc"))).ok();
         installed.install_executors();
         installed.interfaces(interfaces);
         installed

@@ -74,6 +74,11 @@ impl Netns {
         Self(File::open(Path::new("/run/netns").join(name)).expect("named namespace"))
     }
 
+    /// The one that this file stands for.
+    pub fn at(path: &Path) -> Self {
+        Self(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+    }
+
     /// Runs something in it. Sockets opened there stay there and may be handed back.
     ///
     /// # Panics

@@ -26,6 +26,7 @@ mod management_vrf;
 mod namespaces;
 mod probe;
 mod refusals;
+mod routing_domains;
 mod state;
 mod stock;
 
@@ -39,6 +40,7 @@ fn main() -> std::process::ExitCode {
         vec![refusals::first_of_all()],
         management_vrf::tests(),
         namespaces::tests(),
+        routing_domains::tests(),
         examples::tests(),
         stock::tests(),
         flows::tests(),

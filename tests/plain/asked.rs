@@ -2,8 +2,8 @@
 //! what its executor forgot to ask for.
 
 use ifupdown_ng_netlink::{
-    op::LinkKind,
-    snapshot::{Query, Snapshot, State, TableRef, Wants},
+    op::{LinkKind, Place},
+    snapshot::{Netns, Query, Snapshot, State, TableRef, Wants},
     values::TableId,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,19 +12,39 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
     let nothing = State::default();
-    let places = query.places.iter().map(|(place, wants)| {
-        let state = found.places.get(place).unwrap_or(&nothing);
-        (place.clone(), part(wants, state, &table_names))
+    let places = query.places.iter().filter_map(|(place, wants)| {
+        let state = match place {
+            Place::Here => found.places.get(place).unwrap_or(&nothing),
+            Place::In(_) => found.places.get(place)?,
+        };
+        Some((place.clone(), part(wants, state, &table_names)))
     });
-    Snapshot { places: places.collect(), table_names }
+    let places = places.collect();
+    let mut netns = chosen(&found.netns, |netns| query.netns.contains_key(netns));
+    for (reference, found) in &mut netns {
+        if let (Netns::Is(existing), Some(false)) = (found, query.netns.get(reference)) {
+            existing.processes.clear();
+        }
+    }
+    let ours = !query.netns.is_empty() || !query.away.is_empty();
+    Snapshot {
+        places,
+        table_names,
+        netns,
+        residences: found.residences.iter().filter(|_| ours).cloned().collect(),
+        away: chosen(&found.away, |iface| query.away.contains(iface)),
+        untrusted: chosen(&found.untrusted, |file| query.files.contains(file)),
+    }
 }
 
 fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
     let mut shown = State::default();
     let vrfs = state.links.iter().filter(|(_, link)| wants.vrfs && matches!(link.kind, LinkKind::Vrf(_)));
-    let chosen_links = state.links.iter().filter(|(name, _)| wants.links.contains(*name));
+    let wanted = |name| wants.all_links || wants.links.contains(name);
+    let chosen_links = state.links.iter().filter(|(name, _)| wanted(*name));
     for (name, link) in vrfs.chain(chosen_links) {
         shown.links.insert(name.clone(), link.clone());
+        shown.details.extend(state.details.get(name).map(|details| (name.clone(), details.clone())));
         // The masters of links come with them.
         if let Some(master) = &link.master {
             shown.links.extend(state.links.get(master).map(|link| (master.clone(), link.clone())));

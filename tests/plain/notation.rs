@@ -11,12 +11,15 @@
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0         the value that it had before we first set it
 //! table red 100                               a name of rt_tables
+//! netns blue ours process 7                   a namespace: absent, ours, foreign, own, broken, unfinished
+//! in blue link eth0 physical up               what is in it
+//! moved wan blue eth0 physical                where wan of this namespace is; `peer` for the other end of a pair
 //! ```
 
 use ifupdown_ng_netlink::{
-    op::{Action, LinkKind, Record, Route, Rule, Sysctl},
-    snapshot::{Link, Snapshot, State},
-    values::{Family, RouteKind, TableId},
+    op::{Action, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route, Rule, Sysctl},
+    snapshot::{Away, Existing, Link, Netns, Snapshot, State},
+    values::{Family, IfName, NetnsRef, RouteKind, TableId},
 };
 use std::{fmt::Write as _, str::FromStr};
 
@@ -26,7 +29,52 @@ pub fn parse(text: &str) -> Snapshot {
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         let mut words: Vec<&str> = line.split_whitespace().rev().collect();
         let Some(noun) = words.pop() else { continue };
-        let state = found.here_mut();
+        if noun == "netns" {
+            let netns: NetnsRef = word(&mut words);
+            let is =
+                |ours, own| Netns::Is(Existing { id: NetnsId::default(), ours, own, ..Existing::default() });
+            let what = match words.pop().expect("what it is") {
+                "absent" => Netns::Absent,
+                "ours" => is(true, false),
+                "foreign" => is(false, false),
+                "own" => is(false, true),
+                "broken" => Netns::Broken { ours: false },
+                "unfinished" => Netns::Broken { ours: true },
+                other => panic!("{other}: not what a namespace is"),
+            };
+            if matches!(what, Netns::Is(_)) {
+                found.places.insert(Place::In(netns.clone()), State::newborn());
+            }
+            while words.last() == Some(&"process") {
+                words.pop();
+                let pid = word(&mut words);
+                if let Netns::Is(existing) = found.netns.entry(netns.clone()).or_insert(what.clone()) {
+                    existing.processes.push(pid);
+                }
+            }
+            found.netns.entry(netns).or_insert(what);
+            assert!(words.is_empty(), "{line:?}: what is {words:?}?");
+            continue;
+        }
+        if let "moved" | "peer" = noun {
+            let role = if noun == "moved" { Role::Moved } else { Role::Peer };
+            let (iface, netns, name): (IfName, NetnsRef, IfName) =
+                (word(&mut words), word(&mut words), word(&mut words));
+            if role == Role::Moved {
+                let (place, kind) = (Place::In(netns.clone()), link(&mut words).kind);
+                found.away.insert(iface.clone(), Away { place, name: name.clone(), kind });
+            }
+            let resident = Resident { iface, role, netns, name };
+            found.residences.push(Residence { resident, id: NetnsId::default(), mac: None });
+            assert!(words.is_empty(), "{line:?}: what is {words:?}?");
+            continue;
+        }
+        let place = match noun {
+            "in" => Place::In(word(&mut words)),
+            _ => Place::Here,
+        };
+        let noun = if noun == "in" { words.pop().expect("an object") } else { noun };
+        let state = found.places.entry(place).or_default();
         match noun {
             "rules" => {
                 assert_eq!(word::<String>(&mut words), "default");
@@ -47,12 +95,12 @@ pub fn parse(text: &str) -> Snapshot {
             }
             "route" => state.routes.push(route(&mut words)),
             "sysctl" => {
-                let (key, value) = line["sysctl".len()..].trim().split_once('=').unwrap();
+                let (key, value) = line.split_once("sysctl ").unwrap().1.trim().split_once('=').unwrap();
                 state.sysctls.insert(key.parse().unwrap(), value.to_owned());
                 words.clear();
             }
             "record" => {
-                let (key, value) = line["record".len()..].trim().split_once('=').unwrap();
+                let (key, value) = line.split_once("record ").unwrap().1.trim().split_once('=').unwrap();
                 state.records.insert(Record::original(&key.parse::<Sysctl>().unwrap()), value.to_owned());
                 words.clear();
             }

@@ -27,6 +27,21 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
             "blackhole 2001:db8::/32 vrf blue, prohibit 198.51.100.0/24 table named",
             "default via fd00::1 dev eth0 onlink",
         ],
+        "netns" | "veth-peer-netns" => &["private", "4711", "/run/other"],
+        "netns-ifname" => &["inner", "eth7"],
+        "netns-address" | "veth-peer-address" => &["10.0.0.2/24", "fd00::2/64, 10.0.0.3/24"],
+        "netns-gateway" | "veth-peer-gateway" => &["10.0.0.1", "fe80::1"],
+        "netns-route" | "veth-peer-route" => {
+            &["unreachable 10.9.0.0/16", "10.8.0.0/16 via 10.0.0.7, blackhole 2001:db8::/32 table 77"]
+        }
+        "netns-sysctl" => &["net.ipv4.ip_forward=1", "net.ipv4.ip_default_ttl=65, net.ipv4.ip_forward=0"],
+        "netns-keep" | "veth-peer-up" => &["yes", "no"],
+        "netns-interfaces" => &["auto", "/etc/private"],
+        "veth-peer" => &["veth0", "eth7"],
+        "veth-peer-hwaddress" => &["02:00:00:00:00:01"],
+        "veth-peer-mtu" => &["1400", "65535"],
+        "veth-peer-master" => &["br7"],
+        "veth-queues" => &["1", "8"],
         _ => &[],
     }
 }

@@ -32,7 +32,7 @@ pub fn refusals() {
         ("netns", "eth0", "netns /run/nothing", 1, "netns /run/nothing: there is no such file".to_owned()),
         ("netns", "eth0", "netns stale", 1, "netns stale: /run/netns/stale is no network namespace; remove that file".to_owned()),
         ("netns", "lo", "netns blue", 1, "netns blue: lo is the loopback interface and cannot move; make it inside, with a file for `netns-interfaces`".to_owned()),
-        ("netns", "br0", "netns blue", 1, "netns blue: br0 is bridge and cannot move; make it inside, with a file for `netns-interfaces`".to_owned()),
+        ("netns", "br0", "netns blue", 1, "netns blue: br0 is a bridge and cannot move; make it inside, with a file for `netns-interfaces`".to_owned()),
         ("netns", "eth0", "netns blue;netns-address 10.0.0.1", 2, "netns-address 10.0.0.1: 10.0.0.1: without the length of its prefix; write 10.0.0.1/LENGTH".to_owned()),
         ("netns", "eth0", "netns blue;netns-address 10.0.0.1/24;netns-gateway 10.0.1.1", 2, "netns-gateway 10.0.1.1: 10.0.1.1 is on no prefix of netns-address; or say `default via 10.0.1.1 dev … onlink` in netns-route".to_owned()),
         ("netns", "eth0", "netns-address 10.0.0.1/24", 2, "netns-address 10.0.0.1/24: says nothing without `netns`".to_owned()),
