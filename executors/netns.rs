@@ -247,8 +247,7 @@ impl Moved {
             }
             Some(away) if away.place == place && away.name == *inner && !is_here => {}
             Some(away) => {
-                let reason = format!("{iface} is elsewhere as {}; ifdown it first", away.name);
-                return Err(vec![self.problem(reason)]);
+                return Err(vec![self.problem(format!("{iface} is elsewhere as {}; ifdown it", away.name))]);
             }
         }
         plan.append(sysctls::set(&self.sysctls, &self.home, found));
@@ -294,9 +293,7 @@ impl Moved {
             }
             plan.push(Op::RecordDel(record), None);
         }
-        if !self.keep {
-            plan.append(home::abandon(&self.home, &[], found));
-        }
+        plan.append(if self.keep { Plan::default() } else { home::abandon(&self.home, &[], found) });
         plan
     }
 }

@@ -163,10 +163,13 @@ fn new() -> Result<File, Refusal> {
 fn lock() -> Result<Flock<File>, Refusal> {
     let about = |error: &std::io::Error| Refusal::io(error, NAMED);
     loop {
+        // Remembered before it is so: what we leave if we are stopped in between is known to be ours.
+        if !Path::new(NAMED).exists() {
+            RunDir::open()?.write(&Record::directory(), MADE)?;
+        }
         match DirBuilder::new().mode(0o755).create(NAMED) {
-            Ok(()) => RunDir::open()?.write(&Record::directory(), MADE)?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(about(&error)),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(about(&error)),
+            _ => {}
         }
         let directory = File::open(NAMED).map_err(|error| about(&error))?;
         let inode = directory.metadata().map_err(|error| about(&error))?.ino();

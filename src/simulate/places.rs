@@ -52,7 +52,9 @@ impl Simulated {
                 if let Some(index) =
                     world.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
                 {
-                    world.places.values_mut().for_each(|state| state.other_end_goes(index));
+                    for (place, state) in &mut world.places {
+                        state.other_end_goes(index, (place == at).then_some(name));
+                    }
                 }
                 return None;
             }
@@ -102,6 +104,12 @@ impl Simulated {
         there.details.extend(details.map(|details| (new_name.clone(), details)));
         for residence in &self.0.residences {
             let resident = &residence.resident;
+            if resident.role == Role::Moved
+                && resident.name == *name
+                && Place::In(resident.netns.clone()) == *at
+            {
+                self.0.away.remove(&resident.iface);
+            }
             if resident.role == Role::Moved
                 && resident.name == *new_name
                 && Place::In(resident.netns.clone()) == *to
@@ -158,10 +166,11 @@ impl State {
         state
     }
 
-    /// A pair goes with either end; `of` are the numbers of the one that is deleted and of its other end.
-    fn other_end_goes(&mut self, of: (u32, u32)) {
+    /// A pair goes with either end; `of` are the numbers of the one that is deleted and of its other end, `but`
+    /// is its name if it is here.
+    fn other_end_goes(&mut self, of: (u32, u32), but: Option<&IfName>) {
         let is_it = |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
-        let ends = self.details.iter().filter(|(_, details)| is_it(details));
+        let ends = self.details.iter().filter(|(name, details)| Some(*name) != but && is_it(details));
         let names: Vec<IfName> = ends.map(|(name, _)| name.clone()).collect();
         for name in names {
             let pair = |link: &Link| link.kind == LinkKind::Other("veth".to_owned());
