@@ -3,7 +3,7 @@
 use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, in_lab, ip, settle, wait_until},
+    lab::{Netns, command, in_lab, ip, settle, wait_until},
     probe::{ping, tcp_reaches},
     state::State,
 };
@@ -50,6 +50,7 @@ fn outside() -> Netns {
 
 fn table(ifupdown: Ifupdown) {
     let outside = outside();
+    command("sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
     let installed = ifupdown.install(&example("routing-domains"));
     let before = State::with_run(&installed);
     installed.ifup("-a").ok();
@@ -59,12 +60,12 @@ fn table(ifupdown: Ifupdown) {
     hostile.within(settle);
 
     // Each reaches the host, and the host each.
-    for (domain, there, host) in [
-        (&private, ["10.30.0.2", "fd00:30::2"], ["10.30.0.1", "fd00:30::1"]),
-        (&hostile, ["10.31.0.2", "fd00:31::2"], ["10.31.0.1", "fd00:31::1"]),
+    for (domain, device, there, host) in [
+        (&private, None, ["10.30.0.2", "fd00:30::2"], ["10.30.0.1", "fd00:30::1"]),
+        (&hostile, Some("vrf-hostile"), ["10.31.0.2", "fd00:31::2"], ["10.31.0.1", "fd00:31::1"]),
     ] {
         for to in there {
-            ping(to, None).expect("host to domain");
+            ping(to, device).expect("host to domain");
         }
         for to in host {
             domain.within(|| ping(to, None)).expect("domain to host");
