@@ -23,11 +23,13 @@ pub fn tests() -> Vec<Trial> {
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
         for name in names.clone() {
-            tests.push(needs(
-                &[Feature::Vrf, Feature::Vlan, Feature::Roots],
-                format!("examples/{name}/{version:?}"),
-                move || in_lab(|| up_and_down(&name, ifupdown)),
-            ));
+            let mut features = vec![Feature::Vrf, Feature::Roots];
+            if example(&name).contains("vlan-") {
+                features.push(Feature::Vlan);
+            }
+            tests.push(needs(&features, format!("examples/{name}/{version:?}"), move || {
+                in_lab(|| up_and_down(&name, ifupdown));
+            }));
         }
     }
     tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Trixie", || {

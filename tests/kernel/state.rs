@@ -79,6 +79,10 @@ fn without_noise(mut value: serde_json::Value) -> Option<String> {
     {
         object.remove("address");
     }
+    // A link that never was up in its namespace has none yet; the kernel sees to it when it goes up.
+    if object.get("qdisc").is_some_and(|qdisc| qdisc == "noop" || qdisc == "noqueue") {
+        object.remove("qdisc");
+    }
     if let Some(addresses) = object.get_mut("addr_info").and_then(|list| list.as_array_mut()) {
         for address in addresses.iter_mut().filter_map(|address| address.as_object_mut()) {
             address.remove("valid_life_time");

@@ -146,7 +146,8 @@ pub fn state() -> String {
     let kept = text.lines().map(|line| {
         let words = line.split_whitespace().filter(|word| !word.starts_with("fe80:"));
         let words = words.map(|word| word.split('@').next().unwrap_or_default());
-        let still = words.filter(|word| !matches!(*word, "UP" | "DOWN" | "LOWERLAYERDOWN" | "linkdown"));
+        let still =
+            words.filter(|word| !matches!(*word, "UP" | "DOWN" | "UNKNOWN" | "LOWERLAYERDOWN" | "linkdown"));
         still.filter(|word| !word.starts_with('<')).collect::<Vec<_>>().join(" ")
     });
     let mut lines: Vec<String> = kept.collect();
