@@ -105,12 +105,16 @@ impl Stanza {
 
     #[track_caller]
     pub fn up(&self) {
-        UP.iter().for_each(|name| drop(self.phase(name).quiet()));
+        for name in UP {
+            self.phase(name).quiet();
+        }
     }
 
     #[track_caller]
     pub fn down(&self) {
-        DOWN.iter().for_each(|name| drop(self.phase(name).quiet()));
+        for name in DOWN {
+            self.phase(name).quiet();
+        }
     }
 
     /// A phase in which the kernel does something at the `number`th of these calls.

@@ -98,7 +98,9 @@ pub fn kept_while_used() {
     let mut process = Command::new("ip").args(["netns", "exec", "blue", "sleep", "600"]).spawn().unwrap();
     let pid = process.id();
     wait_until("it is inside", || command("ip netns pids blue").stdout.contains(&pid.to_string()));
-    ["pre-down", "down", "post-down"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    for name in ["pre-down", "down", "post-down"] {
+        stanza.phase(name).quiet();
+    }
     card_is_somewhere("with a process inside");
     assert!(ip("-br link").contains("eth0"), "not back");
     let kept = stanza.phase("destroy").ok();
@@ -108,7 +110,9 @@ pub fn kept_while_used() {
     process.wait().unwrap();
     ip("-n blue link add name theirs type veth peer name theirs2");
     stanza.up();
-    ["pre-down", "down", "post-down"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    for name in ["pre-down", "down", "post-down"] {
+        stanza.phase(name).quiet();
+    }
     let kept = stanza.phase("destroy").ok();
     assert_eq!(kept.stderr, "netns: eth0: warning: namespace blue is kept, it has theirs, theirs2 in it\n");
     ip("-n blue link del theirs");
@@ -148,7 +152,9 @@ pub fn taken_names() {
     // Inside: nothing is moved.
     ip("netns add blue");
     ip("-n blue link add name inner type veth peer name inner2");
-    ["create", "pre-up"].iter().for_each(|name| drop(stanza.phase(name).quiet()));
+    for name in ["create", "pre-up"] {
+        stanza.phase(name).quiet();
+    }
     let inside = state();
     stanza.phase("post-up").refuses(
         1,
@@ -202,21 +208,29 @@ pub fn foreign_namespace() {
             phase("netns", "eth0", name, &lines).quiet();
             link("eth0", name);
         };
-        UP.iter().for_each(|name| step(name));
+        for name in UP {
+            step(name);
+        }
         assert!(inside("ip -br addr").contains("10.1.0.2/24"));
         assert_eq!(forward(), "1\n77\n");
-        DOWN.iter().for_each(|name| step(name));
+        for name in DOWN {
+            step(name);
+        }
         assert_eq!((state(), forward()), (before.clone(), was.clone()), "{reference}");
         nothing_left(&reference);
     }
     // It ends while the card is in it. This card has a driver that goes with its namespace.
     let lines = [format!("netns {pid}")];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    UP.iter().for_each(|name| drop(phase("netns", "eth0", name, &lines).quiet()));
+    for name in UP {
+        phase("netns", "eth0", name, &lines).quiet();
+    }
     process.kill().unwrap();
     process.wait().unwrap();
     wait_until("the far end is gone too", || !ip("-br link").contains("far"));
-    DOWN.iter().for_each(|name| drop(phase("netns", "eth0", name, &lines).quiet()));
+    for name in DOWN {
+        phase("netns", "eth0", name, &lines).quiet();
+    }
     nothing_left("after the end of the process");
     phase("netns", "eth0", "create", &lines)
         .refuses(1, &format!("netns: eth0: netns {pid}: there is no such process"));

@@ -81,7 +81,9 @@ pub fn both() {
             if names == DOWN {
                 programs.reverse();
             }
-            programs.iter().for_each(|program| drop(phase(program, "ab", name, &lines).quiet()));
+            for program in programs {
+                phase(program, "ab", name, &lines).quiet();
+            }
             link("ab", name);
         }
     };
@@ -105,7 +107,9 @@ pub fn many_at_once() {
                         let (iface, netns) = (format!("v{n}"), format!("veth-peer-netns d{n}"));
                         let address = format!("veth-peer-address 10.2.{n}.2/24");
                         let lines = ["veth-peer veth0", netns.as_str(), address.as_str()];
-                        names.iter().for_each(|name| drop(phase("veth", &iface, name, &lines).quiet()));
+                        for name in names {
+                            phase("veth", &iface, name, &lines).quiet();
+                        }
                     });
                 }
             });
