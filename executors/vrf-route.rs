@@ -56,8 +56,12 @@ impl Executor for VrfRoute {
         Some(Self { routes, is_vrf, written: stanza.text("vrf-route")?.to_owned() })
     }
 
-    /// The VRFs that routes are leaked into.
+    /// The VRFs that routes are leaked into. Not for a VRF: two that leak into each other would wait for
+    /// each other.
     fn depends(stanza: &Stanza) -> Vec<IfName> {
+        if stanza.text("vrf-table").is_some() {
+            return Vec::new();
+        }
         let routes = stanza.text("vrf-route").and_then(|text| text.parse().ok());
         let List::<RouteSpec>(routes) = routes.unwrap_or(List(Vec::new()));
         let vrf = |route: RouteSpec| match route.table {

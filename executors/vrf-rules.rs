@@ -171,7 +171,7 @@ impl Executor for VrfRules {
                     "{vrf} stands on another layout ({family} rule {rule}); all VRFs of a namespace share one"
                 )));
             }
-            plan.append(rules::install(&self.layout, family, state));
+            plan.append(rules::install(&self.layout, family, state).map_err(problem)?);
         }
         Ok(plan)
     }

@@ -85,9 +85,18 @@ fn jump(family: Family, target: u32) -> Rule {
 }
 
 /// Brings the rules of one family to the layout; rules of ours that belong to another layout go.
-pub fn install(layout: &Layout, family: Family, state: &State) -> Plan {
+///
+/// # Errors
+/// A rule of others that keeps the layout from working, and what to do about it.
+pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, String> {
     let mut plan = Plan::default();
     let rules = state.rules.get(&family).map_or(&[][..], Vec::as_slice);
+    if let (Local::MovesTo(priority), Some(rule)) = (layout.local, local_in_front(layout, rules)) {
+        let option = family.option();
+        return Err(format!(
+            "`ip {option} rule del {rule}` first, which others added: it comes before the VRFs, and belongs at {priority}"
+        ));
+    }
     if let Some(priority) = layout.l3mdev {
         let wanted = Rule::new(family, priority, Action::LookupL3mdev, OUR_PROTOCOL);
         let wanted = if priority == L3MDEV_PRIORITY { kernel_l3mdev(family) } else { wanted };
@@ -105,7 +114,15 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Plan {
         Local::IsJumped => jump_local(&mut plan, rules, family, layout.l3mdev.unwrap_or(L3MDEV_PRIORITY)),
     }
     plan.delete_rules(&foreign_to(layout, family, state));
-    plan
+    Ok(plan)
+}
+
+/// A rule for `local` that is neither where the kernel has it nor behind where VRFs look up their tables.
+fn local_in_front<'a>(layout: &Layout, rules: &'a [Rule]) -> Option<&'a Rule> {
+    let in_front = 1..=layout.l3mdev.unwrap_or(L3MDEV_PRIORITY);
+    let local = Action::Lookup(TableId::LOCAL);
+    let found = |rule: &&Rule| rule.action == local && !rule.selective && in_front.contains(&rule.priority);
+    rules.iter().find(found)
 }
 
 /// Adds a rule that is missing, and deletes all but one where it is there several times.

@@ -38,6 +38,15 @@ fn the_vrf_of_a_member_comes_first() {
 }
 
 #[test]
+fn a_vrf_that_a_route_is_leaked_into_comes_first_but_never_of_two_vrfs_each() {
+    let route = ("IF_VRF_ROUTE", "192.0.2.0/24 dev eth0 vrf blue");
+    let of_a_card = [("IFACE", "eth0"), ("PHASE", "depend"), route];
+    assert_eq!(run(command("vrf-route", of_a_card)), Ran::new(0, "blue\n", ""));
+    let of_a_vrf = [("IFACE", "red"), ("PHASE", "depend"), ("IF_VRF_TABLE", "10"), route];
+    assert_eq!(run(command("vrf-route", of_a_vrf)), Ran::new(0, "", ""));
+}
+
+#[test]
 fn names_that_will_not_do_are_left_out_in_silence() {
     for (program, variable) in naming() {
         for value in ["", " ", "re%d", "abcdefghijklmnop", "a/b", "eth0", "..", "default"] {
