@@ -6,17 +6,56 @@ use crate::{
     op::{Act, Op, Place},
     rt_tables,
     run_dir::RunDir,
-    snapshot::{Query, Snapshot, State, TableRef, Wants},
+    snapshot::{Query, Snapshot, State, TableRef, Until, Wait, Wants},
+    stanzas::Stanzas,
 };
-use std::{collections::BTreeSet, fs, io::ErrorKind};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// The running kernel. Sockets are opened when they are first needed.
 #[derive(Debug, Default)]
 pub struct Live {
     here: Option<Channel>,
+    /// The interfaces file in use.
+    interfaces_file: Option<PathBuf>,
 }
 
+/// How often to look whether something has come about.
+const INTERVAL: Duration = Duration::from_millis(100);
+
 impl Live {
+    /// The kernel, for a stanza of this interfaces file.
+    pub fn new(interfaces_file: Option<PathBuf>) -> Self {
+        Self { here: None, interfaces_file }
+    }
+
+    /// Waits for something to come about, and no longer than it says. Whether it did is for the reading
+    /// afterwards to find out.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
+        let deadline = Instant::now() + Duration::from_secs(wait.seconds.into());
+        let wants = Wants { links: wait.links.clone(), ..Wants::default() };
+        loop {
+            let mut state = State::default();
+            self.channel(&Place::Here)?.read(&wants, &mut state)?;
+            let done = match wait.until {
+                Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
+                Until::Settled => !state.bridging.ports.values().any(|port| port.undecided),
+            };
+            if done || Instant::now() >= deadline {
+                return Ok(());
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
     fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
         match place {
             Place::Here => {
@@ -65,6 +104,9 @@ impl Kernel for Live {
         let mut found = Snapshot::default();
         if query.table_names {
             found.table_names = rt_tables::read();
+        }
+        if let (true, Some(file)) = (query.stanzas, &self.interfaces_file) {
+            found.stanzas = Some(Stanzas::read(file)?);
         }
         for (place, wants) in &query.places {
             let state = self.read_place(place, wants, &found)?;

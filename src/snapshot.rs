@@ -3,7 +3,9 @@
 //! Both are plain data: a plan is a function of them and of nothing else.
 
 use crate::{
+    bridging::{Bridging, BridgingWants},
     op::{LinkKind, Place, Record, Route, Rule, Sysctl},
+    stanzas::Stanzas,
     values::{Family, IfName, TableId},
 };
 use ipnet::IpNet;
@@ -39,6 +41,8 @@ pub struct Wants {
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.
     pub records: BTreeSet<Record>,
+    /// What bridges do.
+    pub bridging: BridgingWants,
 }
 
 /// What to look at before planning.
@@ -48,6 +52,30 @@ pub struct Query {
     pub places: BTreeMap<Place, Wants>,
     /// The names of rt_tables.
     pub table_names: bool,
+    /// The stanzas of the interfaces file in use.
+    pub stanzas: bool,
+    /// What to wait for before looking.
+    pub wait: Option<Wait>,
+}
+
+/// Something that comes about without our doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// How long to wait for it at most, in seconds.
+    pub seconds: u32,
+    /// The links that it is about.
+    pub links: BTreeSet<IfName>,
+    /// What it is.
+    pub until: Until,
+}
+
+/// What links are waited for to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To exist.
+    Exist,
+    /// As ports of a bridge, to have made up their minds whether to forward.
+    Settled,
 }
 
 impl Query {
@@ -88,6 +116,8 @@ pub struct State {
     pub sysctls: BTreeMap<Sysctl, String>,
     /// Records; one that was never made is missing.
     pub records: BTreeMap<Record, String>,
+    /// What bridges do.
+    pub bridging: Bridging,
 }
 
 impl State {
@@ -125,6 +155,8 @@ pub struct Snapshot {
     pub places: BTreeMap<Place, State>,
     /// The numbers that rt_tables gives to names.
     pub table_names: BTreeMap<String, TableId>,
+    /// The stanzas of the interfaces file in use, if they can be told.
+    pub stanzas: Option<Stanzas>,
 }
 
 impl Snapshot {
@@ -137,6 +169,7 @@ impl Snapshot {
             addresses: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             records: BTreeMap::new(),
+            bridging: Bridging::new(),
         };
         self.places.get(&Place::Here).unwrap_or(&NOTHING)
     }

@@ -7,18 +7,24 @@
 mod family;
 mod ifname;
 mod list;
+mod mac;
 mod netns;
 mod route;
+mod seconds;
 mod switch;
 mod table;
+mod vlan;
 
 pub use family::Family;
 pub use ifname::IfName;
 pub use list::List;
+pub use mac::Mac;
 pub use netns::NetnsRef;
 pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
+pub use seconds::Centiseconds;
 pub use switch::{OrNo, Switch};
 pub use table::{TableId, TableSpec};
+pub use vlan::{DefaultPvid, Vid, Vids, VlanProtocol, VlanRange, VlanSet};
 
 use std::fmt;
 
