@@ -245,9 +245,6 @@ impl Config {
                     stanza.reject(keyword, "for a port, not for a bridge");
                 }
             }
-            if let (Some(false), Some(("bridge-vlan", ..))) = (options.filtering, &own.vlans) {
-                stanza.reject("bridge-vlan", "VLANs need bridge-vlan-filtering yes");
-            }
         }
         let mut config = Self {
             scope,

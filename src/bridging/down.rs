@@ -41,12 +41,7 @@ impl Config {
         if state.bridge(iface).is_none() {
             return plan;
         }
-        let named = match &self.ports {
-            Some(Ports::Listed(ports)) => ports.clone(),
-            Some(Ports::All) => state.bridging.eligible.iter().cloned().collect(),
-            None => Vec::new(),
-        };
-        for port in named {
+        for port in self.own_ports(iface, found) {
             let Some(link) = state.links.get(&port).filter(|link| link.master.as_ref() == Some(iface)) else {
                 continue;
             };

@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct BridgingWants {
     /// All links that a bridge could take or has taken.
     pub links: bool,
-    /// The VLANs of these ports and bridges.
-    pub vlans: BTreeSet<IfName>,
+    /// The VLANs of all ports and bridges: the kernel shows all or none.
+    pub vlans: bool,
     /// The static entries in the forwarding databases of these bridges.
     pub fdb: BTreeSet<IfName>,
 }

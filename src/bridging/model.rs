@@ -126,8 +126,8 @@ impl State {
             name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
         };
         for (_, set) in self.bridging.vlans.iter_mut().filter(|(name, _)| on_bridge(name)) {
-            let followed = set.pvid() == former;
-            if !followed && (former.is_some() || !set.is_empty()) {
+            let follows = former.is_none() || set.pvid() == former;
+            if !follows || default.is_some_and(|default| set.contains(default)) {
                 continue;
             }
             VlanSet::access(former).ranges().into_iter().for_each(|range| set.remove(range));

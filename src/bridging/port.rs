@@ -1,6 +1,6 @@
 //! A plan that grows with what it does to the kernel, and how a port is brought into its bridge on it.
 
-use super::config::{PortConfig, Vlans};
+use super::config::PortConfig;
 use crate::{
     apply::Kernel as _,
     op::{Act, BridgeOp, LinkKind, Op, PortOptions, Sysctl, VlanDevice},
@@ -165,6 +165,15 @@ pub(super) fn addr_gen_mode(port: &IfName) -> Option<Sysctl> {
     format!("net.ipv6.conf.{}.addr_gen_mode", port.as_str().replace('.', "/")).parse().ok()
 }
 
+/// What is wrong with VLANs on a bridge that does not look at them. The stock keywords are let pass, as the
+/// stock executor does.
+pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) -> Option<Problem> {
+    let (keyword, written, _) =
+        config.vlans.as_ref().filter(|(key, ..)| *key == "bridge-vlan" && !filtering)?;
+    let reason = format!("{bridge} does not look at VLANs; give it bridge-vlan-filtering yes");
+    Some(Problem::new(keyword, written, reason))
+}
+
 /// What stands in the way of a port.
 pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let Joining { bridge, port, config, filtering, .. } = *joining;
@@ -180,13 +189,10 @@ pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
             _ => {}
         },
     }
-    let Some((keyword, written, vlans)) = &config.vlans else {
+    problems.extend(unfiltered(config, bridge, filtering));
+    let Some((_, _, vlans)) = &config.vlans else {
         return problems;
     };
-    if !filtering && matches!(vlans, Vlans::Exactly(_)) && *keyword == "bridge-vlan" {
-        let reason = format!("{bridge} does not look at VLANs; give it bridge-vlan-filtering yes");
-        problems.push(Problem::new(keyword, written, reason));
-    }
     let set = vlans.resolve(state.default_vlans(bridge).pvid());
     for entry in &config.fdb {
         if let Some(vid) = entry.vid.filter(|vid| !set.contains(*vid)) {

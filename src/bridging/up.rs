@@ -2,7 +2,7 @@
 
 use super::{
     config::{Config, Ports, Role, Scope},
-    port::{Draft, Joining, addr_gen_mode, check},
+    port::{Draft, Joining, addr_gen_mode, check, unfiltered},
 };
 use crate::{
     executor::At,
@@ -52,7 +52,8 @@ impl Config {
         let asks = self.asks_stanzas();
         query.stanzas |= match at.phase {
             Phase::PreUp => asks || (self.role == Role::Unclear && !self.own.is_stock()),
-            Phase::Create | Phase::Destroy => asks && self.role == Role::Unclear,
+            Phase::Create | Phase::PostDown => asks,
+            Phase::Destroy => asks && self.role == Role::Unclear,
             _ => false,
         };
         if at.phase == Phase::Up {
@@ -74,16 +75,15 @@ impl Config {
             return;
         }
         here.links.extend(self.member.iter().chain(&named).cloned());
-        here.bridging.links |= self.ports == Some(Ports::All) || asks;
+        here.bridging.links |= asks || self.options.default_pvid.is_some();
         if at.phase == Phase::PreUp {
-            here.bridging.vlans.extend(named.iter().chain(&self.member).chain([at.iface]).cloned());
-            here.bridging.vlans.extend(self.some_ports.keys().cloned());
+            here.bridging.vlans = true;
             if asks || !self.own.fdb.is_empty() {
                 here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
             }
             here.sysctls.extend(named.iter().filter_map(addr_gen_mode));
-        } else if self.own.vlans.is_some() {
-            here.bridging.vlans.insert(at.iface.clone());
+        } else {
+            here.bridging.vlans = self.own.vlans.is_some();
         }
     }
 
@@ -101,9 +101,18 @@ impl Config {
         }
     }
 
-    /// Makes the bridge, with all that it is to be, in one request.
+    /// Makes the bridge, with all that it is to be, in one request; unless its ports could not join it, as
+    /// far as that can be told before they all exist.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = Plan::default();
+        let running = found.here().bridge(iface).and_then(|running| running.filtering);
+        let filtering = self.options.filtering.or(running) == Some(true);
+        let (ports, mut problems) = self.port_configs(iface, found);
+        let configs = ports.iter().map(|(_, config, _)| &config.own).chain([&self.own]);
+        problems.extend(configs.filter_map(|config| unfiltered(config, iface, filtering)));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         if found.here().links.contains_key(iface) {
             self.require_bridge(iface, found)?;
             return Ok(plan);
@@ -141,6 +150,7 @@ impl Config {
         let mut draft = Draft::new(found);
         let mut change = self.options.differing(running);
         let switch = change.filtering.take();
+        self.default_pvid_can_change(iface, running, found)?;
         set_bridge(&mut draft, iface, change);
         let (ports, mut problems) = self.port_configs(iface, found);
         for (port, config, options) in &ports {
@@ -152,16 +162,39 @@ impl Config {
             }
             draft.join(&joining);
         }
-        if let Some((keyword, written, vlans)) = &self.own.vlans {
-            if !filtering && *keyword == "bridge-vlan" {
-                let reason = "VLANs need bridge-vlan-filtering yes";
-                problems.push(Problem::new(keyword, written, reason));
-            }
+        problems.extend(unfiltered(&self.own, iface, filtering));
+        if let Some((_, _, vlans)) = &self.own.vlans {
             let wanted = vlans.resolve(draft.state().default_vlans(iface).pvid());
             draft.set_vlans(&VlanDevice { name: iface.clone(), is_bridge: true }, &wanted);
         }
         set_bridge(&mut draft, iface, BridgeOptions { filtering: switch, ..BridgeOptions::default() });
         if problems.is_empty() { Ok(draft.plan) } else { Err(problems) }
+    }
+
+    /// With no default before, the kernel makes a new one the PVID of every port there is, whatever the port
+    /// was told (net/bridge/br_vlan.c `__br_vlan_set_default_pvid`).
+    fn default_pvid_can_change(
+        &self,
+        iface: &IfName,
+        running: &BridgeOptions,
+        found: &Snapshot,
+    ) -> Result<(), Vec<Problem>> {
+        let (Some(Some(wanted)), Some(None)) = (self.options.default_pvid, running.default_pvid) else {
+            return Ok(());
+        };
+        let state = found.here();
+        let of_bridge = |name: &IfName| {
+            name == iface || state.links.get(name).is_some_and(|link| link.master.as_ref() == Some(iface))
+        };
+        let hit = state.bridging.vlans.iter().find(|(name, set)| {
+            of_bridge(name) && !set.contains(wanted) && (*name != iface || !set.is_empty())
+        });
+        hit.map_or(Ok(()), |(name, _)| {
+            let reason = format!(
+                "{iface} has none, and the kernel would put {name} into VLAN {wanted}; ifdown {iface} first"
+            );
+            Err(vec![Problem::new("bridge-default-pvid", wanted, reason)])
+        })
     }
 
     /// The ports with what their own stanzas say, and their settings; and what is wrong in those stanzas.

@@ -23,8 +23,8 @@ impl Channel {
         if wants.links {
             self.read_all_links(state)?;
         }
-        if !wants.vlans.is_empty() {
-            self.read_vlans(wants, state)?;
+        if wants.vlans {
+            self.read_vlans(state)?;
         }
         wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
     }
@@ -52,18 +52,16 @@ impl Channel {
         Ok(())
     }
 
-    /// The VLANs of ports and bridges. The kernel shows all or none.
-    fn read_vlans(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
+    /// The VLANs of all ports and bridges.
+    fn read_vlans(&mut self, state: &mut State) -> Result<(), Refusal> {
         let mut query = LinkMessage::default();
         query.header.interface_family = AddressFamily::Bridge;
         query.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::BrvlanCompressed]));
         for answer in self.dump(&RouteNetlinkMessage::GetLink(query))? {
             let RouteNetlinkMessage::NewLink(message) = answer else { continue };
             let Some((name, _)) = link::decode(&message) else { continue };
-            if wants.vlans.contains(&name) {
-                // Without an attribute it is in none.
-                state.bridging.vlans.entry(name).or_insert_with(|| decode_vlans(&message));
-            }
+            // Without an attribute it is in none.
+            state.bridging.vlans.insert(name, decode_vlans(&message));
         }
         Ok(())
     }
