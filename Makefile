@@ -11,8 +11,8 @@ MANDIR ?= $(PREFIX)/share/man
 DROPIN ?=
 
 # Executors under names of their own, and those that take the place of a stock one.
-EXECUTORS = vrf-table vrf-rules vrf-route
-DROPIN_EXECUTORS = vrf
+EXECUTORS = vrf-table vrf-rules vrf-route bridge-vlan
+DROPIN_EXECUTORS = vrf bridge
 
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release

@@ -2,6 +2,10 @@
 //!
 //! Not a program itself: the tests include this file by its path.
 
+#[path = "bridge.rs"]
+mod bridge;
+#[path = "bridge-vlan.rs"]
+mod bridge_vlan;
 #[path = "vrf.rs"]
 mod vrf;
 #[path = "vrf-route.rs"]
@@ -14,5 +18,11 @@ mod vrf_table;
 use ifupdown_ng_netlink::executor::Program;
 
 /// The programs, one for each other file of this folder.
-pub const PROGRAMS: &[&Program] =
-    &[&vrf_table::PROGRAM, &vrf_rules::PROGRAM, &vrf_route::PROGRAM, &vrf::PROGRAM];
+pub const PROGRAMS: &[&Program] = &[
+    &bridge_vlan::PROGRAM,
+    &bridge::PROGRAM,
+    &vrf_table::PROGRAM,
+    &vrf_rules::PROGRAM,
+    &vrf_route::PROGRAM,
+    &vrf::PROGRAM,
+];

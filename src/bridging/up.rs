@@ -108,8 +108,10 @@ impl Config {
         let running = found.here().bridge(iface).and_then(|running| running.filtering);
         let filtering = self.options.filtering.or(running) == Some(true);
         let (ports, mut problems) = self.port_configs(iface, found);
-        let configs = ports.iter().map(|(_, config, _)| &config.own).chain([&self.own]);
-        problems.extend(configs.filter_map(|config| unfiltered(config, iface, filtering)));
+        problems.extend(unfiltered(&self.own, iface, filtering));
+        problems.extend(ports.iter().filter_map(|(port, config, _)| {
+            unfiltered(&config.own, iface, filtering).map(|found| of_port(port, found))
+        }));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -156,7 +158,7 @@ impl Config {
         for (port, config, options) in &ports {
             let joining =
                 Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
-            problems.extend(check(&joining, draft.state()));
+            problems.extend(check(&joining, draft.state()).into_iter().map(|found| of_port(port, found)));
             if !filtering && config.own.vlans.is_some() {
                 draft.plan.warnings.push(format!("{port} has VLANs, and {iface} does not look at VLANs"));
             }
@@ -208,12 +210,7 @@ impl Config {
         for port in ports {
             let stanza = found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(&port)).unwrap_or_default();
             let config = Config::read_as_port(&stanza);
-            problems.extend(
-                stanza
-                    .take_problems()
-                    .into_iter()
-                    .map(|problem| Problem { keyword: format!("{port}: {}", problem.keyword), ..problem }),
-            );
+            problems.extend(stanza.take_problems().into_iter().map(|found| of_port(&port, found)));
             if let Some(other) = config.member.as_ref().filter(|member| *member != iface) {
                 problems.push(Problem::new(
                     &format!("{port}: bridge-member"),
@@ -293,6 +290,14 @@ impl Config {
         let reason = format!("{iface} is no port of a bridge; say bridge-member BRIDGE");
         Err(vec![Problem::new(keyword, written, reason)])
     }
+}
+
+/// A problem with the stanza of a port, told by its bridge.
+fn of_port(port: &IfName, problem: Problem) -> Problem {
+    if problem.keyword == "bridge-ports" {
+        return problem;
+    }
+    Problem { keyword: format!("{port}: {}", problem.keyword), ..problem }
 }
 
 fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
