@@ -335,9 +335,18 @@ impl Config {
         // A stanza that ifquery does not know by that name (a mapping) is taken by what was handed over.
         match written.flatten().as_ref().or(self.ports.as_ref()) {
             Some(Ports::Listed(ports)) => ports.clone(),
-            Some(Ports::All) => {
-                state.bridging.eligible.iter().filter(|port| *port != iface).cloned().collect()
-            }
+            // What is a port of something else is spoken for.
+            Some(Ports::All) => state
+                .bridging
+                .eligible
+                .iter()
+                .filter(|port| *port != iface)
+                .filter(|port| {
+                    let master = state.links.get(*port).and_then(|link| link.master.as_ref());
+                    master.is_none_or(|master| master == iface)
+                })
+                .cloned()
+                .collect(),
             None => Vec::new(),
         }
     }

@@ -235,7 +235,7 @@ impl Config {
             Some(kind) => return Err(wrong(format!("not a bridge but a {kind}"))),
             None => {
                 return Err(wrong(
-                    "there is no such interface; give it a stanza with bridge-ports none".to_owned(),
+                    "there is no such interface; give it a stanza with bridge-vlan-filtering".to_owned(),
                 ));
             }
         };

@@ -1,0 +1,551 @@
+//! Bridges and their ports: what is refused, what is left alone, what is put back, and the faults of the stock
+//! executor that ours must not have.
+
+use crate::{
+    examples::cards,
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Shell, Version},
+    lab::{command, in_lab, ip, own_run, phase, phase_command, run},
+    state::State,
+};
+use libtest_mimic::Trial;
+use std::process::Command;
+
+pub fn tests() -> Vec<Trial> {
+    let vlan = [Feature::Vlan];
+    let mut tests = vec![
+        needs(&vlan, "bridges/refusals", || in_lab(refusals)),
+        needs(&vlan, "bridges/born", || in_lab(born)),
+        needs(&vlan, "bridges/exactly", || in_lab(exactly)),
+        needs(&[Feature::Vlan, Feature::Strace], "bridges/all-vlans-in-one-message", || in_lab(one_message)),
+        needs(&vlan, "bridges/live-settings", || in_lab(live_settings)),
+        needs(&vlan, "bridges/foreign-state", || in_lab(foreign_state)),
+        needs(&vlan, "bridges/self-vlans", || in_lab(self_vlans)),
+        needs(&vlan, "bridges/port-settings", || in_lab(port_settings)),
+        needs(&vlan, "bridges/whole-or-not-at-all", || in_lab(whole_or_not_at_all)),
+    ];
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        let needed = [Feature::Vlan, Feature::Vrf, Feature::Roots];
+        let mut add = |name: &str, test: fn(Ifupdown)| {
+            tests.push(needs(&needed, format!("bridges/{name}/{ifupdown}"), move || {
+                in_lab(|| test(ifupdown))
+            }));
+        };
+        add("requires-are-no-ports", requires_are_no_ports);
+        add("port-with-a-dependency", port_with_a_dependency);
+        add("named-br", named_br);
+        add("port-stanzas", port_stanzas);
+        add("wrong-port-stanza", wrong_port_stanza);
+        add("all", all);
+        add("spanning-tree", spanning_tree);
+    }
+    tests
+}
+
+/// `bridge -j vlan` for a link: VLAN, and its flags.
+pub fn vlans(link: &str) -> Vec<String> {
+    let text = command("bridge -j vlan show").ok().stdout;
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let of_link = all.as_array().unwrap().iter().find(|entry| entry["ifname"] == link);
+    let Some(of_link) = of_link else { return Vec::new() };
+    let spell = |vlan: &serde_json::Value| {
+        let end = vlan["vlanEnd"].as_u64().map(|end| format!("-{end}")).unwrap_or_default();
+        let flags: Vec<&str> =
+            vlan["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap()).collect();
+        format!("{}{end} {}", vlan["vlan"], flags.join(" ")).trim().to_owned()
+    };
+    of_link["vlans"].as_array().unwrap().iter().map(spell).collect()
+}
+
+fn lab() {
+    own_run();
+    for n in 1..=3 {
+        ip(&format!("link add name p{n} type veth peer name e{n}"));
+        once_up(&format!("p{n}"));
+    }
+}
+
+/// Up and down again: what a link keeps of its first time up is there before the test looks.
+pub fn once_up(link: &str) {
+    ip(&format!("link set {link} up"));
+    ip(&format!("link set {link} down"));
+}
+
+fn aware(name: &str) {
+    phase("bridge", name, "create", &["bridge-vlan-filtering yes", "bridge-default-pvid none"]).quiet();
+}
+
+fn everything() -> (State, String, String) {
+    (State::now(), command("bridge -d vlan show").ok().stdout, command("bridge fdb show").ok().stdout)
+}
+
+fn refusals() {
+    lab();
+    aware("br0");
+    ip("link add name plain type bridge");
+    phase("bridge", "p2", "pre-up", &["bridge-member br0", "bridge-vlan 7 pvid untagged"]).quiet();
+    let before = everything();
+    for (value, why) in [
+        ("0", "0: not a VLAN (1-4094)"),
+        ("4095", "4095: not a VLAN (1-4094)"),
+        ("5000", "5000: not a VLAN (1-4094)"),
+        ("10-5", "10-5: ends before it begins; write 5-10"),
+        ("10-10", "10-10: a range of one VLAN; write 10"),
+        ("10 pvid, 20 pvid", "both 10 and 20 are pvid; a port has one"),
+        ("10-20 pvid", "10-20 pvid: a range cannot be pvid; name the one VLAN that is"),
+        ("10-20, 15 untagged", "VLAN 15 is named twice"),
+        ("10 untaged", "10 untaged: untaged is not pvid, untagged or tagged"),
+    ] {
+        let vlan = format!("bridge-vlan {value}");
+        for program in ["bridge", "bridge-vlan"] {
+            let keywords = ["bridge-member br0", &vlan];
+            let line = format!("{program}: p1: bridge-vlan {value}: {why}");
+            phase(program, "p1", "create", &keywords).refuses(2, &line);
+            // Told once; no later phase goes on.
+            let ran = phase(program, "p1", "pre-up", &keywords);
+            assert_eq!((ran.status, ran.stderr.as_str()), (2, ""), "{ran}");
+        }
+    }
+    let member = |port, keywords: &[&str], line: &str| {
+        phase("bridge-vlan", port, "pre-up", keywords).refuses(1, &format!("bridge-vlan: {port}: {line}"));
+    };
+    member("p1", &["bridge-vlan 10"], "bridge-vlan 10: p1 is no port of a bridge; say bridge-member BRIDGE");
+    member("p1", &["bridge-member p3"], "bridge-member p3: not a bridge but a veth");
+    member(
+        "p1",
+        &["bridge-member br9"],
+        "bridge-member br9: there is no such interface; give it a stanza with bridge-vlan-filtering",
+    );
+    member("p9", &["bridge-member br0"], "bridge-member br0: p9: there is no such interface");
+    member(
+        "plain",
+        &["bridge-member br0"],
+        "bridge-member br0: plain: a bridge cannot be a port of a bridge",
+    );
+    member("p2", &["bridge-member plain"], "bridge-member plain: p2: a port of br0");
+    member(
+        "p1",
+        &["bridge-member plain", "bridge-vlan 10"],
+        "bridge-vlan 10: plain does not look at VLANs; give it bridge-vlan-filtering yes",
+    );
+    member(
+        "p1",
+        &["bridge-member br0", "bridge-vlan 10", "bridge-fdb 02:00:00:00:00:01 vlan 20"],
+        "bridge-fdb 02:00:00:00:00:01 vlan 20: p1 is not in VLAN 20",
+    );
+    let made = |iface: &str, status, keywords: &[&str], line: &str| {
+        phase("bridge", iface, "create", keywords).refuses(status, &format!("bridge: {iface}: {line}"));
+    };
+    made(
+        "p1",
+        1,
+        &["bridge-vlan-filtering yes"],
+        "bridge-vlan-filtering p1: p1 exists and is a veth; ifdown it, or delete it by hand",
+    );
+    made(
+        "br1",
+        1,
+        &["bridge-vlan-filtering no", "bridge-vlan 10"],
+        "bridge-vlan 10: br1 does not look at VLANs; give it bridge-vlan-filtering yes",
+    );
+    made(
+        "br1",
+        2,
+        &["bridge-default-pvid 4095"],
+        "bridge-default-pvid 4095: neither a VLAN (1-4094) nor none",
+    );
+    made(
+        "br1",
+        2,
+        &["bridge-vlan-protocol 802.1x"],
+        "bridge-vlan-protocol 802.1x: neither 802.1Q nor 802.1ad",
+    );
+    made("br1", 2, &["bridge-ports p1", "bridge-fd 31"], "bridge-fd 31: not a time from 0 to 30 seconds");
+    assert_eq!(everything(), before);
+    // With no default before, the kernel would make a new one the PVID of every port.
+    phase("bridge", "br0", "pre-up", &["bridge-vlan-filtering yes", "bridge-default-pvid 9"]).refuses(
+        1,
+        "bridge: br0: bridge-default-pvid 9: br0 has none, and the kernel would put p2 into VLAN 9; ifdown br0 first",
+    );
+    assert_eq!(everything(), before);
+}
+
+fn born() {
+    lab();
+    phase(
+        "bridge",
+        "br0",
+        "create",
+        &["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-vlan-protocol 802.1ad"],
+    )
+    .quiet();
+    let shown = ip("-d link show br0");
+    for words in ["vlan_filtering 1", "vlan_default_pvid 0", "vlan_protocol 802.1ad"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    assert!(vlans("br0").is_empty());
+    phase("bridge", "br1", "create", &["bridge-vlan-filtering yes", "bridge-default-pvid 100"]).quiet();
+    ip("link set p1 master br1");
+    assert_eq!(vlans("p1"), ["100 PVID Egress Untagged"]);
+}
+
+/// A port ends with what is declared, whatever it was in before.
+fn exactly() {
+    lab();
+    aware("br0");
+    let set = |vlans: &str| {
+        let vlans = format!("bridge-vlan {vlans}");
+        phase("bridge-vlan", "p1", "pre-up", &["bridge-member br0", &vlans]).quiet();
+    };
+    let pairs: [(&str, &[&str]); 8] = [
+        ("10 pvid untagged", &["10 PVID Egress Untagged"]),
+        // The old PVID is no member any more.
+        ("20 pvid untagged", &["20 PVID Egress Untagged"]),
+        ("20 untagged, 21 pvid", &["20 Egress Untagged", "21 PVID"]),
+        ("20, 21", &["20", "21"]),
+        ("1 pvid, 10 untagged, 20 untagged", &["1 PVID", "10 Egress Untagged", "20 Egress Untagged"]),
+        ("100-200, 300", &[]),
+        ("150-160 untagged", &[]),
+        ("none", &[]),
+    ];
+    for (declared, shown) in pairs {
+        set(declared);
+        if !shown.is_empty() {
+            assert_eq!(vlans("p1"), shown, "{declared}");
+        }
+    }
+    assert!(vlans("p1").is_empty());
+    set("100-200, 300");
+    assert_eq!(vlans("p1").len(), 102);
+    set("150-160 untagged");
+    assert_eq!(vlans("p1").len(), 11);
+    assert!(vlans("p1").iter().all(|vlan| vlan.ends_with("Egress Untagged")));
+    // Every second one: as many entries as there can be.
+    let all: Vec<String> = (2..=4094).step_by(2).map(|vid| vid.to_string()).collect();
+    set(&all.join(", "));
+    assert_eq!(vlans("p1"), all);
+    set(&all.join(","));
+    set("1-4094");
+    assert_eq!(vlans("p1").len(), 4094);
+    // By somebody else meanwhile.
+    command("bridge vlan add dev p1 vid 7 pvid untagged").ok();
+    command("bridge vlan del dev p1 vid 8-99").ok();
+    set("1-4094");
+    assert_eq!(vlans("p1").len(), 4094);
+    assert!(vlans("p1").iter().all(|vlan| !vlan.contains(' ')));
+}
+
+/// What a command sent over netlink, as strace reads it.
+fn sent(mut command: Command, message: &str) -> usize {
+    let traced = run(Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=sendto,sendmsg", "-s", "4096"])
+        .arg(command.get_program())
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))));
+    drop(command.stdin(std::process::Stdio::null()));
+    traced.clone().ok();
+    traced.stderr.lines().filter(|line| line.contains(message)).count()
+}
+
+fn one_message() {
+    lab();
+    aware("br0");
+    let set = |vlans: &str| phase_command("bridge-vlan", "p1", "pre-up", &["bridge-member br0", vlans]);
+    // The first RTM_SETLINK makes it a port.
+    assert_eq!(sent(set("bridge-vlan 1-4094"), "RTM_SETLINK"), 2);
+    assert_eq!(vlans("p1").len(), 4094);
+    assert_eq!(sent(set("bridge-vlan 1-4094"), "RTM_SETLINK"), 0);
+    assert_eq!(sent(set("bridge-vlan 10, 20 pvid untagged, 30-40"), "RTM_DELLINK"), 1);
+    assert_eq!(vlans("p1").len(), 13);
+}
+
+fn live_settings() {
+    lab();
+    phase("bridge", "br0", "create", &["bridge-ports none"]).quiet();
+    let keywords = [
+        "bridge-ports none",
+        "bridge-vlan-filtering yes",
+        "bridge-default-pvid 7",
+        "bridge-vlan-protocol 802.1ad",
+        "bridge-stp yes",
+        "bridge-fd 4",
+        "bridge-hello 1",
+        "bridge-maxage 7.5",
+        "bridge-ageing 100",
+        "bridge-bridgeprio 7",
+        "bridge-hw 02:00:00:00:00:aa",
+    ];
+    phase("bridge", "br0", "pre-up", &keywords).quiet();
+    let shown = ip("-d link show br0");
+    for words in [
+        "vlan_filtering 1",
+        "vlan_default_pvid 7",
+        "vlan_protocol 802.1ad",
+        "stp_state 1",
+        "forward_delay 400",
+        "hello_time 100",
+        "max_age 750",
+        "ageing_time 10000",
+        "priority 7",
+        "02:00:00:00:00:aa",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let ran = run(phase_command("bridge", "br0", "pre-up", &keywords).env("VERBOSE", "1"));
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "the second time nothing is done");
+
+    // Two stations go on talking over the bridge while it is changed and changed back.
+    let hosts = cards();
+    let traffic = ["bridge-ports eth0 eth1", "bridge-ageing 200", "bridge-vlan-filtering yes"];
+    phase("bridge", "br1", "create", &traffic).quiet();
+    phase("bridge", "br1", "pre-up", &traffic).quiet();
+    ip("link set br1 up");
+    hosts[0].ip("addr add 10.0.0.1/24 dev eth0");
+    hosts[1].ip("addr add 10.0.0.2/24 dev eth0");
+    let pings = hosts[0].within(|| {
+        Command::new("ping")
+            .args(["-q", "-n", "-i", "0.01", "-w", "4", "10.0.0.2"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    for changed in [
+        ["bridge-ageing 10", "bridge-bridgeprio 5"],
+        ["bridge-vlan-filtering no", "bridge-hello 3"],
+        ["bridge-vlan-filtering yes", "bridge-maxage 10"],
+        ["bridge-hw 02:00:00:00:00:bb", "bridge-fd 9"],
+    ] {
+        let keywords = ["bridge-ports eth0 eth1", changed[0], changed[1]];
+        phase("bridge", "br1", "pre-up", &keywords).quiet();
+    }
+    let output = pings.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = said.lines().find(|line| line.contains("transmitted")).unwrap_or_default().to_owned();
+    let counts: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(counts[0] > 100 && counts[0] - counts[1] <= 2, "{said}");
+}
+
+fn foreign_state() {
+    lab();
+    aware("br0");
+    ip("link set p3 master br0");
+    command("bridge vlan add dev p3 vid 30-32").ok();
+    command("bridge fdb add 02:00:00:00:00:33 dev p3 master static vlan 31").ok();
+    let mine = ["bridge-member br0", "bridge-vlan 10", "bridge-fdb 02:00:00:00:00:10 vlan 10"];
+    phase("bridge", "p1", "pre-up", &mine).quiet();
+    command("bridge fdb add 02:00:00:00:00:11 dev p1 master static vlan 10").ok();
+    let whole = ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-vlan 10"];
+    phase("bridge", "br0", "pre-up", &whole).quiet();
+    phase("bridge", "p1", "pre-up", &mine).quiet();
+    let fdb = command("bridge fdb show br br0").ok().stdout;
+    for entry in [
+        "02:00:00:00:00:33 dev p3 vlan 31 master br0 static",
+        "02:00:00:00:00:10 dev p1 vlan 10 master br0 static",
+        "02:00:00:00:00:11 dev p1 vlan 10 master br0 static",
+    ] {
+        assert!(fdb.contains(entry), "{fdb}");
+    }
+    assert_eq!(vlans("p3"), ["30", "31", "32"]);
+    phase("bridge", "p1", "post-down", &mine).quiet();
+    assert!(ip("link show p3").contains("master br0"));
+    assert_eq!(vlans("p3"), ["30", "31", "32"]);
+    // Of another bridge meanwhile: not ours to release.
+    ip("link set p1 nomaster");
+    ip("link add name other type bridge");
+    ip("link set p1 master other");
+    phase("bridge", "p1", "post-down", &mine).quiet();
+    assert!(ip("link show p1").contains("master other"));
+}
+
+/// The bridge itself as a station, also of a bridge that somebody else made.
+fn self_vlans() {
+    lab();
+    aware("br0");
+    let whole =
+        ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-vlan 5 pvid untagged, 10-12"];
+    phase("bridge", "br0", "pre-up", &whole).quiet();
+    assert_eq!(vlans("br0"), ["5 PVID Egress Untagged", "10", "11", "12"]);
+    ip("link add name theirs type bridge vlan_filtering 1");
+    phase("bridge-vlan", "theirs", "pre-up", &["bridge-vlan 20"]).quiet();
+    assert_eq!(vlans("theirs"), ["20"]);
+    for name in ["pre-down", "down", "post-down", "destroy"] {
+        phase("bridge-vlan", "theirs", name, &["bridge-vlan 20"]).quiet();
+    }
+    assert_eq!(vlans("theirs"), ["1 PVID Egress Untagged"]);
+}
+
+fn port_settings() {
+    lab();
+    aware("br0");
+    let keywords = [
+        "bridge-member br0",
+        "bridge-isolated yes",
+        "bridge-learning no",
+        "bridge-locked yes",
+        "bridge-vlan 10 pvid untagged",
+        "bridge-fdb 02:00:00:00:00:01 vlan 10",
+    ];
+    phase("bridge", "p1", "pre-up", &keywords).quiet();
+    let shown = command("bridge -d link show dev p1").ok().stdout;
+    for words in ["isolated on", "learning off", "locked on"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+    let ran = run(phase_command("bridge", "p1", "pre-up", &keywords).env("VERBOSE", "1"));
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "the second time nothing is done");
+    phase("bridge", "p1", "pre-up", &["bridge-member br0", "bridge-isolated no", "bridge-learning yes"])
+        .quiet();
+    let shown = command("bridge -d link show dev p1").ok().stdout;
+    assert!(shown.contains("isolated off") && shown.contains("learning on"), "{shown}");
+    // Said nothing about: as it was.
+    assert!(shown.contains("locked on"), "{shown}");
+}
+
+/// The second port of two cannot join: the first one is what it was.
+fn whole_or_not_at_all() {
+    lab();
+    aware("br0");
+    // A bridge refuses a link that is in another one only when it comes to that; here, one that it cannot take.
+    ip("link add name tun0 type ipip local 10.0.0.1 remote 10.0.0.2");
+    let before = everything();
+    let ran = phase("bridge", "br0", "pre-up", &["bridge-ports p1 tun0", "bridge-vlan-filtering yes"]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
+    assert!(ran.stderr.starts_with("bridge: br0: ip link set tun0 master br0: "), "{ran}");
+    assert!(ran.stderr.contains("2 steps before it undone"), "{ran}");
+    assert_eq!(everything(), before);
+}
+
+/// #213, #236: what is required, or what another executor found to be needed, is no port.
+fn requires_are_no_ports(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface red\n    vrf-table 10\n\
+         iface eth3\n\
+         iface br0\n    requires eth3\n    bridge-ports eth0 eth1\n    vrf-member red\n\
+         iface br1\n    bridge-ports none\n    vrf-member red\n",
+    );
+    let before = State::with_run(&installed);
+    installed.ifup("br0").quiet();
+    installed.ifup("br1").quiet();
+    for (link, master) in [("eth0", "br0"), ("eth1", "br0"), ("br0", "red"), ("br1", "red")] {
+        assert!(ip(&format!("link show {link}")).contains(&format!("master {master}")), "{link}");
+    }
+    assert!(!ip("link show eth3").contains("master"));
+    assert!(!ip("link show red").contains("master"));
+    installed.ifdown("br0").quiet();
+    installed.ifdown("br1").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// A port's own stanza, which names VLANs and depends on something: the stock executor would make that a port of the
+/// port, and delete the port on the way down.
+fn port_with_a_dependency(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge-access 30\n    requires eth3\n\
+         iface eth1\n    bridge-member br0\n    bridge-vlan 40\n    requires eth3\n\
+         iface eth3\n\
+         iface br0\n    bridge-ports eth0\n    bridge-vlan-filtering yes\n",
+    );
+    let before = State::with_run(&installed);
+    installed.ifup("br0 eth1").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth1"), ["40"]);
+    assert!(!ip("link show eth3").contains("master"));
+    installed.ifdown("eth1 br0").quiet();
+    installed.ifup("eth0").quiet();
+    installed.ifdown("eth0").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// #256.
+fn named_br(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install("iface br\n    bridge-ports eth0\n");
+    let before = State::with_run(&installed);
+    installed.ifup("br").quiet();
+    assert!(ip("link show eth0").contains("master br "));
+    installed.ifdown("br").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// Ports' keywords in ports' own stanzas: by template, from another file, and written twice.
+fn port_stanzas(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "source /mnt/ports\n\
+         iface br0\n    bridge-ports eth0 eth1 eth2 eth3\n    bridge-vlan-aware yes\n    bridge-default-pvid 9\n",
+    );
+    installed.file(
+        "/mnt/ports",
+        "template access\niface access\n    bridge-access 30\n\
+         iface eth0\n    inherit access\n\
+         iface eth1\n    bridge-vids 7 8-9\n    bridge-vids 12\n    bridge-pvid 6\n    bridge-pathcost 5\n\
+         iface eth2\n    bridge-vlan 40 pvid, \\\n        41 untagged\n    bridge-isolated yes\n    vxlan_evpn yes\n",
+    );
+    installed.ifup("br0").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth1"), ["6 PVID Egress Untagged", "7", "8", "9", "12"]);
+    assert_eq!(vlans("eth2"), ["40 PVID", "41 Egress Untagged"]);
+    assert_eq!(vlans("eth3"), ["9 PVID Egress Untagged"]);
+    assert_eq!(vlans("br0"), ["9 PVID Egress Untagged"]);
+    let port = |name: &str| command(&format!("bridge -d link show dev {name}")).ok().stdout;
+    assert!(port("eth1").contains("cost 5 "), "{}", port("eth1"));
+    for words in ["isolated on", "neigh_suppress on", "learning off"] {
+        assert!(port("eth2").contains(words), "{}", port("eth2"));
+    }
+    assert_eq!(command("sysctl -n net.ipv6.conf.eth2.addr_gen_mode").ok().stdout, "1\n");
+    installed.ifdown("br0").quiet();
+    assert!(command("ip link show br0").status != 0);
+    assert!(!ip("link show eth0").contains("master"));
+}
+
+/// What is wrong in a port's stanza keeps its bridge from being made.
+fn wrong_port_stanza(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge_vlan 5000\niface br0\n    bridge-ports eth0\n    bridge-vlan-filtering yes\n",
+    );
+    let ran = installed.ifup("br0");
+    let line = "bridge: br0: eth0: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n";
+    assert!(ran.stderr.contains(line), "{ran}");
+    assert!(command("ip link show br0").status != 0);
+    assert!(!ip("link show eth0").contains("master"));
+}
+
+fn all(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    ip("link add name red type vrf table 10");
+    ip("link add name eth9 type veth peer name peer9");
+    once_up("peer9");
+    ip("link set eth9 master red");
+    let installed = ifupdown.install("iface br0\n    bridge-ports all\n    bridge-stp no\n");
+    let before = State::with_run(&installed);
+    installed.ifup("br0").quiet();
+    // Somebody's already.
+    assert!(ip("link show eth9").contains("master red"));
+    for port in ["eth0", "eth1", "eth2", "eth3"] {
+        assert!(ip(&format!("link show {port}")).contains("master br0"), "{port}");
+    }
+    installed.ifdown("br0").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// ifup comes back when the ports forward, and not before; without a port that listens, at once.
+fn spanning_tree(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let stanza = "iface br0\n    bridge-ports eth0\n    bridge-stp on\n    bridge-fd 2\n    bridge-hello 1\n    bridge-maxage 6\n";
+    let installed = ifupdown.install(stanza);
+    let begin = std::time::Instant::now();
+    installed.ifup("br0").quiet();
+    let took = begin.elapsed().as_secs_f64();
+    assert!(command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
+    assert!((3.5..20.0).contains(&took), "{took}");
+    installed.ifdown("br0").quiet();
+    installed.interfaces(&format!("{stanza}    bridge-maxwait 0\n"));
+    installed.ifup("br0").quiet();
+    assert!(!command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
+    installed.ifdown("br0").quiet();
+}
