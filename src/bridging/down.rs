@@ -42,13 +42,9 @@ impl Config {
             return plan;
         }
         for port in self.own_ports(iface, found) {
-            let Some(link) = state.links.get(&port).filter(|link| link.master.as_ref() == Some(iface)) else {
-                continue;
-            };
-            if link.up {
-                plan.push(Op::LinkUp { name: port.clone(), up: false }, None);
+            if state.links.get(&port).is_some_and(|link| link.master.as_ref() == Some(iface)) {
+                plan.push(Op::Bridge(BridgeOp::Release { port }), None);
             }
-            plan.push(Op::LinkMaster { name: port, master: None }, None);
         }
         plan
     }

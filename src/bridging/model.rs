@@ -82,6 +82,12 @@ impl State {
     pub(crate) fn apply_bridge(&mut self, op: &BridgeOp) -> Result<(), Errno> {
         match op {
             BridgeOp::Set { bridge, options } => self.set_bridge(bridge, options),
+            BridgeOp::Release { port } => {
+                let link = self.links.get_mut(port).ok_or(Errno::ENODEV)?;
+                (link.master, link.up) = (None, false);
+                self.port_moved(port, None);
+                Ok(())
+            }
             BridgeOp::PortSet { port, options } => {
                 self.bridging.ports.get_mut(port).ok_or(Errno::EINVAL)?.options.update(options);
                 Ok(())

@@ -13,7 +13,7 @@ use rtnetlink::packet_route::{
     link::{
         AfSpecBridge, BridgeFlag, BridgePortState, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags,
         InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute,
-        LinkExtentMask, LinkInfo, LinkLayerType, LinkMessage, VlanProtocol as WireProtocol,
+        LinkExtentMask, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, VlanProtocol as WireProtocol,
     },
 };
 use std::collections::BTreeMap;
@@ -69,6 +69,12 @@ impl Channel {
     pub(super) fn bridge_apply(&mut self, op: &BridgeOp) -> Result<(), Refusal> {
         match op {
             BridgeOp::Set { bridge, options } => self.bridge_set(bridge, options),
+            BridgeOp::Release { port } => {
+                let mut message = link::named(port);
+                message.attributes.push(LinkAttribute::Controller(0));
+                message.header.change_mask = LinkFlags::Up;
+                self.change(RouteNetlinkMessage::SetLink(message), 0)
+            }
             BridgeOp::PortSet { port, options } => self.port_set(port, options),
             BridgeOp::VlanAdd { device, vlans } => {
                 let message = self.encode_vlans(device, vlans)?;

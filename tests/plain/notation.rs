@@ -11,18 +11,25 @@
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0         the value that it had before we first set it
 //! table red 100                               a name of rt_tables
+//! link br0 bridge vlan_filtering 1 vlan_default_pvid 0 up
+//! vlan eth0 10-20 untagged                    as `bridge vlan` has it; of a port, or of a bridge itself
+//! port eth0 isolated on                       as `bridge link set` has it, on top of what a new port is
+//! fdb eth0 02:00:00:00:00:01 vlan 10          a static entry
+//! stanza eth0 bridge-vlan 10 pvid untagged    a line of another stanza of the interfaces file
 //! ```
 
 use ifupdown_ng_netlink::{
-    op::{Action, LinkKind, Record, Route, Rule, Sysctl},
+    op::{Action, BridgeOptions, FdbEntry, LinkKind, PortOptions, Record, Route, Rule, Sysctl},
     snapshot::{Link, Snapshot, State},
-    values::{Family, RouteKind, TableId},
+    stanzas::Stanzas,
+    values::{Centiseconds, Family, RouteKind, TableId, Vid},
 };
 use std::{fmt::Write as _, str::FromStr};
 
 /// Reads a state.
 pub fn parse(text: &str) -> Snapshot {
     let mut found = Snapshot::default();
+    let mut stanzas = String::new();
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         let mut words: Vec<&str> = line.split_whitespace().rev().collect();
         let Some(noun) = words.pop() else { continue };
@@ -60,11 +67,94 @@ pub fn parse(text: &str) -> Snapshot {
                 let name: String = word(&mut words);
                 found.table_names.insert(name, table(&mut words));
             }
+            "vlan" => {
+                let device = word(&mut words);
+                let set = state.bridging.vlans.entry(device).or_default();
+                let range: Vec<&str> = words.drain(..).rev().collect();
+                set.insert(range.join(" ").parse().unwrap());
+            }
+            "port" => {
+                let port = word(&mut words);
+                let state = state.bridging.ports.entry(port).or_default();
+                state.options.update(&port_options(&mut words));
+            }
+            "fdb" => {
+                let port = word(&mut words);
+                let mac = word(&mut words);
+                let vid = words.pop().map(|_| word(&mut words));
+                state.bridging.fdb.entry(port).or_default().insert(FdbEntry { mac, vid });
+            }
+            "stanza" => {
+                let iface: String = word(&mut words);
+                let line: Vec<&str> = words.drain(..).rev().collect();
+                stanzas.push_str(&format!("iface {iface}\n  {}\n", line.join(" ")));
+            }
             _ => panic!("{line:?}: no such object"),
         }
         assert!(words.is_empty(), "{line:?}: what is {words:?}?");
     }
+    if !stanzas.is_empty() {
+        found.stanzas = Some(Stanzas::parse(&stanzas));
+    }
     found
+}
+
+fn on(words: &mut Vec<&str>) -> bool {
+    match words.pop().expect("a switch") {
+        "on" | "1" => true,
+        "off" | "0" => false,
+        other => panic!("{other}: neither on nor off"),
+    }
+}
+
+fn port_options(words: &mut Vec<&str>) -> PortOptions {
+    // As a new port is; what a path costs depends on the link.
+    let mut options = PortOptions {
+        isolated: Some(false),
+        learning: Some(true),
+        locked: Some(false),
+        neigh_suppress: Some(false),
+        cost: None,
+        priority: Some(32),
+    };
+    while let Some(next) = words.pop() {
+        match next {
+            "isolated" => options.isolated = Some(on(words)),
+            "learning" => options.learning = Some(on(words)),
+            "locked" => options.locked = Some(on(words)),
+            "neigh_suppress" => options.neigh_suppress = Some(on(words)),
+            "cost" => options.cost = Some(word(words)),
+            "priority" => options.priority = Some(word(words)),
+            other => panic!("{other}: not a word of a port"),
+        }
+    }
+    options
+}
+
+/// The words of a bridge, up to those of any link.
+fn bridge_options(words: &mut Vec<&str>) -> BridgeOptions {
+    let mut options = BridgeOptions::default();
+    let seconds = |words: &mut Vec<&str>| Some(Centiseconds(word(words)));
+    while let Some(&next) = words.last() {
+        if matches!(next, "master" | "up") {
+            break;
+        }
+        words.pop();
+        match next {
+            "address" => options.address = Some(word(words)),
+            "vlan_filtering" => options.filtering = Some(on(words)),
+            "vlan_default_pvid" => options.default_pvid = Some(Vid::new(word(words))),
+            "vlan_protocol" => options.protocol = Some(word(words)),
+            "stp_state" => options.stp = Some(on(words)),
+            "ageing_time" => options.ageing = seconds(words),
+            "forward_delay" => options.forward_delay = seconds(words),
+            "hello_time" => options.hello = seconds(words),
+            "max_age" => options.max_age = seconds(words),
+            "priority" => options.priority = Some(word(words)),
+            other => panic!("{other}: not a word of a bridge"),
+        }
+    }
+    options
 }
 
 fn word<T: FromStr<Err: std::fmt::Debug>>(words: &mut Vec<&str>) -> T {
@@ -109,6 +199,7 @@ fn link(words: &mut Vec<&str>) -> Link {
     let kind = match words.pop().expect("a kind") {
         "vrf" => LinkKind::Vrf(table(words)),
         "physical" => LinkKind::Physical,
+        "bridge" => LinkKind::Bridge(bridge_options(words)),
         other => LinkKind::Other(other.to_owned()),
     };
     let mut link = Link { kind, master: None, up: false };
@@ -166,7 +257,26 @@ pub fn write(state: &State) -> String {
     let mut text = String::new();
     for (name, link) in &state.links {
         let master = link.master.as_ref().map_or(String::new(), |master| format!(" master {master}"));
-        let _ = writeln!(text, "link {name} {}{master}{}", link.kind, if link.up { " up" } else { "" });
+        let options = match &link.kind {
+            LinkKind::Bridge(options) => options.words(),
+            _ => String::new(),
+        };
+        let up = if link.up { " up" } else { "" };
+        let _ = writeln!(text, "link {name} {}{options}{master}{up}", link.kind);
+    }
+    for (device, set) in &state.bridging.vlans {
+        for range in set.ranges() {
+            let _ = writeln!(text, "vlan {device} {range}");
+        }
+    }
+    for (port, state) in &state.bridging.ports {
+        let _ = writeln!(text, "port {port}{}", state.options.words());
+    }
+    for (port, entries) in &state.bridging.fdb {
+        for FdbEntry { mac, vid } in entries {
+            let vlan = vid.map_or(String::new(), |vid| format!(" vlan {vid}"));
+            let _ = writeln!(text, "fdb {port} {mac}{vlan}");
+        }
     }
     for rule in state.rules.values().flatten() {
         let selective = if rule.selective { " selective" } else { "" };
@@ -202,7 +312,9 @@ fn reads_what_the_head_of_this_file_says() {
         .map(|line| line.trim_start_matches("//! ").split("  ").next().unwrap_or_default().to_owned() + "\n")
         .collect();
     let found = parse(&example);
-    assert_eq!(found.here().links.len(), 2);
+    assert_eq!(found.here().links.len(), 3);
+    assert_eq!(found.here().bridging.vlans.len(), 1);
+    assert!(found.stanzas.is_some());
     assert_eq!(found.here().rules[&Family::Ipv4].len(), 5);
     assert_eq!(found.table_names["red"].get(), 100);
 }
