@@ -1,14 +1,16 @@
 //! The keywords of bridges and ports, read.
 
+use super::{
+    port_config::PortConfig,
+    words::{Number, PerPort, Ports, WaitPort},
+};
 use crate::{
-    op::{BridgeOptions, FdbEntry, PortOptions},
+    op::{BridgeOptions, PortOptions},
     snapshot::Snapshot,
     stanza::Stanza,
-    values::{
-        Centiseconds, DefaultPvid, IfName, Invalid, List, Mac, Switch, Vid, Vids, VlanProtocol, VlanSet,
-    },
+    values::{Centiseconds, DefaultPvid, IfName, List, Mac, Switch, VlanProtocol},
 };
-use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// Which keywords a program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,150 +48,6 @@ pub enum Role {
     /// To be told from the interface, or from other stanzas: a bridge that somebody else makes, or a port
     /// that its bridge takes.
     Unclear,
-}
-
-/// The ports of a bridge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ports {
-    /// These.
-    Listed(Vec<IfName>),
-    /// Every link that a bridge can take.
-    All,
-}
-
-impl FromStr for Ports {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut ports = Vec::new();
-        for word in text.split_whitespace() {
-            match word {
-                "all" => return Ok(Self::All),
-                "none" => {}
-                _ => ports.push(word.parse().map_err(|error| Invalid::new(format!("{word}: {error}")))?),
-            }
-        }
-        Ok(Self::Listed(ports))
-    }
-}
-
-/// The VLANs of a port or of a bridge itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Vlans {
-    /// These.
-    Exactly(VlanSet),
-    /// By the stock keywords, which start from the bridge's default.
-    Stock {
-        /// `bridge-pvid`.
-        pvid: Option<Vid>,
-        /// `bridge-vids`.
-        vids: Vids,
-        /// `bridge-allow-untagged`.
-        untagged: bool,
-    },
-}
-
-impl Vlans {
-    /// The VLANs, on a bridge with this default.
-    pub fn resolve(&self, default: Option<Vid>) -> VlanSet {
-        match self {
-            Self::Exactly(set) => set.clone(),
-            Self::Stock { pvid, vids, untagged } => {
-                let mut set = VlanSet::access(pvid.or(default.filter(|_| *untagged)));
-                vids.0.iter().for_each(|range| set.insert(*range));
-                set
-            }
-        }
-    }
-}
-
-/// What a port is to be, whoever makes it one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PortConfig {
-    /// Its VLANs, with the keyword and the text that they are from.
-    pub vlans: Option<(&'static str, String, Vlans)>,
-    /// Its settings.
-    pub options: PortOptions,
-    /// Stations behind it.
-    pub fdb: Vec<FdbEntry>,
-    /// It is the VXLAN end of an EVPN.
-    pub evpn: bool,
-}
-
-impl PortConfig {
-    /// Reads the keywords of ports.
-    pub fn read(stanza: &Stanza, scope: Scope) -> Self {
-        let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
-        let mut options = PortOptions {
-            isolated: switch("bridge-isolated"),
-            learning: switch("bridge-learning"),
-            locked: switch("bridge-locked"),
-            ..PortOptions::default()
-        };
-        let evpn = scope == Scope::All && switch("vxlan-evpn") == Some(true);
-        if scope == Scope::All {
-            options.neigh_suppress = switch("bridge-arp-nd-suppress");
-        }
-        if evpn {
-            options.learning = options.learning.or(Some(false));
-            options.neigh_suppress = options.neigh_suppress.or(Some(true));
-        }
-        let fdb = stanza.get::<List<Station>>("bridge-fdb").map_or_else(Vec::new, |List(stations)| {
-            stations.into_iter().map(|Station(entry)| entry).collect()
-        });
-        Self { vlans: read_vlans(stanza, scope), options, fdb, evpn }
-    }
-
-    /// Whether nothing but stock keywords speak of it.
-    pub fn is_stock(&self) -> bool {
-        let own = PortOptions { neigh_suppress: None, ..self.options.clone() };
-        own.is_empty()
-            && self.fdb.is_empty()
-            && self.vlans.as_ref().is_none_or(|(key, ..)| *key != "bridge-vlan")
-    }
-}
-
-fn read_vlans(stanza: &Stanza, scope: Scope) -> Option<(&'static str, String, Vlans)> {
-    let written = |keyword: &'static str, vlans| {
-        Some((keyword, stanza.text(keyword).unwrap_or_default().to_owned(), vlans))
-    };
-    let own = stanza.get::<VlanSet>("bridge-vlan").map(Vlans::Exactly);
-    let own = own.and_then(|vlans| written("bridge-vlan", vlans));
-    if scope == Scope::Vlan {
-        return own;
-    }
-    let stock = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
-    let first = stock.into_iter().find(|keyword| stanza.text(keyword).is_some());
-    if let (Some(first), Some(_)) = (first, stanza.text("bridge-vlan")) {
-        stanza.reject("bridge-vlan", format!("{first} says otherwise; keep one of the two"));
-    }
-    let access = stanza.get::<Vid>("bridge-access");
-    let pvid = stanza.get("bridge-pvid");
-    let vids = stanza.get("bridge-vids").unwrap_or(Vids(Vec::new()));
-    let untagged = stanza.get("bridge-allow-untagged").is_none_or(|Switch(on)| on);
-    match (own, first, access) {
-        (Some(own), ..) => Some(own),
-        (_, None, _) => None,
-        // As the stock executor has it: the other keywords say nothing to a port of one VLAN.
-        (_, _, Some(vid)) => written("bridge-access", Vlans::Exactly(VlanSet::access(Some(vid)))),
-        (_, Some(first), None) => written(first, Vlans::Stock { pvid, vids, untagged }),
-    }
-}
-
-/// `MAC [vlan VID]`.
-struct Station(FdbEntry);
-
-impl FromStr for Station {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        match words[..] {
-            [mac] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: None })),
-            [mac, "vlan", vid] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: Some(vid.parse()?) })),
-            _ => Err(Invalid::new("not MAC [vlan VID]")),
-        }
-    }
 }
 
 /// A stanza.
@@ -387,59 +245,4 @@ fn seconds(stanza: &Stanza, keyword: &str, limits: RangeInclusive<u32>) -> Optio
     }
     stanza.reject(keyword, format!("not a time from {} to {} seconds", limits.start(), limits.end()));
     None
-}
-
-/// A number.
-struct Number<T>(T);
-
-impl<T: FromStr> FromStr for Number<T> {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let largest = u64::MAX >> (64 - 8 * size_of::<T>());
-        text.parse().map(Self).map_err(|_| Invalid::new(format!("not a number (0-{largest})")))
-    }
-}
-
-/// `VALUE` for all ports, or `PORT VALUE` (also with an equals sign between) for one.
-struct PerPort<const LEAST: u32, const MOST: u32> {
-    port: Option<IfName>,
-    value: u32,
-}
-
-impl<const LEAST: u32, const MOST: u32> FromStr for PerPort<LEAST, MOST> {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let words: Vec<&str> = text.split([' ', '\t', '=']).filter(|word| !word.is_empty()).collect();
-        let (port, value) = match words[..] {
-            [value] => (None, value),
-            [port, value] => (Some(port.parse()?), value),
-            _ => return Err(Invalid::new("not [PORT] NUMBER")),
-        };
-        let value = value.parse().ok().filter(|value| (LEAST..=MOST).contains(value));
-        let value = value.ok_or_else(|| Invalid::new(format!("not a number from {LEAST} to {MOST}")))?;
-        Ok(Self { port, value })
-    }
-}
-
-/// `SECONDS [PORT…]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitPort {
-    /// How long.
-    pub seconds: u32,
-    /// For which ports; with none named, for all of the bridge.
-    pub ports: Vec<IfName>,
-}
-
-impl FromStr for WaitPort {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut words = text.split_whitespace();
-        let seconds = words.next().and_then(|word| word.parse().ok());
-        let seconds = seconds.ok_or_else(|| Invalid::new("not SECONDS [PORT ...]"))?;
-        let ports = words.map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { seconds, ports })
-    }
 }

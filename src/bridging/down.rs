@@ -1,6 +1,9 @@
 //! What a stanza's way down takes, and the world that MOCK plans in.
 
-use super::config::{Config, Ports, Role};
+use super::{
+    config::{Config, Role},
+    words::Ports,
+};
 use crate::{
     executor::At,
     invocation::Phase,

@@ -1,6 +1,6 @@
 //! A plan that grows with what it does to the kernel, and how a port is brought into its bridge on it.
 
-use super::config::PortConfig;
+use super::port_config::PortConfig;
 use crate::{
     apply::Kernel as _,
     op::{Act, BridgeOp, LinkKind, Op, PortOptions, Sysctl, VlanDevice},

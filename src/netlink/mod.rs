@@ -14,6 +14,7 @@ mod link;
 mod route;
 mod rule;
 mod socket;
+mod vlan;
 
 pub use channel::Channel;
 

@@ -5,13 +5,15 @@
 //! is sent to the kernel instead is [`crate::netlink`]'s business.
 
 mod bridge;
+mod bridge_options;
 mod link;
 mod record;
 mod route;
 mod rule;
 mod sysctl;
 
-pub use bridge::{BridgeOp, BridgeOptions, FdbEntry, PortOptions, VlanDevice};
+pub use bridge::{BridgeOp, FdbEntry, VlanDevice};
+pub use bridge_options::{BridgeOptions, PortOptions};
 pub use link::{LinkKind, NewLink};
 pub use record::{DIRECTORY, Record};
 pub use route::Route;

@@ -216,7 +216,9 @@ fn compare(case: &Case, version: Version) {
     for (why, theirs, own) in case.instead {
         let hit = expected.iter().filter(|line| line.contains(theirs)).count();
         assert!(hit > 0, "{why}: the stock one shows no {theirs:?} any more");
-        expected.iter_mut().for_each(|line| *line = line.replace(theirs, own));
+        for line in &mut expected {
+            *line = line.replace(theirs, own);
+        }
     }
     expected.sort();
     let only = |these: &[String], those: &[String]| {

@@ -65,13 +65,25 @@ pub enum Shell {
 /// Keyword prefixes that stock executors exist for, or could.
 const PREFIXES: [&str; 3] = ["vrf", "veth", "bridge"];
 /// Our executors that are chosen by `use`, and the keywords (beginnings) that each reads.
-const PER_KEYWORD: [(&str, &[&str]); 3] = [
+const PER_KEYWORD: [(&str, &[&str]); 4] = [
+    (
+        "bridge-vlan",
+        &[
+            "bridge-vlan",
+            "bridge-member",
+            "bridge-default-pvid",
+            "bridge-isolated",
+            "bridge-learning",
+            "bridge-locked",
+            "bridge-fdb",
+        ],
+    ),
     ("vrf-table", &["vrf-table", "vrf-member", "vrf "]),
     ("vrf-rules", &["vrf-rules", "vrf-accept"]),
     ("vrf-route", &["vrf-route"]),
 ];
 /// Our executors that replace stock ones.
-const REPLACING: [&str; 1] = ["vrf"];
+const REPLACING: [&str; 2] = ["vrf", "bridge"];
 
 /// An installation of ifupdown-ng.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

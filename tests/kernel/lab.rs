@@ -230,6 +230,8 @@ pub fn settle() {
 /// One of our programs, as built with this test.
 pub fn program(name: &str) -> PathBuf {
     PathBuf::from(match name {
+        "bridge" => env!("CARGO_BIN_EXE_bridge"),
+        "bridge-vlan" => env!("CARGO_BIN_EXE_bridge-vlan"),
         "vrf" => env!("CARGO_BIN_EXE_vrf"),
         "vrf-table" => env!("CARGO_BIN_EXE_vrf-table"),
         "vrf-rules" => env!("CARGO_BIN_EXE_vrf-rules"),

@@ -2,7 +2,6 @@
 //! untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
 
 use crate::{
-    bridges::once_up,
     capture::Capture,
     examples::cards,
     features::{Feature, needs},
@@ -12,14 +11,14 @@ use crate::{
     state::State,
 };
 use libtest_mimic::Trial;
-use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::process::{Child, Command, Stdio};
 
 const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
 const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
 const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:05:03"];
+
+#[path = "three_points_further.rs"]
+mod further;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -38,8 +37,8 @@ pub fn tests() -> Vec<Trial> {
         }
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
         add("never-a-frame".to_owned(), never_a_frame, ifupdown);
-        add("two-bridges".to_owned(), two_bridges, ifupdown);
-        add("antispoof".to_owned(), antispoof, ifupdown);
+        add("two-bridges".to_owned(), further::two_bridges, ifupdown);
+        add("antispoof".to_owned(), further::antispoof, ifupdown);
     }
     tests
 }
@@ -254,93 +253,4 @@ fn never_a_frame(ifupdown: Ifupdown) {
     installed.ifup("-f -a").quiet();
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert!(heard.frames().len() > 10);
-}
-
-const TWO_BRIDGES: &str = "
-auto br0
-iface br0
-    bridge-vlan-filtering yes
-    bridge-default-pvid none
-auto br1
-iface br1
-    bridge-vlan-filtering yes
-    bridge-default-pvid none
-auto trunk0
-iface trunk0
-    bridge-member br0
-    bridge-vlan 10, 20
-auto trunk1
-iface trunk1
-    bridge-member br1
-    bridge-vlan 10, 20
-auto eth0
-iface eth0
-    bridge-member br0
-    bridge-vlan 10 pvid untagged
-auto eth2
-iface eth2
-    bridge-member br0
-    bridge-vlan 10, 20
-auto eth1
-iface eth1
-    bridge-member br1
-    bridge-vlan 20 pvid untagged
-auto eth3
-iface eth3
-    bridge-member br1
-    bridge-vlan 10 pvid untagged
-";
-
-/// The VLANs go on over a trunk to a second bridge, where the second station is.
-fn two_bridges(ifupdown: Ifupdown) {
-    let hosts = stations();
-    administrator(&hosts[2]);
-    addresses(&hosts[3], "eth0", ["192.168.5.5/24", "fd00:5::5/64"]);
-    serve(&hosts[3]);
-    ip("link add name trunk0 type veth peer name trunk1");
-    ["trunk0", "trunk1"].into_iter().for_each(once_up);
-    let installed = ifupdown.install(TWO_BRIDGES);
-    let before = up(&installed);
-    table(&hosts, ["192.168.5.10", "fd00:5::10"], ["192.168.5.20", "fd00:5::20"]);
-    for to in ["192.168.5.5", "fd00:5::5"] {
-        hosts[0].within(|| reaches("first, to the same VLAN on the other bridge", to, None));
-        hosts[1].within(|| ping(to, None).expect_err("the other VLAN, same bridge"));
-    }
-    before.assert_after_ifdown(&installed);
-}
-
-/// With the rules of nftables.d, a frame of anybody but the station behind the port ends there, tagged or not.
-fn antispoof(ifupdown: Ifupdown) {
-    let hosts = stations();
-    addresses(&hosts[2], "eth0", ["192.168.5.3/24", "fd00:5::3/64"]);
-    serve(&hosts[2]);
-    let installed = ifupdown.install(&example("vlan-asymmetric"));
-    let before = up(&installed);
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("nftables.d/bridge-antispoof.nft");
-    command(&format!("nft -f {}", rules.display())).quiet();
-    let third = ["192.168.5.3", "fd00:5::3"];
-    table(&hosts, third, third);
-    // As somebody else: by IP address, by Ethernet address, and behind a tag.
-    let first = &hosts[0];
-    addresses(first, "eth0", ["192.168.5.77/24", "fd00:5::77/64"]);
-    for (to, own) in third.into_iter().zip(["192.168.5.77", "fd00:5::77"]) {
-        first.within(|| ping(to, Some(own)).expect_err("another address"));
-    }
-    first.ip("link add link eth0 name eth0.10 type vlan id 10");
-    first.ip("link set eth0.10 up");
-    let heard = Capture::start(&hosts[2], "eth0", &format!("ether src {}", MAC[0]));
-    first.within(|| command("ping -q -c 3 -i 0.2 -W 1 -I eth0.10 192.168.5.3"));
-    let frames = heard.frames();
-    assert!(!frames.iter().any(|frame| frame.contains("802.1Q")), "{frames:#?}");
-    first.ip("link del eth0.10");
-    let heard = Capture::start(&hosts[2], "eth0", "ether src 02:00:00:00:05:66");
-    first.ip("link set eth0 address 02:00:00:00:05:66");
-    for to in third {
-        first.within(|| ping(to, None).expect_err("another Ethernet address"));
-    }
-    let frames = heard.frames();
-    assert!(frames.is_empty(), "{frames:#?}");
-    command("nft delete table bridge antispoof").quiet();
-    first.within(|| ping("192.168.5.3", None).expect("without the rules it passes"));
-    before.assert_after_ifdown(&installed);
 }

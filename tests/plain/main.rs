@@ -21,6 +21,7 @@ mod interfaces;
 mod invariants;
 mod mock;
 mod notation;
+mod notation_bridge;
 mod plans;
 mod properties;
 mod random;
