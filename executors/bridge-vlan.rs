@@ -45,7 +45,7 @@ pub const KEYWORDS: [Keyword; 10] = [
     },
     Keyword {
         name: "bridge-vlan",
-        syntax: "none|VID[-VID] [pvid] [untagged|tagged], ...",
+        syntax: "none|VID[-VID] [pvid] [untagged|tagged], …",
         help: "The VLANs of the port, or of the bridge itself: these, and no others",
     },
     Keyword {
@@ -70,7 +70,7 @@ pub const KEYWORDS: [Keyword; 10] = [
     },
     Keyword {
         name: "bridge-fdb",
-        syntax: "MAC [vlan VID], ...",
+        syntax: "MAC [vlan VID], …",
         help: "Stations behind the port, as static entries of the forwarding database",
     },
 ];

@@ -31,12 +31,12 @@ fn main() -> ExitCode {
 const STOCK: [Keyword; 17] = [
     Keyword {
         name: "bridge-ports",
-        syntax: "PORT ...|none|all",
+        syntax: "PORT …|none|all",
         help: "Make the interface a bridge with these ports",
     },
     Keyword {
         name: "bridge-waitport",
-        syntax: "SECONDS [PORT ...]",
+        syntax: "SECONDS [PORT …]",
         help: "Wait until these ports, or else all, exist, and no longer than this",
     },
     Keyword {
@@ -63,12 +63,12 @@ const STOCK: [Keyword; 17] = [
     },
     Keyword {
         name: "bridge-pathcost",
-        syntax: "[PORT] 1-65535, ...",
+        syntax: "[PORT] 1-65535, …",
         help: "What a path over a port costs, over each port if none is named",
     },
     Keyword {
         name: "bridge-portprio",
-        syntax: "[PORT] 0-63, ...",
+        syntax: "[PORT] 0-63, …",
         help: "The priority of a port, of each if none is named",
     },
     Keyword {
@@ -87,7 +87,7 @@ const STOCK: [Keyword; 17] = [
         syntax: "VID",
         help: "The VLAN of untagged frames instead of the bridge's default",
     },
-    Keyword { name: "bridge-vids", syntax: "VID[-VID] ...", help: "Tagged VLANs" },
+    Keyword { name: "bridge-vids", syntax: "VID[-VID] …", help: "Tagged VLANs" },
     Keyword {
         name: "bridge-allow-untagged",
         syntax: "yes|no",

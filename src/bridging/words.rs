@@ -79,7 +79,7 @@ impl FromStr for WaitPort {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let mut words = text.split_whitespace();
         let seconds = words.next().and_then(|word| word.parse().ok());
-        let seconds = seconds.ok_or_else(|| Invalid::new("not SECONDS [PORT ...]"))?;
+        let seconds = seconds.ok_or_else(|| Invalid::new("not SECONDS [PORT …]"))?;
         let ports = words.map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self { seconds, ports })
     }

@@ -19,6 +19,7 @@
 mod bridge_stock;
 mod bridges;
 mod bridges_ifup;
+mod bridges_refused;
 mod capture;
 mod examples;
 mod features;
