@@ -83,6 +83,11 @@ impl Config {
         self.default_pvid_can_change(iface, running, found)?;
         set_bridge(&mut draft, iface, change);
         let (ports, mut problems) = self.port_configs(iface, found);
+        problems.extend(unfiltered(&self.own, iface, filtering));
+        if let Some((_, _, vlans)) = &self.own.vlans {
+            let wanted = vlans.resolve(draft.state().default_vlans(iface).pvid());
+            draft.set_vlans(&VlanDevice { name: iface.clone(), is_bridge: true }, &wanted);
+        }
         for (port, config, options) in &ports {
             let joining =
                 Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
@@ -91,11 +96,6 @@ impl Config {
                 draft.plan.warnings.push(format!("{port} has VLANs, and {iface} does not look at VLANs"));
             }
             draft.join(&joining);
-        }
-        problems.extend(unfiltered(&self.own, iface, filtering));
-        if let Some((_, _, vlans)) = &self.own.vlans {
-            let wanted = vlans.resolve(draft.state().default_vlans(iface).pvid());
-            draft.set_vlans(&VlanDevice { name: iface.clone(), is_bridge: true }, &wanted);
         }
         set_bridge(&mut draft, iface, BridgeOptions { filtering: switch, ..BridgeOptions::default() });
         if problems.is_empty() { Ok(draft.plan) } else { Err(problems) }

@@ -95,3 +95,22 @@ pub fn refusals() {
     );
     assert_eq!(everything(), before);
 }
+
+/// The second port of two cannot join: the first one is what it was.
+pub fn whole_or_not_at_all() {
+    lab();
+    // With an address of its own, it does not take that of a port.
+    let own = ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-hw 02:00:00:00:00:99"];
+    phase("bridge", "br0", "create", &own).quiet();
+    // A bridge refuses a link that is in another one only when it comes to that; here, one that it cannot take.
+    ip("link add name tun0 type ipip local 10.0.0.1 remote 10.0.0.2");
+    let before = everything();
+    let ran = phase("bridge", "br0", "pre-up", &["bridge-ports p1 tun0", "bridge-vlan-filtering yes"]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
+    assert!(ran.stderr.starts_with("bridge: br0: ip link set tun0 master br0: "), "{ran}");
+    assert!(ran.stderr.contains("2 steps before it undone"), "{ran}");
+    crate::lab::settle();
+    before.0.assert_same(&everything().0, "after a refusal");
+    assert_eq!(everything().1, before.1);
+}

@@ -46,8 +46,12 @@ impl Feature {
             Self::Strace => command("strace -qq -o /dev/null true").status == 0,
             Self::Vrf => can("link add name probe type vrf table 7"),
             Self::Vlan => {
+                // `lo` takes no VLAN.
                 can("link add name probe type bridge vlan_filtering 1")
-                    && can("link add link lo name probe type vlan id 7")
+                    && in_lab(|| {
+                        let links = ["name probe type bridge", "link probe name probe.7 type vlan id 7"];
+                        links.iter().all(|link| command(&format!("ip link add {link}")).status == 0)
+                    })
             }
         })
     }
