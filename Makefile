@@ -11,8 +11,8 @@ MANDIR ?= $(PREFIX)/share/man
 DROPIN ?=
 
 # Executors under names of their own, and those that take the place of a stock one.
-EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer
-DROPIN_EXECUTORS = vrf veth
+EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer bridge-vlan
+DROPIN_EXECUTORS = vrf veth bridge
 
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release

@@ -2,6 +2,10 @@
 //!
 //! Not a program itself: the tests include this file by its path.
 
+#[path = "bridge.rs"]
+mod bridge;
+#[path = "bridge-vlan.rs"]
+mod bridge_vlan;
 #[path = "netns.rs"]
 mod netns;
 #[path = "netns-interfaces.rs"]
@@ -23,6 +27,8 @@ use ifupdown_ng_netlink::executor::Program;
 
 /// The programs, one for each other file of this folder.
 pub const PROGRAMS: &[&Program] = &[
+    &bridge_vlan::PROGRAM,
+    &bridge::PROGRAM,
     &vrf_table::PROGRAM,
     &vrf_rules::PROGRAM,
     &vrf_route::PROGRAM,

@@ -4,7 +4,7 @@ use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     interior::{Interior, home, pair},
     invocation::Phase,
-    op::{End, LinkChange, LinkKind, NewVeth, Op, Place, Resident, Role},
+    op::{BridgeOptions, End, LinkChange, LinkKind, NewVeth, Op, Place, Resident, Role},
     plan::Plan,
     run::run,
     snapshot::{Link, Query, Snapshot},
@@ -149,7 +149,7 @@ impl Executor for VethPeer {
         self.netns.iter().for_each(|netns| home::assume(netns, world));
         if let (Some(master), None | Some(NetnsRef::Pid(_) | NetnsRef::Path(_))) = (&self.master, &self.netns)
         {
-            let link = Link { kind: LinkKind::Other("bridge".to_owned()), master: None, up: true };
+            let link = Link { kind: LinkKind::Bridge(BridgeOptions::default()), master: None, up: true };
             world.places.entry(self.place()).or_default().links.entry(master.clone()).or_insert(link);
         }
     }

@@ -133,6 +133,7 @@ fn by_hand(program: &Program, found: &Found, matches: &ArgMatches) -> Result<Inv
             verbose: matches.get_flag("verbose") || found.verbose,
             by_hand: true,
             stanza: Stanza::new(keywords.map(|(keyword, value)| (keyword, value))),
+            interfaces_file: found.interfaces_file.clone(),
         }),
         _ => Err(wrong),
     }

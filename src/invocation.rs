@@ -4,7 +4,7 @@
 //! (ifupdown-executor(7)). By hand the same comes from the command line ([`crate::command_line`]).
 
 use crate::{stanza::Stanza, values::IfName};
-use std::{ffi::OsString, fmt, str::FromStr};
+use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
 /// A phase of ifup or ifdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +101,8 @@ pub struct Invocation {
     pub by_hand: bool,
     /// The keywords of the stanza.
     pub stanza: Stanza,
+    /// The interfaces file that the stanza is from; `None` by hand, unless told.
+    pub interfaces_file: Option<PathBuf>,
 }
 
 /// The parts of an invocation as they were found, before anything is required of them.
@@ -114,6 +116,8 @@ pub struct Found {
     pub verbose: bool,
     /// MOCK.
     pub mock: bool,
+    /// `INTERFACES_FILE`.
+    pub interfaces_file: Option<PathBuf>,
     /// `RUST_LOG` is set.
     pub log: bool,
     /// The keywords and their values.
@@ -133,6 +137,10 @@ impl Found {
         for (name, value) in variables {
             let Some(name) = name.to_str() else { continue };
             if value.is_empty() {
+                continue;
+            }
+            if name == "INTERFACES_FILE" {
+                found.interfaces_file = Some(value.into());
                 continue;
             }
             let value = value.to_string_lossy().into_owned();
@@ -188,6 +196,7 @@ impl Found {
                 verbose: self.verbose,
                 by_hand: false,
                 stanza: self.stanza(),
+                interfaces_file: self.interfaces_file.clone(),
             }),
             _ => Err(wrong),
         }

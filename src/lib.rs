@@ -12,10 +12,12 @@
 //! 6. [`apply`] carries the plan out, or [`run`] prints it.
 //!
 //! [`simulate`] is a model of the kernel that plans can be tried on; [`rules`] holds the layouts of routing
-//! rules, [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`netns`]
-//! the files that are namespaces, [`interior`] what executors set up inside one, [`lock`] what keeps two runs apart.
+//! rules, [`bridging`] what bridges, ports and VLANs are planned by, [`interior`] what executors set up inside a
+//! namespace. [`netns`] holds the files that are namespaces, [`stanzas`] the stanzas of other interfaces,
+//! [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`lock`] what keeps two runs apart.
 
 pub mod apply;
+pub mod bridging;
 pub mod command_line;
 pub mod executor;
 pub mod interior;
@@ -33,4 +35,5 @@ pub mod run_dir;
 pub mod simulate;
 pub mod snapshot;
 pub mod stanza;
+pub mod stanzas;
 pub mod values;

@@ -1,21 +1,26 @@
 //! The running kernel: what [`crate::netlink`] shows and does, and the little that is in files.
 
+mod residents;
+
 use crate::{
     apply::{Kernel, Refusal},
     lock::{self, Lock},
     netlink::Channel,
     netns,
-    op::{Act, LinkKind, Move, Nested, NestedRecord, Op, Place, Record, Residence, Resident, Role},
+    op::{Act, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
     rt_tables,
     run_dir::RunDir,
-    snapshot::{Away, Netns, Query, Snapshot, State, TableRef, Wants},
-    values::{IfName, Mac, NetnsRef},
+    snapshot::{Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
+    stanzas::Stanzas,
+    values::NetnsRef,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::ErrorKind,
     os::fd::AsFd as _,
+    path::PathBuf,
+    time::{Duration, Instant},
 };
 
 /// The running kernel. Sockets are opened when they are first needed.
@@ -23,15 +28,48 @@ use std::{
 pub struct Live {
     channels: BTreeMap<Place, Channel>,
     lock: Option<Lock>,
+    /// The interfaces file in use.
+    interfaces_file: Option<PathBuf>,
 }
 
+/// How often to look whether something has come about.
+const INTERVAL: Duration = Duration::from_millis(100);
+
 impl Live {
-    /// The running kernel, with other runs in this namespace locked out until it is dropped.
+    /// The kernel, for a stanza of this interfaces file.
+    pub fn new(interfaces_file: Option<PathBuf>) -> Self {
+        Self { interfaces_file, ..Self::default() }
+    }
+
+    /// Locks other runs in this namespace out until it is dropped.
     ///
     /// # Errors
     /// When another run does not end.
-    pub fn locked() -> Result<Self, Refusal> {
-        Ok(Self { lock: Some(lock::own_namespace()?), ..Self::default() })
+    pub fn lock(&mut self) -> Result<(), Refusal> {
+        self.lock = Some(lock::own_namespace()?);
+        Ok(())
+    }
+
+    /// Waits for something to come about, and no longer than it says. Whether it did is for the reading
+    /// afterwards to find out.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
+        let deadline = Instant::now() + Duration::from_secs(wait.seconds.into());
+        let wants = Wants { links: wait.links.clone(), ..Wants::default() };
+        loop {
+            let mut state = State::default();
+            self.channel(&Place::Here)?.read(&wants, &mut state)?;
+            let done = match wait.until {
+                Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
+                Until::Settled => !state.bridging.ports.values().any(|port| port.undecided),
+            };
+            if done || Instant::now() >= deadline {
+                return Ok(());
+            }
+            std::thread::sleep(INTERVAL);
+        }
     }
 
     fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
@@ -63,46 +101,6 @@ impl Live {
         Ok(state)
     }
 
-    /// Where an interface of ours is now.
-    fn find(&mut self, residence: &Residence) -> Result<Option<Away>, Refusal> {
-        let Resident { iface, netns, name, .. } = &residence.resident;
-        let inode = residence.id.inode;
-        for netns in std::iter::once(netns.clone()).chain(netns::search(inode)) {
-            // What is gone meanwhile is not where it is.
-            let is_it = netns::open(&netns).and_then(|file| netns::id(&file));
-            if is_it.is_ok_and(|id| id.same(residence.id, &netns)) {
-                let place = Place::In(netns);
-                let kind = self.look_for(&place, name)?.map(|(kind, _)| kind);
-                return Ok(kind.map(|kind| Away { place, name: name.clone(), kind }));
-            }
-        }
-        // Its namespace is gone. The kernel puts hardware into the first namespace, under its name in the
-        // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
-        let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
-        self.channel(&Place::Here)?.read(&all, &mut state)?;
-        if state.links.contains_key(iface) {
-            return Ok(None);
-        }
-        let same = |(name, kind)| {
-            let details = state.details.get(&name)?;
-            let physical = kind == LinkKind::Physical;
-            (physical && details.mac.is_some() && details.mac == residence.mac).then_some(Away {
-                place: Place::Here,
-                name,
-                kind,
-            })
-        };
-        Ok(state.links.iter().map(|(name, link)| (name.clone(), link.kind.clone())).find_map(same))
-    }
-
-    fn look_for(&mut self, place: &Place, name: &IfName) -> Result<Option<(LinkKind, Option<Mac>)>, Refusal> {
-        let (mut state, mut wants) = (State::default(), Wants::default());
-        wants.links.insert(name.clone());
-        self.channel(place)?.read(&wants, &mut state)?;
-        let mac = state.details.get(name).and_then(|details| details.mac);
-        Ok(state.links.remove(name).map(|link| (link.kind, mac)))
-    }
-
     fn read_netns(&mut self, netns: &NetnsRef, processes: bool) -> Result<Netns, Refusal> {
         let mut found = netns::look(netns)?;
         if let Netns::Is(existing) = &mut found {
@@ -120,14 +118,6 @@ impl Live {
             Place::In(netns) => netns::open(netns)?,
         };
         self.channel(from)?.link_move(name, to.as_fd(), new_name)
-    }
-
-    /// Writes down where a link of ours is about to go.
-    fn note(&mut self, resident: &Resident) -> Result<(), Refusal> {
-        let id = netns::id(&netns::open(&resident.netns)?)?;
-        let mac = self.look_for(&Place::Here, &resident.iface)?.and_then(|(_, mac)| mac);
-        let residence = Residence { resident: resident.clone(), id, mac };
-        RunDir::open()?.write(&Record::resident(resident), &residence.to_string())
     }
 
     /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
@@ -175,25 +165,14 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All links of ours that are in another namespace.
-fn residences() -> Result<Vec<Residence>, Refusal> {
-    let mut all = Vec::new();
-    for role in [Role::Moved, Role::Peer] {
-        let records = RunDir::list(&format!("{}:", role.word()))?;
-        all.extend(
-            records
-                .into_iter()
-                .filter_map(|(iface, text)| Residence::parse(iface.parse().ok()?, role, &text)),
-        );
-    }
-    Ok(all)
-}
-
 impl Kernel for Live {
     fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal> {
         let mut found = Snapshot::default();
         if query.table_names {
             found.table_names = rt_tables::read();
+        }
+        if let (true, Some(file)) = (query.stanzas, &self.interfaces_file) {
+            found.stanzas = Some(Stanzas::read(file)?);
         }
         for (place, wants) in &query.places {
             if let Place::In(netns) = place
@@ -209,7 +188,7 @@ impl Kernel for Live {
             found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
         }
         if !query.netns.is_empty() || !query.away.is_empty() {
-            found.residences = residences()?;
+            found.residences = residents::all()?;
         }
         for residence in found.residences.clone() {
             let Resident { iface, role, .. } = &residence.resident;

@@ -139,11 +139,16 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
         }
         return Ok(outcome);
     }
-    let exclusive = configuration.exclusive() && invocation.mode == Mode::Apply;
-    let kernel = if exclusive { Live::locked() } else { Ok(Live::default()) };
-    let mut kernel = kernel.context("cannot lock out other runs")?;
     let mut query = Query::default();
     phases().for_each(|&phase| configuration.query(at(phase), &mut query));
+    let mut kernel = Live::new(invocation.interfaces_file.clone());
+    if let (Some(wait), Mode::Apply) = (&query.wait, invocation.mode) {
+        // Not under the lock: what is waited for may be another run's doing.
+        kernel.wait(wait).context("cannot wait")?;
+    }
+    if configuration.exclusive() && invocation.mode == Mode::Apply {
+        kernel.lock().context("cannot lock out other runs")?;
+    }
     let mut world = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
     for &phase in phases() {
         let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);

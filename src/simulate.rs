@@ -66,6 +66,7 @@ impl State {
                 let first_vrf = self.vrfs().next().is_none();
                 let link = Link { kind: new.kind.clone(), master: None, up: false };
                 self.links.insert(new.name.clone(), link);
+                self.bridge_made(&new.name, &new.kind);
                 if first_vrf && matches!(new.kind, LinkKind::Vrf(_)) {
                     self.add_l3mdev_rules();
                 }
@@ -78,10 +79,16 @@ impl State {
                 for link in self.links.values_mut().filter(|link| link.master.as_ref() == Some(name)) {
                     link.master = None;
                 }
+                self.bridge_gone(name);
                 self.routes.retain(|route| route.dev.as_ref() != Some(name));
                 Ok(())
             }
             Op::LinkMaster { name, master } => self.set_master(name, master.as_ref()),
+            Op::LinkUp { name, up } => {
+                self.links.get_mut(name).ok_or(Errno::ENODEV)?.up = *up;
+                Ok(())
+            }
+            Op::Bridge(op) => self.apply_bridge(op),
             Op::RuleAdd { rule, again } => self.add_rule(rule, *again),
             Op::RuleDel(rule) => self.delete_rule(rule, 1),
             Op::RuleDelDuplicate(rule) => self.delete_rule(rule, 2),
@@ -173,8 +180,7 @@ impl State {
         if let Some(master) = master {
             match self.links.get(master).map(|link| &link.kind) {
                 None => return Err(Errno::ENODEV),
-                Some(LinkKind::Vrf(_)) => {}
-                Some(LinkKind::Other(kind)) if kind == "bridge" => {}
+                Some(LinkKind::Vrf(_) | LinkKind::Bridge(_)) => {}
                 Some(_) => return Err(Errno::EOPNOTSUPP),
             }
         }
@@ -184,6 +190,7 @@ impl State {
         }
         if link.master.as_ref() != master {
             link.master = master.cloned();
+            self.port_moved(name, master);
             // A port loses its routes when it changes sides (drivers/net/vrf.c `cycle_netdev`).
             self.routes.retain(|route| route.dev.as_ref() != Some(name));
         }

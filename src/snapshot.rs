@@ -3,7 +3,9 @@
 //! Both are plain data: a plan is a function of them and of nothing else.
 
 use crate::{
+    bridging::{Bridging, BridgingWants},
     op::{LinkKind, NetnsId, Place, Record, Residence, Route, Rule, Sysctl},
+    stanzas::Stanzas,
     values::{Family, IfName, Mac, NetnsRef, TableId},
 };
 use ipnet::IpNet;
@@ -44,6 +46,8 @@ pub struct Wants {
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.
     pub records: BTreeSet<Record>,
+    /// What bridges do.
+    pub bridging: BridgingWants,
 }
 
 /// What to look at before planning.
@@ -59,6 +63,30 @@ pub struct Query {
     pub away: BTreeSet<IfName>,
     /// Whether these files can be trusted to be run as interfaces files.
     pub files: BTreeSet<PathBuf>,
+    /// The stanzas of the interfaces file in use.
+    pub stanzas: bool,
+    /// What to wait for before looking.
+    pub wait: Option<Wait>,
+}
+
+/// Something that comes about without our doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// How long to wait for it at most, in seconds.
+    pub seconds: u32,
+    /// The links that it is about.
+    pub links: BTreeSet<IfName>,
+    /// What it is.
+    pub until: Until,
+}
+
+/// What links are waited for to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To exist.
+    Exist,
+    /// As ports of a bridge, to have made up their minds whether to forward.
+    Settled,
 }
 
 impl Query {
@@ -128,6 +156,8 @@ pub struct State {
     pub sysctls: BTreeMap<Sysctl, String>,
     /// Records; one that was never made is missing.
     pub records: BTreeMap<Record, String>,
+    /// What bridges do.
+    pub bridging: Bridging,
 }
 
 impl State {
@@ -214,6 +244,8 @@ pub struct Snapshot {
     pub away: BTreeMap<IfName, Away>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
+    /// The stanzas of the interfaces file in use, if they can be told.
+    pub stanzas: Option<Stanzas>,
 }
 
 impl Snapshot {
@@ -247,6 +279,7 @@ impl Snapshot {
             addresses: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             records: BTreeMap::new(),
+            bridging: Bridging::new(),
         };
         &NOTHING
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
-const IMMOVABLE: [&str; 5] = ["bridge", "bond", "team", "amt", "net_failover"];
+const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];
 
 /// Why an interface cannot move.
 pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
@@ -17,6 +17,7 @@ pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
     let what = match kind {
         _ if iface.as_str() == "lo" => "the loopback interface".to_owned(),
         Some(LinkKind::Vrf(_)) => "a VRF".to_owned(),
+        Some(LinkKind::Bridge(_)) => "a bridge".to_owned(),
         Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => format!("a {kind}"),
         _ => return None,
     };

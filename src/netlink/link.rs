@@ -1,9 +1,9 @@
 //! Links as messages.
 
-use super::Channel;
+use super::{Channel, bridge};
 use crate::{
     apply::Refusal,
-    op::{LinkKind, NewLink},
+    op::{BridgeOptions, LinkKind, NewLink},
     snapshot::{Link, State, Wants},
     values::{IfName, TableId},
 };
@@ -37,6 +37,7 @@ impl Channel {
                 }
             }
             state.details.insert(name.clone(), super::veth::details(&message));
+            bridge::read_port(&message, &name, state);
             state.links.insert(name, link);
         }
         Ok(())
@@ -65,7 +66,18 @@ impl Channel {
     }
 
     pub(super) fn link_add(&mut self, new: &NewLink) -> Result<(), Refusal> {
-        self.change(RouteNetlinkMessage::NewLink(encode(new)), ADD_FLAGS)
+        self.change(RouteNetlinkMessage::NewLink(encode(new)), ADD_FLAGS)?;
+        match &new.kind {
+            LinkKind::Bridge(options) => self.bridge_verify(&new.name, options),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn link_up(&mut self, name: &IfName, up: bool) -> Result<(), Refusal> {
+        let mut message = named(name);
+        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+        message.header.change_mask = LinkFlags::Up;
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
     }
 
     pub(super) fn link_del(&mut self, name: &IfName) -> Result<(), Refusal> {
@@ -83,6 +95,9 @@ const ADD_FLAGS: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
 fn encode(new: &NewLink) -> LinkMessage {
     let mut message = named(&new.name);
+    if let LinkKind::Bridge(BridgeOptions { address: Some(address), .. }) = &new.kind {
+        message.attributes.push(LinkAttribute::Address(address.bytes().to_vec()));
+    }
     message.attributes.push(LinkAttribute::LinkInfo(encode_kind(&new.kind)));
     message
 }
@@ -112,13 +127,17 @@ fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
             LinkInfo::Kind(InfoKind::Vrf),
             LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(table.get())])),
         ],
+        LinkKind::Bridge(options) => vec![
+            LinkInfo::Kind(InfoKind::Bridge),
+            LinkInfo::Data(InfoData::Bridge(bridge::encode_options(options))),
+        ],
         LinkKind::Other(kind) => vec![LinkInfo::Kind(InfoKind::Other(kind.clone()))],
         LinkKind::Physical => Vec::new(),
     }
 }
 
 /// A link and its name; `None` for one whose name we would not write.
-fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
+pub(super) fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
     let name = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => name.parse().ok(),
         _ => None,
@@ -128,7 +147,11 @@ fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
         _ => None,
     });
     let up = message.header.flags.contains(LinkFlags::Up);
-    Some((name, Link { kind: decode_kind(info.unwrap_or_default()), master: None, up }))
+    let kind = match decode_kind(info.unwrap_or_default()) {
+        LinkKind::Bridge(_) => LinkKind::Bridge(bridge::decode_options(message)),
+        kind => kind,
+    };
+    Some((name, Link { kind, master: None, up }))
 }
 
 fn decode_kind(info: &[LinkInfo]) -> LinkKind {
@@ -146,11 +169,12 @@ fn decode_kind(info: &[LinkInfo]) -> LinkKind {
     match (kind, table) {
         (None, _) => LinkKind::Physical,
         (Some(InfoKind::Vrf), Some(table)) => LinkKind::Vrf(table),
+        (Some(InfoKind::Bridge), _) => LinkKind::Bridge(BridgeOptions::default()),
         (Some(kind), _) => LinkKind::Other(kind.to_string()),
     }
 }
 
-fn master_index(message: &LinkMessage) -> Option<u32> {
+pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
     message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Controller(index) if *index != 0 => Some(*index),
         _ => None,

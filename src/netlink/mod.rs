@@ -5,7 +5,9 @@
 //! channel is opened in, and everything that is not netlink, is [`crate::live`]'s business.
 
 mod address;
+mod bridge;
 mod channel;
+mod fdb;
 #[cfg(test)]
 mod fixture;
 mod link;
@@ -14,6 +16,7 @@ mod route;
 mod rule;
 mod socket;
 mod veth;
+mod vlan;
 
 pub use channel::Channel;
 
@@ -43,6 +46,7 @@ impl Channel {
     /// When the kernel refuses to answer.
     pub fn read(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         self.read_links(wants, state)?;
+        self.read_bridging(&wants.bridging, state)?;
         if wants.rules {
             for family in Family::BOTH {
                 match self.read_rules(family) {
@@ -69,6 +73,8 @@ impl Channel {
             Op::LinkAdd(new) => self.link_add(new),
             Op::LinkDel { name, .. } => self.link_del(name),
             Op::LinkMaster { name, master } => self.link_master(name, master.as_ref()),
+            Op::LinkUp { name, up } => self.link_up(name, *up),
+            Op::Bridge(op) => self.bridge_apply(op),
             Op::RuleAdd { rule, again } => self.rule_add(rule, *again),
             Op::RuleDel(rule) => self.rule_del(rule),
             Op::RuleDelDuplicate(rule) => self.rule_del_duplicate(rule),

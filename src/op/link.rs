@@ -1,5 +1,6 @@
 //! Links to be made, and the kinds of links that we tell apart.
 
+use super::BridgeOptions;
 use crate::values::{IfName, Mac, Mtu, TableId};
 use std::fmt;
 
@@ -8,7 +9,9 @@ use std::fmt;
 pub enum LinkKind {
     /// A VRF with its table.
     Vrf(TableId),
-    /// Any other virtual kind, by the kernel's word for it (`bridge`, `dummy`, …).
+    /// A bridge with its settings.
+    Bridge(BridgeOptions),
+    /// Any other virtual kind, by the kernel's word for it (`dummy`, `veth`, …).
     Other(String),
     /// A link without a kind: loopback or hardware.
     Physical,
@@ -19,6 +22,7 @@ impl LinkKind {
     pub fn type_words(&self) -> String {
         match self {
             Self::Vrf(table) => format!(" type vrf table {}", table.get()),
+            Self::Bridge(options) => format!(" type bridge{}", options.words()),
             Self::Other(kind) => format!(" type {kind}"),
             Self::Physical => String::new(),
         }
@@ -29,6 +33,7 @@ impl fmt::Display for LinkKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vrf(table) => write!(f, "VRF with table {table}"),
+            Self::Bridge(_) => f.write_str("bridge"),
             Self::Other(kind) => f.write_str(kind),
             Self::Physical => f.write_str("physical link"),
         }
@@ -46,7 +51,11 @@ pub struct NewLink {
 
 impl fmt::Display for NewLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.name, self.kind.type_words())
+        self.name.fmt(f)?;
+        if let LinkKind::Bridge(BridgeOptions { address: Some(address), .. }) = &self.kind {
+            write!(f, " address {address}")?;
+        }
+        f.write_str(&self.kind.type_words())
     }
 }
 

@@ -4,6 +4,8 @@
 //! command line that does the same: that text is what MOCK, `--dry-run`, VERBOSE and errors show. What
 //! is sent to the kernel instead is [`crate::netlink`]'s business.
 
+mod bridge;
+mod bridge_options;
 mod link;
 mod nested;
 mod netns;
@@ -13,6 +15,8 @@ mod rule;
 mod sysctl;
 mod veth;
 
+pub use bridge::{BridgeOp, FdbEntry, VlanDevice};
+pub use bridge_options::{BridgeOptions, PortOptions};
 pub use link::{LinkChange, LinkKind, NewLink};
 pub use nested::{Nested, NestedRecord};
 pub use netns::{Move, NetnsId, Residence, Resident, Role};
@@ -51,6 +55,15 @@ pub enum Op {
         /// Its new master.
         master: Option<IfName>,
     },
+    /// Sets a link up or down.
+    LinkUp {
+        /// The link.
+        name: IfName,
+        /// Up, or else down.
+        up: bool,
+    },
+    /// Changes a bridge, one of its ports, its VLANs or its forwarding database.
+    Bridge(BridgeOp),
     /// Adds a rule.
     RuleAdd {
         /// The rule.
@@ -139,7 +152,7 @@ impl Op {
                 | Self::AddressDel { .. }
                 | Self::NetnsDel(_)
                 | Self::ResidentDel(_)
-        )
+        ) || matches!(self, Self::Bridge(op) if op.is_removal())
     }
 
     /// Whether the change adds something of which there can be only one. If it is there (EEXIST), that is as
@@ -171,6 +184,8 @@ impl fmt::Display for Op {
                 write!(f, "ip link set {name} master {master}")
             }
             Self::LinkMaster { name, master: None } => write!(f, "ip link set {name} nomaster"),
+            Self::LinkUp { name, up } => write!(f, "ip link set {name} {}", if *up { "up" } else { "down" }),
+            Self::Bridge(op) => op.fmt(f),
             Self::RuleAdd { rule, .. } => write!(f, "ip {} rule add {rule}", rule.family.option()),
             Self::RuleDel(rule) | Self::RuleDelDuplicate(rule) => {
                 write!(f, "ip {} rule del {rule}", rule.family.option())
@@ -225,13 +240,17 @@ impl Act {
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.op.to_string();
-        match (&self.at, line.split_once(' ')) {
-            (Place::Here, _) | (_, None) => f.write_str(&line),
-            (Place::In(netns), Some((command @ ("ip" | "bridge"), rest))) => {
-                write!(f, "{command} -n {netns} {rest}")
+        // Several commands where the kernel is sent one message.
+        for (place, line) in self.op.to_string().split(" && ").enumerate() {
+            f.write_str(if place == 0 { "" } else { " && " })?;
+            match (&self.at, line.split_once(' ')) {
+                (Place::Here, _) | (_, None) => f.write_str(line)?,
+                (Place::In(netns), Some((command @ ("ip" | "bridge"), rest))) => {
+                    write!(f, "{command} -n {netns} {rest}")?;
+                }
+                (Place::In(netns), Some(_)) => write!(f, "ip netns exec {netns} {line}")?,
             }
-            (Place::In(netns), Some(_)) => write!(f, "ip netns exec {netns} {line}"),
         }
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// An Ethernet address that one interface can have: neither multicast nor all zero, which the kernel refuses
 /// too (include/linux/etherdevice.h `is_valid_ether_addr`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac([u8; 6]);
 
 impl Mac {
@@ -14,9 +14,10 @@ impl Mac {
         self.0
     }
 
-    /// The address with these bytes, as the kernel reports them; `None` for links that are not Ethernet-like.
+    /// The address with these bytes; `None` for those that no one interface can have, which the kernel reports
+    /// for links that are not Ethernet-like and for groups.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
+        bytes.try_into().ok().filter(|bytes: &[u8; 6]| bytes[0] & 1 == 0 && *bytes != [0; 6]).map(Self)
     }
 }
 

@@ -12,8 +12,10 @@ mod mac;
 mod netns;
 mod number;
 mod route;
+mod seconds;
 mod switch;
 mod table;
+mod vlan;
 
 pub use address::Address;
 pub use family::Family;
@@ -23,8 +25,10 @@ pub use mac::Mac;
 pub use netns::{NAMED, NetnsRef};
 pub use number::{Mtu, Queues};
 pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
+pub use seconds::Centiseconds;
 pub use switch::{OrNo, Switch};
 pub use table::{TableId, TableSpec};
+pub use vlan::{DefaultPvid, Vid, Vids, VlanProtocol, VlanRange, VlanSet};
 
 use std::fmt;
 

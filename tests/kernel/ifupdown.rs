@@ -65,7 +65,19 @@ pub enum Shell {
 /// Keyword prefixes that stock executors exist for, or could.
 const PREFIXES: [&str; 3] = ["vrf", "veth", "bridge"];
 /// Our executors that are chosen by `use`, and the keywords (beginnings) that each reads.
-const PER_KEYWORD: [(&str, &[&str]); 5] = [
+const PER_KEYWORD: [(&str, &[&str]); 6] = [
+    (
+        "bridge-vlan",
+        &[
+            "bridge-vlan",
+            "bridge-member",
+            "bridge-default-pvid",
+            "bridge-isolated",
+            "bridge-learning",
+            "bridge-locked",
+            "bridge-fdb",
+        ],
+    ),
     ("vrf-table", &["vrf-table", "vrf-member", "vrf "]),
     ("vrf-rules", &["vrf-rules", "vrf-accept"]),
     ("vrf-route", &["vrf-route"]),
@@ -73,7 +85,7 @@ const PER_KEYWORD: [(&str, &[&str]); 5] = [
     ("veth-peer", &["veth-"]),
 ];
 /// Our executors that replace stock ones.
-const REPLACING: [&str; 2] = ["vrf", "veth"];
+const REPLACING: [&str; 3] = ["vrf", "veth", "bridge"];
 
 /// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but to wait for a file of
 /// the host's, its clock leaps to the next timer.

@@ -16,9 +16,15 @@
 )]
 #![allow(dead_code, reason = "what one test needs, the next will")]
 
+mod bridge_stock;
+mod bridges;
+mod bridges_ifup;
+mod bridges_refused;
+mod capture;
 mod examples;
 mod features;
 mod flows;
+mod guests;
 mod ifupdown;
 mod interrupted;
 mod lab;
@@ -29,6 +35,7 @@ mod refusals;
 mod routing_domains;
 mod state;
 mod stock;
+mod three_points;
 
 use libtest_mimic::{Arguments, Conclusion};
 
@@ -46,6 +53,11 @@ fn main() -> std::process::ExitCode {
         flows::tests(),
         refusals::tests(),
         interrupted::tests(),
+        three_points::tests(),
+        guests::tests(),
+        bridges::tests(),
+        bridges_ifup::tests(),
+        bridge_stock::tests(),
     ];
     let conclusion: Conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
     conclusion.exit_code()

@@ -30,6 +30,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     Snapshot {
         places,
         table_names,
+        stanzas: found.stanzas.clone().filter(|_| query.stanzas),
         netns,
         residences: found.residences.iter().filter(|_| ours).cloned().collect(),
         away: chosen(&found.away, |iface| query.away.contains(iface)),
@@ -50,6 +51,16 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
             shown.links.extend(state.links.get(master).map(|link| (master.clone(), link.clone())));
         }
     }
+    if wants.bridging.links {
+        shown.links.clone_from(&state.links);
+        shown.bridging.eligible.clone_from(&state.bridging.eligible);
+    }
+    shown.bridging.ports = chosen(&state.bridging.ports, |port| shown.links.contains_key(port));
+    shown.bridging.vlans = chosen(&state.bridging.vlans, |_| wants.bridging.vlans);
+    shown.bridging.fdb = chosen(&state.bridging.fdb, |port| {
+        let master = state.links.get(port).and_then(|link| link.master.as_ref());
+        master.is_some_and(|master| wants.bridging.fdb.contains(master))
+    });
     if wants.rules {
         shown.rules.clone_from(&state.rules);
     }

@@ -4,7 +4,7 @@ use super::{
     all::PROGRAMS,
     faulty::Faulty,
     interfaces::{End, Interface},
-    notation,
+    notation_write,
     random::Case,
 };
 use ifupdown_ng_netlink::{
@@ -20,7 +20,7 @@ pub fn text(state: &State) -> String {
     for (family, rules) in &mut state.rules {
         rules.retain(|rule| *rule != kernel_l3mdev(*family));
     }
-    notation::write(&state)
+    notation_write::write(&state)
 }
 
 /// Fails with the lines that differ.
@@ -76,7 +76,7 @@ pub fn sealed(state: &State) -> Vec<Family> {
 pub fn at_every_step(kernel: &Faulty, start: &State, case: &Case, about: &str) {
     let noise = case.noise();
     for (step, state) in &kernel.history {
-        let show = || format!("{about}at {step}\n{}", notation::write(state));
+        let show = || format!("{about}at {step}\n{}", notation_write::write(state));
         for (family, rules) in &start.rules {
             if rules.iter().any(is_local) {
                 assert!(state.rules[family].iter().any(is_local), "{family} without local: {}", show());
@@ -112,7 +112,7 @@ pub fn stays_sealed(kernel: &Faulty, families: &[Family], about: &str) {
                     escapes(&state.rules[family]),
                     [],
                     "{family} escapes at {step}: {about}{}",
-                    notation::write(state)
+                    notation_write::write(state)
                 );
             }
         }

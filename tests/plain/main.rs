@@ -21,6 +21,8 @@ mod interfaces;
 mod invariants;
 mod mock;
 mod notation;
+mod notation_bridge;
+mod notation_write;
 mod plans;
 mod properties;
 mod random;

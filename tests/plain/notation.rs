@@ -14,18 +14,29 @@
 //! netns blue ours process 7                   a namespace: absent, ours, foreign, own, broken, unfinished
 //! in blue link eth0 physical up               what is in it
 //! moved wan blue eth0 physical                where wan of this namespace is; `peer` for the other end of a pair
+//! link br0 bridge vlan_filtering 1 vlan_default_pvid 0 up
+//! vlan eth0 10-20 untagged                    as `bridge vlan` has it; of a port, or of a bridge itself
+//! port eth0 isolated on                       as `bridge link set` has it, on top of what a new port is
+//! fdb eth0 02:00:00:00:00:01 vlan 10          a static entry
+//! stanza eth0 bridge-vlan 10 pvid untagged    a line of another stanza of the interfaces file
 //! ```
 
+use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::{
-    op::{Action, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route, Rule, Sysctl},
+    op::{
+        Action, FdbEntry, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route, Rule, Sysctl,
+    },
     snapshot::{Away, Existing, Link, Netns, Snapshot, State},
+    stanzas::Stanzas,
     values::{Family, IfName, NetnsRef, RouteKind, TableId},
 };
 use std::{fmt::Write as _, str::FromStr};
 
 /// Reads a state.
+#[allow(clippy::too_many_lines, reason = "a line of the notation an arm")]
 pub fn parse(text: &str) -> Snapshot {
     let mut found = Snapshot::default();
+    let mut stanzas = String::new();
     for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         let mut words: Vec<&str> = line.split_whitespace().rev().collect();
         let Some(noun) = words.pop() else { continue };
@@ -108,14 +119,39 @@ pub fn parse(text: &str) -> Snapshot {
                 let name: String = word(&mut words);
                 found.table_names.insert(name, table(&mut words));
             }
+            "vlan" => {
+                let device = word(&mut words);
+                let set = state.bridging.vlans.entry(device).or_default();
+                let range: Vec<&str> = words.drain(..).rev().collect();
+                set.insert(range.join(" ").parse().unwrap());
+            }
+            "port" => {
+                let port = word(&mut words);
+                let state = state.bridging.ports.entry(port).or_default();
+                state.options.update(&port_options(&mut words));
+            }
+            "fdb" => {
+                let port = word(&mut words);
+                let mac = word(&mut words);
+                let vid = words.pop().map(|_| word(&mut words));
+                state.bridging.fdb.entry(port).or_default().insert(FdbEntry { mac, vid });
+            }
+            "stanza" => {
+                let iface: String = word(&mut words);
+                let line: Vec<&str> = words.drain(..).rev().collect();
+                let _ = writeln!(stanzas, "iface {iface}\n  {}", line.join(" "));
+            }
             _ => panic!("{line:?}: no such object"),
         }
         assert!(words.is_empty(), "{line:?}: what is {words:?}?");
     }
+    if !stanzas.is_empty() {
+        found.stanzas = Some(Stanzas::parse(&stanzas));
+    }
     found
 }
 
-fn word<T: FromStr<Err: std::fmt::Debug>>(words: &mut Vec<&str>) -> T {
+pub fn word<T: FromStr<Err: std::fmt::Debug>>(words: &mut Vec<&str>) -> T {
     words.pop().expect("another word").parse().unwrap()
 }
 
@@ -157,6 +193,7 @@ fn link(words: &mut Vec<&str>) -> Link {
     let kind = match words.pop().expect("a kind") {
         "vrf" => LinkKind::Vrf(table(words)),
         "physical" => LinkKind::Physical,
+        "bridge" => LinkKind::Bridge(bridge_options(words)),
         other => LinkKind::Other(other.to_owned()),
     };
     let mut link = Link { kind, master: None, up: false };
@@ -209,36 +246,6 @@ fn route(words: &mut Vec<&str>) -> Route {
     route
 }
 
-/// Writes a state, so that a difference reads well.
-pub fn write(state: &State) -> String {
-    let mut text = String::new();
-    for (name, link) in &state.links {
-        let master = link.master.as_ref().map_or(String::new(), |master| format!(" master {master}"));
-        let _ = writeln!(text, "link {name} {}{master}{}", link.kind, if link.up { " up" } else { "" });
-    }
-    for rule in state.rules.values().flatten() {
-        let selective = if rule.selective { " selective" } else { "" };
-        let _ = writeln!(text, "rule {} {rule}{selective}", rule.family);
-    }
-    for (link, addresses) in &state.addresses {
-        for address in addresses {
-            let _ = writeln!(text, "address {link} {address}");
-        }
-    }
-    let mut routes: Vec<String> = state.routes.iter().map(|route| format!("route {route}")).collect();
-    routes.sort();
-    for route in &routes {
-        let _ = writeln!(text, "{route}");
-    }
-    for (key, value) in &state.sysctls {
-        let _ = writeln!(text, "sysctl {key}={value}");
-    }
-    for (key, value) in &state.records {
-        let _ = writeln!(text, "record {key}={value}");
-    }
-    text
-}
-
 #[test]
 fn reads_what_the_head_of_this_file_says() {
     let this = include_str!("notation.rs");
@@ -250,7 +257,9 @@ fn reads_what_the_head_of_this_file_says() {
         .map(|line| line.trim_start_matches("//! ").split("  ").next().unwrap_or_default().to_owned() + "\n")
         .collect();
     let found = parse(&example);
-    assert_eq!(found.here().links.len(), 2);
+    assert_eq!(found.here().links.len(), 3);
+    assert_eq!(found.here().bridging.vlans.len(), 1);
+    assert!(found.stanzas.is_some());
     assert_eq!(found.here().rules[&Family::Ipv4].len(), 5);
     assert_eq!(found.table_names["red"].get(), 100);
 }

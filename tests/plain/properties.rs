@@ -9,7 +9,7 @@ use super::{
     faulty::{Fault, Faulty},
     interfaces::{End, Interface, survives},
     invariants::{at_every_step, same, sealed, stays_sealed, text, without_vrfs},
-    notation,
+    notation, notation_write,
     random::{Case, case},
 };
 use ifupdown_ng_netlink::{invocation::Phase, snapshot::Snapshot, values::Family};
@@ -57,7 +57,7 @@ proptest! {
                 let phases = [Phase::PreUp, Phase::Up, Phase::PostUp];
                 prop_assert_eq!(interface.left_to_do(phases, &kernel), [""; 0], "{}", interface.text);
                 let everywhere = |kernel: &Faulty| {
-                    kernel.snapshot().places.values().map(notation::write).collect::<String>()
+                    kernel.snapshot().places.values().map(notation_write::write).collect::<String>()
                 };
                 let before = everywhere(&kernel);
                 prop_assert_eq!(interface.up(&mut kernel), End::Done);

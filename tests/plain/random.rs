@@ -35,15 +35,56 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
             &["unreachable 10.9.0.0/16", "10.8.0.0/16 via 10.0.0.7, blackhole 2001:db8::/32 table 77"]
         }
         "netns-sysctl" => &["net.ipv4.ip_forward=1", "net.ipv4.ip_default_ttl=65, net.ipv4.ip_forward=0"],
-        "netns-keep" | "veth-peer-up" => &["yes", "no"],
         "netns-interfaces" => &["auto", "/etc/private"],
         "veth-peer" => &["veth0", "eth7"],
         "veth-peer-hwaddress" => &["02:00:00:00:00:01"],
         "veth-peer-mtu" => &["1400", "65535"],
         "veth-peer-master" => &["br7"],
         "veth-queues" => &["1", "8"],
+        "bridge-vlan-filtering" | "bridge-vlan-aware" => &["yes", "yes", "yes", "no"],
+        "bridge-default-pvid" => &["none", "1", "100"],
+        "bridge-vlan-protocol" => &["802.1Q", "802.1ad"],
+        "bridge-vlan" => &["10 pvid untagged", "1-4094", "1 pvid, 10-20 untagged, 30", "none"],
+        "bridge-member" => &["br0"],
+        "bridge-isolated"
+        | "bridge-learning"
+        | "bridge-locked"
+        | "bridge-allow-untagged"
+        | "bridge-arp-nd-suppress"
+        | "bridge-stp"
+        | "netns-keep"
+        | "veth-peer-up" => &["yes", "no"],
+        "bridge-fdb" => &["02:00:00:00:00:01", "02:00:00:00:00:01 vlan 10, 02:00:00:00:00:02"],
+        "bridge-ports" => &["none", "eth0", "eth0 eth1"],
+        "bridge-waitport" => &["0", "1 eth0"],
+        "bridge-maxwait" => &["0", "5"],
+        "bridge-ageing" => &["0", "300"],
+        "bridge-bridgeprio" => &["0", "4096"],
+        "bridge-fd" => &["2", "15"],
+        "bridge-hello" => &["1", "2.5"],
+        "bridge-maxage" => &["6", "20"],
+        "bridge-pathcost" => &["4", "eth0 100, eth1 200"],
+        "bridge-portprio" => &["8", "eth0 1"],
+        "bridge-hw" => &["02:00:00:00:00:99"],
+        "bridge-access" | "bridge-pvid" => &["10", "20"],
+        "bridge-vids" => &["30 40-50", "1"],
         _ => &[],
     }
+}
+
+/// The keywords to choose from: all of a program, or, where a stanza is either a bridge or a port of one, those of
+/// either.
+fn choices(program: &Program) -> Vec<Vec<&'static str>> {
+    let all: Vec<&'static str> = program.keywords().map(|keyword| keyword.name).collect();
+    if !all.contains(&"bridge-member") {
+        return vec![all];
+    }
+    let of_ports = ["bridge-member", "bridge-isolated", "bridge-learning", "bridge-locked", "bridge-fdb"];
+    let of_both =
+        ["bridge-vlan", "bridge-access", "bridge-pvid", "bridge-vids", "bridge-pathcost", "bridge-portprio"];
+    let port = all.iter().filter(|name| of_ports.contains(name) || of_both.contains(name));
+    let bridge = all.iter().filter(|name| !of_ports.contains(name));
+    vec![port.copied().collect(), bridge.copied().collect()]
 }
 
 /// A stanza and the state in which it is brought up.
@@ -73,9 +114,12 @@ const NOISE: [&str; 9] = [
 /// A program's random stanza in a random state.
 pub fn case() -> impl Strategy<Value = Case> {
     let stanza = (0..PROGRAMS.len()).prop_flat_map(|program| {
-        let names: Vec<&'static str> = PROGRAMS[program].keywords().map(|keyword| keyword.name).collect();
-        let all = 1..=names.len();
-        let chosen = subsequence(names, all).prop_flat_map(|names| {
+        let chosen = prop::sample::select(choices(PROGRAMS[program]));
+        let chosen = chosen.prop_flat_map(|names| {
+            let all = 1..=names.len();
+            subsequence(names, all)
+        });
+        let chosen = chosen.prop_flat_map(|names| {
             names
                 .into_iter()
                 .map(|name| {

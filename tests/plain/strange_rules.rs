@@ -8,7 +8,7 @@ use super::{
     faulty::{Fault, Faulty},
     interfaces::{End, Interface, survives},
     invariants::{is_local, stays_sealed},
-    notation,
+    notation, notation_write,
     properties::vrf_with,
 };
 use ifupdown_ng_netlink::{
@@ -83,7 +83,7 @@ fn never_without_local(kernel: &Faulty, start: &Snapshot, about: &str) {
             assert!(
                 state.rules[&Family::Ipv4].iter().any(is_local),
                 "{about}at {step}\n{}",
-                notation::write(state)
+                notation_write::write(state)
             );
         }
     }

@@ -1,0 +1,111 @@
+//! `bridge-vlan` makes a bridge look at VLANs, and puts ports, and the bridge itself, into the ones they
+//! belong to.
+
+use ifupdown_ng_netlink::{
+    bridging::config::{Config, Scope},
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    plan::Plan,
+    run::run,
+    snapshot::{Query, Snapshot},
+    stanza::{Problem, Stanza},
+    values::IfName,
+};
+use std::process::ExitCode;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "bridge-vlan",
+    about: "Makes VLAN-aware bridges, and ports of them with exactly the VLANs that are declared",
+    parts: &[part::<BridgeVlan>()],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// The keywords of VLAN-aware bridges and of their ports.
+pub const KEYWORDS: [Keyword; 10] = [
+    Keyword {
+        name: "bridge-vlan-filtering",
+        syntax: "yes|no",
+        help: "Make the interface a bridge that looks at VLANs, or one that does not",
+    },
+    Keyword { name: "bridge-vlan-aware", syntax: "yes|no", help: "The same" },
+    Keyword {
+        name: "bridge-default-pvid",
+        syntax: "VID|none",
+        help: "The VLAN that the bridge gives to ports that are told nothing else; 1 unless set",
+    },
+    Keyword {
+        name: "bridge-vlan-protocol",
+        syntax: "802.1Q|802.1ad",
+        help: "The tag that the bridge works by",
+    },
+    Keyword {
+        name: "bridge-vlan",
+        syntax: "none|VID[-VID] [pvid] [untagged|tagged], …",
+        help: "The VLANs of the port, or of the bridge itself: these, and no others",
+    },
+    Keyword {
+        name: "bridge-member",
+        syntax: "BRIDGE",
+        help: "Make the interface a port of this bridge, before it is up",
+    },
+    Keyword {
+        name: "bridge-isolated",
+        syntax: "yes|no",
+        help: "Exchange no frames with other isolated ports of the bridge",
+    },
+    Keyword {
+        name: "bridge-learning",
+        syntax: "yes|no",
+        help: "Remember the addresses of the stations that the port hears",
+    },
+    Keyword {
+        name: "bridge-locked",
+        syntax: "yes|no",
+        help: "Take frames only from stations that the forwarding database has behind the port",
+    },
+    Keyword {
+        name: "bridge-fdb",
+        syntax: "MAC [vlan VID], …",
+        help: "Stations behind the port, as static entries of the forwarding database",
+    },
+];
+
+/// What a stanza says of VLANs on bridges.
+pub struct BridgeVlan(Config);
+
+impl Executor for BridgeVlan {
+    const KEYWORDS: &'static [Keyword] = &KEYWORDS;
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        if !stanza.uses(KEYWORDS.iter().map(|keyword| keyword.name)) {
+            return None;
+        }
+        Config::read(stanza, Scope::Vlan).map(Self)
+    }
+
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        self.0.acts(phase)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        self.0.query(at, query);
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        if at.phase.is_down() { Ok(self.0.plan_down(at, found)) } else { self.0.plan_up(at, found) }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        self.0.assume(iface, world);
+    }
+}

@@ -1,0 +1,154 @@
+//! `bridge`: every keyword of the stock executor of that name, and those of `bridge-vlan`, in one process.
+
+use ifupdown_ng_netlink::{
+    bridging::config::{Config, Scope},
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    plan::Plan,
+    run::run,
+    snapshot::{Query, Snapshot},
+    stanza::{Problem, Stanza},
+    values::IfName,
+};
+use std::process::ExitCode;
+
+#[path = "bridge-vlan.rs"]
+mod bridge_vlan;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "bridge",
+    about: "Makes bridges with their ports, settings and VLANs",
+    parts: &[part::<Bridge>()],
+};
+
+#[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// The keywords of the stock executor that `bridge-vlan` does not have.
+const STOCK: [Keyword; 17] = [
+    Keyword {
+        name: "bridge-ports",
+        syntax: "PORT …|none|all",
+        help: "Make the interface a bridge with these ports",
+    },
+    Keyword {
+        name: "bridge-waitport",
+        syntax: "SECONDS [PORT …]",
+        help: "Wait until these ports, or else all, exist, and no longer than this",
+    },
+    Keyword {
+        name: "bridge-maxwait",
+        syntax: "SECONDS",
+        help: "Wait no longer than this for the spanning tree; twice bridge-fd unless set",
+    },
+    Keyword { name: "bridge-ageing", syntax: "SECONDS", help: "How long an address is remembered" },
+    Keyword {
+        name: "bridge-bridgeprio",
+        syntax: "0-65535",
+        help: "The bridge's chance to become the root of the spanning tree; lower is better",
+    },
+    Keyword {
+        name: "bridge-fd",
+        syntax: "SECONDS",
+        help: "How long a port listens, and then learns, before it forwards",
+    },
+    Keyword { name: "bridge-hello", syntax: "SECONDS", help: "How often the bridge says hello" },
+    Keyword {
+        name: "bridge-maxage",
+        syntax: "SECONDS",
+        help: "How long the bridge believes what another one said",
+    },
+    Keyword {
+        name: "bridge-pathcost",
+        syntax: "[PORT] 1-65535, …",
+        help: "What a path over a port costs, over each port if none is named",
+    },
+    Keyword {
+        name: "bridge-portprio",
+        syntax: "[PORT] 0-63, …",
+        help: "The priority of a port, of each if none is named",
+    },
+    Keyword {
+        name: "bridge-stp",
+        syntax: "yes|no",
+        help: "Whether the bridge takes part in a spanning tree",
+    },
+    Keyword { name: "bridge-hw", syntax: "MAC", help: "The bridge's own Ethernet address" },
+    Keyword {
+        name: "bridge-access",
+        syntax: "VID",
+        help: "The one VLAN of the port, or of the bridge itself: pvid and untagged",
+    },
+    Keyword {
+        name: "bridge-pvid",
+        syntax: "VID",
+        help: "The VLAN of untagged frames instead of the bridge's default",
+    },
+    Keyword { name: "bridge-vids", syntax: "VID[-VID] …", help: "Tagged VLANs" },
+    Keyword {
+        name: "bridge-allow-untagged",
+        syntax: "yes|no",
+        help: "With no, the port is not in the bridge's default VLAN",
+    },
+    Keyword {
+        name: "bridge-arp-nd-suppress",
+        syntax: "yes|no",
+        help: "Answer for neighbours that the bridge knows, and flood no such questions",
+    },
+];
+
+/// All keywords.
+const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
+    let mut all = [STOCK[0]; STOCK.len() + bridge_vlan::KEYWORDS.len()];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] =
+            if place < STOCK.len() { STOCK[place] } else { bridge_vlan::KEYWORDS[place - STOCK.len()] };
+        place += 1;
+    }
+    all
+};
+
+/// What a stanza says of bridges.
+pub struct Bridge(Config);
+
+impl Executor for Bridge {
+    const KEYWORDS: &'static [Keyword] = &ALL;
+    const EXCLUSIVE: bool = true;
+
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        if !stanza.uses(ALL.iter().map(|keyword| keyword.name)) {
+            return None;
+        }
+        Config::read(stanza, Scope::All).map(Self)
+    }
+
+    /// A member needs its bridge, and a bridge its ports; `all` stands for whatever is there.
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        if let Some(bridge) = stanza.text("bridge-member") {
+            return bridge.parse().into_iter().collect();
+        }
+        let ports = stanza.text("bridge-ports").unwrap_or_default();
+        let words = ports.split_whitespace().filter(|port| !matches!(*port, "none" | "all"));
+        words.filter_map(|port| port.parse().ok()).collect()
+    }
+
+    fn acts(&self, phase: Phase) -> bool {
+        self.0.acts(phase)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        self.0.query(at, query);
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        if at.phase.is_down() { Ok(self.0.plan_down(at, found)) } else { self.0.plan_up(at, found) }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        self.0.assume(iface, world);
+    }
+}

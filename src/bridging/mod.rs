@@ -1,0 +1,75 @@
+//! Bridges: what is known of them, what a stanza says of them, and how one is brought in line with the other.
+//!
+//! Here are the parts of a snapshot that bridges add. [`config`] and [`port_config`] read the keywords, [`up`] and [`down`] plan,
+//! and [`model`] is the part of [`crate::simulate`] that knows what a bridge does.
+
+mod ask;
+pub mod config;
+pub mod down;
+mod model;
+mod port;
+pub mod port_config;
+pub mod up;
+pub mod words;
+
+use crate::{
+    op::{BridgeOptions, FdbEntry, LinkKind, PortOptions},
+    snapshot::State,
+    values::{IfName, VlanSet},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to look at, of bridges and their ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BridgingWants {
+    /// All links that a bridge could take or has taken.
+    pub links: bool,
+    /// The VLANs of all ports and bridges: the kernel shows all or none.
+    pub vlans: bool,
+    /// The static entries in the forwarding databases of these bridges.
+    pub fdb: BTreeSet<IfName>,
+}
+
+/// What was found, of bridges and their ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bridging {
+    /// Links that a bridge can take: Ethernet, not loopback, and neither a bridge nor a VRF.
+    pub eligible: BTreeSet<IfName>,
+    /// The ports among the links.
+    pub ports: BTreeMap<IfName, PortState>,
+    /// VLANs of ports and of bridges.
+    pub vlans: BTreeMap<IfName, VlanSet>,
+    /// Static entries by port.
+    pub fdb: BTreeMap<IfName, BTreeSet<FdbEntry>>,
+}
+
+impl Bridging {
+    /// Nothing found.
+    pub const fn new() -> Self {
+        Self {
+            eligible: BTreeSet::new(),
+            ports: BTreeMap::new(),
+            vlans: BTreeMap::new(),
+            fdb: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a port is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortState {
+    /// Its settings.
+    pub options: PortOptions,
+    /// The spanning tree has not yet decided whether it forwards.
+    pub undecided: bool,
+}
+
+impl State {
+    /// The settings of a bridge; `None` if there is no bridge of that name.
+    pub fn bridge(&self, name: &IfName) -> Option<&BridgeOptions> {
+        match &self.links.get(name)?.kind {
+            LinkKind::Bridge(options) => Some(options),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What the kernel does to bridges and ports when something is changed (net/bridge/br_if.c, br_vlan.c).
+
+use super::PortState;
+use crate::{
+    op::{BridgeOp, BridgeOptions, LinkKind, PortOptions},
+    snapshot::State,
+    values::{Centiseconds, IfName, Vid, VlanProtocol, VlanSet},
+};
+use nix::errno::Errno;
+
+/// The settings of a bridge that was told nothing.
+fn born() -> BridgeOptions {
+    BridgeOptions {
+        address: None,
+        filtering: Some(false),
+        default_pvid: Some(Vid::new(1)),
+        protocol: Some(VlanProtocol::Ieee8021q),
+        stp: Some(false),
+        ageing: Some(Centiseconds(30000)),
+        forward_delay: Some(Centiseconds(1500)),
+        hello: Some(Centiseconds(200)),
+        max_age: Some(Centiseconds(2000)),
+        priority: Some(0x8000),
+    }
+}
+
+/// The settings of a new port. What a path over it costs depends on its speed.
+pub(super) fn joined() -> PortOptions {
+    PortOptions {
+        isolated: Some(false),
+        learning: Some(true),
+        locked: Some(false),
+        neigh_suppress: Some(false),
+        cost: None,
+        priority: Some(32),
+    }
+}
+
+impl State {
+    /// The VLANs that a bridge gives to a new port, whether it looks at VLANs or not.
+    pub(super) fn default_vlans(&self, bridge: &IfName) -> VlanSet {
+        VlanSet::access(self.bridge(bridge).and_then(|options| options.default_pvid).flatten())
+    }
+
+    pub(crate) fn bridge_made(&mut self, name: &IfName, kind: &LinkKind) {
+        let LinkKind::Bridge(options) = kind else { return };
+        let mut all = born();
+        all.update(options);
+        if let Some(link) = self.links.get_mut(name) {
+            link.kind = LinkKind::Bridge(all);
+        }
+        self.bridging.vlans.insert(name.clone(), self.default_vlans(name));
+    }
+
+    /// Forgets what is gone with a bridge, whose ports have no master any more.
+    pub(crate) fn bridge_gone(&mut self, name: &IfName) {
+        self.bridging.vlans.remove(name);
+        let left: Vec<IfName> = self
+            .bridging
+            .ports
+            .keys()
+            .filter(|port| self.links.get(*port).is_none_or(|link| link.master.is_none()))
+            .cloned()
+            .collect();
+        for port in &left {
+            self.port_moved(port, None);
+        }
+    }
+
+    /// A port leaves its VLANs and its settings behind with its bridge.
+    pub(crate) fn port_moved(&mut self, port: &IfName, master: Option<&IfName>) {
+        self.bridging.ports.remove(port);
+        self.bridging.vlans.remove(port);
+        self.bridging.fdb.remove(port);
+        if let Some(bridge) = master.filter(|master| self.bridge(master).is_some()) {
+            let state = PortState { options: joined(), undecided: false };
+            self.bridging.ports.insert(port.clone(), state);
+            self.bridging.vlans.insert(port.clone(), self.default_vlans(bridge));
+        }
+    }
+
+    pub(crate) fn apply_bridge(&mut self, op: &BridgeOp) -> Result<(), Errno> {
+        match op {
+            BridgeOp::Set { bridge, options } => self.set_bridge(bridge, options),
+            BridgeOp::Release { port } => {
+                let link = self.links.get_mut(port).ok_or(Errno::ENODEV)?;
+                (link.master, link.up) = (None, false);
+                self.port_moved(port, None);
+                Ok(())
+            }
+            BridgeOp::PortSet { port, options } => {
+                self.bridging.ports.get_mut(port).ok_or(Errno::EINVAL)?.options.update(options);
+                Ok(())
+            }
+            BridgeOp::VlanAdd { device, vlans } => {
+                let set = self.bridging.vlans.get_mut(&device.name).ok_or(Errno::EOPNOTSUPP)?;
+                for range in vlans {
+                    set.insert(*range);
+                }
+                Ok(())
+            }
+            BridgeOp::VlanDel { device, vlans } => {
+                let set = self.bridging.vlans.get_mut(&device.name).ok_or(Errno::EOPNOTSUPP)?;
+                for range in vlans {
+                    set.remove(*range);
+                }
+                Ok(())
+            }
+            BridgeOp::FdbAdd { port, entry } => {
+                for entries in self.bridging.fdb.values_mut() {
+                    entries.remove(entry);
+                }
+                self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
+                self.bridging.fdb.entry(port.clone()).or_default().insert(*entry);
+                Ok(())
+            }
+            BridgeOp::FdbDel { port, entry } => {
+                let removed = self.bridging.fdb.get_mut(port).is_some_and(|entries| entries.remove(entry));
+                if removed { Ok(()) } else { Err(Errno::ENOENT) }
+            }
+        }
+    }
+
+    fn set_bridge(&mut self, bridge: &IfName, change: &BridgeOptions) -> Result<(), Errno> {
+        let former = self.bridge(bridge).ok_or(Errno::EOPNOTSUPP)?.default_pvid.flatten();
+        if let Some(LinkKind::Bridge(options)) = self.links.get_mut(bridge).map(|link| &mut link.kind) {
+            options.update(change);
+        }
+        // Moves with the default: the bridge, and every port whose PVID it was (`__br_vlan_set_default_pvid`).
+        let Some(default) = change.default_pvid.filter(|default| *default != former) else { return Ok(()) };
+        let on_bridge = |name: &IfName| {
+            name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
+        };
+        for (_, set) in self.bridging.vlans.iter_mut().filter(|(name, _)| on_bridge(name)) {
+            let follows = former.is_none() || set.pvid() == former;
+            if !follows || default.is_some_and(|default| set.contains(default)) {
+                continue;
+            }
+            VlanSet::access(former).ranges().into_iter().for_each(|range| set.remove(range));
+            VlanSet::access(default).ranges().into_iter().for_each(|range| set.insert(range));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! A plan that grows with what it does to the kernel, and how a port is brought into its bridge on it.
+
+use super::port_config::PortConfig;
+use crate::{
+    apply::Kernel as _,
+    op::{Act, BridgeOp, LinkKind, Op, PortOptions, Sysctl, VlanDevice},
+    plan::{Plan, Step},
+    simulate::Simulated,
+    snapshot::{Snapshot, State},
+    stanza::Problem,
+    values::{IfName, VlanSet},
+};
+
+/// A plan, and the kernel as it will be when the plan is carried out so far.
+pub(super) struct Draft {
+    pub plan: Plan,
+    world: Simulated,
+}
+
+/// A port to be.
+pub(super) struct Joining<'a> {
+    pub bridge: &'a IfName,
+    pub port: &'a IfName,
+    pub config: &'a PortConfig,
+    /// Its settings, by its own stanza and by that of the bridge.
+    pub options: &'a PortOptions,
+    /// Whether the bridge looks at VLANs, or will when all is done.
+    pub filtering: bool,
+    /// Set it up; otherwise it stays as it is.
+    pub set_up: bool,
+}
+
+impl Draft {
+    pub fn new(found: &Snapshot) -> Self {
+        Self { plan: Plan::default(), world: Simulated(found.clone()) }
+    }
+
+    pub fn state(&self) -> &State {
+        self.world.0.here()
+    }
+
+    pub fn push(&mut self, op: Op, undo: impl IntoIterator<Item = Op>) {
+        let act = Act::here(op);
+        // Whatever the model says, the kernel has the last word.
+        let _ = self.world.apply(&act);
+        self.plan.steps.push(Step { act, undo: undo.into_iter().map(Act::here).collect() });
+    }
+
+    fn bridge_op(&mut self, op: BridgeOp, undo: impl IntoIterator<Item = BridgeOp>) {
+        self.push(Op::Bridge(op), undo.into_iter().map(Op::Bridge));
+    }
+
+    /// Sets the VLANs of a port or bridge to exactly these. Those that go, go first: at no moment is it in
+    /// more VLANs than before and after.
+    pub fn set_vlans(&mut self, device: &VlanDevice, wanted: &VlanSet) {
+        let former = self.state().bridging.vlans.get(&device.name).cloned().unwrap_or_default();
+        let device = || device.clone();
+        let gone = former.without(wanted);
+        if !gone.is_empty() {
+            let undo = BridgeOp::VlanAdd { device: device(), vlans: gone.clone() };
+            self.bridge_op(BridgeOp::VlanDel { device: device(), vlans: gone }, [undo]);
+        }
+        let vlans = wanted.differing(&former);
+        if !vlans.is_empty() {
+            // Those that stay members, and were treated otherwise.
+            let mut staying = former.clone();
+            former.without(wanted).into_iter().for_each(|range| staying.remove(range));
+            let (added, kept) = (wanted.without(&former), staying.differing(wanted));
+            let mut undo = Vec::new();
+            if !added.is_empty() {
+                undo.push(BridgeOp::VlanDel { device: device(), vlans: added });
+            }
+            if !kept.is_empty() {
+                undo.push(BridgeOp::VlanAdd { device: device(), vlans: kept });
+            }
+            self.bridge_op(BridgeOp::VlanAdd { device: device(), vlans }, undo);
+        }
+    }
+
+    /// Makes a link a port as it is wanted; changes of a port that is one already interrupt nothing.
+    pub fn join(&mut self, joining: &Joining<'_>) {
+        let Joining { bridge, port, config, options, .. } = *joining;
+        let Some(link) = self.state().links.get(port).cloned() else { return };
+        let default = self.state().default_vlans(bridge);
+        let wanted = config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(default.pvid()));
+        let mut lowered = false;
+        if link.master.as_ref() != Some(bridge) {
+            if link.up && self.opens(joining, wanted.as_ref(), &default) {
+                self.set_up(port, false);
+                lowered = true;
+            }
+            self.push(
+                Op::LinkMaster { name: port.clone(), master: Some(bridge.clone()) },
+                [Op::LinkMaster { name: port.clone(), master: None }],
+            );
+        }
+        if config.evpn {
+            self.no_link_local(port);
+        }
+        let former =
+            self.state().bridging.ports.get(port).map(|port| port.options.clone()).unwrap_or_default();
+        let change = options.differing(&former);
+        if !change.is_empty() {
+            let undo = BridgeOp::PortSet { port: port.clone(), options: former.masked(&change) };
+            self.bridge_op(BridgeOp::PortSet { port: port.clone(), options: change }, [undo]);
+        }
+        if let Some(wanted) = &wanted {
+            self.set_vlans(&VlanDevice { name: port.clone(), is_bridge: false }, wanted);
+        }
+        self.add_stations(joining);
+        if lowered || (joining.set_up && !link.up) {
+            self.set_up(port, true);
+        }
+    }
+
+    /// Whether the port would forward, between joining and having its VLANs and settings, what it must not.
+    fn opens(&self, joining: &Joining<'_>, wanted: Option<&VlanSet>, default: &VlanSet) -> bool {
+        let Some(bridge) = self.state().links.get(joining.bridge) else { return false };
+        let filters = matches!(&bridge.kind, LinkKind::Bridge(options) if options.filtering == Some(true));
+        if !bridge.up || (filters && default.is_empty()) {
+            return false;
+        }
+        let restricted = !joining.options.differing(&super::model::joined()).is_empty();
+        restricted || wanted.is_some_and(|wanted| wanted != default)
+    }
+
+    fn set_up(&mut self, port: &IfName, up: bool) {
+        let op = |up| Op::LinkUp { name: port.clone(), up };
+        self.push(op(up), [op(!up)]);
+    }
+
+    /// Static entries are added and never removed: whose they are cannot be seen.
+    fn add_stations(&mut self, joining: &Joining<'_>) {
+        for &entry in &joining.config.fdb {
+            let state = self.state();
+            let holder = state.bridging.fdb.iter().find(|(_, entries)| entries.contains(&entry));
+            let holder = holder.map(|(port, _)| port.clone());
+            if holder.as_ref() == Some(joining.port) {
+                continue;
+            }
+            let undo = match holder {
+                Some(port) => BridgeOp::FdbAdd { port, entry },
+                None => BridgeOp::FdbDel { port: joining.port.clone(), entry },
+            };
+            self.bridge_op(BridgeOp::FdbAdd { port: joining.port.clone(), entry }, [undo]);
+        }
+    }
+
+    /// The VXLAN end of an EVPN has no address of its own (`ip link set … addrgenmode none`).
+    fn no_link_local(&mut self, port: &IfName) {
+        let Some(key) = addr_gen_mode(port) else { return };
+        match self.state().sysctls.get(&key).cloned() {
+            Some(former) if former != "1" => {
+                let set = |value: String| Op::SysctlSet { key: key.clone(), value };
+                self.push(set("1".to_owned()), [set(former)]);
+            }
+            // Set already, or a kernel without IPv6.
+            _ => {}
+        }
+    }
+}
+
+/// The sysctl that says how a link gets its own IPv6 address; 1 is not at all.
+pub(super) fn addr_gen_mode(port: &IfName) -> Option<Sysctl> {
+    format!("net.ipv6.conf.{}.addr_gen_mode", port.as_str().replace('.', "/")).parse().ok()
+}
+
+/// What is wrong with VLANs on a bridge that does not look at them. The stock keywords are let pass, as the
+/// stock executor does.
+pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) -> Option<Problem> {
+    let (keyword, written, _) =
+        config.vlans.as_ref().filter(|(key, ..)| *key == "bridge-vlan" && !filtering)?;
+    let reason = format!("{bridge} does not look at VLANs; give it bridge-vlan-filtering yes");
+    Some(Problem::new(keyword, written, reason))
+}
+
+/// What stands in the way of a port.
+pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
+    let Joining { bridge, port, config, filtering, .. } = *joining;
+    let mut problems = Vec::new();
+    let mut wrong = |reason: String| problems.push(Problem::new("bridge-ports", port, reason));
+    match state.links.get(port) {
+        None => wrong("there is no such interface".to_owned()),
+        Some(link) => match (&link.kind, &link.master) {
+            (kind @ (LinkKind::Bridge(_) | LinkKind::Vrf(_)), _) => {
+                wrong(format!("a {kind} cannot be a port of a bridge"));
+            }
+            (_, Some(master)) if master != bridge => wrong(format!("a port of {master}")),
+            _ => {}
+        },
+    }
+    problems.extend(unfiltered(config, bridge, filtering));
+    let Some((_, _, vlans)) = &config.vlans else {
+        return problems;
+    };
+    let set = vlans.resolve(state.default_vlans(bridge).pvid());
+    for entry in &config.fdb {
+        if let Some(vid) = entry.vid.filter(|vid| !set.contains(*vid)) {
+            let station = format!("{} vlan {vid}", entry.mac);
+            problems.push(Problem::new("bridge-fdb", station, format!("{port} is not in VLAN {vid}")));
+        }
+    }
+    problems
+}

@@ -1,0 +1,128 @@
+//! The keywords of ports, read: from a stanza of their own, or from that of a port that is its bridge itself.
+
+use super::config::Scope;
+use crate::{
+    op::{FdbEntry, PortOptions},
+    stanza::Stanza,
+    values::{Invalid, List, Switch, Vid, Vids, VlanSet},
+};
+use std::str::FromStr;
+
+/// The VLANs of a port or of a bridge itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vlans {
+    /// These.
+    Exactly(VlanSet),
+    /// By the stock keywords, which start from the bridge's default.
+    Stock {
+        /// `bridge-pvid`.
+        pvid: Option<Vid>,
+        /// `bridge-vids`.
+        vids: Vids,
+        /// `bridge-allow-untagged`.
+        untagged: bool,
+    },
+}
+
+impl Vlans {
+    /// The VLANs, on a bridge with this default.
+    pub fn resolve(&self, default: Option<Vid>) -> VlanSet {
+        match self {
+            Self::Exactly(set) => set.clone(),
+            Self::Stock { pvid, vids, untagged } => {
+                let mut set = VlanSet::access(pvid.or(default.filter(|_| *untagged)));
+                vids.0.iter().for_each(|range| set.insert(*range));
+                set
+            }
+        }
+    }
+}
+
+/// What a port is to be, whoever makes it one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortConfig {
+    /// Its VLANs, with the keyword and the text that they are from.
+    pub vlans: Option<(&'static str, String, Vlans)>,
+    /// Its settings.
+    pub options: PortOptions,
+    /// Stations behind it.
+    pub fdb: Vec<FdbEntry>,
+    /// It is the VXLAN end of an EVPN.
+    pub evpn: bool,
+}
+
+impl PortConfig {
+    /// Reads the keywords of ports.
+    pub fn read(stanza: &Stanza, scope: Scope) -> Self {
+        let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
+        let mut options = PortOptions {
+            isolated: switch("bridge-isolated"),
+            learning: switch("bridge-learning"),
+            locked: switch("bridge-locked"),
+            ..PortOptions::default()
+        };
+        let evpn = scope == Scope::All && switch("vxlan-evpn") == Some(true);
+        if scope == Scope::All {
+            options.neigh_suppress = switch("bridge-arp-nd-suppress");
+        }
+        if evpn {
+            options.learning = options.learning.or(Some(false));
+            options.neigh_suppress = options.neigh_suppress.or(Some(true));
+        }
+        let fdb = stanza.get::<List<Station>>("bridge-fdb").map_or_else(Vec::new, |List(stations)| {
+            stations.into_iter().map(|Station(entry)| entry).collect()
+        });
+        Self { vlans: read_vlans(stanza, scope), options, fdb, evpn }
+    }
+
+    /// Whether nothing but stock keywords speak of it.
+    pub fn is_stock(&self) -> bool {
+        let own = PortOptions { neigh_suppress: None, ..self.options.clone() };
+        own.is_empty()
+            && self.fdb.is_empty()
+            && self.vlans.as_ref().is_none_or(|(key, ..)| *key != "bridge-vlan")
+    }
+}
+
+fn read_vlans(stanza: &Stanza, scope: Scope) -> Option<(&'static str, String, Vlans)> {
+    let written = |keyword: &'static str, vlans| {
+        Some((keyword, stanza.text(keyword).unwrap_or_default().to_owned(), vlans))
+    };
+    let own = stanza.get::<VlanSet>("bridge-vlan").map(Vlans::Exactly);
+    let own = own.and_then(|vlans| written("bridge-vlan", vlans));
+    if scope == Scope::Vlan {
+        return own;
+    }
+    let stock = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
+    let first = stock.into_iter().find(|keyword| stanza.text(keyword).is_some());
+    if let (Some(first), Some(_)) = (first, stanza.text("bridge-vlan")) {
+        stanza.reject("bridge-vlan", format!("{first} says otherwise; keep one of the two"));
+    }
+    let access = stanza.get::<Vid>("bridge-access");
+    let pvid = stanza.get("bridge-pvid");
+    let vids = stanza.get("bridge-vids").unwrap_or(Vids(Vec::new()));
+    let untagged = stanza.get("bridge-allow-untagged").is_none_or(|Switch(on)| on);
+    match (own, first, access) {
+        (Some(own), ..) => Some(own),
+        (_, None, _) => None,
+        // As the stock executor has it: the other keywords say nothing to a port of one VLAN.
+        (_, _, Some(vid)) => written("bridge-access", Vlans::Exactly(VlanSet::access(Some(vid)))),
+        (_, Some(first), None) => written(first, Vlans::Stock { pvid, vids, untagged }),
+    }
+}
+
+/// `MAC [vlan VID]`.
+struct Station(FdbEntry);
+
+impl FromStr for Station {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            [mac] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: None })),
+            [mac, "vlan", vid] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: Some(vid.parse()?) })),
+            _ => Err(Invalid::new("not MAC [vlan VID]")),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! VLANs of ports and bridges as messages.
+
+use super::{Channel, link};
+use crate::{
+    apply::Refusal,
+    op::VlanDevice,
+    snapshot::State,
+    values::{Vid, VlanRange, VlanSet},
+};
+use rtnetlink::packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    link::{
+        AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkExtentMask,
+        LinkMessage,
+    },
+};
+
+impl Channel {
+    /// The VLANs of all ports and bridges.
+    pub(super) fn read_vlans(&mut self, state: &mut State) -> Result<(), Refusal> {
+        let mut query = LinkMessage::default();
+        query.header.interface_family = AddressFamily::Bridge;
+        query.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::BrvlanCompressed]));
+        for answer in self.dump(&RouteNetlinkMessage::GetLink(query))? {
+            let RouteNetlinkMessage::NewLink(message) = answer else { continue };
+            let Some((name, _)) = link::decode(&message) else { continue };
+            // Without an attribute it is in none.
+            state.bridging.vlans.insert(name, decode_vlans(&message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn encode_vlans(
+        &mut self,
+        device: &VlanDevice,
+        vlans: &[VlanRange],
+    ) -> Result<LinkMessage, Refusal> {
+        let mut message = LinkMessage::default();
+        message.header.interface_family = AddressFamily::Bridge;
+        message.header.index = self.index(&device.name)?;
+        let mut spec = Vec::new();
+        if device.is_bridge {
+            // `self`, which the crate calls the lower device.
+            spec.push(AfSpecBridge::Flags(BridgeFlag::LowerDev));
+        }
+        for range in vlans {
+            let mut flags = BridgeVlanInfoFlags::empty();
+            flags.set(BridgeVlanInfoFlags::Pvid, range.pvid);
+            flags.set(BridgeVlanInfoFlags::Untagged, range.untagged);
+            let mut push = |vid: Vid, place| {
+                let info = BridgeVlanInfo { flags: flags | place, vid: vid.get() };
+                spec.push(AfSpecBridge::VlanInfo(info));
+            };
+            if range.first == range.last {
+                push(range.first, BridgeVlanInfoFlags::empty());
+            } else {
+                push(range.first, BridgeVlanInfoFlags::RangeBegin);
+                push(range.last, BridgeVlanInfoFlags::RangeEnd);
+            }
+        }
+        message.attributes.push(LinkAttribute::AfSpecBridge(spec));
+        Ok(message)
+    }
+}
+
+fn decode_vlans(message: &LinkMessage) -> VlanSet {
+    let mut set = VlanSet::default();
+    let mut begun = None;
+    let specs = message.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::AfSpecBridge(specs) => Some(specs),
+        _ => None,
+    });
+    for spec in specs.flatten() {
+        let AfSpecBridge::VlanInfo(info) = spec else { continue };
+        let Some(vid) = Vid::new(info.vid) else { continue };
+        if info.flags.contains(BridgeVlanInfoFlags::RangeBegin) {
+            begun = Some(vid);
+            continue;
+        }
+        let first =
+            begun.take().filter(|_| info.flags.contains(BridgeVlanInfoFlags::RangeEnd)).unwrap_or(vid);
+        set.insert(VlanRange {
+            first,
+            last: vid,
+            pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
+            untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
+        });
+    }
+    set
+}

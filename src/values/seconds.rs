@@ -1,0 +1,32 @@
+//! Times as the kernel's bridge counts them.
+
+use super::Invalid;
+use std::{fmt, str::FromStr};
+
+/// A time in hundredths of a second (`clock_t`); written in seconds, with up to two decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Centiseconds(pub u32);
+
+impl FromStr for Centiseconds {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let parse = || {
+            let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+            let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+            if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > 2 {
+                return None;
+            }
+            let hundredths: u32 = format!("{decimals:0<2}").parse().ok()?;
+            whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(hundredths)
+        };
+        parse().map(Self).ok_or_else(|| Invalid::new("not a time in seconds"))
+    }
+}
+
+/// In the unit that `ip link … type bridge` takes.
+impl fmt::Display for Centiseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,165 @@
+//! Bridges by the real ifup: the faults of the stock executor that ours must not have, and ports' own stanzas.
+
+use crate::{
+    bridges::{once_up, vlans},
+    examples::cards,
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Shell, Version},
+    lab::{command, in_lab, ip},
+    state::State,
+};
+use libtest_mimic::Trial;
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        let needed = [Feature::Vlan, Feature::Vrf, Feature::Roots];
+        let mut add = |name: &str, test: fn(Ifupdown)| {
+            tests.push(needs(&needed, format!("bridges/{name}/{ifupdown}"), move || {
+                in_lab(|| test(ifupdown));
+            }));
+        };
+        add("requires-are-no-ports", requires_are_no_ports);
+        add("port-with-a-dependency", port_with_a_dependency);
+        add("named-br", named_br);
+        add("port-stanzas", port_stanzas);
+        add("wrong-port-stanza", wrong_port_stanza);
+        add("all", all);
+        add("spanning-tree", spanning_tree);
+    }
+    tests
+}
+
+/// #213, #236: what is required, or what another executor found to be needed, is no port.
+fn requires_are_no_ports(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface red\n    vrf-table 10\n\
+         iface eth3\n\
+         iface br0\n    requires eth3\n    bridge-ports eth0 eth1\n    vrf-member red\n\
+         iface br1\n    bridge-ports none\n    vrf-member red\n",
+    );
+    let before = State::with_run(&installed);
+    installed.ifup("br0").quiet();
+    installed.ifup("br1").quiet();
+    for (link, master) in [("eth0", "br0"), ("eth1", "br0"), ("br0", "red"), ("br1", "red")] {
+        assert!(ip(&format!("link show {link}")).contains(&format!("master {master}")), "{link}");
+    }
+    assert!(!ip("link show eth3").contains("master"));
+    assert!(!ip("link show red").contains("master"));
+    installed.ifdown("br0").quiet();
+    installed.ifdown("br1").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// A port's own stanza, which names VLANs and depends on something: the stock executor would make that a port of the
+/// port, and delete the port on the way down.
+fn port_with_a_dependency(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge-access 30\n    requires eth3\n\
+         iface eth1\n    bridge-member br0\n    bridge-vlan 40\n    requires eth3\n\
+         iface eth3\n\
+         iface br0\n    bridge-ports eth0\n    bridge-vlan-filtering yes\n",
+    );
+    let before = State::with_run(&installed);
+    installed.ifup("br0 eth1").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth1"), ["40"]);
+    assert!(!ip("link show eth3").contains("master"));
+    installed.ifdown("eth1 br0").quiet();
+    installed.ifup("eth0").quiet();
+    installed.ifdown("eth0").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// #256.
+fn named_br(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install("iface br\n    bridge-ports eth0\n");
+    let before = State::with_run(&installed);
+    installed.ifup("br").quiet();
+    assert!(ip("link show eth0").contains("master br "));
+    installed.ifdown("br").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// Ports' keywords in ports' own stanzas: by template, from another file, and written twice.
+fn port_stanzas(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "source /mnt/ports\n\
+         iface br0\n    bridge-ports eth0 eth1 eth2 eth3\n    bridge-vlan-aware yes\n    bridge-default-pvid 9\n",
+    );
+    installed.file(
+        "/mnt/ports",
+        "template access\niface access\n    bridge-access 30\n\
+         iface eth0\n    inherit access\n\
+         iface eth1\n    bridge-vids 7 8-9\n    bridge-vids 12\n    bridge-pvid 6\n    bridge-pathcost 5\n\
+         iface eth2\n    bridge-vlan 40 pvid, \\\n        41 untagged\n    bridge-isolated yes\n    vxlan_evpn yes\n",
+    );
+    installed.ifup("br0").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth1"), ["6 PVID Egress Untagged", "7", "8", "9", "12"]);
+    assert_eq!(vlans("eth2"), ["40 PVID", "41 Egress Untagged"]);
+    assert_eq!(vlans("eth3"), ["9 PVID Egress Untagged"]);
+    assert_eq!(vlans("br0"), ["9 PVID Egress Untagged"]);
+    let port = |name: &str| command(&format!("bridge -d link show dev {name}")).ok().stdout;
+    assert!(port("eth1").contains("cost 5 "), "{}", port("eth1"));
+    for words in ["isolated on", "neigh_suppress on", "learning off"] {
+        assert!(port("eth2").contains(words), "{}", port("eth2"));
+    }
+    assert_eq!(command("sysctl -n net.ipv6.conf.eth2.addr_gen_mode").ok().stdout, "1\n");
+    installed.ifdown("br0").quiet();
+    assert!(command("ip link show br0").status != 0);
+    assert!(!ip("link show eth0").contains("master"));
+}
+
+/// What is wrong in a port's stanza keeps its bridge from being made.
+fn wrong_port_stanza(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge_vlan 5000\niface br0\n    bridge-ports eth0\n    bridge-vlan-filtering yes\n",
+    );
+    let ran = installed.ifup("br0");
+    let line = "bridge: br0: eth0: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n";
+    assert!(ran.stderr.contains(line), "{ran}");
+    assert!(command("ip link show br0").status != 0);
+    assert!(!ip("link show eth0").contains("master"));
+}
+
+fn all(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    ip("link add name red type vrf table 10");
+    ip("link add name eth9 type veth peer name peer9");
+    once_up("peer9");
+    ip("link set eth9 master red");
+    let installed = ifupdown.install("iface br0\n    bridge-ports all\n    bridge-stp no\n");
+    let before = State::with_run(&installed);
+    installed.ifup("br0").quiet();
+    // Somebody's already.
+    assert!(ip("link show eth9").contains("master red"));
+    for port in ["eth0", "eth1", "eth2", "eth3"] {
+        assert!(ip(&format!("link show {port}")).contains("master br0"), "{port}");
+    }
+    installed.ifdown("br0").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// ifup comes back when the ports forward, and not before; without a port that listens, at once.
+fn spanning_tree(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let stanza = "iface br0\n    bridge-ports eth0\n    bridge-stp on\n    bridge-fd 2\n    bridge-hello 1\n    bridge-maxage 6\n";
+    let installed = ifupdown.install(stanza);
+    let begin = std::time::Instant::now();
+    installed.ifup("br0").quiet();
+    let took = begin.elapsed().as_secs_f64();
+    assert!(command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
+    assert!((3.5..20.0).contains(&took), "{took}");
+    installed.ifdown("br0").quiet();
+    installed.interfaces(&format!("{stanza}    bridge-maxwait 0\n"));
+    installed.ifup("br0").quiet();
+    assert!(!command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
+    installed.ifdown("br0").quiet();
+}

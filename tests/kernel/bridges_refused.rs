@@ -1,0 +1,116 @@
+//! What is wrong with bridges and VLANs is told in one line that says what to change, and nothing is changed.
+
+use crate::{
+    bridges::{aware, everything, lab},
+    lab::{ip, phase},
+};
+
+pub fn refusals() {
+    lab();
+    aware("br0");
+    ip("link add name plain type bridge");
+    phase("bridge", "p2", "pre-up", &["bridge-member br0", "bridge-vlan 7 pvid untagged"]).quiet();
+    let before = everything();
+    for (value, why) in [
+        ("0", "0: not a VLAN (1-4094)"),
+        ("4095", "4095: not a VLAN (1-4094)"),
+        ("5000", "5000: not a VLAN (1-4094)"),
+        ("10-5", "10-5: ends before it begins; write 5-10"),
+        ("10-10", "10-10: a range of one VLAN; write 10"),
+        ("10 pvid, 20 pvid", "both 10 and 20 are pvid; a port has one"),
+        ("10-20 pvid", "10-20 pvid: a range cannot be pvid; name the one VLAN that is"),
+        ("10-20, 15 untagged", "VLAN 15 is named twice"),
+        ("10 untaged", "10 untaged: untaged is not pvid, untagged or tagged"),
+    ] {
+        let vlan = format!("bridge-vlan {value}");
+        for program in ["bridge", "bridge-vlan"] {
+            let keywords = ["bridge-member br0", &vlan];
+            let line = format!("{program}: p1: bridge-vlan {value}: {why}");
+            phase(program, "p1", "create", &keywords).refuses(2, &line);
+            // Told once; no later phase goes on.
+            let ran = phase(program, "p1", "pre-up", &keywords);
+            assert_eq!((ran.status, ran.stderr.as_str()), (2, ""), "{ran}");
+        }
+    }
+    let member = |port, keywords: &[&str], line: &str| {
+        phase("bridge-vlan", port, "pre-up", keywords).refuses(1, &format!("bridge-vlan: {port}: {line}"));
+    };
+    member("p1", &["bridge-vlan 10"], "bridge-vlan 10: p1 is no port of a bridge; say bridge-member BRIDGE");
+    member("p1", &["bridge-member p3"], "bridge-member p3: not a bridge but a veth");
+    member(
+        "p1",
+        &["bridge-member br9"],
+        "bridge-member br9: there is no such interface; give it a stanza with bridge-vlan-filtering",
+    );
+    member("p9", &["bridge-member br0"], "bridge-member br0: p9: there is no such interface");
+    member(
+        "plain",
+        &["bridge-member br0"],
+        "bridge-member br0: plain: a bridge cannot be a port of a bridge",
+    );
+    member("p2", &["bridge-member plain"], "bridge-member plain: p2: a port of br0");
+    member(
+        "p1",
+        &["bridge-member plain", "bridge-vlan 10"],
+        "bridge-vlan 10: plain does not look at VLANs; give it bridge-vlan-filtering yes",
+    );
+    member(
+        "p1",
+        &["bridge-member br0", "bridge-vlan 10", "bridge-fdb 02:00:00:00:00:01 vlan 20"],
+        "bridge-fdb 02:00:00:00:00:01 vlan 20: p1 is not in VLAN 20",
+    );
+    let made = |iface: &str, status, keywords: &[&str], line: &str| {
+        phase("bridge", iface, "create", keywords).refuses(status, &format!("bridge: {iface}: {line}"));
+    };
+    made(
+        "p1",
+        1,
+        &["bridge-vlan-filtering yes"],
+        "bridge-vlan-filtering p1: p1 exists and is a veth; ifdown it, or delete it by hand",
+    );
+    made(
+        "br1",
+        1,
+        &["bridge-vlan-filtering no", "bridge-vlan 10"],
+        "bridge-vlan 10: br1 does not look at VLANs; give it bridge-vlan-filtering yes",
+    );
+    made(
+        "br1",
+        2,
+        &["bridge-default-pvid 4095"],
+        "bridge-default-pvid 4095: neither a VLAN (1-4094) nor none",
+    );
+    made(
+        "br1",
+        2,
+        &["bridge-vlan-protocol 802.1x"],
+        "bridge-vlan-protocol 802.1x: neither 802.1Q nor 802.1ad",
+    );
+    made("br1", 2, &["bridge-ports p1", "bridge-fd 31"], "bridge-fd 31: not a time from 0 to 30 seconds");
+    assert_eq!(everything(), before);
+    // With no default before, the kernel would make a new one the PVID of every port.
+    phase("bridge", "br0", "pre-up", &["bridge-vlan-filtering yes", "bridge-default-pvid 9"]).refuses(
+        1,
+        "bridge: br0: bridge-default-pvid 9: br0 has none, and the kernel would put p2 into VLAN 9; ifdown br0 first",
+    );
+    assert_eq!(everything(), before);
+}
+
+/// The second port of two cannot join: the first one is what it was.
+pub fn whole_or_not_at_all() {
+    lab();
+    // With an address of its own, it does not take that of a port.
+    let own = ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-hw 02:00:00:00:00:99"];
+    phase("bridge", "br0", "create", &own).quiet();
+    // A bridge refuses a link that is in another one only when it comes to that; here, one that it cannot take.
+    ip("link add name tun0 type ipip local 10.0.0.1 remote 10.0.0.2");
+    let before = everything();
+    let ran = phase("bridge", "br0", "pre-up", &["bridge-ports p1 tun0", "bridge-vlan-filtering yes"]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
+    assert!(ran.stderr.starts_with("bridge: br0: ip link set tun0 master br0: "), "{ran}");
+    assert!(ran.stderr.contains("2 steps before it undone"), "{ran}");
+    crate::lab::settle();
+    before.0.assert_same(&everything().0, "after a refusal");
+    assert_eq!(everything().1, before.1);
+}

@@ -1,0 +1,256 @@
+//! Three points on a bridge: two stations that must never hear of each other, and one that reaches both. Tagged,
+//! untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
+
+use crate::{
+    capture::Capture,
+    examples::cards,
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
+    lab::{Netns, command, in_lab, ip, settle, wait_until},
+    probe::{PORT, ping, reaches, serve, tcp_reaches},
+    state::State,
+};
+use libtest_mimic::Trial;
+use std::process::{Child, Command, Stdio};
+
+const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
+const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
+const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:05:03"];
+
+#[path = "three_points_further.rs"]
+mod further;
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    let mut add = |name: String, test: fn(Ifupdown), ifupdown| {
+        let needed = [Feature::Vlan, Feature::Roots];
+        tests.push(needs(&needed, format!("three-points/{name}/{ifupdown}"), move || {
+            in_lab(|| test(ifupdown));
+        }));
+    };
+    for version in Version::ALL {
+        for executors in Executors::ALL {
+            let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
+            add("tagged".to_owned(), tagged, ifupdown);
+            add("untagged".to_owned(), untagged, ifupdown);
+            add("isolated".to_owned(), isolated, ifupdown);
+        }
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        add("never-a-frame".to_owned(), never_a_frame, ifupdown);
+        add("two-bridges".to_owned(), further::two_bridges, ifupdown);
+        add("antispoof".to_owned(), further::antispoof, ifupdown);
+    }
+    tests
+}
+
+/// Stations behind eth0, eth1 and eth2. The first two are in the same network on purpose.
+fn stations() -> Vec<Netns> {
+    let hosts = cards();
+    for (host, mac) in hosts.iter().zip(MAC) {
+        host.ip("link set eth0 down");
+        host.ip(&format!("link set eth0 address {mac}"));
+        host.ip("link set eth0 up");
+    }
+    addresses(&hosts[0], "eth0", ["192.168.5.1/24", "fd00:5::1/64"]);
+    addresses(&hosts[1], "eth0", ["192.168.5.4/24", "fd00:5::4/64"]);
+    hosts.iter().take(2).for_each(serve);
+    hosts
+}
+
+fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
+    for address in addresses {
+        let nodad = if address.contains(':') { " nodad" } else { "" };
+        host.ip(&format!("addr add {address} dev {link}{nodad}"));
+    }
+}
+
+/// The administrator's side of the trunk: a link and a route for each VLAN.
+fn administrator(host: &Netns) {
+    for (vid, own, peer) in [
+        (10, ["192.168.5.10/32", "fd00:5::10/128"], FIRST),
+        (20, ["192.168.5.20/32", "fd00:5::20/128"], SECOND),
+    ] {
+        let link = format!("eth0.{vid}");
+        host.ip(&format!("link add link eth0 name {link} type vlan id {vid}"));
+        host.ip(&format!("link set {link} up"));
+        addresses(host, &link, own);
+        for (to, own) in peer.into_iter().zip(own) {
+            let own = own.split('/').next().unwrap();
+            host.ip(&format!("route add {to} dev {link} src {own}"));
+        }
+    }
+    serve(host);
+}
+
+/// Reaches and is reached, by ping and TCP over IPv4 and IPv6.
+fn table(hosts: &[Netns], seen_by_first: [&str; 2], seen_by_second: [&str; 2]) {
+    for to in FIRST.into_iter().chain(SECOND) {
+        hosts[2].within(|| reaches("third", to, None));
+    }
+    for to in seen_by_first {
+        hosts[0].within(|| reaches("first", to, None));
+    }
+    for to in seen_by_second {
+        hosts[1].within(|| reaches("second", to, None));
+    }
+    apart(hosts);
+}
+
+/// The two stations do not reach each other, and get no frame of each other.
+fn apart(hosts: &[Netns]) {
+    let heard = [listen(&hosts[1], MAC[0]), listen(&hosts[0], MAC[1])];
+    for (from, to) in [(0, SECOND), (1, FIRST)] {
+        for to in to {
+            hosts[from].within(|| ping(to, None).expect_err("the other station answered"));
+            hosts[from].within(|| tcp_reaches(to, PORT, None).expect_err("the other station let us in"));
+        }
+    }
+    for capture in heard {
+        let frames = capture.frames();
+        assert!(frames.is_empty(), "{frames:#?}");
+    }
+}
+
+fn listen(host: &Netns, from: &str) -> Capture {
+    Capture::start(host, "eth0", &format!("ether src {from}"))
+}
+
+fn up(installed: &Installed) -> State {
+    let before = State::with_run(installed);
+    installed.ifup("-a").quiet();
+    settle();
+    before
+}
+
+/// The lines of `bridge vlan` for a link, without its name.
+fn vlans(link: &str) -> Vec<String> {
+    let shown = command(&format!("bridge vlan show dev {link}")).ok().stdout;
+    let lines = shown.lines().skip(1).map(|line| line.trim_start_matches(link).trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+fn tagged(ifupdown: Ifupdown) {
+    let hosts = stations();
+    administrator(&hosts[2]);
+    let installed = ifupdown.install(&example("vlan-access-trunk"));
+    let before = up(&installed);
+    assert_eq!(vlans("eth0"), ["10 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth2"), ["10", "20"]);
+    assert_eq!(vlans("br0"), [""; 0]);
+    table(&hosts, ["192.168.5.10", "fd00:5::10"], ["192.168.5.20", "fd00:5::20"]);
+    before.assert_after_ifdown(&installed);
+}
+
+/// The third station has one link without VLANs.
+fn untagged(ifupdown: Ifupdown) {
+    let hosts = stations();
+    addresses(&hosts[2], "eth0", ["192.168.5.3/24", "fd00:5::3/64"]);
+    serve(&hosts[2]);
+    let installed = ifupdown.install(&example("vlan-asymmetric"));
+    let before = up(&installed);
+    assert_eq!(vlans("eth0"), ["1 Egress Untagged", "10 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth2"), ["1 PVID Egress Untagged", "10 Egress Untagged", "20 Egress Untagged"]);
+    let third = ["192.168.5.3", "fd00:5::3"];
+    table(&hosts, third, third);
+    // Nor does the one see what passes between the third station and the other; broadcasts aside.
+    let unicast = format!("ether host {} and not ether multicast", MAC[0]);
+    let seen = Capture::start(&hosts[1], "eth0", &unicast);
+    for to in FIRST {
+        hosts[2].within(|| command(&format!("ping -q -i 0.02 -c 20 {to}")).ok());
+    }
+    let frames = seen.frames();
+    assert!(frames.is_empty(), "{frames:#?}");
+    // They would be seen without the static entries: this is what they are for.
+    for (port, station, vid) in [("eth0", MAC[0], 1), ("eth1", MAC[1], 1), ("eth2", MAC[2], 10)] {
+        command(&format!("bridge fdb del {station} dev {port} master static vlan {vid}")).ok();
+    }
+    let seen = Capture::start(&hosts[1], "eth0", &unicast);
+    hosts[2].within(|| command("ping -q -i 0.02 -c 20 192.168.5.1").ok());
+    assert!(seen.frames().len() >= 20);
+    before.assert_after_ifdown(&installed);
+}
+
+fn isolated(ifupdown: Ifupdown) {
+    let hosts = stations();
+    addresses(&hosts[2], "eth0", ["192.168.5.3/24", "fd00:5::3/64"]);
+    serve(&hosts[2]);
+    let installed = ifupdown.install(&example("vlan-isolated"));
+    let before = up(&installed);
+    let third = ["192.168.5.3", "fd00:5::3"];
+    table(&hosts, third, third);
+    before.assert_after_ifdown(&installed);
+}
+
+/// Sends to the other station all the time: to its address, to everybody, over both families.
+struct Babble(Vec<Child>);
+
+impl Babble {
+    fn start(hosts: &[Netns]) -> Self {
+        let mut children = Vec::new();
+        for (from, to, mac) in [(0, SECOND, MAC[1]), (1, FIRST, MAC[0])] {
+            for address in to {
+                hosts[from].ip(&format!("neigh replace {address} lladdr {mac} dev eth0 nud permanent"));
+            }
+            for address in to.into_iter().chain(["192.168.5.99", "fd00:5::99"]) {
+                children.push(hosts[from].within(|| {
+                    Command::new("ping")
+                        .args(["-q", "-n", "-i", "0.02", address])
+                        .stdin(Stdio::null())
+                        .stdout(Stdio::null())
+                        .stderr(Stdio::null())
+                        .spawn()
+                        .expect("ping")
+                }));
+            }
+        }
+        Self(children)
+    }
+}
+
+impl Drop for Babble {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Not while it comes up, nor while it goes down, nor while it changes; each of the three examples.
+fn never_a_frame(ifupdown: Ifupdown) {
+    let hosts = stations();
+    let installed = ifupdown.install(&example("vlan-access-trunk"));
+    let _babble = Babble::start(&hosts);
+    let heard = [listen(&hosts[1], MAC[0]), listen(&hosts[0], MAC[1])];
+    for name in ["vlan-access-trunk", "vlan-asymmetric", "vlan-isolated", "vlan-access-trunk"] {
+        installed.interfaces(&example(name));
+        installed.ifup("-a").quiet();
+        installed.ifup("-f -a").quiet();
+        // Single ports come and go under a bridge that is up and forwards.
+        for port in ["eth0", "eth1"] {
+            installed.ifdown(&format!("-f {port}"));
+            installed.ifup(&format!("-f {port}")).quiet();
+        }
+        for _ in 0..4 {
+            installed.ifdown("-f -a");
+        }
+        ip("link set lo up");
+        wait_until("the bridge is gone", || command("ip link show br0").status != 0);
+    }
+    // From one layout to the next while all is up.
+    for name in ["vlan-access-trunk", "vlan-asymmetric", "vlan-access-trunk"] {
+        installed.interfaces(&example(name));
+        installed.ifup("-f -a").quiet();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    for capture in heard {
+        let frames = capture.frames();
+        assert!(frames.is_empty(), "{frames:#?}");
+    }
+    // The same eyes see what is allowed to pass.
+    let heard = listen(&hosts[1], MAC[0]);
+    installed.interfaces(&example("vlan-access-trunk").replace("20 pvid", "10 pvid"));
+    installed.ifup("-f -a").quiet();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(heard.frames().len() > 10);
+}

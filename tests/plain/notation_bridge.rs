@@ -1,0 +1,65 @@
+//! The words of bridges and ports in [`super::notation`].
+
+use super::notation::word;
+use ifupdown_ng_netlink::{
+    op::{BridgeOptions, PortOptions},
+    values::{Centiseconds, Vid},
+};
+
+fn on(words: &mut Vec<&str>) -> bool {
+    match words.pop().expect("a switch") {
+        "on" | "1" => true,
+        "off" | "0" => false,
+        other => panic!("{other}: neither on nor off"),
+    }
+}
+
+pub fn port_options(words: &mut Vec<&str>) -> PortOptions {
+    // As a new port is; what a path costs depends on the link.
+    let mut options = PortOptions {
+        isolated: Some(false),
+        learning: Some(true),
+        locked: Some(false),
+        neigh_suppress: Some(false),
+        cost: None,
+        priority: Some(32),
+    };
+    while let Some(next) = words.pop() {
+        match next {
+            "isolated" => options.isolated = Some(on(words)),
+            "learning" => options.learning = Some(on(words)),
+            "locked" => options.locked = Some(on(words)),
+            "neigh_suppress" => options.neigh_suppress = Some(on(words)),
+            "cost" => options.cost = Some(word(words)),
+            "priority" => options.priority = Some(word(words)),
+            other => panic!("{other}: not a word of a port"),
+        }
+    }
+    options
+}
+
+/// The words of a bridge, up to those of any link.
+pub fn bridge_options(words: &mut Vec<&str>) -> BridgeOptions {
+    let mut options = BridgeOptions::default();
+    let seconds = |words: &mut Vec<&str>| Some(Centiseconds(word(words)));
+    while let Some(&next) = words.last() {
+        if matches!(next, "master" | "up") {
+            break;
+        }
+        words.pop();
+        match next {
+            "address" => options.address = Some(word(words)),
+            "vlan_filtering" => options.filtering = Some(on(words)),
+            "vlan_default_pvid" => options.default_pvid = Some(Vid::new(word(words))),
+            "vlan_protocol" => options.protocol = Some(word(words)),
+            "stp_state" => options.stp = Some(on(words)),
+            "ageing_time" => options.ageing = seconds(words),
+            "forward_delay" => options.forward_delay = seconds(words),
+            "hello_time" => options.hello = seconds(words),
+            "max_age" => options.max_age = seconds(words),
+            "priority" => options.priority = Some(word(words)),
+            other => panic!("{other}: not a word of a bridge"),
+        }
+    }
+    options
+}

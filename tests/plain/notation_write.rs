@@ -1,0 +1,56 @@
+//! States of the kernel as text, to be compared. What reads such text is [`super::notation`].
+
+use ifupdown_ng_netlink::{
+    op::{FdbEntry, LinkKind},
+    snapshot::State,
+};
+use std::fmt::Write as _;
+
+/// Writes a state, so that a difference reads well.
+pub fn write(state: &State) -> String {
+    let mut text = String::new();
+    for (name, link) in &state.links {
+        let master = link.master.as_ref().map_or(String::new(), |master| format!(" master {master}"));
+        let options = match &link.kind {
+            LinkKind::Bridge(options) => options.words(),
+            _ => String::new(),
+        };
+        let up = if link.up { " up" } else { "" };
+        let _ = writeln!(text, "link {name} {}{options}{master}{up}", link.kind);
+    }
+    for (device, set) in &state.bridging.vlans {
+        for range in set.ranges() {
+            let _ = writeln!(text, "vlan {device} {range}");
+        }
+    }
+    for (port, state) in &state.bridging.ports {
+        let _ = writeln!(text, "port {port}{}", state.options.words());
+    }
+    for (port, entries) in &state.bridging.fdb {
+        for FdbEntry { mac, vid } in entries {
+            let vlan = vid.map_or(String::new(), |vid| format!(" vlan {vid}"));
+            let _ = writeln!(text, "fdb {port} {mac}{vlan}");
+        }
+    }
+    for rule in state.rules.values().flatten() {
+        let selective = if rule.selective { " selective" } else { "" };
+        let _ = writeln!(text, "rule {} {rule}{selective}", rule.family);
+    }
+    for (link, addresses) in &state.addresses {
+        for address in addresses {
+            let _ = writeln!(text, "address {link} {address}");
+        }
+    }
+    let mut routes: Vec<String> = state.routes.iter().map(|route| format!("route {route}")).collect();
+    routes.sort();
+    for route in &routes {
+        let _ = writeln!(text, "{route}");
+    }
+    for (key, value) in &state.sysctls {
+        let _ = writeln!(text, "sysctl {key}={value}");
+    }
+    for (key, value) in &state.records {
+        let _ = writeln!(text, "record {key}={value}");
+    }
+    text
+}
