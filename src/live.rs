@@ -63,7 +63,11 @@ impl Live {
             self.channel(&Place::Here)?.read(&wants, &mut state)?;
             let done = match wait.until {
                 Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
-                Until::Settled => !state.bridging.ports.values().any(|port| port.undecided),
+                Until::Settled => !state
+                    .bridging
+                    .ports
+                    .iter()
+                    .any(|(name, port)| port.undecided || (port.unnoticed && state.master_is_up(name))),
             };
             if done || Instant::now() >= deadline {
                 return Ok(());

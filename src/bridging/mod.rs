@@ -62,9 +62,17 @@ pub struct PortState {
     pub options: PortOptions,
     /// The spanning tree has not yet decided whether it forwards.
     pub undecided: bool,
+    /// It has a carrier, and its bridge has not noticed: soon to be undecided, if the bridge is up.
+    pub unnoticed: bool,
 }
 
 impl State {
+    /// Whether a link is a port of something that is up.
+    pub fn master_is_up(&self, port: &IfName) -> bool {
+        let master = self.links.get(port).and_then(|link| self.links.get(link.master.as_ref()?));
+        master.is_some_and(|master| master.up)
+    }
+
     /// The settings of a bridge; `None` if there is no bridge of that name.
     pub fn bridge(&self, name: &IfName) -> Option<&BridgeOptions> {
         match &self.links.get(name)?.kind {

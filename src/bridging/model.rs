@@ -73,7 +73,7 @@ impl State {
         self.bridging.vlans.remove(port);
         self.bridging.fdb.remove(port);
         if let Some(bridge) = master.filter(|master| self.bridge(master).is_some()) {
-            let state = PortState { options: joined(), undecided: false };
+            let state = PortState { options: joined(), ..PortState::default() };
             self.bridging.ports.insert(port.clone(), state);
             self.bridging.vlans.insert(port.clone(), self.default_vlans(bridge));
         }

@@ -233,6 +233,9 @@ fn decode_port(message: &LinkMessage) -> Option<PortState> {
             InfoBridgePort::State(BridgePortState::Listening | BridgePortState::Learning) => {
                 port.undecided = true;
             }
+            InfoBridgePort::State(BridgePortState::Disabled) => {
+                port.unnoticed = message.header.flags.contains(LinkFlags::LowerUp);
+            }
             _ => {}
         }
     }

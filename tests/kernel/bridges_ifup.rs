@@ -151,12 +151,13 @@ fn all(ifupdown: Ifupdown) {
 fn spanning_tree(ifupdown: Ifupdown) {
     let _hosts = cards();
     let stanza = "iface br0\n    bridge-ports eth0\n    bridge-stp on\n    bridge-fd 2\n    bridge-hello 1\n    bridge-maxage 6\n";
-    let installed = ifupdown.install(stanza);
+    // Longer than it takes, since the clock of an emulated machine leaps.
+    let installed = ifupdown.install(&format!("{stanza}    bridge-maxwait 90\n"));
     let begin = std::time::Instant::now();
     installed.ifup("br0").quiet();
     let took = begin.elapsed().as_secs_f64();
     assert!(command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
-    assert!((3.5..20.0).contains(&took), "{took}");
+    assert!((3.5..60.0).contains(&took), "{took}");
     installed.ifdown("br0").quiet();
     installed.interfaces(&format!("{stanza}    bridge-maxwait 0\n"));
     installed.ifup("br0").quiet();

@@ -104,6 +104,9 @@ pub fn whole_or_not_at_all() {
     phase("bridge", "br0", "create", &own).quiet();
     // A bridge refuses a link that is in another one only when it comes to that; here, one that it cannot take.
     ip("link add name tun0 type ipip local 10.0.0.1 remote 10.0.0.2");
+    // A bridge keeps limits of the ports that it once had.
+    ip("link set p3 master br0");
+    ip("link set p3 nomaster");
     let before = everything();
     let ran = phase("bridge", "br0", "pre-up", &["bridge-ports p1 tun0", "bridge-vlan-filtering yes"]);
     assert_eq!(ran.status, 1, "{ran}");

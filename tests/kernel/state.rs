@@ -71,6 +71,13 @@ impl State {
 
 fn without_noise(mut value: serde_json::Value) -> Option<String> {
     let object = value.as_object_mut()?;
+    // Clocks of bridges.
+    for data in ["info_data", "info_slave_data"] {
+        let info = object.get_mut("linkinfo").and_then(|info| info.get_mut(data));
+        if let Some(data) = info.and_then(|data| data.as_object_mut()) {
+            data.retain(|key, _| !key.ends_with("_timer"));
+        }
+    }
     for key in ["ifindex", "link_index", "valid_life_time", "preferred_life_time", "expires"] {
         object.remove(key);
     }
