@@ -59,6 +59,16 @@ fn main() -> std::process::ExitCode {
         bridges_ifup::tests(),
         bridge_stock::tests(),
     ];
-    let conclusion: Conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
+    let (share, shares) = share();
+    let tests = tests.into_iter().flatten().enumerate();
+    let tests = tests.filter(|(place, _)| place % shares == share).map(|(_, test)| test).collect();
+    let conclusion: Conclusion = libtest_mimic::run(&arguments, tests);
     conclusion.exit_code()
+}
+
+/// `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
+fn share() -> (usize, usize) {
+    let text = std::env::var("IFNL_SHARE").unwrap_or_else(|_| "0/1".to_owned());
+    let (share, shares) = text.split_once('/').expect("IFNL_SHARE=N/M");
+    (share.parse().expect("a number"), shares.parse().expect("a number"))
 }
