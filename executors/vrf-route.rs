@@ -3,7 +3,7 @@
 use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     invocation::Phase,
-    op::{LinkKind, OUR_PROTOCOL, Op, Route},
+    op::{LinkKind, Op, Route},
     plan::Plan,
     run::run,
     snapshot::{Link, Query, Snapshot, TableRef},
@@ -180,18 +180,7 @@ impl VrfRoute {
         let families = || Family::BOTH.into_iter().filter(|family| has(found, *family));
         let prefixes: Vec<_> =
             spec.prefix.map_or_else(|| families().map(unspecified).collect(), |prefix| vec![prefix]);
-        let route = |prefix: ipnet::IpNet| Route {
-            table,
-            prefix,
-            kind: spec.kind,
-            via: spec.via,
-            dev: spec.dev.clone(),
-            src: spec.src,
-            metric: spec.metric.unwrap_or_else(|| Route::default_metric(Family::of(prefix.addr()))),
-            onlink: spec.onlink,
-            protocol: OUR_PROTOCOL,
-        };
-        Ok(prefixes.into_iter().map(route).collect())
+        Ok(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
     }
 }
 

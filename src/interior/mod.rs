@@ -185,17 +185,7 @@ impl Interior {
                     .ok_or_else(|| missing(format!("vrf {vrf}"), "there is no such VRF"))?,
             };
             let prefixes = spec.prefix.map_or_else(|| Family::BOTH.map(unspecified).to_vec(), |p| vec![p]);
-            routes.extend(prefixes.into_iter().map(|prefix| Route {
-                table,
-                prefix,
-                kind: spec.kind,
-                via: spec.via,
-                dev: spec.dev.clone(),
-                src: spec.src,
-                metric: spec.metric.unwrap_or_else(|| Route::default_metric(Family::of(prefix.addr()))),
-                onlink: spec.onlink,
-                protocol: OUR_PROTOCOL,
-            }));
+            routes.extend(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)));
         }
         Ok(routes)
     }

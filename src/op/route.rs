@@ -1,7 +1,7 @@
 //! Routes (ip-route(8)).
 
 use super::OUR_PROTOCOL;
-use crate::values::{Family, IfName, RouteKind, TableId};
+use crate::values::{Family, IfName, RouteKind, RouteSpec, TableId};
 use ipnet::IpNet;
 use std::{fmt, net::IpAddr};
 
@@ -32,6 +32,21 @@ pub struct Route {
 }
 
 impl Route {
+    /// The route of ours that a stanza asks for, to this prefix and in this table.
+    pub fn ours(spec: &RouteSpec, prefix: IpNet, table: TableId) -> Self {
+        Self {
+            table,
+            prefix,
+            kind: spec.kind,
+            via: spec.via,
+            dev: spec.dev.clone(),
+            src: spec.src,
+            metric: spec.metric.unwrap_or_else(|| Self::default_metric(Family::of(prefix.addr()))),
+            onlink: spec.onlink,
+            protocol: OUR_PROTOCOL,
+        }
+    }
+
     /// Its family.
     pub fn family(&self) -> Family {
         Family::of(self.prefix.addr())
