@@ -190,7 +190,7 @@ impl VethPeer {
                 self.adjust(found, &mut plan);
                 return Ok(plan);
             }
-            Some(link) if pair::is_veth(link) && pair::is_orphan(iface, self.netns.as_ref(), found) => {
+            Some(link) if pair::is_veth(link) && pair::is_orphan(iface, found) => {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             }
             Some(link) if pair::is_veth(link) => {

@@ -195,9 +195,17 @@ impl Kernel for Live {
             found.residences = residents::all()?;
         }
         for residence in found.residences.clone() {
-            let Resident { iface, role, .. } = &residence.resident;
-            if *role == Role::Moved && query.away.contains(iface) {
-                found.away.extend(self.find(&residence)?.map(|away| (iface.clone(), away)));
+            let Resident { iface, role, netns, .. } = &residence.resident;
+            if !query.away.contains(iface) {
+                continue;
+            }
+            match role {
+                Role::Moved => found.away.extend(self.find(&residence)?.map(|away| (iface.clone(), away))),
+                // Where it was put, which the stanza need not name any more.
+                Role::Peer if !found.netns.contains_key(netns) => {
+                    found.netns.insert(netns.clone(), self.read_netns(netns, false)?);
+                }
+                Role::Peer => {}
             }
         }
         for file in &query.files {

@@ -27,11 +27,14 @@ pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &
         })
 }
 
-/// Whether we put the peer of an interface into a namespace that is gone, or that another has the name of.
-pub fn is_orphan(iface: &IfName, netns: Option<&NetnsRef>, found: &Snapshot) -> bool {
+/// Whether we put the peer of an interface into a namespace that is gone, or whose name or number is another's by now.
+/// The stanza may name a third one: the next container has another number.
+pub fn is_orphan(iface: &IfName, found: &Snapshot) -> bool {
     let Some(residence) = home::residence(iface, Role::Peer, found) else { return false };
     let was = &residence.resident.netns;
-    let now = netns.filter(|now| *now == was).and_then(|now| found.existing(now));
-    now.is_some_and(|now| !now.id.same(residence.id, was))
-        || matches!(found.netns.get(was), Some(Netns::Absent | Netns::Broken { .. }))
+    match found.netns.get(was) {
+        Some(Netns::Is(now)) => !now.id.same(residence.id, was),
+        Some(Netns::Absent | Netns::Broken { .. }) => true,
+        None => false,
+    }
 }

@@ -2,7 +2,7 @@
 //! what its executor forgot to ask for.
 
 use ifupdown_ng_netlink::{
-    op::{LinkKind, Place},
+    op::{LinkKind, Place, Role},
     snapshot::{Netns, Query, Snapshot, State, TableRef, Wants},
     values::TableId,
 };
@@ -24,6 +24,16 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     for (reference, found) in &mut netns {
         if let (Netns::Is(existing), Some(false)) = (found, query.netns.get(reference)) {
             existing.processes.clear();
+        }
+    }
+    // Where the peer of one that is asked for was put.
+    for residence in &found.residences {
+        let was = &residence.resident.netns;
+        if residence.resident.role == Role::Peer
+            && query.away.contains(&residence.resident.iface)
+            && let Some(is) = found.netns.get(was)
+        {
+            netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
     let ours = !query.netns.is_empty() || !query.away.is_empty();
