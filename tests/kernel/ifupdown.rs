@@ -143,8 +143,10 @@ impl Ifupdown {
             bind(&root.join("usr/bin/busybox"), &root.join("usr/bin/dash"));
         }
         // The files that examples have beside them.
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d/etc/.");
-        run(Command::new("cp").arg("-r").arg(beside).arg(root.join("etc"))).ok();
+        for beside in ["interfaces.d/etc/.", "nftables.d"] {
+            let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(beside);
+            run(Command::new("cp").arg("-r").arg(beside).arg(root.join("etc"))).ok();
+        }
         installed.install_executors();
         installed.interfaces(interfaces);
         installed

@@ -21,6 +21,7 @@ mod bridges;
 mod bridges_ifup;
 mod bridges_refused;
 mod capture;
+mod container_segment;
 mod examples;
 mod features;
 mod flows;
@@ -48,6 +49,7 @@ fn main() -> std::process::ExitCode {
         management_vrf::tests(),
         namespaces::tests(),
         routing_domains::tests(),
+        container_segment::tests(),
         examples::tests(),
         stock::tests(),
         flows::tests(),
