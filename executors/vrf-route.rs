@@ -3,7 +3,7 @@
 use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     invocation::Phase,
-    op::{LinkKind, Op, Route},
+    op::{LinkKind, Op, Place, Route},
     plan::Plan,
     run::run,
     snapshot::{Link, Query, Snapshot, TableRef},
@@ -190,23 +190,10 @@ fn has(found: &Snapshot, family: Family) -> bool {
     rules.is_empty() || rules.contains_key(&family)
 }
 
-/// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
+/// Adds a route, unless somebody else's is in its place.
 fn add(plan: &mut Plan, route: &Route, found: &Snapshot) -> Result<(), String> {
-    let rivals = || found.here().routes.iter().filter(|rival| rival.competes_with(route));
-    if rivals().any(|rival| route.same(rival)) {
-        return Ok(());
-    }
-    let route = route.clone();
-    match rivals().next() {
-        None => plan.push(Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
-        Some(rival) if rival.is_ours() => {
-            plan.push(Op::RouteReplace(route), Some(Op::RouteReplace(rival.clone())));
-        }
-        Some(rival) => {
-            return Err(format!("{route}: another route is in its place: {rival}; give this one a metric"));
-        }
-    }
-    Ok(())
+    plan.add_route(&Place::Here, route, found.here())
+        .map_err(|rival| format!("{route}: another route is in its place: {rival}; give this one a metric"))
 }
 
 /// Deletes a route that is there and ours.

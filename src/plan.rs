@@ -1,6 +1,9 @@
 //! A plan: steps in order, each with what takes it back.
 
-use crate::op::{Act, Op, Place, Rule};
+use crate::{
+    op::{Act, Op, Place, Route, Rule},
+    snapshot::State,
+};
 use std::fmt;
 
 /// A change and the changes that take it back, in the order in which they are to be made.
@@ -31,6 +34,26 @@ impl Plan {
     pub fn push_at(&mut self, at: &Place, op: Op, undo: Option<Op>) {
         let act = |op| Act { at: at.clone(), op };
         self.steps.push(Step { act: act(op), undo: undo.map(act).into_iter().collect() });
+    }
+
+    /// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
+    ///
+    /// # Errors
+    /// Somebody else's route that is in its place.
+    pub fn add_route<'a>(&mut self, at: &Place, route: &Route, state: &'a State) -> Result<(), &'a Route> {
+        let rivals = || state.routes.iter().filter(|rival| rival.competes_with(route));
+        if rivals().any(|rival| route.same(rival)) {
+            return Ok(());
+        }
+        let route = route.clone();
+        match rivals().next() {
+            None => self.push_at(at, Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
+            Some(rival) if rival.is_ours() => {
+                self.push_at(at, Op::RouteReplace(route), Some(Op::RouteReplace(rival.clone())));
+            }
+            Some(rival) => return Err(rival),
+        }
+        Ok(())
     }
 
     /// Adds a rule; taken back by deleting it.

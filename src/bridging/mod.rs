@@ -1,7 +1,7 @@
 //! Bridges: what is known of them, what a stanza says of them, and how one is brought in line with the other.
 //!
 //! Here are the parts of a snapshot that bridges add. [`config`] and [`port_config`] read the keywords, [`up`] and [`down`] plan,
-//! and [`model`] is the part of [`crate::simulate`] that knows what a bridge does.
+//! and the module `model` is the part of [`crate::simulate`] that knows what a bridge does.
 
 mod ask;
 pub mod config;

@@ -125,8 +125,9 @@ impl Interior {
             plan.push_at(place, Op::AddressAdd { dev, address }, Some(undo));
         }
         match self.resolved(name, state, found) {
-            Ok(routes) => problems
-                .extend(routes.into_iter().filter_map(|route| add(&mut plan, place, route, state).err())),
+            Ok(routes) => {
+                problems.extend(routes.iter().filter_map(|route| add(&mut plan, place, route, state).err()));
+            }
             Err(problem) => problems.push(problem),
         }
         let problems: Vec<_> = problems.into_iter().map(|(value, why)| self.problem(&value, &why)).collect();
@@ -202,21 +203,8 @@ impl std::str::FromStr for Gateway {
     }
 }
 
-/// Adds a route that is missing, or puts it in the place of one of ours; otherwise the route, and why not.
-fn add(plan: &mut Plan, place: &Place, route: Route, state: &State) -> Result<(), (String, String)> {
-    let rivals = || state.routes.iter().filter(|rival| rival.competes_with(&route));
-    if rivals().any(|rival| route.same(rival)) {
-        return Ok(());
-    }
-    match rivals().next() {
-        None => plan.push_at(place, Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
-        Some(rival) if rival.is_ours() => {
-            let undo = Op::RouteReplace(rival.clone());
-            plan.push_at(place, Op::RouteReplace(route), Some(undo));
-        }
-        Some(rival) => {
-            return Err((route.to_string(), format!("there is another route in its place: {rival}")));
-        }
-    }
-    Ok(())
+/// Adds a route, unless somebody else's is in its place; then the route, and why not.
+fn add(plan: &mut Plan, place: &Place, route: &Route, state: &State) -> Result<(), (String, String)> {
+    plan.add_route(place, route, state)
+        .map_err(|rival| (route.to_string(), format!("there is another route in its place: {rival}")))
 }
