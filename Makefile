@@ -18,6 +18,9 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 BINARIES = $(addprefix $(RELEASE)/,$(EXECUTORS) $(DROPIN_EXECUTORS))
 PAGES = $(patsubst docs/%.scd,target/man/%,$(wildcard docs/*.[1-9].scd))
+# Without scdoc those that were built earlier.
+PAGES_AT_HAND = $(if $(shell command -v $(SCDOC)),$(PAGES),$(wildcard $(PAGES)))
+# Names what was installed, for `uninstall` and the next `install`. Empty: nothing does, as packages want it.
 MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
@@ -25,7 +28,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 .PHONY: help build check test demo docs install uninstall clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## the executors, optimised
 	$(CARGO) build --release --locked
@@ -50,67 +53,25 @@ target/man/%: docs/%.scd
 $(BINARIES) &:
 	$(CARGO) build --release --locked
 
-# The manifest has a line "SHA256  PATH" for each file that was installed. A file that it does not name, or whose
-# contents changed since, is not ours: another package's, or the administrator's.
-define manifest_functions
-set -eu; \
-manifest='$(DESTDIR)$(MANIFEST)'; \
-sum() { sha256sum "$$1" | cut -d ' ' -f 1; }; \
-ours() { [ -f "$$manifest" ] && grep -qxF "$$(sum "$(DESTDIR)$$1")  $$1" "$$manifest"; }
+# What goes where, for dist/install, and the file that tells it.
+FILES = target/files
+SH = sh
+define files
+$(foreach name,$(EXECUTORS),own 755 $(RELEASE)/$(name) $(EXECUTORDIR)/$(name)
+)$(foreach name,$(DROPIN_EXECUTORS),dropin 755 $(RELEASE)/$(name) $(EXECUTORDIR)/$(name)
+)$(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
+)
 endef
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, MANDIR; DROPIN=1: stock names too
-	@$(manifest_functions); \
-	dropin='$(filter 1,$(DROPIN))'; names='$(EXECUTORS)'; \
-	for name in $(DROPIN_EXECUTORS); do \
-		path='$(EXECUTORDIR)'/$$name; \
-		if [ -n "$$dropin" ] || { [ -e "$(DESTDIR)$$path" ] && ours "$$path"; }; then names="$$names $$name"; fi; \
-	done; \
-	for name in $(EXECUTORS); do \
-		path='$(EXECUTORDIR)'/$$name; \
-		if [ -e "$(DESTDIR)$$path" ] && ! ours "$$path"; then \
-			echo "$(DESTDIR)$$path exists and was not installed from here: nothing done" >&2; exit 1; \
-		fi; \
-	done; \
-	mkdir -p "$$(dirname "$$manifest")" '$(DESTDIR)$(EXECUTORDIR)'; \
-	new="$$manifest.new"; : >"$$new"; \
-	put() { \
-		if [ -e "$(DESTDIR)$$3" ] && ! ours "$$3"; then \
-			echo "keeping $(DESTDIR)$$3 as $${3##*/}.ifupdown-ng"; \
-			mv -f "$(DESTDIR)$$3" "$(DESTDIR)$$3.ifupdown-ng"; \
-		fi; \
-		$(INSTALL) -D -m "$$1" "$$2" "$(DESTDIR)$$3"; \
-		printf '%s  %s\n' "$$(sum "$(DESTDIR)$$3")" "$$3" >>"$$new"; \
-		echo "installed $(DESTDIR)$$3"; \
-	}; \
-	for name in $$names; do put 755 '$(RELEASE)'/$$name '$(EXECUTORDIR)'/$$name; done; \
-	for page in $(notdir $(PAGES)); do \
-		[ ! -e target/man/$$page ] || put 644 target/man/$$page '$(MANDIR)'/man$${page##*.}/$$page; \
-	done; \
-	if [ -f "$$manifest" ]; then \
-		while read -r sum path; do \
-			cut -d ' ' -f 3- "$$new" | grep -qxF "$$path" || printf '%s  %s\n' "$$sum" "$$path" >>"$$new"; \
-		done <"$$manifest"; \
-	fi; \
-	mv -f "$$new" "$$manifest"
+export DESTDIR DROPIN MANIFEST
+
+install: $(BINARIES) $(PAGES_AT_HAND) ## DESTDIR, PREFIX, EXECUTORDIR, MANDIR; DROPIN=1: stock names too
+	@mkdir -p target
+	$(file >$(FILES),$(files))
+	@$(SH) dist/install put $(FILES)
 
 uninstall: ## remove what `install` put there; kept stock executors come back
-	@$(manifest_functions); \
-	if [ ! -f "$$manifest" ]; then echo "no $$manifest: nothing was installed" >&2; exit 0; fi; \
-	while read -r _ path; do \
-		if [ -e "$(DESTDIR)$$path" ] && ! ours "$$path"; then \
-			echo "left alone, for it has changed: $(DESTDIR)$$path"; continue; \
-		fi; \
-		rm -f "$(DESTDIR)$$path"; \
-		if [ -e "$(DESTDIR)$$path.ifupdown-ng" ]; then \
-			mv "$(DESTDIR)$$path.ifupdown-ng" "$(DESTDIR)$$path"; \
-			echo "back in place: $(DESTDIR)$$path"; \
-		else \
-			echo "removed $(DESTDIR)$$path"; \
-		fi; \
-	done <"$$manifest"; \
-	rm -f "$$manifest"; \
-	rmdir "$$(dirname "$$manifest")" 2>/dev/null || true
+	@$(SH) dist/install remove
 
 clean: ## everything that was built
 	$(CARGO) clean

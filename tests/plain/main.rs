@@ -17,6 +17,7 @@ mod depend;
 mod docs;
 mod failures;
 mod faulty;
+mod install;
 mod interfaces;
 mod invariants;
 mod mock;
