@@ -41,7 +41,7 @@ test: ## all lanes: lints, plain tests, documentation, tests on a real kernel
 	tests/lane/all
 
 demo: ## show what the executors do, on a real kernel
-	tests/demo
+	tests/demo/all
 
 docs: $(PAGES) ## the manual pages
 
