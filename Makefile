@@ -9,10 +9,13 @@ EXECUTORDIR ?= /usr/libexec/ifupdown-ng
 MANDIR ?= $(PREFIX)/share/man
 # 1: install the prefix executors too. They take the names of stock executors; those are kept beside them.
 DROPIN ?=
+MULTICALL ?=
 
 # Executors under names of their own, and those that take the place of a stock one.
 EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer bridge-vlan
 DROPIN_EXECUTORS = vrf veth bridge
+# All of them in one program, which is installed once, with links to it, by MULTICALL=1.
+ALL = ifupdown-ng-netlink
 
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
@@ -56,9 +59,11 @@ $(BINARIES) &:
 # What goes where, for dist/install, and the file that tells it.
 FILES = target/files
 SH = sh
+as = $(if $(filter 1,$(MULTICALL)),$(2) - $(ALL),$(1) 755 $(RELEASE)/$(3)) $(EXECUTORDIR)/$(3)
 define files
-$(foreach name,$(EXECUTORS),own 755 $(RELEASE)/$(name) $(EXECUTORDIR)/$(name)
-)$(foreach name,$(DROPIN_EXECUTORS),dropin 755 $(RELEASE)/$(name) $(EXECUTORDIR)/$(name)
+$(if $(filter 1,$(MULTICALL)),own 755 $(RELEASE)/$(ALL) $(EXECUTORDIR)/$(ALL))
+$(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
+)$(foreach name,$(DROPIN_EXECUTORS),$(call as,dropin,droplink,$(name))
 )$(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
 )
 endef

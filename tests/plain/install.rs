@@ -214,6 +214,35 @@ fn an_install_that_was_stopped_is_done_again_or_undone() {
     });
 }
 
+/// One program for all, and links; in place of what was installed before, and the other way round.
+#[test]
+fn links_are_installed_and_removed_like_files() {
+    for_each_shell("links", |machine| {
+        let before = machine.state();
+        machine.write("built/ifupdown-ng-netlink", "all\n");
+        machine.done("install DROPIN=1 MULTICALL=1");
+        let linked = machine.state();
+        for program in PROGRAMS {
+            assert_eq!(machine.has(program.name).as_deref(), Some("all\n"), "{}", program.name);
+            let path = machine.directory.join("root").join(EXECUTORS).join(program.name);
+            assert_eq!(fs::read_link(path).unwrap(), Path::new("ifupdown-ng-netlink"), "{}", program.name);
+        }
+        assert_eq!(machine.has("vrf.ifupdown-ng").as_deref(), Some("stock\n"));
+        // A newer program behind the same links.
+        machine.write("built/ifupdown-ng-netlink", "newer\n");
+        machine.done("install MULTICALL=1");
+        assert_eq!(machine.has("vrf").as_deref(), Some("newer\n"));
+        machine.done("install");
+        assert_eq!(machine.has("vrf").as_deref(), Some("ours\n"));
+        machine.write("built/ifupdown-ng-netlink", "all\n");
+        machine.done("install MULTICALL=1");
+        assert_eq!(machine.state().len(), linked.len());
+        assert_eq!(machine.has("vrf.ifupdown-ng").as_deref(), Some("stock\n"));
+        machine.done("uninstall");
+        assert_eq!(machine.state(), before);
+    });
+}
+
 /// As a package does it.
 #[test]
 fn without_a_manifest_nothing_but_the_files_is_there() {
