@@ -9,6 +9,11 @@ EXECUTORDIR ?= /usr/libexec/ifupdown-ng
 MANDIR ?= $(PREFIX)/share/man
 # 1: install the prefix executors too. They take the names of stock executors; those are kept beside them.
 DROPIN ?=
+# How to build, the same for `build` and `install`. STATIC=1: programs that need no shared library, and start faster.
+# MUSL=1: that, with musl for a C library, where this machine has another; faster still. MULTICALL=1: one program, and
+# links to it in place of the others.
+STATIC ?=
+MUSL ?=
 MULTICALL ?=
 
 # Executors under names of their own, and those that take the place of a stock one.
@@ -18,8 +23,20 @@ DROPIN_EXECUTORS = vrf veth bridge
 ALL = ifupdown-ng-netlink
 
 TARGET = $(or $(CARGO_TARGET_DIR),target)
-RELEASE = $(TARGET)/release
-BINARIES = $(addprefix $(RELEASE)/,$(EXECUTORS) $(DROPIN_EXECUTORS))
+ifeq ($(MUSL),1)
+TRIPLE = $(shell uname -m)-unknown-linux-musl
+BUILD = CARGO='$(CARGO)' dist/cargo-musl build
+else ifeq ($(STATIC),1)
+# Named, because flags for a target that is not named hold for the compiler's own plugins too, which cannot be static.
+TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
+BUILD = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static' $(CARGO) build --target $(TRIPLE)
+else
+BUILD = $(CARGO) build
+endif
+RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
+PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS))
+BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
+BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS))
 PAGES = $(patsubst docs/%.scd,target/man/%,$(wildcard docs/*.[1-9].scd))
 # Without scdoc those that were built earlier.
 PAGES_AT_HAND = $(if $(shell command -v $(SCDOC)),$(PAGES),$(wildcard $(PAGES)))
@@ -33,8 +50,8 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-build: ## the executors, optimised
-	$(CARGO) build --release --locked
+build: ## the executors, optimised; STATIC=1, MUSL=1, MULTICALL=1
+	$(BUILD_ALL)
 
 check: ## formatting and lints; warnings are errors
 	$(CARGO) fmt --check
@@ -54,7 +71,7 @@ target/man/%: docs/%.scd
 
 # Only what is missing is built: a package builds first and installs as another user, perhaps without cargo.
 $(BINARIES) &:
-	$(CARGO) build --release --locked
+	$(BUILD_ALL)
 
 # What goes where, for dist/install, and the file that tells it.
 FILES = target/files

@@ -1,6 +1,8 @@
-//! All programs, for the tests that hold each of them to the same promises.
+//! All programs in one, which is installed once, with a link for each of their names (`make MULTICALL=1`).
 //!
-//! Not a program itself: the tests include this file by its path.
+//! The tests that hold each program to the same promises include this file by its path.
+
+#![allow(clippy::duplicate_mod, reason = "`vrf` and others are made of executors that are programs as well")]
 
 #[path = "bridge.rs"]
 mod bridge;
@@ -23,7 +25,8 @@ mod vrf_rules;
 #[path = "vrf-table.rs"]
 mod vrf_table;
 
-use ifupdown_ng_netlink::executor::Program;
+use ifupdown_ng_netlink::{executor::Program, run::run_one_of};
+use std::process::ExitCode;
 
 /// The programs, one for each other file of this folder.
 pub const PROGRAMS: &[&Program] = &[
@@ -38,3 +41,8 @@ pub const PROGRAMS: &[&Program] = &[
     &veth_peer::PROGRAM,
     &veth::PROGRAM,
 ];
+
+#[allow(dead_code, reason = "the tests have a main of their own")]
+fn main() -> ExitCode {
+    run_one_of(PROGRAMS)
+}

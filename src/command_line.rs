@@ -21,6 +21,11 @@ pub fn inside() -> Option<Vec<OsString>> {
     (arguments.next()? == nested::ARGUMENT).then(|| arguments.collect())
 }
 
+/// The name that this process was started by.
+pub fn own_name() -> Option<OsString> {
+    PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)
+}
+
 /// Where the stock executors are, if they are beside this one: ifupdown-ng starts each by its whole path.
 pub fn executors() -> Option<PathBuf> {
     let own = PathBuf::from(std::env::args_os().next()?);

@@ -21,6 +21,27 @@ use std::{fmt::Display, io::Write as _, process::ExitCode};
 /// The most that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
 const DEPEND_BYTES: usize = 1023;
 
+/// The `main` of all executors in one program, which links with their names start.
+pub fn run_one_of(programs: &[&Program]) -> ExitCode {
+    let name = command_line::own_name();
+    if let Some(program) = programs.iter().find(|program| name.as_deref() == Some(program.name.as_ref())) {
+        return run(program);
+    }
+    if let Some(arguments) = command_line::inside() {
+        return nested::become_inside(&arguments);
+    }
+    if Found::in_process().is_depend() {
+        return ExitCode::SUCCESS;
+    }
+    let names: Vec<_> = programs.iter().map(|program| program.name).collect();
+    complain(&format_args!(
+        "{}: not to be started by this name, but by a link that is called {}",
+        name.unwrap_or_default().to_string_lossy(),
+        names.join(", ")
+    ));
+    ExitCode::from(MISCONFIGURED)
+}
+
 /// The `main` of every executor.
 pub fn run(program: &Program) -> ExitCode {
     if let Some(arguments) = command_line::inside() {

@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
-#[allow(clippy::duplicate_mod, reason = "`vrf` is made of the other executors, which are programs as well")]
 #[path = "../../executors/all.rs"]
 mod all;
 
@@ -20,6 +19,7 @@ mod faulty;
 mod install;
 mod interfaces;
 mod invariants;
+mod links;
 mod mock;
 mod notation;
 mod notation_bridge;
