@@ -1,6 +1,6 @@
 //! Addresses as messages.
 
-use super::Channel;
+use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     values::{Family, IfName},
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
     packet_route::{
-        AddressFamily, RouteNetlinkMessage,
+        AddressFamily,
         address::{AddressAttribute, AddressMessage},
     },
 };

@@ -1,6 +1,6 @@
 //! Bridges, their ports and their VLANs as messages.
 
-use super::{Channel, link};
+use super::{Channel, link, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     bridging::{BridgingWants, PortState},
@@ -8,13 +8,10 @@ use crate::{
     snapshot::State,
     values::{Centiseconds, IfName, Mac, Vid, VlanProtocol},
 };
-use rtnetlink::packet_route::{
-    RouteNetlinkMessage,
-    link::{
-        BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData,
-        InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
-        VlanProtocol as WireProtocol,
-    },
+use rtnetlink::packet_route::link::{
+    BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData,
+    InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    VlanProtocol as WireProtocol,
 };
 use std::collections::BTreeMap;
 

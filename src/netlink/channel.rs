@@ -3,7 +3,10 @@
 //! rtnetlink's connection does the framing and the bookkeeping; what it leaves out is here: the kernel's own
 //! words (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
 
-use super::socket::{BlockingSocket, Fault};
+use super::{
+    message::RouteNetlinkMessage,
+    socket::{BlockingSocket, Fault},
+};
 use crate::apply::Refusal;
 use futures::{Stream, executor::block_on, future::poll_fn};
 use nix::{
@@ -12,7 +15,6 @@ use nix::{
 };
 use rtnetlink::{
     packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator},
-    packet_route::RouteNetlinkMessage,
     proto::{Connection, ConnectionHandle, new_connection_with_socket},
     sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE},
 };

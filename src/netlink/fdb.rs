@@ -1,6 +1,6 @@
 //! Forwarding databases of bridges as messages.
 
-use super::Channel;
+use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::FdbEntry,
@@ -10,7 +10,7 @@ use crate::{
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_REPLACE},
     packet_route::{
-        AddressFamily, RouteNetlinkMessage,
+        AddressFamily,
         neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
     },
 };

@@ -1,9 +1,7 @@
 //! What the `ip` command sent and received, for the unit tests: the files of tests/wire/, see `capture` there.
 
-use rtnetlink::{
-    packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload},
-    packet_route::RouteNetlinkMessage,
-};
+use super::message::RouteNetlinkMessage;
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use std::collections::BTreeMap;
 
 /// The attribute that has a table's number, in rules (FRA_TABLE) and in routes (RTA_TABLE).

@@ -1,6 +1,6 @@
 //! Links as messages.
 
-use super::{Channel, bridge};
+use super::{Channel, bridge, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::{BridgeOptions, LinkKind, NewLink},
@@ -9,10 +9,7 @@ use crate::{
 };
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::{
-        RouteNetlinkMessage,
-        link::{InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
-    },
+    packet_route::link::{InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
 };
 
 impl Channel {

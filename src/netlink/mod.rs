@@ -11,6 +11,7 @@ mod fdb;
 #[cfg(test)]
 mod fixture;
 mod link;
+mod message;
 mod netns;
 mod route;
 mod rule;

@@ -1,9 +1,8 @@
 //! Moves between namespaces as messages.
 
-use super::{Channel, link::named};
+use super::{Channel, link::named, message::RouteNetlinkMessage};
 use crate::{apply::Refusal, values::IfName};
 use rtnetlink::packet_route::{
-    RouteNetlinkMessage,
     link::LinkAttribute,
     nsid::{NsidAttribute, NsidMessage},
 };

@@ -1,6 +1,6 @@
 //! Routes as messages.
 
-use super::Channel;
+use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::Route,
@@ -11,12 +11,9 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE},
-    packet_route::{
-        RouteNetlinkMessage,
-        route::{
-            RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
-            RouteType,
-        },
+    packet_route::route::{
+        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+        RouteType,
     },
 };
 use std::{

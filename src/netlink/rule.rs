@@ -1,6 +1,6 @@
 //! Routing rules as messages.
 
-use super::Channel;
+use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::{Action, Rule},
@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
     packet_route::{
-        RouteNetlinkMessage,
         route::RouteProtocol,
         rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage},
     },

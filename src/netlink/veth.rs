@@ -1,6 +1,6 @@
 //! Pairs of virtual Ethernet links as messages, and the properties of links that they have to do with.
 
-use super::{Channel, link::named};
+use super::{Channel, link::named, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::{End, LinkChange, NewVeth},
@@ -9,10 +9,7 @@ use crate::{
 };
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::{
-        RouteNetlinkMessage,
-        link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
-    },
+    packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
 };
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 

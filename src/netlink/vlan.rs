@@ -1,6 +1,6 @@
 //! VLANs of ports and bridges as messages.
 
-use super::{Channel, link};
+use super::{Channel, link, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
     op::VlanDevice,
@@ -8,7 +8,7 @@ use crate::{
     values::{Vid, VlanRange, VlanSet},
 };
 use rtnetlink::packet_route::{
-    AddressFamily, RouteNetlinkMessage,
+    AddressFamily,
     link::{
         AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkExtentMask,
         LinkMessage,
