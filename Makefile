@@ -87,7 +87,7 @@ endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(PAGES_AT_HAND) ## DESTDIR, PREFIX, EXECUTORDIR, MANDIR; DROPIN=1: stock names too
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, MANDIR; DROPIN=1: stock names too
 	@mkdir -p target
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)
