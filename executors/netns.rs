@@ -232,18 +232,10 @@ impl Moved {
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
                 home::reside(&mut plan, self.resident(iface));
-                let journey = |name: &IfName, to: &Place, new_name: &IfName| {
-                    Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
-                };
-                let mut undo = vec![Act { at: place.clone(), op: journey(inner, &Place::Here, iface) }];
-                // It comes back as new.
-                let (key, here) = (ipv6(iface), &found.here().sysctls);
-                undo.extend(
-                    here.get(&key)
-                        .filter(|value| *value == "1")
-                        .map(|value| Act::here(Op::SysctlSet { key: key.clone(), value: value.clone() })),
-                );
-                plan.steps.push(Step { act: Act::here(journey(iface, &place, inner)), undo });
+                let (name, new_name) = (iface.clone(), inner.clone());
+                let journey = Op::LinkMove(Move { name, to: place.clone(), new_name });
+                let undo = journey::undo(iface, inner, &place, found.here(), &ipv6(iface));
+                plan.steps.push(Step { act: Act::here(journey), undo });
             }
             Some(away) if away.place == place && away.name == *inner && !is_here => {}
             Some(away) => {

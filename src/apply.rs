@@ -1,7 +1,7 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, LinkKind, Move, Op, Record},
+    op::{Act, Action, LinkKind, Move, Op, Record},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
@@ -56,6 +56,15 @@ impl Refusal {
     /// Whether the object in question does not exist.
     pub fn is_gone(&self) -> bool {
         matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
+    }
+
+    /// Whether the change has nothing left to do, since its object is gone.
+    fn makes_needless(&self, act: &Act) -> bool {
+        match act.op {
+            // The parameter went with its link; any other refusal leaves it as it is.
+            Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
+            _ => self.is_gone() && !act.op.is_addition(),
+        }
     }
 
     /// Whether what is added exists already.
@@ -121,8 +130,9 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// Makes the changes in order. When one fails, those before it are taken back, last first. A link that
-/// was to be deleted and is gone already (its namespace died at that moment) is no failure.
+/// Makes the changes in order. When one fails, those before it are taken back, last first. What was to be
+/// taken away and is gone already (somebody else did it just now, or its namespace died) is no failure: what
+/// was added in its place must not be taken back.
 ///
 /// # Errors
 /// The failed change and what could not be taken back.
@@ -130,7 +140,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else { continue };
-        if cause.is_gone() && matches!(step.act.op, Op::LinkDel { .. }) {
+        if cause.is_gone() && step.act.op.is_removal() {
             continue;
         }
         let mut undo = Undo::default();
@@ -190,7 +200,7 @@ pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
         log::info!("{act}");
         match kernel.apply(act) {
             Ok(()) => {}
-            Err(cause) if cause.is_gone() || cause.is_there(act) => {}
+            Err(cause) if cause.makes_needless(act) || cause.is_there(act) => {}
             Err(cause) => {
                 held.failed(act);
                 failures.push(Failure { act: act.clone(), cause, undone: 0, stuck: Vec::new() });
@@ -216,6 +226,10 @@ impl Held {
                 missing.family == rule.family
             }
             (Op::RuleAdd { rule: missing, .. }, Op::RuleExpect(rule)) => missing == rule,
+            // The jump tells the next run that one of the two rules for local is ours.
+            (Op::RuleDelDuplicate(local), Op::RuleDel(rule)) => {
+                matches!(rule.action, Action::GotoL3mdev(_)) && local.family == rule.family
+            }
             // The rules hold what is in a VRF for as long as it exists.
             (
                 Op::LinkDel { kind: LinkKind::Vrf(_), .. },

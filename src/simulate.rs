@@ -98,8 +98,9 @@ impl State {
             },
             Op::RouteAdd(route) => self.add_route(route),
             Op::RouteReplace(route) => {
+                let former = self.routes.clone();
                 self.routes.retain(|found| !found.competes_with(route));
-                self.add_route(route)
+                self.add_route(route).inspect_err(|_| self.routes = former)
             }
             Op::RouteDel(route) => {
                 let matching = |found: &Route| found.same(route) && found.protocol == route.protocol;

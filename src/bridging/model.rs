@@ -107,10 +107,10 @@ impl State {
                 Ok(())
             }
             BridgeOp::FdbAdd { port, entry } => {
+                self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
                 for entries in self.bridging.fdb.values_mut() {
                     entries.remove(entry);
                 }
-                self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
                 self.bridging.fdb.entry(port.clone()).or_default().insert(*entry);
                 Ok(())
             }

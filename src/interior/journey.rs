@@ -2,7 +2,7 @@
 
 use crate::{
     interior::home,
-    op::{LinkChange, LinkKind, Move, Op, Place, Role},
+    op::{Act, LinkChange, LinkKind, Move, Op, Place, Role, Sysctl},
     plan::Plan,
     snapshot::{Away, Snapshot, State},
     values::IfName,
@@ -28,6 +28,20 @@ pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
 pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
     let short: String = iface.as_str().chars().take(12).collect();
     (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
+}
+
+/// What takes the way into a namespace back. The interface comes back as new, down and with IPv6: what it was
+/// before is set again.
+pub fn undo(iface: &IfName, inner: &IfName, place: &Place, here: &State, ipv6: &Sysctl) -> Vec<Act> {
+    let back = Move { name: inner.clone(), to: Place::Here, new_name: iface.clone() };
+    let mut undo = vec![Act { at: place.clone(), op: Op::LinkMove(back) }];
+    if let Some(value) = here.sysctls.get(ipv6).filter(|value| *value == "1") {
+        undo.push(Act::here(Op::SysctlSet { key: ipv6.clone(), value: value.clone() }));
+    }
+    if here.links.get(iface).is_some_and(|link| link.up) {
+        undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));
+    }
+    undo
 }
 
 /// Forgets where the interface went.

@@ -19,7 +19,14 @@ impl Simulated {
             Op::NetnsAdd(name) => self.netns_add(name),
             Op::NetnsDel(name) => {
                 let netns = NetnsRef::Name(name.clone());
-                world.places.remove(&Place::In(netns.clone()));
+                let inside = world.places.remove(&Place::In(netns.clone())).unwrap_or_default();
+                for details in inside.details.values() {
+                    if let Some(peer) = details.peer {
+                        for state in world.places.values_mut() {
+                            state.other_end_goes((details.index, peer.index), None);
+                        }
+                    }
+                }
                 match world.netns.insert(netns, Netns::Absent) {
                     Some(Netns::Is(_)) => Ok(()),
                     _ => Err(Errno::ENOENT),
@@ -27,7 +34,9 @@ impl Simulated {
             }
             Op::ResidentSet(resident) => {
                 let id = world.existing(&resident.netns).map(|existing| existing.id).unwrap_or_default();
-                world.residences.retain(|known| known.resident != *resident);
+                // One record for each.
+                let key = (&resident.iface, resident.role);
+                world.residences.retain(|known| (&known.resident.iface, known.resident.role) != key);
                 world.residences.push(Residence { resident: resident.clone(), id, mac: None });
                 Ok(())
             }
@@ -88,6 +97,8 @@ impl Simulated {
 
     fn link_move(&mut self, at: &Place, Move { name, to, new_name }: &Move) -> Result<(), Errno> {
         let places = &mut self.0.places;
+        let is_there = |state: &State| state.links.contains_key(name);
+        places.get(at).filter(|state| is_there(state)).ok_or(Errno::ENODEV)?;
         if places.get(to).ok_or(Errno::ENOENT)?.links.contains_key(new_name) {
             return Err(Errno::EEXIST);
         }
@@ -179,6 +190,7 @@ impl State {
                 self.details.remove(&name);
                 self.addresses.remove(&name);
                 self.routes.retain(|route| route.dev.as_ref() != Some(&name));
+                self.bridge_gone(&name);
             }
         }
     }

@@ -42,8 +42,8 @@ fn the_step_is_named_and_what_was_taken_back() {
         "ip -4 rule add pref 32765 table local protocol 73: Out of memory (ENOMEM); 1 step before it undone"
     );
     assert_eq!(
-        said(3, Fault::Refused(Errno::ENOENT), false),
-        "ip -4 rule del pref 0 table local protocol kernel: No such file or directory (ENOENT); 2 steps before it undone"
+        said(3, Fault::Refused(Errno::EBUSY), false),
+        "ip -4 rule del pref 0 table local protocol kernel: Device or resource busy (EBUSY); 2 steps before it undone"
     );
     assert_eq!(
         said(1, Fault::LostButMade, false),

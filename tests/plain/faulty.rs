@@ -2,9 +2,10 @@
 
 use ifupdown_ng_netlink::{
     apply::{Kernel, Refusal},
-    op::Act,
+    op::{Act, BridgeOp, LinkKind, Move, NewLink, NewVeth, Op},
     simulate::Simulated,
     snapshot::{Query, Snapshot, State},
+    values::IfName,
 };
 use nix::errno::Errno;
 use std::panic::resume_unwind;
@@ -20,6 +21,67 @@ pub enum Fault {
     LostOnTheWay,
     /// The process is killed before it.
     Killed,
+    /// The process is killed after it.
+    KilledAfter,
+    /// Another process does something just before it, which is then tried all the same.
+    Rival(Rival),
+}
+
+/// What another process does between our look at the kernel and our change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rival {
+    /// The same.
+    Same,
+    /// It takes the name of what is to be made, for something else.
+    TakesName,
+    /// It deletes the link that is to be changed.
+    DeletesLink,
+}
+
+impl Rival {
+    /// What it does; `None` if it has nothing to do with this change.
+    pub fn act(self, act: &Act) -> Option<Act> {
+        let at = act.at.clone();
+        let dummy = |name: &IfName| {
+            Op::LinkAdd(NewLink { name: name.clone(), kind: LinkKind::Other("dummy".to_owned()) })
+        };
+        let (at, op) = match (self, &act.op) {
+            // Read by nobody but us, who lock each other out; or changes nothing.
+            (_, Op::RecordSet { .. } | Op::RecordDel(_) | Op::ResidentSet(_) | Op::ResidentDel(_)) => {
+                return None;
+            }
+            (_, Op::Nested(_) | Op::RuleExpect(_)) => return None,
+            (Self::Same, op) => (at, op.clone()),
+            (Self::TakesName, Op::LinkAdd(new)) => (at, dummy(&new.name)),
+            (Self::TakesName, Op::VethAdd(NewVeth { peer, at, .. })) => (at.clone(), dummy(&peer.name)),
+            (Self::TakesName, Op::LinkMove(Move { to, new_name, .. })) => (to.clone(), dummy(new_name)),
+            (
+                Self::DeletesLink,
+                Op::LinkMaster { name, .. }
+                | Op::LinkUp { name, .. }
+                | Op::LinkSet { name, .. }
+                | Op::LinkMove(Move { name, .. })
+                | Op::AddressAdd { dev: name, .. }
+                | Op::AddressDel { dev: name, .. }
+                | Op::Bridge(
+                    BridgeOp::Set { bridge: name, .. }
+                    | BridgeOp::Release { port: name }
+                    | BridgeOp::PortSet { port: name, .. }
+                    | BridgeOp::FdbAdd { port: name, .. }
+                    | BridgeOp::FdbDel { port: name, .. },
+                ),
+            ) => (at, Op::LinkDel { name: name.clone(), kind: LinkKind::Physical }),
+            (
+                Self::DeletesLink,
+                Op::Bridge(BridgeOp::VlanAdd { device, .. } | BridgeOp::VlanDel { device, .. }),
+            ) => (at, Op::LinkDel { name: device.name.clone(), kind: LinkKind::Physical }),
+            (Self::DeletesLink, Op::RouteAdd(route) | Op::RouteReplace(route)) => {
+                (at, Op::LinkDel { name: route.dev.clone()?, kind: LinkKind::Physical })
+            }
+            _ => return None,
+        };
+        Some(Act { at, op })
+    }
 }
 
 /// What a killed run unwinds with; [`super::interfaces`] catches it.
@@ -37,12 +99,21 @@ pub struct Faulty {
     pub count: usize,
     /// The state after each of them, and what was asked for.
     pub history: Vec<(String, State)>,
+    /// What another process did, and whether it could.
+    pub rival: Option<(Act, bool)>,
 }
 
 impl Faulty {
     /// A kernel without faults in this state.
     pub fn new(state: Snapshot) -> Self {
-        Self { kernel: Simulated(state), fault: None, for_good: false, count: 0, history: Vec::new() }
+        Self {
+            kernel: Simulated(state),
+            fault: None,
+            for_good: false,
+            count: 0,
+            history: Vec::new(),
+            rival: None,
+        }
     }
 
     /// The same, with a fault at this change.
@@ -53,6 +124,13 @@ impl Faulty {
     /// All there is.
     pub fn snapshot(&self) -> &Snapshot {
         &self.kernel.0
+    }
+
+    fn disturb(&mut self, rival: Rival, act: &Act) {
+        self.rival = rival.act(act).map(|act| {
+            let could = self.kernel.apply(&act).is_ok();
+            (act, could)
+        });
     }
 
     /// What others do to the kernel in the meantime.
@@ -72,10 +150,28 @@ impl Kernel for Faulty {
         let lost = || Refusal { answer_lost: true, ..Refusal::text("no answer") };
         let answer = match self.fault {
             Some((at, Fault::Killed)) if at == number => resume_unwind(Box::new(Kill)),
-            Some((at, Fault::Refused(errno))) if at == number => Err(Refusal::errno(errno)),
+            // No message: it fails with what ifup said, and may have done a part.
+            Some((at, Fault::Refused(_))) if at == number && matches!(act.op, Op::Nested(_)) => Err(lost()),
+            Some((at, Fault::Refused(errno))) if at == number => {
+                // The kernel says so where it is so: somebody else was faster.
+                if errno == Errno::ENODEV && act.op.is_removal() {
+                    self.rival = Some((act.clone(), self.kernel.apply(act).is_ok()));
+                } else if errno == Errno::ENODEV {
+                    self.disturb(Rival::DeletesLink, act);
+                }
+                Err(Refusal::errno(errno))
+            }
             Some((at, Fault::LostOnTheWay)) if at == number => Err(lost()),
             Some((at, Fault::LostButMade)) if at == number => {
                 self.kernel.apply(act).and_then(|()| Err(lost()))
+            }
+            Some((at, Fault::KilledAfter)) if at == number => {
+                let _ = self.kernel.apply(act);
+                resume_unwind(Box::new(Kill))
+            }
+            Some((at, Fault::Rival(rival))) if at == number => {
+                self.disturb(rival, act);
+                self.kernel.apply(act)
             }
             Some((at, _)) if at < number && self.for_good => Err(Refusal::errno(Errno::EPERM)),
             _ => self.kernel.apply(act),

@@ -8,6 +8,7 @@ use ifupdown_ng_netlink::{
     apply,
     executor::{At, Configuration, Program},
     invocation::Phase,
+    plan::Plan,
     snapshot::{Query, Snapshot},
     stanza::Stanza,
     values::IfName,
@@ -73,18 +74,22 @@ impl Interface {
     /// ifup: up to the phase that is not done.
     pub fn up(&self, kernel: &mut Faulty) -> End {
         for phase in Phase::UP {
-            // The executor `link` of ifupdown-ng.
-            if phase == Phase::Up {
-                kernel.others(|state| {
-                    state.links.get_mut(&self.name).into_iter().for_each(|link| link.up = true);
-                });
-            }
+            self.link(phase, kernel);
             let end = self.phase(phase, kernel);
             if end != End::Done {
                 return end;
             }
         }
         End::Done
+    }
+
+    /// What the executor `link` of ifupdown-ng does in a phase.
+    pub fn link(&self, phase: Phase, kernel: &mut Faulty) {
+        if let Phase::Up | Phase::Down = phase {
+            kernel.others(|state| {
+                state.links.get_mut(&self.name).into_iter().for_each(|link| link.up = phase == Phase::Up);
+            });
+        }
     }
 
     /// ifdown, which ends with the phase that fails, as ifupdown-ng 0.12 does.
@@ -101,21 +106,20 @@ impl Interface {
     }
 
     fn down_phase(&self, phase: Phase, kernel: &mut Faulty) -> End {
-        if phase == Phase::Down {
-            kernel.others(|state| {
-                state.links.get_mut(&self.name).into_iter().for_each(|link| link.up = false);
-            });
-        }
+        self.link(phase, kernel);
         self.phase(phase, kernel)
     }
 
     /// The steps that any of these phases would still make.
     pub fn left_to_do(&self, phases: impl IntoIterator<Item = Phase>, kernel: &Faulty) -> Vec<String> {
-        let plan = |phase| {
-            let at = At { iface: &self.name, phase };
-            self.configuration.plan(at, &self.look(at, kernel)).unwrap_or_else(|(plan, _)| plan)
-        };
-        phases.into_iter().flat_map(|phase| plan(phase).steps).map(|step| step.act.to_string()).collect()
+        let steps = phases.into_iter().flat_map(|phase| self.plan(phase, kernel).steps);
+        steps.map(|step| step.act.to_string()).collect()
+    }
+
+    /// The plan of a phase.
+    pub fn plan(&self, phase: Phase, kernel: &Faulty) -> Plan {
+        let at = At { iface: &self.name, phase };
+        self.configuration.plan(at, &self.look(at, kernel)).unwrap_or_else(|(plan, _)| plan)
     }
 }
 

@@ -5,7 +5,6 @@ use super::{
     faulty::Faulty,
     interfaces::{End, Interface},
     notation_write,
-    random::Case,
 };
 use ifupdown_ng_netlink::{
     op::{Action, LinkKind, Rule},
@@ -73,8 +72,7 @@ pub fn sealed(state: &State) -> Vec<Family> {
 }
 
 /// What must hold after every single change.
-pub fn at_every_step(kernel: &Faulty, start: &State, case: &Case, about: &str) {
-    let noise = case.noise();
+pub fn at_every_step(kernel: &Faulty, start: &State, noise: &State, about: &str) {
     for (step, state) in &kernel.history {
         let show = || format!("{about}at {step}\n{}", notation_write::write(state));
         for (family, rules) in &start.rules {

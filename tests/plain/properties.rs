@@ -27,7 +27,7 @@ fn brought_up(case: &Case) -> Option<(Interface, Snapshot, Snapshot, usize)> {
         End::Conflict(_) => return None,
         End::Failed(lines) => panic!("{}in the state\n{}{lines:?}", interface.text, text(start.here())),
     }
-    at_every_step(&kernel, start.here(), case, &interface.text);
+    at_every_step(&kernel, start.here(), &case.noise(), &interface.text);
     let final_state = kernel.snapshot().clone();
     Some((interface, start, final_state, kernel.count))
 }
@@ -75,7 +75,7 @@ proptest! {
             let mut kernel = Faulty::new(after);
             prop_assert_eq!(interface.down(&mut kernel), End::Done);
             same(&without_vrfs(kernel.snapshot()), &without_vrfs(&start), &interface.text);
-            at_every_step(&kernel, start.here(), &case, &interface.text);
+            at_every_step(&kernel, start.here(), &case.noise(), &interface.text);
             stays_sealed(&kernel, &families, &interface.text);
         }
     }
@@ -97,12 +97,12 @@ proptest! {
                     let about = format!("{}{phase}, change {at} {fault:?}: {end:?}\n", interface.text);
                     prop_assert!(matches!(end, End::Failed(_)), "{}", about);
                     same(kernel.snapshot().here(), before.snapshot().here(), &about);
-                    at_every_step(&kernel, start.here(), &case, &about);
+                    at_every_step(&kernel, start.here(), &case.noise(), &about);
 
                     // And where nothing can be taken back, there is local at least.
                     let mut kernel = Faulty::with(before.snapshot().clone(), at, fault, true);
                     interface.phase(phase, &mut kernel);
-                    at_every_step(&kernel, start.here(), &case, &about);
+                    at_every_step(&kernel, start.here(), &case.noise(), &about);
                 }
             }
             before = whole;
@@ -121,14 +121,14 @@ proptest! {
                 let end = interface.down(&mut kernel);
                 let about = format!("{}change {at} {fault:?}: {end:?}\n", interface.text);
                 prop_assert!(matches!(end, End::Failed(_)), "{}", about);
-                at_every_step(&kernel, start.here(), &case, &about);
+                at_every_step(&kernel, start.here(), &case.noise(), &about);
                 stays_sealed(&kernel, &families, &about);
                 prop_assert_eq!(interface.down(&mut kernel), End::Done, "{}", about);
                 same(&without_vrfs(kernel.snapshot()), &without_vrfs(&start), &about);
 
                 let mut kernel = Faulty::with(after.clone(), at, fault, true);
                 interface.down_regardless(&mut kernel);
-                at_every_step(&kernel, start.here(), &case, &about);
+                at_every_step(&kernel, start.here(), &case.noise(), &about);
                 stays_sealed(&kernel, &families, &about);
             }
         }
@@ -147,11 +147,11 @@ proptest! {
             let mut again = killed();
             prop_assert_eq!(interface.up(&mut again), End::Done, "{}", about);
             same(again.snapshot().here(), after.here(), &about);
-            at_every_step(&again, start.here(), &case, &about);
+            at_every_step(&again, start.here(), &case.noise(), &about);
             let mut back = killed();
             prop_assert_eq!(interface.down(&mut back), End::Done, "{}", about);
             same(&without_vrfs(back.snapshot()), &without_vrfs(&start), &about);
-            at_every_step(&back, start.here(), &case, &about);
+            at_every_step(&back, start.here(), &case.noise(), &about);
         }
     }
 
@@ -174,7 +174,7 @@ proptest! {
             let mut back = killed();
             prop_assert_eq!(interface.down(&mut back), End::Done, "{}", about);
             same(&without_vrfs(back.snapshot()), &without_vrfs(&start), &about);
-            at_every_step(&back, start.here(), &case, &about);
+            at_every_step(&back, start.here(), &case.noise(), &about);
             stays_sealed(&back, &families, &about);
         }
     }

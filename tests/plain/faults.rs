@@ -1,0 +1,275 @@
+//! The fault matrix on the model of the kernel: every fault at every step of every phase of [`super::scenes`].
+//!
+//! `IFNL_FAULTS_STANZAS` says how many random stanzas there are beside those of the repository. The lines that it
+//! prints are read by tests/lane/faults; tests/kernel/faults.rs has the same matrix on a real kernel.
+
+use super::{
+    all::PROGRAMS,
+    faulty::{Fault, Faulty, Rival},
+    interfaces::{End, survives},
+    invariants::{at_every_step, text, without_vrfs},
+    notation_write,
+    scenes::{self, Scene},
+};
+use ifupdown_ng_netlink::{
+    apply::Kernel as _,
+    interior::journey,
+    invocation::Phase,
+    op::{Act, LinkKind, Op, Place},
+    rules::kernel_l3mdev,
+    simulate::Simulated,
+    snapshot::{Netns, Snapshot},
+};
+use nix::errno::Errno;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// The columns of the matrix.
+const FAULTS: [(&str, Fault); 13] = [
+    ("EPERM", Fault::Refused(Errno::EPERM)),
+    ("EEXIST", Fault::Refused(Errno::EEXIST)),
+    ("ENODEV", Fault::Refused(Errno::ENODEV)),
+    ("EBUSY", Fault::Refused(Errno::EBUSY)),
+    ("ENOBUFS", Fault::Refused(Errno::ENOBUFS)),
+    ("EOPNOTSUPP", Fault::Refused(Errno::EOPNOTSUPP)),
+    ("answer-lost", Fault::LostButMade),
+    ("request-lost", Fault::LostOnTheWay),
+    ("killed-before", Fault::Killed),
+    ("killed-after", Fault::KilledAfter),
+    ("rival-same", Fault::Rival(Rival::Same)),
+    ("rival-name", Fault::Rival(Rival::TakesName)),
+    ("rival-deletes", Fault::Rival(Rival::DeletesLink)),
+];
+
+/// All that a stanza could change, in all namespaces.
+fn everything(found: &Snapshot) -> String {
+    let mut all = String::new();
+    for (place, state) in &found.places {
+        let mut state = state.clone();
+        for rules in state.rules.values_mut() {
+            // Of several that do the same at the same place, who added them is no matter, nor how often.
+            rules.retain(|rule| !rule.same(&kernel_l3mdev(rule.family)));
+            rules.dedup_by(|rule, before| rule.same(before));
+            for rule in rules {
+                rule.protocol = 0;
+            }
+        }
+        // The model does not know what they were in a namespace.
+        if *place != Place::Here {
+            state.sysctls.clear();
+        }
+        let text = text(&state);
+        let mut lines: Vec<&str> = text.lines().collect();
+        // All but rules: those have an order.
+        lines.sort_by_key(|line| if line.starts_with("rule ") { "rule" } else { line });
+        for line in lines {
+            let _ = writeln!(all, "{place:?}: {line}");
+        }
+    }
+    for (netns, found) in &found.netns {
+        if matches!(found, Netns::Is(_) | Netns::Broken { ours: false }) {
+            let _ = writeln!(all, "{netns} is there");
+        }
+    }
+    let residences = found.residences.iter().map(|residence| format!("{:?}", residence.resident));
+    let away = found.away.iter().map(|(name, away)| format!("{name} is away: {away:?}"));
+    let mut rest: Vec<String> = residences.chain(away).collect();
+    rest.sort();
+    all + &rest.join("\n")
+}
+
+/// A state without a namespace.
+fn without(found: &Snapshot, place: &Place) -> Snapshot {
+    let mut found = found.clone();
+    if let Place::In(netns) = place {
+        found.places.remove(place);
+        found.netns.remove(netns);
+    }
+    found
+}
+
+/// What is left when a stanza is down: without the VRFs of others, with which rules and sysctls go, and without
+/// the namespaces that are kept.
+fn at_the_end(found: &Snapshot, kept: &[Place]) -> Snapshot {
+    let mut found = kept.iter().fold(found.clone(), |found, place| without(&found, place));
+    *found.here_mut() = without_vrfs(&found);
+    found
+}
+
+/// The lines that differ.
+fn difference(is: &str, should: &str) -> String {
+    let missing = should.lines().filter(|line| !is.lines().any(|other| other == *line));
+    let surplus = is.lines().filter(|line| !should.lines().any(|other| other == *line));
+    missing.map(|line| format!("- {line}\n")).chain(surplus.map(|line| format!("+ {line}\n"))).collect()
+}
+
+/// What one fault did, and how the next runs got on.
+struct Trial<'a> {
+    scene: &'a Scene,
+    /// The state after the phase that nothing disturbed.
+    whole: &'a Snapshot,
+    at: usize,
+    kernel: Faulty,
+}
+
+impl Trial<'_> {
+    /// Fails unless a state is one of those, as it is or with what another process did.
+    fn is_one_of(&self, is: &Snapshot, these: &[&Snapshot], what: &str) -> Result<(), String> {
+        let Some((rival, _)) = &self.kernel.rival else {
+            let (is, these) = (everything(is), these.iter().map(|state| everything(state)));
+            let these: Vec<String> = these.collect();
+            let found = these.contains(&is);
+            return if found { Ok(()) } else { Err(format!("{what}:\n{}", difference(&is, &these[0]))) };
+        };
+        // What another process made is not in our books, and may keep a namespace.
+        let place = match &rival.op {
+            Op::LinkMove(journey) => &journey.to,
+            _ => &rival.at,
+        };
+        let show = |found: &Snapshot| {
+            let mut found = without(found, place);
+            found.residences.clear();
+            found.away.clear();
+            everything(&found)
+        };
+        let iface = &self.scene.interface.name;
+        let names = std::iter::once(iface.clone()).chain(journey::other_names(iface));
+        let gone = |name| Act::here(Op::LinkDel { name, kind: LinkKind::Physical });
+        let gone: Vec<Act> = names.map(gone).collect();
+        let disturbed = |should: &Snapshot, by: &Act| {
+            let mut kernel = Simulated(should.clone());
+            let _ = kernel.apply(by);
+            show(&kernel.0)
+        };
+        let shown = show(is);
+        let found = these.iter().any(|should| {
+            show(should) == shown || gone.iter().chain([rival]).any(|by| disturbed(should, by) == shown)
+        });
+        if found { Ok(()) } else { Err(format!("{what}:\n{}", difference(&shown, &show(these[0])))) }
+    }
+
+    /// What was before, but for what is not to be taken back (a link that had lost its other end, one of two
+    /// rules that do the same), with and without what was remembered of it.
+    fn irrevocable(&self) -> [Snapshot; 2] {
+        let Scene { interface, phase, before, .. } = self.scene;
+        let mut kernel = Simulated(before.clone());
+        let steps = interface.plan(*phase, &Faulty::new(before.clone())).steps;
+        for step in steps.iter().take(self.at + 1).filter(|step| step.undo.is_empty()) {
+            let _ = kernel.apply(&step.act);
+        }
+        let mut forgotten = kernel.0.clone();
+        forgotten.residences.retain(|residence| residence.resident.iface != interface.name);
+        [kernel.0, forgotten]
+    }
+
+    fn judge(&self, end: Option<&End>, fault: Fault) -> Result<(), String> {
+        let Scene { interface, phase, before, .. } = self.scene;
+        let is = self.kernel.snapshot();
+        match end {
+            // Between two steps; what follows must do with it.
+            None => {}
+            Some(End::Conflict(lines)) => return Err(format!("a conflict that was none: {lines:?}")),
+            Some(End::Failed(_)) if phase.is_down() => {}
+            Some(End::Failed(_)) => {
+                let [kept, forgotten] = &self.irrevocable();
+                self.is_one_of(is, &[before, kept, forgotten], "failed, and not as before")?;
+            }
+            Some(End::Done) => self.is_one_of(is, &[self.whole], "done, and not as it should be")?,
+        }
+        let in_the_way = self.kernel.rival.as_ref().is_some_and(|(_, could)| *could);
+        // What comes back finds its name taken, and takes another.
+        let renamed = phase.is_down() && fault == Fault::Rival(Rival::TakesName);
+        let mut again = Faulty::new(is.clone());
+        match interface.phase(*phase, &mut again) {
+            End::Done if renamed => {}
+            End::Done => {
+                // Whether it is up is for the stock `link` to see to, in a phase of its own.
+                let mut whole = Faulty::new(self.whole.clone());
+                let link = if phase.is_down() { Phase::Down } else { Phase::Up };
+                for kernel in [&mut again, &mut whole] {
+                    interface.link(link, kernel);
+                }
+                self.is_one_of(again.snapshot(), &[whole.snapshot()], "again, and not as it should be")?;
+            }
+            _ if in_the_way => {}
+            other => return Err(format!("again: {other:?}")),
+        }
+        let Some([start, up, down]) = self.scene.ends.as_deref() else { return Ok(()) };
+        let kept: Vec<Place> =
+            down.places.keys().filter(|place| !start.places.contains_key(*place)).cloned().collect();
+        let mut back = Faulty::new(is.clone());
+        match interface.down(&mut back) {
+            End::Done if renamed => {}
+            End::Done => {
+                let [is, start] = [back.snapshot(), start].map(|state| at_the_end(state, &kept));
+                self.is_one_of(&is, &[&start], "then down")?;
+            }
+            other => return Err(format!("then down: {other:?}")),
+        }
+        let mut again = Faulty::new(is.clone());
+        match interface.up(&mut again) {
+            End::Done => self.is_one_of(again.snapshot(), &[up], "then up"),
+            _ if in_the_way => Ok(()),
+            other => Err(format!("then up: {other:?}")),
+        }
+    }
+}
+
+/// Whether there is a fault of this sort at this step, and if so what went wrong with it.
+fn inject(scene: &Scene, whole: &Snapshot, at: usize, fault: Fault) -> Option<Result<(), String>> {
+    let kernel = Faulty::with(scene.before.clone(), at, fault, false);
+    let mut trial = Trial { scene, whole, at, kernel };
+    let mut end = None;
+    let survived = survives(|| end = Some(scene.interface.phase(scene.phase, &mut trial.kernel)));
+    if matches!(fault, Fault::Rival(_)) && trial.kernel.rival.is_none() {
+        return None;
+    }
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        at_every_step(&trial.kernel, scene.before.here(), &scene.noise, "");
+        trial.judge(end.as_ref().filter(|_| survived), fault)
+    }));
+    Some(judged.unwrap_or_else(|_| Err("an invariant does not hold".to_owned())).map_err(|why| {
+        let step = trial.kernel.history.get(at).map_or("the step at which it was killed", |(act, _)| act);
+        format!(
+            "{}{} {fault:?} at {at}, {step}: {end:?}\n{why}before:\n{}",
+            scene.interface.text,
+            scene.phase,
+            notation_write::write(scene.before.here())
+        )
+    }))
+}
+
+#[test]
+fn every_fault_at_every_step_of_every_phase() {
+    let random = std::env::var("IFNL_FAULTS_STANZAS").map_or(15, |number| number.parse().unwrap());
+    let mut matrix: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for scene in scenes::all(random) {
+        let mut whole = Faulty::new(scene.before.clone());
+        assert_eq!(scene.interface.phase(scene.phase, &mut whole), End::Done, "{}", scene.interface.text);
+        for at in 0..whole.count {
+            for (column, fault) in FAULTS {
+                let Some(outcome) = inject(&scene, whole.snapshot(), at, fault) else { continue };
+                let [injected, survived] = matrix.entry((scene.program.name, column)).or_default();
+                *injected += 1;
+                match outcome {
+                    Ok(()) => *survived += 1,
+                    Err(why) => failures.push(why),
+                }
+            }
+        }
+    }
+    for ((program, column), [injected, survived]) in &matrix {
+        println!("fault simulated {program} {column} {injected} {survived}");
+    }
+    for program in PROGRAMS {
+        for (column, _) in &FAULTS[..10] {
+            assert!(matrix.contains_key(&(program.name, column)), "{}: no {column}", program.name);
+        }
+    }
+    let shown = failures.iter().take(5).cloned().collect::<Vec<_>>().join("\n\n");
+    assert!(failures.is_empty(), "{} faults not survived, the first of them:\n{shown}", failures.len());
+}

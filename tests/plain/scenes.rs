@@ -1,0 +1,184 @@
+//! Phases to be disturbed: those of all examples, of all plans, and of random stanzas.
+
+use super::{
+    all::PROGRAMS,
+    asked::asked_for,
+    faulty::Faulty,
+    interfaces::{End, Interface},
+    notation,
+    random::case,
+    support,
+};
+use ifupdown_ng_netlink::{
+    executor::{At, Program},
+    invocation::{Found, Phase},
+    op::{Place, Resident, Role},
+    snapshot::{Details, Peer, Query, Snapshot, State},
+};
+use proptest::{
+    strategy::{Strategy as _, ValueTree as _},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use std::{fs, path::Path, rc::Rc};
+
+/// One phase of a stanza, in the state in which it finds the kernel.
+pub struct Scene {
+    /// The program that reads the stanza.
+    pub program: &'static Program,
+    /// The stanza.
+    pub interface: Rc<Interface>,
+    /// The phase.
+    pub phase: Phase,
+    /// What it finds.
+    pub before: Snapshot,
+    /// What is there before the stanza is up, when it is, and when it is down again, where that is known.
+    pub ends: Option<Rc<[Snapshot; 3]>>,
+    /// What belongs to others.
+    pub noise: State,
+}
+
+/// A stanza as text and its interface.
+type Written = (String, Vec<(String, String)>);
+
+/// The stanzas of an interfaces file. Those lines that ifupdown-ng collects are collected.
+fn stanzas(text: &str) -> Vec<Written> {
+    let mut all: Vec<Written> = Vec::new();
+    let joined = text.replace("\\\n", " ");
+    for line in joined.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        match (word, all.last_mut()) {
+            ("auto" | "", _) => {}
+            ("iface", _) => all.push((rest.trim().to_owned(), Vec::new())),
+            ("address" | "gateway", Some((_, keywords))) => {
+                let all = format!("{word}{}", if word == "address" { "es" } else { "s" });
+                match keywords.iter_mut().find(|(keyword, _)| *keyword == all) {
+                    Some((_, value)) => *value = format!("{value} {}", rest.trim()),
+                    None => keywords.push((all, rest.trim().to_owned())),
+                }
+            }
+            (_, Some((_, keywords))) => keywords.push((word.to_owned(), rest.trim().to_owned())),
+            (_, None) => {}
+        }
+    }
+    all
+}
+
+/// All phases of a stanza that can go up from this state.
+fn round(program: &'static Program, interface: Interface, start: Snapshot, noise: &State) -> Vec<Scene> {
+    let interface = Rc::new(interface);
+    let mut kernel = Faulty::new(start.clone());
+    if interface.up(&mut kernel) != End::Done {
+        return Vec::new();
+    }
+    let up = kernel.snapshot().clone();
+    assert_eq!(interface.down(&mut kernel), End::Done, "{}", interface.text);
+    let ends = Rc::new([start.clone(), up, kernel.snapshot().clone()]);
+    let mut kernel = Faulty::new(start);
+    let scene = |phase, kernel: &mut Faulty| {
+        interface.link(phase, kernel);
+        let before = kernel.snapshot().clone();
+        assert_eq!(interface.phase(phase, kernel), End::Done, "{}{phase}", interface.text);
+        let (interface, ends) = (interface.clone(), Some(ends.clone()));
+        Scene { program, interface, phase, before, ends, noise: noise.clone() }
+    };
+    Phase::UP.into_iter().chain(Phase::DOWN).map(|phase| scene(phase, &mut kernel)).collect()
+}
+
+/// Of every stanza in interfaces.d, as each program reads it that reads any of it.
+fn of_examples() -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    let texts = support::files("interfaces.d", "")
+        .into_iter()
+        .filter(|path| !path.to_string_lossy().contains("/etc/"));
+    for (name, keywords) in texts.flat_map(|path| stanzas(&fs::read_to_string(path).unwrap())) {
+        for program in PROGRAMS {
+            let read =
+                |(keyword, _): &(String, String)| program.keywords().any(|known| known.name == keyword);
+            let pairs: Vec<(&str, &str)> = keywords.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            let interface = Interface::new(program, &name, &pairs).filter(|_| keywords.iter().any(read));
+            let Some(interface) = interface else { continue };
+            let mut start = interface.configuration.world(&interface.name, Phase::Create);
+            let state = start.here_mut();
+            *state = std::mem::take(state).with_default_rules();
+            state.links.get_mut(&interface.name).into_iter().for_each(|link| link.up = false);
+            scenes.extend(round(program, interface, start, &State::default()));
+        }
+    }
+    scenes
+}
+
+/// Of every case in tests/plans that has a plan.
+fn of_plans() -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    for env in support::files("tests/plans", "/env") {
+        let case = env.parent().unwrap();
+        scenes.extend(of_plan(case));
+    }
+    scenes
+}
+
+fn of_plan(case: &Path) -> Option<Scene> {
+    let read = |name| fs::read_to_string(case.join(name)).unwrap();
+    let name = case.parent()?.file_name()?.to_str()?;
+    let program: &Program = PROGRAMS.iter().find(|program| program.name == name)?;
+    let env = read("env");
+    let variables = env.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let found = Found::in_environment(variables.map(|(name, value)| (name.into(), value.into())));
+    let invocation = found.invocation().unwrap();
+    let pairs: Vec<_> = found.keywords.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let interface = Interface::new(program, invocation.iface.as_str(), &pairs)?;
+    let (phase, mut before) = (invocation.phases[0], notation::parse(&read("kernel")));
+    tie_pairs(&mut before);
+    let mut query = Query::default();
+    let at = At { iface: &interface.name, phase };
+    interface.configuration.query(at, &mut query);
+    interface.configuration.plan(at, &asked_for(&query, &before)).ok()?;
+    let interface = Rc::new(interface);
+    let mut kernel = Faulty::new(before.clone());
+    let (program, noise) = (*PROGRAMS.iter().find(|known| known.name == program.name)?, State::default());
+    // A case may hold what its plan would not bear in the kernel.
+    (interface.phase(phase, &mut kernel) == End::Done).then_some(Scene {
+        program,
+        interface,
+        phase,
+        before,
+        ends: None,
+        noise,
+    })
+}
+
+/// Makes pairs of the links that are recorded as such: the notation has no numbers.
+fn tie_pairs(found: &mut Snapshot) {
+    for (n, residence) in (1..).zip(found.residences.clone()) {
+        let Resident { iface, role: Role::Peer, netns, name } = residence.resident else { continue };
+        let there = Place::In(netns);
+        if found.here().links.contains_key(&iface) && found.at(&there).links.contains_key(&name) {
+            for (place, link, index) in [(Place::Here, iface, 2 * n), (there, name, 2 * n + 1)] {
+                let peer = Some(Peer { index: index ^ 1, nsid: None });
+                let details = Details { index, mac: None, mtu: 1500, peer };
+                found.places.entry(place).or_default().details.entry(link).or_insert(details);
+            }
+        }
+    }
+}
+
+/// Of random stanzas in random states, always the same ones.
+fn at_random(stanzas: usize) -> Vec<Scene> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[73; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let (mut scenes, mut found) = (Vec::new(), 0);
+    while found < stanzas {
+        let case = case().new_tree(&mut runner).unwrap().current();
+        let Some(interface) = case.interface() else { continue };
+        let start = case.start(&interface);
+        let of_case = round(case.program(), interface, start, &case.noise());
+        found += usize::from(!of_case.is_empty());
+        scenes.extend(of_case);
+    }
+    scenes
+}
+
+/// All of them, with so many random stanzas.
+pub fn all(random: usize) -> Vec<Scene> {
+    [of_examples(), of_plans(), at_random(random)].into_iter().flatten().collect()
+}
