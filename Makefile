@@ -45,7 +45,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check test demo docs install uninstall clean
+.PHONY: help build check deny advisories test demo docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,12 @@ build: ## the executors, optimised; STATIC=1, MUSL=1, MULTICALL=1
 check: ## formatting and lints; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny: ## licences, sources and duplicates among what is linked in, by deny.toml
+	tests/lane/deny bans licenses sources
+
+advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
+	tests/lane/deny advisories
 
 test: ## all lanes: lints, plain tests, documentation, tests on a real kernel
 	tests/lane/all

@@ -14,7 +14,8 @@
 //! [`simulate`] is a model of the kernel that plans can be tried on; [`rules`] holds the layouts of routing
 //! rules, [`bridging`] what bridges, ports and VLANs are planned by, [`interior`] what executors set up inside a
 //! namespace. [`netns`] holds the files that are namespaces, [`stanzas`] the stanzas of other interfaces,
-//! [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`lock`] what keeps two runs apart.
+//! [`rt_tables`] the names of tables, [`run_dir`] the files under `/run`, [`lock`] what keeps two runs apart,
+//! [`trust`] what others must not be able to change.
 
 pub mod apply;
 pub mod bridging;
@@ -36,4 +37,5 @@ pub mod simulate;
 pub mod snapshot;
 pub mod stanza;
 pub mod stanzas;
+pub mod trust;
 pub mod values;

@@ -1,6 +1,7 @@
 //! The running kernel: what [`crate::netlink`] shows and does, and the little that is in files.
 
 mod residents;
+mod sysctls;
 
 use crate::{
     apply::{Kernel, Refusal},
@@ -12,12 +13,12 @@ use crate::{
     run_dir::RunDir,
     snapshot::{Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
     stanzas::Stanzas,
+    trust,
     values::NetnsRef,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io::ErrorKind,
+    fs::File,
     os::fd::AsFd as _,
     path::PathBuf,
     time::{Duration, Instant},
@@ -155,10 +156,8 @@ fn within<T>(place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
 
 fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     for key in &wants.sysctls {
-        match fs::read_to_string(key.path()) {
-            Ok(value) => drop(state.sysctls.insert(key.clone(), value.trim_end().to_owned())),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Refusal::io(&error, key)),
+        if let Some(value) = sysctls::read(key)? {
+            state.sysctls.insert(key.clone(), value);
         }
     }
     for record in &wants.records {
@@ -209,7 +208,7 @@ impl Kernel for Live {
             }
         }
         for file in &query.files {
-            if let Err(reason) = netns::nested::trust(file) {
+            if let Err(reason) = trust::file(file) {
                 found.untrusted.insert(file.clone(), reason);
             }
         }
@@ -230,9 +229,7 @@ impl Live {
     /// Makes one change.
     fn make(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
         match op {
-            Op::SysctlSet { key, value } => within(at, || {
-                fs::write(key.path(), value).map_err(|error| Refusal::io(&error, key.path().display()))
-            })?,
+            Op::SysctlSet { key, value } => within(at, || sysctls::write(key, value))?,
             Op::RecordSet { key, value } => within(at, || RunDir::open()?.write(key, value))?,
             Op::RecordDel(key) => within(at, || {
                 let directory = RunDir::open()?;

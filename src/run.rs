@@ -13,7 +13,7 @@ use crate::{
     plan::Plan,
     simulate::Simulated,
     snapshot::Query,
-    stanza::{Problem, Stanza},
+    stanza::{Problem, Stanza, one_line},
 };
 use anyhow::Context as _;
 use std::{fmt::Display, io::Write as _, process::ExitCode};
@@ -83,9 +83,12 @@ pub fn run(program: &Program) -> ExitCode {
     }
 }
 
-/// Prints a line for the user. If that fails there is nobody to tell; `eprintln!` would panic.
+/// Prints a line for the user, which stays one and cannot drive a terminal, whatever is in the names that it has
+/// from elsewhere. If that fails there is nobody to tell; `eprintln!` would panic.
 pub(crate) fn complain(line: &dyn Display) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+    let mut text = one_line(&line.to_string());
+    text.push('\n');
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other

@@ -5,12 +5,13 @@
 use crate::{
     apply::Refusal,
     op::{DIRECTORY, Record},
+    trust,
 };
-use nix::errno::Errno;
+use nix::{errno::Errno, fcntl::OFlag};
 use std::{
-    fs::{self, DirBuilder},
-    io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -82,8 +83,12 @@ impl RunDir {
     /// # Errors
     /// When it exists and cannot be read.
     pub fn read(record: &Record) -> Result<Option<String>, Refusal> {
-        let path = Self::path()?.join(record.file_name());
-        match fs::read_to_string(&path) {
+        let directory = Self::path()?;
+        if !is_private(&directory)? {
+            return Ok(None);
+        }
+        let path = directory.join(record.file_name());
+        match read_file(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Refusal::io(&error, path.display())),
@@ -96,6 +101,9 @@ impl RunDir {
     /// When they cannot be read.
     pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
         let path = Self::path()?;
+        if !is_private(&path)? {
+            return Ok(Vec::new());
+        }
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -109,7 +117,7 @@ impl RunDir {
             if rest.ends_with(UNFINISHED) {
                 continue;
             }
-            if let Ok(text) = fs::read_to_string(entry.path()) {
+            if let Ok(text) = read_file(&entry.path()) {
                 records.push((rest.to_owned(), text));
             }
         }
@@ -147,7 +155,7 @@ impl RunDir {
     pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
         let path = self.0.join(record.file_name());
         let new = self.0.join(format!("{}{UNFINISHED}", record.file_name()));
-        fs::write(&new, value)
+        write_file(&new, value)
             .and_then(|()| fs::rename(&new, &path))
             .map_err(|error| Refusal::io(&error, path.display()))
     }
@@ -170,17 +178,62 @@ impl RunDir {
 
 /// Makes a directory that only its owner can write, or checks that it is one.
 fn make_private(path: &Path) -> Result<(), Refusal> {
-    let refuse = |error: io::Error| Refusal::io(&error, path.display());
     match DirBuilder::new().mode(0o755).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(refuse(error)),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Refusal::io(&error, path.display()));
+        }
         _ => {}
     }
-    let found = fs::symlink_metadata(path).map_err(refuse)?;
-    let private =
-        found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0;
-    if private {
-        Ok(())
-    } else {
-        Err(Refusal::text(format!("{}: not a directory of our own", path.display())))
+    if is_private(path)? { Ok(()) } else { Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) }) }
+}
+
+/// Whether there is such a directory.
+///
+/// # Errors
+/// When there is, and others can change what is in it, or put another one in its place.
+fn is_private(path: &Path) -> Result<bool, Refusal> {
+    let look = |path: &Path| match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::io(&error, path.display())),
+    };
+    let refuse = |reason: String| Err(Refusal::text(format!("{reason}; take that right away, or remove it")));
+    // Its own directories, and the one that they are in.
+    let above = Path::new(DIRECTORY).parent();
+    for part in path.ancestors().take_while(|part| Some(*part) != above) {
+        let Some(found) = look(part)? else { return Ok(false) };
+        if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(Refusal::text(format!("{}: not a directory of our own; remove it", part.display())));
+        }
+        if let Some(reason) = trust::others_change(part, &found) {
+            return refuse(reason);
+        }
     }
+    match above.map(|above| look(above).map(|found| (above, found))).transpose()? {
+        Some((above, Some(found))) => trust::others_replace(above, &found).map_or(Ok(true), refuse),
+        _ => Ok(false),
+    }
+}
+
+/// Reads a file that is no link.
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
+    // No record is as long as a page.
+    file.take(4096).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes a file and writes it. What stands there is removed: it is what was left by a run that was killed.
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644);
+    let mut file: File = match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)?
+        }
+        opened => opened?,
+    };
+    file.write_all(text.as_bytes())
 }

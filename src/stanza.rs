@@ -3,7 +3,7 @@
 //! The values arrive as text and leave as types ([`crate::values`]); what is wrong is collected, so that
 //! all of it is reported at once. Where the text comes from is [`crate::invocation`]'s business.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, fmt::Write as _, str::FromStr};
+use std::{cell::RefCell, collections::BTreeMap, fmt, str::FromStr};
 
 /// Something wrong with one keyword of a stanza, displayed as `vrf-table 0: not a routing table …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +25,22 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = format!("{} {}: {}", self.keyword, self.value, self.reason);
-        // One problem is one line, and cannot drive a terminal, whatever is in the value.
-        line.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
-        })
+        // One problem is one line, whatever is in the value.
+        f.write_str(&one_line(&format!("{} {}: {}", self.keyword, self.value, self.reason)))
     }
+}
+
+/// The text with everything escaped that could end the line or drive a terminal.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 impl std::error::Error for Problem {}

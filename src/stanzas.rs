@@ -63,6 +63,7 @@ impl Stanzas {
             .arg("-i")
             .arg(file)
             .args(["-E", "/nonexistent", "-p", "use", "-L", "-P"])
+            .env_clear()
             .stdin(Stdio::null())
             .output()
             .map_err(|error| Refusal::io(&error, program.display()))?;

@@ -15,12 +15,16 @@ use crate::{
 };
 use nix::{
     errno::Errno,
+    fcntl::{self, OFlag},
     sched::{CloneFlags, setns},
-    sys::statfs::{NSFS_MAGIC, statfs},
+    sys::{
+        stat::Mode,
+        statfs::{NSFS_MAGIC, fstatfs},
+    },
 };
 use std::{
     fs::{self, File},
-    os::unix::fs::MetadataExt as _,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
     path::Path,
 };
 
@@ -40,14 +44,24 @@ pub fn own() -> Result<File, Refusal> {
 /// # Errors
 /// When there is none.
 pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
-    let path = netns.path();
-    let refuse = |error: &std::io::Error| Refusal::io(error, format!("namespace {netns}"));
-    // Asked before it is opened: opening a device or a pipe can have effects.
-    match statfs(&path) {
-        Ok(found) if found.filesystem_type() == NSFS_MAGIC => File::open(&path).map_err(|e| refuse(&e)),
-        Ok(_) => Err(Refusal::text(format!("{}: not a namespace", path.display()))),
-        Err(errno) => Err(refuse(&errno.into())),
+    match attempt(netns) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Refusal::text(format!("{}: not a namespace", netns.path().display()))),
+        Err(errno) => Err(Refusal::io(&errno.into(), format!("namespace {netns}"))),
     }
+}
+
+/// Opens a namespace; `None` if what is there is none. Such a file is not opened: opening a device or a pipe can
+/// have effects.
+fn attempt(netns: &NetnsRef) -> Result<Option<File>, Errno> {
+    // Gives a handle on whatever it is, which then stays the same whatever becomes of the path.
+    let handle = fcntl::open(&netns.path(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+    if fstatfs(&handle)?.filesystem_type() != NSFS_MAGIC {
+        return Ok(None);
+    }
+    let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    fcntl::open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map(|file| Some(file.into()))
 }
 
 /// Which namespace a file is.
@@ -82,17 +96,16 @@ pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
 /// When it cannot be told.
 pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
     let path = netns.path();
-    match statfs(&path) {
-        Ok(found) if found.filesystem_type() == NSFS_MAGIC => {}
-        Ok(_) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
+    let file = match attempt(netns) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
         // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
         Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {
             let ours = named::is_unfinished(netns)?;
             return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
         }
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
-    }
-    let file = open(netns)?;
+    };
     match within(&file, || ()) {
         Ok(()) => {}
         // A namespace of another kind.

@@ -5,11 +5,12 @@ use crate::{
     apply::Refusal,
     op::{NetnsId, Record},
     run_dir::RunDir,
+    trust,
     values::{NAMED, NetnsRef},
 };
 use nix::{
     errno::Errno,
-    fcntl::{Flock, FlockArg},
+    fcntl::{Flock, FlockArg, OFlag},
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, setns, unshare},
 };
@@ -171,8 +172,14 @@ fn lock() -> Result<Flock<File>, Refusal> {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(about(&error)),
             _ => {}
         }
-        let directory = File::open(NAMED).map_err(|error| about(&error))?;
-        let inode = directory.metadata().map_err(|error| about(&error))?.ino();
+        let flags = (OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+        let directory = OpenOptions::new().read(true).custom_flags(flags).open(NAMED);
+        let directory = directory.map_err(|error| about(&error))?;
+        let found = directory.metadata().map_err(|error| about(&error))?;
+        if let Some(reason) = trust::others_change(Path::new(NAMED), &found) {
+            return Err(Refusal::text(format!("{reason}; take that right away, or remove it")));
+        }
+        let inode = found.ino();
         let lock =
             Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| Refusal::errno(errno))?;
         // Whoever held it may have removed the directory.

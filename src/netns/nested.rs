@@ -9,6 +9,7 @@ use crate::{
     command_line,
     op::{Nested, NetnsId},
     run_dir::RunDir,
+    trust,
     values::NetnsRef,
 };
 use nix::{
@@ -19,7 +20,7 @@ use nix::{
 use std::{
     ffi::OsString,
     fs,
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
@@ -38,42 +39,19 @@ pub fn default_file(name: &str) -> PathBuf {
     Path::new(ETC).join(name).join("network/interfaces")
 }
 
-/// Why a file must not be run as an interfaces file: its commands would be run as root.
-///
-/// # Errors
-/// The reason.
-pub fn trust(file: &Path) -> Result<(), String> {
-    let whole = fs::canonicalize(file).map_err(|error| error.to_string())?;
-    for (part, is_file) in whole.ancestors().zip(std::iter::once(true).chain(std::iter::repeat(false))) {
-        let found = fs::symlink_metadata(part).map_err(|error| error.to_string())?;
-        if is_file && !found.is_file() {
-            return Err("not a file".to_owned());
-        }
-        if found.uid() != nix::unistd::geteuid().as_raw() && found.uid() != 0 {
-            return Err(format!("{} belongs to user {}", part.display(), found.uid()));
-        }
-        // In a directory with the sticky bit others can add files but not replace ours.
-        if found.mode() & 0o022 != 0 && (is_file || found.mode() & 0o1000 == 0) {
-            return Err(format!("others can write {}", part.display()));
-        }
-    }
-    Ok(())
-}
-
 /// Runs ifup or ifdown and waits for it. What it prints goes where our own messages go.
 ///
 /// # Errors
 /// When it cannot be run or fails. It may have done a part.
 pub fn run(nested: &Nested) -> Result<(), Refusal> {
-    if let Err(reason) = trust(&nested.file) {
-        return Err(Refusal::text(reason));
-    }
+    // Its commands are run as root.
+    let file = trust::file(&nested.file).map_err(Refusal::text)?;
     let inode = id(&open(&nested.netns)?)?.inode;
     let state = RunDir::of(inode)?.join(STATE);
     let program = program(nested.up)?;
     let outcome = Command::new("/proc/self/exe")
         .args([ARGUMENT.into(), nested.netns.path().into_os_string(), name(&nested.netns).into()])
-        .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), nested.file.as_os_str()])
+        .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), file.as_os_str()])
         .args(["-S".as_ref(), state.as_os_str()])
         .args(command_line::executors().into_iter().flat_map(|at| ["-E".into(), at.into_os_string()]))
         .env_clear()
@@ -135,7 +113,7 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
 fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     const NONE: Option<&str> = None;
     let at = |path: &Path| format!("{}: ", path.display());
-    let file = fs::File::open(netns).map_err(|error| at(netns) + &error.to_string())?;
+    let file = open(&NetnsRef::Path(netns.to_owned())).map_err(|refusal| refusal.to_string())?;
     setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| at(netns) + errno.desc())?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| errno.desc().to_owned())?;
     let root = Path::new("/");

@@ -34,6 +34,7 @@ mod namespaces;
 mod probe;
 mod refusals;
 mod routing_domains;
+mod security;
 mod state;
 mod stock;
 mod three_points;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
         stock::tests(),
         flows::tests(),
         refusals::tests(),
+        security::tests(),
         interrupted::tests(),
         three_points::tests(),
         guests::tests(),

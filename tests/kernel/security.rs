@@ -1,0 +1,253 @@
+//! What our programs, which run as root, refuse to rely on: directories, files and values of others.
+
+use crate::{
+    features::{Feature, needs},
+    lab::{Ran, command, in_lab, ip, own_run, phase, phase_command, program, run},
+};
+use libtest_mimic::Trial;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, chown, symlink},
+    path::Path,
+    process::Command,
+};
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for (name, test) in [
+        ("run-directory", run_directory as fn()),
+        ("records", records),
+        ("loose-umask", loose_umask),
+        ("named-namespaces", named_namespaces),
+        ("namespace-files", namespace_files),
+        ("interfaces-files", interfaces_files),
+    ] {
+        tests.push(needs(&[], format!("security/{name}"), move || in_lab(test)));
+    }
+    tests.push(needs(&[Feature::Strace], "security/no-shell", || in_lab(no_shell)));
+    tests
+}
+
+/// Ours below `/run`.
+const OURS: &str = "/run/ifupdown-ng-netlink";
+/// Somebody who is not root.
+const NOBODY: u32 = 65534;
+const PAIR: [&str; 2] = ["veth-peer veth0", "veth-peer-netns blue"];
+
+fn mode(path: &str) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{path}: {error}")).permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &str, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn create() -> Ran {
+    phase("veth", "v0", "create", &PAIR)
+}
+
+fn destroy() {
+    phase("veth", "v0", "destroy", &PAIR).quiet();
+}
+
+/// The program refuses with these words, and makes nothing.
+#[track_caller]
+fn refuses(ran: &Ran, words: &str) {
+    assert!(ran.status == 1 && ran.stderr.lines().count() == 1 && ran.stderr.contains(words), "{ran}");
+    assert!(!ip("-br link").contains("v0"), "{ran}");
+}
+
+fn run_directory() {
+    own_run();
+    let number =
+        fs::metadata("/proc/thread-self/ns/net").map(|found| std::os::unix::fs::MetadataExt::ino(&found));
+    let of_netns = format!("{OURS}/netns-{}", number.unwrap());
+    for path in [OURS, of_netns.as_str()] {
+        fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        fs::create_dir("/run/elsewhere").unwrap();
+        symlink("/run/elsewhere", path).unwrap();
+        refuses(&create(), "not a directory of our own");
+        assert_eq!(fs::read_dir("/run/elsewhere").unwrap().count(), 0, "a link was followed");
+        fs::remove_file(path).unwrap();
+        fs::remove_dir("/run/elsewhere").unwrap();
+        fs::create_dir(path).unwrap();
+        chown(path, Some(NOBODY), None).unwrap();
+        refuses(&create(), "not a directory of our own");
+        chown(path, Some(0), None).unwrap();
+        for bad in [0o777, 0o775, 0o1777] {
+            set_mode(path, bad);
+            refuses(&create(), &format!("others can write {path}"));
+        }
+        set_mode(path, 0o755);
+        create().quiet();
+        destroy();
+        // A file of that name.
+        fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        refuses(&create(), "not a directory of our own");
+        fs::remove_file(path).unwrap();
+    }
+    // The directory above, where others could put theirs in the place of ours.
+    set_mode("/run", 0o777);
+    refuses(&create(), "others can write /run");
+    set_mode("/run", 0o1777);
+    create().quiet();
+    destroy();
+    set_mode("/run", 0o755);
+}
+
+/// A record that is a link is neither followed nor written through.
+fn records() {
+    own_run();
+    let secret = "/run/secret";
+    fs::write(secret, "1 1 veth0 - blue").unwrap();
+    create().quiet();
+    let ours = fs::read_dir(OURS).unwrap().next().unwrap().unwrap().path();
+    let record = ours.join("peer:v0");
+    assert!(record.is_file(), "{}", command(&format!("find {OURS}")).stdout);
+    destroy();
+    for name in ["peer:v0", "peer:v0.new", "lock"] {
+        let link = ours.join(name);
+        fs::create_dir_all(&ours).unwrap();
+        symlink(secret, &link).unwrap();
+        let ran = create();
+        // The lock is refused; the others are replaced.
+        assert_eq!(ran.status, i32::from(name == "lock"), "{name}: {ran}");
+        assert_eq!(fs::read_to_string(secret).unwrap(), "1 1 veth0 - blue", "{name}");
+        let _ = fs::remove_file(&link);
+        destroy();
+        let _ = fs::remove_dir_all(OURS);
+    }
+}
+
+/// Whatever the umask of who started ifup, nobody else can write what we make.
+fn loose_umask() {
+    own_run();
+    let mut shell = Command::new("sh");
+    let child = phase_command("veth", "v0", "create", &PAIR);
+    shell.args(["-c", "umask 000; exec \"$0\""]).arg(program("veth")).env_clear();
+    for (name, value) in child.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    run(&mut shell).quiet();
+    for path in command(&format!("find {OURS} /run/netns")).stdout.lines() {
+        assert_eq!(mode(path) & 0o022, 0, "{path}: {:o}", mode(path));
+    }
+    destroy();
+}
+
+fn named_namespaces() {
+    own_run();
+    fs::create_dir("/run/theirs").unwrap();
+    symlink("/run/theirs", "/run/netns").unwrap();
+    refuses(&create(), "/run/netns");
+    assert_eq!(fs::read_dir("/run/theirs").unwrap().count(), 0, "a link was followed");
+    fs::remove_file("/run/netns").unwrap();
+    fs::create_dir("/run/netns").unwrap();
+    set_mode("/run/netns", 0o777);
+    refuses(&create(), "others can write /run/netns");
+    set_mode("/run/netns", 0o755);
+    chown("/run/netns", Some(NOBODY), None).unwrap();
+    refuses(&create(), "/run/netns belongs to user 65534");
+    chown("/run/netns", Some(0), None).unwrap();
+    create().quiet();
+    destroy();
+}
+
+/// What is no network namespace is refused, and not even opened.
+fn namespace_files() {
+    own_run();
+    ip("link add name eth0 type veth peer name far");
+    command("mkfifo /run/pipe").ok();
+    command("mknod /run/device c 1 5").ok();
+    fs::write("/run/file", "").unwrap();
+    symlink("/proc/self/ns/uts", "/run/other").unwrap();
+    for path in
+        ["/run/pipe", "/run/device", "/run/file", "/run/other", "/run", "/proc/self/ns/mnt", "/dev/null"]
+    {
+        let mut child = phase_command("netns", "eth0", "create", &[&format!("netns {path}")]);
+        // Opening a pipe waits for whoever writes.
+        let mut timeout = Command::new("timeout");
+        timeout.arg("600").arg(child.get_program()).env_clear();
+        for (name, value) in child.get_envs() {
+            timeout.env(name, value.unwrap_or_default());
+        }
+        child = timeout;
+        run(&mut child).refuses(1, &format!("netns: eth0: netns {path}: not a network namespace"));
+    }
+}
+
+/// Files whose commands would be run as root although others can write them.
+fn interfaces_files() {
+    own_run();
+    ip("link add name eth0 type veth peer name far");
+    fs::create_dir_all("/run/etc/deep").unwrap();
+    let file = "/run/etc/deep/interfaces";
+    fs::write(file, "").unwrap();
+    let create = |path: &str| {
+        let keywords = ["netns blue", &format!("netns-interfaces {path}")].map(str::to_owned);
+        let ran = phase("netns-interfaces", "eth0", "create", &keywords.each_ref().map(String::as_str));
+        if ran.status == 0 { String::new() } else { ran.stderr }
+    };
+    assert_eq!(create(file), "");
+    for bad in [0o666, 0o664, 0o646] {
+        set_mode(file, bad);
+        assert!(create(file).contains(&format!("others can write {file}")), "{bad:o}: {}", create(file));
+    }
+    set_mode(file, 0o644);
+    chown(file, Some(NOBODY), None).unwrap();
+    assert!(create(file).contains(&format!("{file} belongs to user 65534")), "{}", create(file));
+    chown(file, Some(0), None).unwrap();
+    for directory in ["/run/etc/deep", "/run/etc"] {
+        set_mode(directory, 0o775);
+        assert!(create(file).contains(&format!("others can write {directory}")), "{}", create(file));
+        // Only root's files can be there, and nobody else can take them away.
+        set_mode(directory, 0o1777);
+        assert_eq!(create(file), "");
+        chown(directory, Some(NOBODY), None).unwrap();
+        assert!(create(file).contains(&format!("{directory} belongs to user 65534")), "{}", create(file));
+        chown(directory, Some(0), None).unwrap();
+        set_mode(directory, 0o755);
+    }
+    // What a link leads to counts, and a directory or a pipe is no file.
+    symlink("/run/etc/deep", "/run/link").unwrap();
+    assert_eq!(create("/run/link/interfaces"), "");
+    set_mode("/run/etc/deep", 0o777);
+    assert!(create("/run/link/interfaces").contains("others can write /run/etc/deep"));
+    set_mode("/run/etc/deep", 0o755);
+    command("mkfifo /run/etc/pipe").ok();
+    for path in ["/run/etc", "/run/etc/pipe"] {
+        assert!(create(path).contains("not a file"), "{}", create(path));
+    }
+}
+
+/// No program is started for any value of any keyword, whatever the value looks like.
+fn no_shell() {
+    own_run();
+    let log = "/run/calls";
+    for (name, keywords) in [
+        ("vrf-table", &["vrf-table", "vrf-member", "vrf-table-range"][..]),
+        ("vrf-rules", &["vrf-rules", "vrf-accept", "vrf-rules-local"]),
+        ("vrf-route", &["vrf-route", "vrf-member"]),
+        ("netns", &["netns", "netns-ifname", "netns-address", "netns-sysctl", "netns-interfaces"]),
+        ("veth", &["veth-peer", "veth-peer-netns", "veth-peer-address", "veth-peer-route"]),
+        ("bridge", &["bridge-ports", "bridge-vlan", "bridge-member", "bridge-fdb", "bridge-waitport"]),
+    ] {
+        for value in
+            ["$(touch /run/broken)", "`touch /run/broken`", "a;touch /run/broken", "|touch /run/broken"]
+        {
+            for when in ["depend", "create", "pre-up", "post-up", "pre-down", "destroy"] {
+                let mut strace = Command::new("strace");
+                strace.args(["-f", "-qq", "-e", "trace=execve,execveat", "-o", log]).arg(program(name));
+                strace.env_clear().env("PATH", "/usr/bin:/bin").env("IFACE", "v0").env("PHASE", when);
+                for keyword in keywords {
+                    strace.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+                }
+                let ran = run(&mut strace);
+                let calls = fs::read_to_string(log).unwrap();
+                assert_eq!(calls.lines().filter(|line| line.contains("exec")).count(), 1, "{ran}\n{calls}");
+                assert!(!Path::new("/run/broken").exists(), "{ran}");
+            }
+        }
+    }
+}
