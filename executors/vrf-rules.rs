@@ -9,7 +9,7 @@ use ifupdown_ng_netlink::{
     run::run,
     snapshot::{Query, Snapshot, State},
     stanza::{Problem, Stanza},
-    values::{Family, IfName, Invalid, OrNo},
+    values::{Families, Family, IfName, Invalid, OrNo, RulePriority},
 };
 use std::{process::ExitCode, str::FromStr};
 
@@ -54,35 +54,6 @@ impl FromStr for Kind {
     }
 }
 
-/// Families separated by blanks.
-struct Families(Vec<Family>);
-
-impl FromStr for Families {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut families = text.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
-        families.sort();
-        families.dedup();
-        Ok(Self(families))
-    }
-}
-
-/// The place of a rule between the first and the last that a rule of ours may have.
-struct Priority(u32);
-
-impl FromStr for Priority {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let range = 1..32766;
-        match text.parse() {
-            Ok(priority) if range.contains(&priority) => Ok(Self(priority)),
-            _ => Err(Invalid::new("not a priority of a rule (1-32765) nor no")),
-        }
-    }
-}
-
 impl Executor for VrfRules {
     const KEYWORDS: &'static [Keyword] = &[
         Keyword {
@@ -114,9 +85,9 @@ impl Executor for VrfRules {
     const EXCLUSIVE: bool = true;
 
     fn parse(stanza: &Stanza) -> Option<Self> {
-        let priority = |keyword, default| match stanza.get::<OrNo<Priority>>(keyword) {
+        let priority = |keyword, default| match stanza.get::<OrNo<RulePriority>>(keyword) {
             None => Some(default),
-            Some(OrNo(priority)) => priority.map(|Priority(priority)| priority),
+            Some(OrNo(priority)) => priority.map(|RulePriority(priority)| priority),
         };
         let (l3mdev, unreachable, local) = (
             priority("vrf-rules-l3mdev", L3MDEV_PRIORITY),
@@ -124,6 +95,11 @@ impl Executor for VrfRules {
             priority("vrf-rules-local", 32765),
         );
         let families = stanza.get::<Families>("vrf-rules-family");
+        if stanza.text("vrf-rules").is_none() {
+            for keyword in Self::KEYWORDS.iter().filter(|keyword| stanza.text(keyword.name).is_some()) {
+                stanza.reject(keyword.name, "says nothing without `vrf-rules`");
+            }
+        }
         let local = match (stanza.get("vrf-rules")?, local) {
             (Kind::No, _) => return None,
             (Kind::Jump, _) => Local::IsJumped,
@@ -271,12 +247,15 @@ impl Executor for VrfAccept {
         if at.phase == Phase::Destroy {
             return Ok(unless_needed(state));
         }
+        let (mut overruled, others) = (Vec::new(), state.vrfs().find(|(vrf, _)| *vrf != at.iface));
         for (protocol, key) in rules::ACCEPT_PROTOCOLS.into_iter().zip(rules::accept_sysctls()) {
             let wanted = if self.protocols.contains(&protocol) { "1" } else { "0" };
             let Some(now) = state.sysctls.get(&key) else { continue };
             if now == wanted {
                 continue;
             }
+            // Somebody set it before us, of whose VRF it holds as well.
+            overruled.extend(state.records.values().next().and(others).map(|(vrf, _)| (protocol, vrf)));
             let record = Record::original(&key);
             if !state.records.contains_key(&record) {
                 plan.push(
@@ -288,6 +267,13 @@ impl Executor for VrfAccept {
                 Op::SysctlSet { key: key.clone(), value: wanted.to_owned() },
                 Some(Op::SysctlSet { key, value: now.clone() }),
             );
+        }
+        if let Some((_, vrf)) = overruled.first() {
+            let protocols: Vec<&str> = overruled.iter().map(|(protocol, _)| *protocol).collect();
+            plan.warnings.push(format!(
+                "{} set otherwise before, for {vrf}: `vrf-accept` holds for all VRFs of a namespace, so say the same in each",
+                protocols.join(", ")
+            ));
         }
         Ok(plan)
     }

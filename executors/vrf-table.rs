@@ -9,7 +9,7 @@ use ifupdown_ng_netlink::{
     run::run,
     snapshot::{Link, Query, Snapshot, State},
     stanza::{Problem, Stanza},
-    values::{IfName, Invalid, TableId, TableSpec},
+    values::{IfName, Invalid, TableId, TableRange, TableSpec},
 };
 use std::{ops::RangeInclusive, process::ExitCode, str::FromStr};
 
@@ -53,22 +53,6 @@ impl FromStr for Wanted {
     }
 }
 
-/// `FIRST-LAST`.
-struct Range(RangeInclusive<u32>);
-
-impl FromStr for Range {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let ends =
-            text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
-        match ends {
-            Some((first, last)) if 0 < first && first <= last => Ok(Self(first..=last)),
-            _ => Err(Invalid::new("not a range of tables (FIRST-LAST)")),
-        }
-    }
-}
-
 impl Executor for VrfTable {
     const KEYWORDS: &'static [Keyword] = &[
         Keyword {
@@ -85,9 +69,12 @@ impl Executor for VrfTable {
     const EXCLUSIVE: bool = true;
 
     fn parse(stanza: &Stanza) -> Option<Self> {
-        let range = stanza.get::<Range>("vrf-table-range");
+        let range = stanza.get::<TableRange>("vrf-table-range");
+        if range.is_some() && stanza.text("vrf-table") != Some("auto") {
+            stanza.reject("vrf-table-range", "says nothing without `vrf-table auto`");
+        }
         let mut table = stanza.get("vrf-table")?;
-        if let (Wanted::Auto(picked), Some(Range(range))) = (&mut table, range) {
+        if let (Wanted::Auto(picked), Some(TableRange(range))) = (&mut table, range) {
             *picked = range;
         }
         Some(Self { table, written: stanza.text("vrf-table")?.to_owned() })

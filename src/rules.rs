@@ -11,6 +11,8 @@
 //! then deleted at the old one. Rules that we add carry [`OUR_PROTOCOL`]; that is how they are known again
 //! and taken away with the last VRF.
 
+mod shadowed;
+
 use crate::{
     op::{Action, KERNEL_PROTOCOL, OUR_PROTOCOL, Op, Record, Rule, Sysctl},
     plan::Plan,
@@ -114,7 +116,7 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, S
         Local::IsJumped => jump_local(&mut plan, rules, family, layout.l3mdev.unwrap_or(L3MDEV_PRIORITY)),
     }
     plan.delete_rules(&foreign_to(layout, family, state));
-    Ok(plan)
+    shadowed::refuse(plan, rules)
 }
 
 /// A rule for `local` that is neither where the kernel has it nor behind where VRFs look up their tables.
@@ -243,6 +245,7 @@ pub fn restore(state: &State) -> Plan {
         let mut rest: Vec<_> = ours().filter_map(|rule| Some((rank(rule.action)?, rule))).collect();
         rest.sort_by_key(|(rank, _)| *rank);
         plan.delete_rules(rest.into_iter().map(|(_, rule)| rule));
+        shadowed::leave_out(&mut plan, rules);
     }
     for key in accept_sysctls() {
         let record = Record::original(&key);

@@ -172,7 +172,9 @@ impl State {
         if rules.iter().filter(|found| found.same(rule)).count() < at_least {
             return Err(Errno::ENOENT);
         }
-        let first = rules.iter().position(|found| found == rule).ok_or(Errno::ENOENT)?;
+        // What the message does not name is not compared (net/core/fib_rules.c `fib_nl_delrule`).
+        let fits = |found: &Rule| Rule { selective: rule.selective, ..found.clone() } == *rule;
+        let first = rules.iter().position(fits).ok_or(Errno::ENOENT)?;
         rules.remove(first);
         Ok(())
     }

@@ -50,3 +50,18 @@ impl FromStr for Family {
         }
     }
 }
+
+/// Families separated by blanks, each once and in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Families(pub Vec<Family>);
+
+impl FromStr for Families {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut families = text.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        families.sort();
+        families.dedup();
+        Ok(Self(families))
+    }
+}

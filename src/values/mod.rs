@@ -18,16 +18,16 @@ mod table;
 mod vlan;
 
 pub use address::Address;
-pub use family::Family;
+pub use family::{Families, Family};
 pub use ifname::IfName;
 pub use list::List;
 pub use mac::Mac;
 pub use netns::{NAMED, NetnsRef};
-pub use number::{Mtu, Queues};
+pub use number::{Mtu, Queues, RulePriority};
 pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
 pub use seconds::Centiseconds;
 pub use switch::{OrNo, Switch};
-pub use table::{TableId, TableSpec};
+pub use table::{TableId, TableRange, TableSpec};
 pub use vlan::{DefaultPvid, Vid, Vids, VlanProtocol, VlanRange, VlanSet};
 
 use std::fmt;

@@ -34,6 +34,19 @@ impl FromStr for Queues {
     }
 }
 
+/// The place of a routing rule between the first and the last that a rule of ours may have, 1 to 32765.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RulePriority(pub u32);
+
+impl FromStr for RulePriority {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let wrong = || Invalid::new("not a priority of a rule (1-32765) nor no");
+        within(text, 1, 32765).map(Self).ok_or_else(wrong)
+    }
+}
+
 fn within(text: &str, least: u32, most: u32) -> Option<u32> {
     text.parse().ok().filter(|number| (least..=most).contains(number))
 }

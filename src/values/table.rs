@@ -1,7 +1,7 @@
 //! Routing tables, by number and by the names of rt_tables.
 
 use super::Invalid;
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 /// The number of a routing table, 1 to 4294967295.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +87,23 @@ impl fmt::Display for TableSpec {
         match self {
             Self::Id(id) => id.fmt(f),
             Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The tables from one to another, `FIRST-LAST`, neither of them 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableRange(pub RangeInclusive<u32>);
+
+impl FromStr for TableRange {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let ends =
+            text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        match ends {
+            Some((first, last)) if 0 < first && first <= last => Ok(Self(first..=last)),
+            _ => Err(Invalid::new("not a range of tables (FIRST-LAST)")),
         }
     }
 }
