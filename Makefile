@@ -6,6 +6,7 @@ SCDOC ?= scdoc
 
 PREFIX ?= /usr
 EXECUTORDIR ?= /usr/libexec/ifupdown-ng
+SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 # 1: install the prefix executors too. They take the names of stock executors; those are kept beside them.
 DROPIN ?=
@@ -34,7 +35,7 @@ else
 BUILD = $(CARGO) build
 endif
 RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
-PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS))
+PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS)) ifnetlink
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
 BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS))
 PAGES = $(patsubst docs/%.scd,target/man/%,$(wildcard docs/*.[1-9].scd))
@@ -87,13 +88,14 @@ define files
 $(if $(filter 1,$(MULTICALL)),own 755 $(RELEASE)/$(ALL) $(EXECUTORDIR)/$(ALL))
 $(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
 )$(foreach name,$(DROPIN_EXECUTORS),$(call as,dropin,droplink,$(name))
-)$(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
+)own 755 $(RELEASE)/ifnetlink $(SBINDIR)/ifnetlink
+$(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
 )
 endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, MANDIR; DROPIN=1: stock names too
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR; DROPIN=1: stock names too
 	@mkdir -p target
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)

@@ -1,6 +1,7 @@
 //! All programs in one, which is installed once, with a link for each of their names (`make MULTICALL=1`).
 //!
-//! The tests that hold each program to the same promises include this file by its path.
+//! `ifnetlink`, which reads stanzas as they do, and the tests that hold each program to the same promises include this
+//! file by its path.
 
 #![allow(clippy::duplicate_mod, reason = "`vrf` and others are made of executors that are programs as well")]
 

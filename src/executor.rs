@@ -138,9 +138,24 @@ impl Program {
 
     /// Reads a stanza. The problems are those of all components.
     pub fn configure(&self, stanza: &Stanza) -> (Configuration, Vec<Problem>) {
-        let parts = self.parts.iter().filter_map(|part| (part.parse)(stanza)).collect();
-        (Configuration { parts }, stanza.take_problems())
+        configure(&[self], stanza)
     }
+}
+
+/// Reads a stanza as several programs do that are run one after the other. The problems are those of all of them.
+pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<Problem>) {
+    let parts = programs.iter().flat_map(|program| program.parts);
+    let parts = parts.filter_map(|part| (part.parse)(stanza)).collect();
+    let mut problems = stanza.take_problems();
+    // Programs that read the same keyword find the same.
+    let mut told = Vec::new();
+    problems.retain(|problem| {
+        !told.contains(problem) && {
+            told.push(problem.clone());
+            true
+        }
+    });
+    (Configuration { parts }, problems)
 }
 
 /// A stanza as a program understood it.
@@ -149,6 +164,11 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// Whether there is nothing to do in any phase.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Whether there may be something to do in this phase.
     pub fn acts(&self, phase: Phase) -> bool {
         self.parts.iter().any(|part| part.acts(phase))
@@ -186,6 +206,30 @@ impl Configuration {
             }
         }
         if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
+    }
+
+    /// What to look at before [`Self::plan_up`].
+    pub fn query_up(&self, iface: &IfName, query: &mut Query) {
+        let acting = Phase::UP.into_iter().filter(|phase| self.acts(*phase));
+        acting.for_each(|phase| self.query(At { iface, phase }, query));
+    }
+
+    /// The plan for all phases of ifup together: what is left to do where the interface is up already.
+    ///
+    /// # Errors
+    /// What stands in the way; with it the plan of the phases before.
+    pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+        let (mut world, mut whole) = (Simulated(found.clone()), Plan::default());
+        for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
+            match self.plan(At { iface, phase }, &world.0) {
+                Ok(plan) => {
+                    world.assume_all(&plan);
+                    whole.append(plan);
+                }
+                Err((_, problems)) => return Err((whole, problems)),
+            }
+        }
+        Ok(whole)
     }
 
     /// The smallest world in which the stanza can go up, and then as the phases before this one leave it.

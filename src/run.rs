@@ -85,7 +85,7 @@ pub fn run(program: &Program) -> ExitCode {
 
 /// Prints a line for the user, which stays one and cannot drive a terminal, whatever is in the names that it has
 /// from elsewhere. If that fails there is nobody to tell; `eprintln!` would panic.
-pub(crate) fn complain(line: &dyn Display) {
+pub fn complain(line: &dyn Display) {
     let mut text = one_line(&line.to_string());
     text.push('\n');
     let _ = std::io::stderr().write_all(text.as_bytes());
@@ -139,11 +139,11 @@ impl Outcome {
 }
 
 /// A failure of the kernel, or something found that is in the way.
-const FAILED: u8 = 1;
+pub const FAILED: u8 = 1;
 /// A stanza that cannot be meant.
-const MISCONFIGURED: u8 = 2;
+pub const MISCONFIGURED: u8 = 2;
 /// `--check` found something to do.
-const DRIFTED: u8 = 3;
+pub const DRIFTED: u8 = 3;
 
 fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome> {
     let (configuration, problems) = program.configure(&invocation.stanza);

@@ -1,7 +1,8 @@
 //! The stanzas of other interfaces, as ifupdown-ng understands them.
 //!
-//! A port of a bridge may have its VLANs in a stanza of its own, which an executor of the bridge is not handed.
-//! `ifquery` is asked for all stanzas at once: sources, templates and inheritance are its business.
+//! A port of a bridge may have its VLANs in a stanza of its own, which an executor of the bridge is not handed;
+//! and `ifnetlink` works on stanzas that nobody hands to it. `ifquery` is asked for all of them at once: sources,
+//! templates and inheritance are its business.
 
 use crate::{
     apply::Refusal,
@@ -9,7 +10,7 @@ use crate::{
     values::IfName,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -19,29 +20,37 @@ const PROGRAMS: [&str; 2] = ["ifquery-ng", "ifquery"];
 /// Where it is; ifupdown-ng 0.12.1 and older hand over no PATH.
 const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
 
-/// Stanzas by interface.
+/// The stanzas of an interfaces file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stanzas(BTreeMap<String, Vec<(String, String)>>);
+pub struct Stanzas {
+    /// Their lines by interface, in order.
+    lines: BTreeMap<String, Vec<(String, String)>>,
+    /// The interfaces that are `auto`.
+    auto: BTreeSet<String>,
+}
 
 impl Stanzas {
     /// Reads what `ifquery --list --pretty-print` prints.
     pub fn parse(text: &str) -> Self {
-        let mut stanzas: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+        let mut stanzas = Self::default();
         let mut current = None;
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("iface ") {
                 current = name.split_whitespace().next().map(str::to_owned);
                 if let Some(name) = &current {
-                    stanzas.entry(name.clone()).or_default();
+                    stanzas.lines.entry(name.clone()).or_default();
                 }
+            } else if let Some(name) = line.strip_prefix("auto ") {
+                stanzas.auto.insert(name.trim().to_owned());
             } else if !line.starts_with(' ') {
                 current = None;
             } else if let (Some(name), Some((keyword, value))) = (&current, line.trim_start().split_once(' '))
             {
-                stanzas.entry(name.clone()).or_default().push((canonical(keyword), value.to_owned()));
+                let lines = stanzas.lines.entry(name.clone()).or_default();
+                lines.push((canonical(keyword), value.to_owned()));
             }
         }
-        Self(stanzas)
+        stanzas
     }
 
     /// Asks ifquery for the stanzas of a file. No executor is asked for dependencies meanwhile.
@@ -49,36 +58,13 @@ impl Stanzas {
     /// # Errors
     /// When there is no ifquery, or it fails.
     pub fn read(file: &Path) -> Result<Self, Refusal> {
-        let candidates = DIRECTORIES
-            .iter()
-            .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
-        // In every directory the unambiguous name comes first, and before it the one in no other.
-        let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
-        found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
-        let program = found.first().ok_or_else(|| {
-            Refusal::text(format!("there is no {} in {}", PROGRAMS.join(" or "), DIRECTORIES.join(", ")))
-        })?;
-        // A property makes ifquery leave out dependencies altogether; which one does not matter with a list.
-        let output = Command::new(program)
-            .arg("-i")
-            .arg(file)
-            .args(["-E", "/nonexistent", "-p", "use", "-L", "-P"])
-            .env_clear()
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| Refusal::io(&error, program.display()))?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let first = words.lines().next().unwrap_or("no reason given");
-            return Err(Refusal::text(format!("{} -i {}: {first}", program.display(), file.display())));
-        }
-        Ok(Self::parse(&String::from_utf8_lossy(&output.stdout)))
+        Ok(Self::parse(&ifquery(file, &["-L", "-P"])?))
     }
 
     /// The stanza of an interface. Lines of a repeated keyword are joined as the keyword's lists are.
     pub fn stanza(&self, iface: &IfName) -> Option<Stanza> {
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
-        for (keyword, value) in self.0.get(iface.as_str())? {
+        for (keyword, value) in self.lines.get(iface.as_str())? {
             let joined = values.entry(keyword).or_default();
             match keyword.as_str() {
                 "bridge-vlan" | "bridge-fdb" | "bridge-vids" if !joined.is_empty() => {
@@ -93,14 +79,91 @@ impl Stanzas {
 
     /// What an interface's stanza says after a keyword.
     pub fn text(&self, iface: &IfName, keyword: &str) -> Option<&str> {
-        let lines = self.0.get(iface.as_str())?;
+        let lines = self.lines.get(iface.as_str())?;
         lines.iter().rev().find(|(found, _)| found == keyword).map(|(_, value)| value.trim())
     }
 
     /// Whether a stanza names the interface among its bridge-ports.
     pub fn is_port(&self, iface: &IfName) -> bool {
-        self.0.values().flatten().any(|(keyword, value)| {
+        self.lines.values().flatten().any(|(keyword, value)| {
             keyword == "bridge-ports" && value.split_whitespace().any(|port| port == iface.as_str())
         })
     }
+
+    /// The interfaces, by name.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.lines.keys().map(String::as_str)
+    }
+
+    /// Whether `ifup -a` brings it up.
+    pub fn is_auto(&self, iface: &str) -> bool {
+        self.auto.contains(iface)
+    }
+
+    /// The executors of an interface, in the order in which ifupdown-ng runs them.
+    pub fn executors(&self, iface: &IfName) -> impl Iterator<Item = &str> {
+        let lines = self.lines.get(iface.as_str()).into_iter().flatten();
+        lines.filter(|(keyword, _)| keyword == "use").map(|(_, name)| name.trim())
+    }
+
+    /// The stanza as ifupdown-ng hands it to executors (lifecycle.c `build_environment`): of a repeated keyword the
+    /// last line, all addresses and gateways, and as ports of a bridge whatever it requires.
+    pub fn environment(&self, iface: &IfName) -> Option<Stanza> {
+        let lines = self.lines.get(iface.as_str())?;
+        let is_bridge = self.executors(iface).any(|name| name == "bridge");
+        let mut variables: BTreeMap<&str, String> = BTreeMap::new();
+        for (keyword, value) in lines {
+            match keyword.as_str() {
+                "address" | "gateway" => {
+                    let all = if keyword == "address" { "addresses" } else { "gateways" };
+                    let all = variables.entry(all).or_default();
+                    all.push_str(value.trim());
+                    all.push(' ');
+                    variables.entry(keyword).or_insert_with(|| value.clone());
+                    continue;
+                }
+                "requires" if is_bridge => drop(variables.insert("bridge-ports", value.clone())),
+                _ => {}
+            }
+            variables.insert(keyword, value.clone());
+        }
+        Some(Stanza::new(variables))
+    }
+}
+
+/// The interfaces that ifupdown-ng has up, by its own account.
+///
+/// # Errors
+/// As for [`Stanzas::read`].
+pub fn running(file: &Path) -> Result<BTreeSet<String>, Refusal> {
+    Ok(ifquery(file, &["-r"])?.lines().map(|line| line.trim().to_owned()).collect())
+}
+
+/// What ifquery prints of a file. A property makes it leave out dependencies altogether, for which it would run
+/// executors; which one does not matter where a list is asked for.
+fn ifquery(file: &Path, question: &[&str]) -> Result<String, Refusal> {
+    let candidates = DIRECTORIES
+        .iter()
+        .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
+    // In every directory the unambiguous name comes first, and before it the one in no other.
+    let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
+    found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
+    let program = found.first().ok_or_else(|| {
+        Refusal::text(format!("there is no {} in {}", PROGRAMS.join(" or "), DIRECTORIES.join(", ")))
+    })?;
+    let output = Command::new(program)
+        .arg("-i")
+        .arg(file)
+        .args(["-E", "/nonexistent", "-p", "use"])
+        .args(question)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Refusal::io(&error, program.display()))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let first = words.lines().next().unwrap_or("no reason given");
+        return Err(Refusal::text(format!("{} -i {}: {first}", program.display(), file.display())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

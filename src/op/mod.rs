@@ -168,6 +168,18 @@ impl Op {
         )
     }
 
+    /// Whether it changes nothing of the network, but what is remembered of it, or only looks.
+    pub fn is_a_note(&self) -> bool {
+        matches!(
+            self,
+            Self::RuleExpect(_)
+                | Self::RecordSet { .. }
+                | Self::RecordDel(_)
+                | Self::ResidentSet(_)
+                | Self::ResidentDel(_)
+        )
+    }
+
     /// Whether the change is made to a link that is there. Taking something back, one that is not there is
     /// where it was before, or gone with what brought it.
     pub fn is_of_a_link(&self) -> bool {

@@ -215,6 +215,7 @@ impl Installed {
         for name in per_keyword.chain(replacing) {
             bind(&program(name), &executors.join(name));
         }
+        bind(&program("ifnetlink"), &self.root.join("mnt/ifnetlink"));
     }
 
     /// Writes another interfaces file.
@@ -242,7 +243,18 @@ impl Installed {
         run(&mut self.command("ifdown", arguments))
     }
 
-    /// Either of them, not yet run.
+    /// Our `ifnetlink` with these arguments: the first is the command.
+    pub fn ifnetlink(&self, arguments: &str) -> Ran {
+        let mut command = Command::new("chroot");
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.arg(&self.root).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
+        if !arguments.starts_with("show") {
+            command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces"]);
+        }
+        run(&mut command)
+    }
+
+    /// ifup or ifdown, not yet run.
     pub fn command(&self, name: &str, arguments: &str) -> Command {
         let mut command = Command::new("timeout");
         command.args(["-k", "5", TIME_LIMIT, "chroot"]).arg(&self.root).arg(name);

@@ -26,6 +26,7 @@ mod examples;
 mod features;
 mod flows;
 mod guests;
+mod ifnetlink;
 mod ifupdown;
 mod interrupted;
 mod lab;
@@ -62,6 +63,7 @@ fn main() -> std::process::ExitCode {
         bridges::tests(),
         bridges_ifup::tests(),
         bridge_stock::tests(),
+        ifnetlink::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();

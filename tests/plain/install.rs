@@ -44,6 +44,7 @@ impl Machine {
         for program in PROGRAMS {
             machine.write(&format!("built/{}", program.name), "ours\n");
         }
+        machine.write("built/ifnetlink", "ours\n");
         machine.stock("vrf", "stock\n");
         machine.stock("link", "stock\n");
         machine
@@ -251,7 +252,9 @@ fn without_a_manifest_nothing_but_the_files_is_there() {
         machine.done("install DROPIN=1 MANIFEST= EXECUTORDIR=/usr/lib/executors");
         let files = machine.state();
         let pages = files.keys().filter(|path| path.to_string_lossy().contains("/usr/share/man/man")).count();
-        assert_eq!(files.len() - pages, PROGRAMS.len(), "{files:?}");
+        // And ifnetlink, which is no executor.
+        assert_eq!(files.len() - pages, PROGRAMS.len() + 1, "{files:?}");
+        assert!(machine.directory.join("root/usr/sbin/ifnetlink").exists());
         assert!(machine.directory.join("root/usr/lib/executors/vrf").exists());
     });
 }

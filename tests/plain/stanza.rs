@@ -3,7 +3,8 @@
 use ifupdown_ng_netlink::{
     invocation::{Found, Mode, Phase},
     stanza::{Stanza, canonical},
-    values::Switch,
+    stanzas::Stanzas,
+    values::{IfName, Switch},
 };
 use proptest::prelude::*;
 
@@ -70,6 +71,70 @@ fn problems_are_collected_and_taken_once() {
     let problems: Vec<String> = stanza.take_problems().iter().map(ToString::to_string).collect();
     assert_eq!(problems, ["a maybe: neither yes nor no", "c never: neither yes nor no"]);
     assert!(stanza.take_problems().is_empty());
+}
+
+/// What `ifquery -L -P` of 0.12.1 prints; that of 0.11.4 differs in the order of interfaces.
+const IFQUERY: &str = "\
+auto lo
+iface lo
+  use link
+  use loopback
+
+template tmpl
+  use link
+  vrf-member blue
+  use vrf
+
+auto eth0
+iface eth0
+  use link
+  inherit tmpl
+  vrf-member blue
+  use vrf
+  vrf-member red
+  use static
+  address 10.0.0.1/24
+  address fd00::1/64
+  gateway 10.0.0.254
+  gateway fd00::2
+  bridge_vlan 10 pvid
+  bridge-vlan 20
+  mtu 1500  \n
+iface br0 no-defaults
+  use link
+  requires eth0 
+  bridge-vlan-aware yes
+  use bridge
+
+iface br1
+  bridge-ports eth1
+  requires eth0
+  use bridge-vlan
+";
+
+#[test]
+fn a_stanza_of_ifquery_is_the_environment_that_ifup_makes() {
+    let stanzas = Stanzas::parse(IFQUERY);
+    assert_eq!(stanzas.interfaces().collect::<Vec<_>>(), ["br0", "br1", "eth0", "lo"]);
+    assert!(stanzas.is_auto("eth0") && !stanzas.is_auto("br0") && !stanzas.is_auto("tmpl"));
+    let name = |name: &str| name.parse::<IfName>().unwrap();
+    let executors: Vec<_> = stanzas.executors(&name("eth0")).collect();
+    assert_eq!(executors, ["link", "vrf", "static"]);
+    let eth0 = stanzas.environment(&name("eth0")).unwrap();
+    for (keyword, value) in [
+        ("vrf-member", "red"),
+        ("address", "10.0.0.1/24"),
+        ("addresses", "10.0.0.1/24 fd00::1/64"),
+        ("gateway", "10.0.0.254"),
+        ("gateways", "10.0.0.254 fd00::2"),
+        ("bridge-vlan", "20"),
+        ("mtu", "1500"),
+    ] {
+        assert_eq!(eth0.text(keyword), Some(value), "{keyword}");
+    }
+    assert_eq!(stanzas.environment(&name("br0")).unwrap().text("bridge-ports"), Some("eth0"));
+    assert_eq!(stanzas.environment(&name("br1")).unwrap().text("bridge-ports"), Some("eth1"));
+    assert!(stanzas.environment(&name("tmpl")).is_none());
 }
 
 proptest! {

@@ -1,0 +1,77 @@
+//! `ifnetlink` compares the stanzas of our executors with the running kernel.
+//!
+//! The command line and the exit status are here; what a command does is in the file of its name. What a keyword means
+//! is the executors' business, and nothing here knows any.
+
+#[path = "../executors/all.rs"]
+mod all;
+mod check;
+mod targets;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use ifupdown_ng_netlink::run::{FAILED, complain};
+use std::{path::PathBuf, process::ExitCode};
+use targets::Options;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let outcome = match matches.subcommand() {
+        Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
+        // clap asks for one of those that there are.
+        _ => Ok(0),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|error| {
+        complain(&format_args!("ifnetlink: {error:#}"));
+        FAILED
+    }))
+}
+
+fn command() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For machines");
+    let check = Command::new("check")
+        .about("Prints what of the stanzas is not so in the kernel, as the commands that would make it so")
+        .after_help("Exit status: 0 if all is as it should be, 3 if not, 2 if a stanza is wrong, 1 on other failures.")
+        .arg(
+            Arg::new("auto")
+                .short('a')
+                .long("auto")
+                .action(ArgAction::SetTrue)
+                .help("The interfaces that are auto; without this and without IFACE, also those that are up"),
+        )
+        .arg(interfaces().conflicts_with("auto"))
+        .args(files())
+        .arg(json);
+    Command::new("ifnetlink")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Compares the stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands([check])
+}
+
+fn interfaces() -> Arg {
+    Arg::new("iface").value_name("IFACE").num_args(0..).help("Interfaces")
+}
+
+/// Where stanzas and executors are, by the letters of ifup(8).
+fn files() -> [Arg; 2] {
+    let path = |name, short, value, default, help| {
+        let argument = Arg::new(name).long(name).short(short).value_name(value).help(help);
+        argument.default_value(default).value_parser(value_parser!(PathBuf))
+    };
+    [
+        path("interfaces", 'i', "FILE", "/etc/network/interfaces", "The interfaces file"),
+        path("executor-path", 'E', "DIRECTORY", "/usr/libexec/ifupdown-ng", "Where the executors are"),
+    ]
+}
+
+fn options(matches: &ArgMatches) -> Options {
+    let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+    Options {
+        file: path("interfaces"),
+        executors: path("executor-path"),
+        auto: matches.try_get_one("auto").ok().flatten().copied().unwrap_or_default(),
+        interfaces: matches.get_many::<String>("iface").into_iter().flatten().cloned().collect(),
+    }
+}

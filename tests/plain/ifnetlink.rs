@@ -1,0 +1,71 @@
+//! What a user sees of `ifnetlink` without a kernel to look at.
+
+use super::support::{Ran, command, run};
+
+fn ifnetlink(arguments: &[&str]) -> Ran {
+    let mut started = command("ifnetlink", []);
+    started.args(arguments);
+    run(started)
+}
+
+#[test]
+fn help_is_as_written() {
+    let ran = ifnetlink(&["--help"]);
+    let text = "\
+Compares the stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel
+
+Usage: ifnetlink <COMMAND>
+
+Commands:
+  check  Prints what of the stanzas is not so in the kernel, as the commands that would make it so
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+";
+    assert_eq!(ran, Ran::new(0, text, ""));
+    assert_eq!(ifnetlink(&[]), Ran::new(2, "", text));
+    let ran = ifnetlink(&["check", "--help"]);
+    let text = "\
+Prints what of the stanzas is not so in the kernel, as the commands that would make it so
+
+Usage: ifnetlink check [OPTIONS] [IFACE]...
+
+Arguments:
+  [IFACE]...  Interfaces
+
+Options:
+  -a, --auto                       The interfaces that are auto; without this and without IFACE, also those that are up
+  -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
+  -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
+      --json                       For machines
+  -h, --help                       Print help
+
+Exit status: 0 if all is as it should be, 3 if not, 2 if a stanza is wrong, 1 on other failures.
+";
+    assert_eq!(ran, Ran::new(0, text, ""));
+    let version = format!("ifnetlink {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(ifnetlink(&["--version"]), Ran::new(0, &version, ""));
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told_with_status_2() {
+    for (arguments, line) in [
+        (&["frob"][..], "error: unrecognized subcommand 'frob'\n"),
+        (&["check", "-a", "eth0"], "error: the argument '--auto' cannot be used with '[IFACE]...'\n"),
+        (&["check", "--frob"], "error: unexpected argument '--frob' found\n"),
+    ] {
+        let ran = ifnetlink(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.err.starts_with(line), "{arguments:?}: {}", ran.err);
+    }
+}
+
+/// With ifquery it is that which fails, without it we do.
+#[test]
+fn a_file_that_cannot_be_read_is_one_line_with_status_1() {
+    let ran = ifnetlink(&["check", "-a", "-i", "/nonexistent/interfaces"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(ran.err.starts_with("ifnetlink: cannot read the stanzas: "), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+}
