@@ -5,10 +5,10 @@ use ifupdown_ng_netlink::{
     interior::home,
     invocation::Phase,
     netns::nested,
-    op::{Nested, Op, Record},
+    op::{Nested, Op, Place, Record},
     plan::Plan,
     run::run,
-    snapshot::{Query, Snapshot},
+    snapshot::{Existing, Netns, Query, Snapshot, State},
     stanza::{Problem, Stanza},
     values::{IfName, NetnsRef},
 };
@@ -100,6 +100,8 @@ impl Executor for Interfaces {
     }
 
     fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        home::assume(&self.netns, world);
+        // Another executor's, and there by then.
+        world.netns.entry(self.netns.clone()).or_insert_with(|| Netns::Is(Existing::default()));
+        world.places.entry(Place::In(self.netns.clone())).or_insert_with(State::newborn);
     }
 }

@@ -20,6 +20,7 @@ mod bridge_stock;
 mod bridges;
 mod bridges_ifup;
 mod bridges_refused;
+mod by_hand;
 mod capture;
 mod container_segment;
 mod examples;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
         bridges_ifup::tests(),
         bridge_stock::tests(),
         ifnetlink::tests(),
+        by_hand::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();
