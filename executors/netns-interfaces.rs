@@ -100,8 +100,10 @@ impl Executor for Interfaces {
     }
 
     fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        // Another executor's, and there by then.
-        world.netns.entry(self.netns.clone()).or_insert_with(|| Netns::Is(Existing::default()));
-        world.places.entry(Place::In(self.netns.clone())).or_insert_with(State::newborn);
+        // Another program's, and there by then; as a part of that one it is still to be made.
+        if !world.netns.contains_key(&self.netns) {
+            world.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
+            world.places.insert(Place::In(self.netns.clone()), State::newborn());
+        }
     }
 }
