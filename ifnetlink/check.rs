@@ -2,15 +2,13 @@
 
 use crate::{
     all::PROGRAMS,
-    targets::{Options, Target, Targets},
+    left::{Left, left},
+    targets::{Options, Targets},
 };
 use anyhow::Context as _;
 use ifupdown_ng_netlink::{
     live::Live,
     run::{DRIFTED, MISCONFIGURED, complain},
-    simulate::Simulated,
-    snapshot::Snapshot,
-    values::IfName,
 };
 use serde_json::json;
 use std::io::Write as _;
@@ -19,7 +17,7 @@ use std::io::Write as _;
 enum Drift {
     /// The command that would make it so.
     Step(String),
-    /// What cannot be made so while the interface is up.
+    /// What does not allow it.
     InTheWay(String),
 }
 
@@ -33,8 +31,13 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     for line in &targets.wrong {
         complain(&format_args!("ifnetlink: {line}"));
     }
-    let found =
-        differences(&targets, targets.look(&mut kernel).context("cannot read the state of the kernel")?);
+    let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
+    let mut found = Vec::new();
+    for Left { iface, plan, problems } in left(&targets, &snapshot) {
+        let steps = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
+        found.extend(steps.map(|step| (iface, Drift::Step(step.act.to_string()))));
+        found.extend(problems.iter().map(|problem| (iface, Drift::InTheWay(problem.to_string()))));
+    }
     let text = if machine {
         let objects = found.iter().map(|(iface, drift)| match drift {
             Drift::Step(step) => json!({ "interface": iface.as_str(), "step": step }),
@@ -51,21 +54,4 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
         (true, false) => DRIFTED,
         (true, true) => 0,
     })
-}
-
-/// What differs between stanzas and what was found. Each is compared with what the kernel will be when those before it
-/// are in step.
-fn differences(targets: &Targets, found: Snapshot) -> Vec<(&IfName, Drift)> {
-    let (mut world, mut differences) = (Simulated(found), Vec::new());
-    for Target { iface, configuration, .. } in &targets.known {
-        let (plan, problems) = match configuration.plan_up(iface, &world.0) {
-            Ok(plan) => (plan, Vec::new()),
-            Err(conflict) => conflict,
-        };
-        world.assume_all(&plan);
-        let steps = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
-        differences.extend(steps.map(|step| (iface, Drift::Step(step.act.to_string()))));
-        differences.extend(problems.iter().map(|problem| (iface, Drift::InTheWay(problem.to_string()))));
-    }
-    differences
 }

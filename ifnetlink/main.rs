@@ -5,7 +5,10 @@
 
 #[path = "../executors/all.rs"]
 mod all;
+mod apply;
 mod check;
+mod left;
+mod show;
 mod targets;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -17,6 +20,8 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let outcome = match matches.subcommand() {
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
+        Some(("apply", matches)) => apply::apply(&options(matches)),
+        Some(("show", matches)) => show::show(matches.get_flag("json")),
         // clap asks for one of those that there are.
         _ => Ok(0),
     };
@@ -40,14 +45,26 @@ fn command() -> Command {
         )
         .arg(interfaces().conflicts_with("auto"))
         .args(files())
+        .arg(json.clone());
+    let apply = Command::new("apply")
+        .about("Brings interfaces that are up in line with their stanzas, without taking them down")
+        .after_help(
+            "What cannot be changed so is told in a line, and nothing is changed.\n\
+             Exit status: 0 if all is in line, 2 if a stanza is wrong, 1 on other failures.",
+        )
+        .arg(interfaces().num_args(1..).required(true))
+        .args(files());
+    let show = Command::new("show")
+        .about("Draws VRFs, named namespaces, bridges with their VLANs, and veth pairs as they are")
+        .after_help("Colours are for terminals; not where NO_COLOR is set in the environment.")
         .arg(json);
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Compares the stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel")
+        .about("Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel, and applies them")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([check])
+        .subcommands([check, apply, show])
 }
 
 fn interfaces() -> Arg {

@@ -3,7 +3,7 @@
 use ifupdown_ng_netlink::{
     apply::{Kernel, Refusal},
     executor::{Configuration, Program, configure},
-    snapshot::{Query, Snapshot},
+    snapshot::{Query, Snapshot, TableRef},
     stanzas::{self, Stanzas},
     values::IfName,
 };
@@ -32,18 +32,32 @@ pub struct Target {
     pub iface: IfName,
     /// Its stanza.
     pub configuration: Configuration,
+    /// Whether it was asked for; the others are up, and want what nobody is to take from them.
+    pub chosen: bool,
     /// The interfaces that come before it.
     depends: Vec<IfName>,
 }
 
-/// The interfaces that were asked for.
+impl Target {
+    /// What to look at.
+    pub fn query(&self, query: &mut Query) {
+        query.here().links.insert(self.iface.clone());
+        self.configuration.query_up(&self.iface, query);
+    }
+}
+
+/// The interfaces that were asked for, and the others that are up.
 pub struct Targets {
     /// The whole interfaces file.
     pub stanzas: Stanzas,
     /// The stanzas that can be worked on, each after those that it depends on.
     pub known: Vec<Target>,
-    /// Why others cannot, a line each.
+    /// Why those that were asked for cannot, a line each.
     pub wrong: Vec<String>,
+    /// The interfaces that ifup has brought up.
+    pub running: BTreeSet<String>,
+    /// All that is up can be worked on, so that what none of it wants is wanted by nobody.
+    pub complete: bool,
 }
 
 impl Targets {
@@ -54,17 +68,20 @@ impl Targets {
     /// When ifquery cannot read the file.
     pub fn read(options: &Options, programs: &[&'static Program]) -> Result<Self, Refusal> {
         let stanzas = Stanzas::read(&options.file)?;
-        let (mut known, mut wrong) = (Vec::new(), Vec::new());
-        let names: Vec<&str> = if options.interfaces.is_empty() {
-            let others = options.auto || stanzas.interfaces().all(|name| stanzas.is_auto(name));
-            let running = if others { BTreeSet::new() } else { stanzas::running(&options.file)? };
-            stanzas.interfaces().filter(|name| stanzas.is_auto(name) || running.contains(*name)).collect()
-        } else {
+        let running = stanzas::running(&options.file)?;
+        let (mut known, mut wrong, mut complete) = (Vec::new(), Vec::new(), true);
+        let named = !options.interfaces.is_empty();
+        let chosen: BTreeSet<&str> = if named {
             options.interfaces.iter().map(String::as_str).collect()
+        } else {
+            let also = |name: &str| !options.auto && running.contains(name);
+            stanzas.interfaces().filter(|name| stanzas.is_auto(name) || also(name)).collect()
         };
+        let others = stanzas.interfaces().filter(|name| running.contains(*name) && !chosen.contains(name));
+        let all = chosen.iter().map(|name| (*name, true)).chain(others.map(|name| (name, false)));
         let ours: Vec<_> =
             programs.iter().copied().filter(|program| is_ours(&options.executors, program.name)).collect();
-        for name in names {
+        for (name, chosen) in all {
             let iface: IfName = match name.parse() {
                 Ok(iface) => iface,
                 Err(error) => {
@@ -81,10 +98,14 @@ impl Targets {
                 .filter_map(|used| ours.iter().copied().find(|program| program.name == used))
                 .collect();
             let (configuration, problems) = configure(&used, &stanza);
-            wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
-            if problems.is_empty() && !configuration.is_empty() {
+            complete &= problems.is_empty();
+            if chosen {
+                wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
+            }
+            // One that was named may have had something of ours before.
+            if problems.is_empty() && (named && chosen || !configuration.is_empty()) {
                 let depends = used.iter().flat_map(|program| program.depends(Some(iface.as_str()), &stanza));
-                known.push(Target { depends: depends.collect(), iface, configuration });
+                known.push(Target { depends: depends.collect(), iface, configuration, chosen });
             }
         }
         let mut ordered = Vec::new();
@@ -92,7 +113,7 @@ impl Targets {
             let iface = target.iface.clone();
             take(&iface, &mut known, &mut ordered);
         }
-        Ok(Self { stanzas, known: ordered, wrong })
+        Ok(Self { stanzas, known: ordered, wrong, running, complete })
     }
 
     /// What was found for all of them.
@@ -101,8 +122,13 @@ impl Targets {
     /// When the kernel does not answer.
     pub fn look(&self, kernel: &mut impl Kernel) -> Result<Snapshot, Refusal> {
         let mut query = Query::default();
-        for Target { iface, configuration, .. } in &self.known {
-            configuration.query_up(iface, &mut query);
+        for target in &self.known {
+            target.query(&mut query);
+        }
+        // What nobody wants any more shows in what no stanza asks for.
+        query.here().rules = true;
+        for wants in query.places.values_mut() {
+            wants.routes.insert(TableRef::Ours);
         }
         // They are here already.
         query.stanzas = false;

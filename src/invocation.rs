@@ -4,7 +4,7 @@
 //! (ifupdown-executor(7)). By hand the same comes from the command line ([`crate::command_line`]).
 
 use crate::{stanza::Stanza, values::IfName};
-use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, fmt, io::IsTerminal as _, path::PathBuf, str::FromStr};
 
 /// A phase of ifup or ifdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,4 +201,9 @@ impl Found {
             _ => Err(wrong),
         }
     }
+}
+
+/// Whether standard output is for somebody who can see colours and wants them (no-color.org).
+pub fn has_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
 }

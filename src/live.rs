@@ -98,7 +98,10 @@ impl Live {
             })
             .collect();
         for table in tables {
-            channel.read_routes(table, &mut state)?;
+            channel.read_routes(Some(table), &mut state)?;
+        }
+        if wants.routes.contains(&TableRef::Ours) {
+            channel.read_routes(None, &mut state)?;
         }
         if !wants.sysctls.is_empty() || !wants.records.is_empty() {
             within(place, || read_files(wants, &mut state))??;
@@ -118,10 +121,7 @@ impl Live {
     }
 
     fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
-        let to = match to {
-            Place::Here => netns::own()?,
-            Place::In(netns) => netns::open(netns)?,
-        };
+        let to = open(to)?;
         self.channel(from)?.link_move(name, to.as_fd(), new_name)
     }
 
@@ -143,6 +143,13 @@ impl Live {
             self.lock = Some(lock::own_namespace()?);
         }
         outcome
+    }
+}
+
+fn open(place: &Place) -> Result<File, Refusal> {
+    match place {
+        Place::Here => netns::own(),
+        Place::In(netns) => netns::open(netns),
     }
 }
 
@@ -189,6 +196,12 @@ impl Kernel for Live {
         // After the links: the kernel numbers a namespace when it first shows a link that leads there.
         for (netns, processes) in &query.netns {
             found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
+        }
+        for (place, state) in &mut found.places {
+            for other in query.places.get(place).into_iter().flat_map(|wants| &wants.nsids) {
+                let nsid = self.channel(place)?.nsid(open(other)?.as_fd())?;
+                state.nsids.extend(nsid.map(|nsid| (other.clone(), nsid)));
+            }
         }
         if !query.netns.is_empty() || !query.away.is_empty() {
             found.residences = residents::all()?;

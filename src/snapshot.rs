@@ -25,6 +25,8 @@ pub enum TableRef {
     Vrf(IfName),
     /// The table of this link's master, if that is a VRF.
     VrfOf(IfName),
+    /// Every table, but of the routes only ours.
+    Ours,
 }
 
 /// What to look at in one namespace.
@@ -48,6 +50,8 @@ pub struct Wants {
     pub records: BTreeSet<Record>,
     /// What bridges do.
     pub bridging: BridgingWants,
+    /// The numbers by which it knows these.
+    pub nsids: BTreeSet<Place>,
 }
 
 /// What to look at before planning.
@@ -158,6 +162,8 @@ pub struct State {
     pub records: BTreeMap<Record, String>,
     /// What bridges do.
     pub bridging: Bridging,
+    /// The numbers by which it knows other namespaces.
+    pub nsids: BTreeMap<Place, i32>,
 }
 
 impl State {
@@ -181,7 +187,7 @@ impl State {
     pub fn table(&self, table: &TableRef) -> Option<TableId> {
         match table {
             TableRef::Id(id) => Some(*id),
-            TableRef::Name(_) => None,
+            TableRef::Name(_) | TableRef::Ours => None,
             TableRef::Vrf(vrf) => self.vrf_table(vrf),
             TableRef::VrfOf(link) => self.vrf_table(self.links.get(link)?.master.as_ref()?),
         }
@@ -280,6 +286,7 @@ impl Snapshot {
             sysctls: BTreeMap::new(),
             records: BTreeMap::new(),
             bridging: Bridging::new(),
+            nsids: BTreeMap::new(),
         };
         &NOTHING
     }

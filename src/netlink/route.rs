@@ -3,7 +3,7 @@
 use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
-    op::Route,
+    op::{OUR_PROTOCOL, Route},
     snapshot::State,
     values::{Family, IfName, RouteKind, TableId, unspecified},
 };
@@ -22,13 +22,16 @@ use std::{
 };
 
 impl Channel {
-    /// The routes with at most one next hop in a table, both families, added to the state.
-    pub(crate) fn read_routes(&mut self, table: TableId, state: &mut State) -> Result<(), Refusal> {
+    /// The routes with at most one next hop in a table, or ours in all, both families, added to the state.
+    pub(crate) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
         let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
         for family in Family::BOTH {
             let mut query = RouteMessage::default();
             query.header.address_family = family.address_family();
-            query.attributes.push(RouteAttribute::Table(table.get()));
+            match table {
+                Some(table) => query.attributes.push(RouteAttribute::Table(table.get())),
+                None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
+            }
             let answers = match self.dump(&RouteNetlinkMessage::GetRoute(query)) {
                 Ok(answers) => answers,
                 // "FIB table does not exist": no route was ever put there; or the family is disabled.
@@ -48,7 +51,12 @@ impl Channel {
                         Entry::Vacant(new) => new.insert(self.name_of(index)?).clone(),
                     };
                 }
-                if route.table == table {
+                // Those of a table that was asked for are there already.
+                let wanted = match table {
+                    Some(table) => route.table == table,
+                    None => route.is_ours() && !state.routes.contains(&route),
+                };
+                if wanted {
                     state.routes.push(route);
                 }
             }

@@ -11,7 +11,7 @@ use crate::{
     op::{NetnsId, Record},
     run_dir::RunDir,
     snapshot::{Existing, Netns},
-    values::{NAMED, NetnsRef},
+    values::NetnsRef,
 };
 use nix::{
     errno::Errno,
@@ -133,10 +133,8 @@ pub fn processes(inode: u64) -> Vec<u32> {
 /// References that may lead to the namespace with this inode when the one it was known by no longer does:
 /// another name, a process in it.
 pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
-    let names = fs::read_dir(NAMED).into_iter().flatten().flatten();
-    let names = names.filter_map(|entry| entry.file_name().into_string().ok()).map(NetnsRef::Name);
     let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
-    names.filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
+    named::all().filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
 }
 
 fn inode_of(path: impl AsRef<Path>) -> Option<u64> {

@@ -48,6 +48,12 @@ pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
     }
 }
 
+/// All namespaces that have a name.
+pub fn all() -> impl Iterator<Item = NetnsRef> {
+    let names = fs::read_dir(NAMED).into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).map(NetnsRef::Name)
+}
+
 /// Whether the directory is one that we made and that has no more use.
 fn is_ours_and_empty() -> Result<bool, Refusal> {
     let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());

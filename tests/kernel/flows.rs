@@ -30,7 +30,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// A TCP session that carries a byte back and forth, and how long each end waited at most.
-struct Flow {
+pub struct Flow {
     name: String,
     stop: Arc<AtomicBool>,
     longest: [Arc<AtomicU64>; 2],
@@ -39,7 +39,7 @@ struct Flow {
 }
 
 impl Flow {
-    fn open(to: &str, port: u16, device: Option<&str>, far: &Netns) -> Self {
+    pub fn open(to: &str, port: u16, device: Option<&str>, far: &Netns) -> Self {
         let to = SocketAddr::new(to.parse().unwrap(), port);
         let longest = [Arc::<AtomicU64>::default(), Arc::default()];
         let (stop, trips) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
@@ -65,7 +65,7 @@ impl Flow {
     }
 
     /// Ends it. It must not have stalled.
-    fn close(self) {
+    pub fn close(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.client.join().unwrap();
         let [client, server] = self.longest.map(|longest| longest.load(Ordering::Relaxed));

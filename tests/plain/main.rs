@@ -30,6 +30,7 @@ mod plans;
 mod properties;
 mod random;
 mod scenes;
+mod show;
 mod stanza;
 mod startup;
 mod strange_rules;

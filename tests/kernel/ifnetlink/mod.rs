@@ -1,9 +1,11 @@
 //! `ifnetlink` beside the real ifup. That every example of interfaces.d is in step when it is up, `examples` sees to.
 
+mod apply;
 mod check;
+mod show;
 
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
-    check::tests()
+    [check::tests(), apply::tests(), show::tests()].into_iter().flatten().collect()
 }

@@ -1,0 +1,74 @@
+//! `ifnetlink apply`: interfaces that are up become what their stanzas say by now, without going down.
+
+use crate::{
+    all::PROGRAMS,
+    left::{Left, left},
+    targets::{Options, Targets},
+};
+use anyhow::Context as _;
+use ifupdown_ng_netlink::{
+    apply,
+    live::Live,
+    op::{LinkKind, Op},
+    plan::Plan,
+    run::{FAILED, MISCONFIGURED, complain},
+    snapshot::Snapshot,
+    values::IfName,
+};
+use std::io::Write as _;
+
+/// Makes the changes and prints them; the exit status. If anything is in the way of one, none is made.
+///
+/// # Errors
+/// When the stanzas or the kernel cannot be read, or nothing can be printed.
+pub fn apply(options: &Options) -> anyhow::Result<u8> {
+    let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
+    let mut kernel = Live::new(None);
+    kernel.lock().context("cannot lock out other runs")?;
+    let found = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
+    let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
+    for Left { iface, plan, problems } in left(&targets, &found) {
+        if !targets.running.contains(iface.as_str()) {
+            refused.push(format!("{iface}: not up; ifup it"));
+            continue;
+        }
+        refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
+        refused
+            .extend(why_not(iface, &plan, &found).map(|why| format!("{iface}: {why}; ifdown and ifup it")));
+        let changes = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
+        lines.extend(changes.map(|step| format!("{iface}: {}\n", step.act)));
+        whole.append(plan);
+    }
+    for line in targets.wrong.iter().chain(&refused) {
+        complain(&format_args!("ifnetlink: {line}"));
+    }
+    if !targets.wrong.is_empty() {
+        return Ok(MISCONFIGURED);
+    }
+    if !refused.is_empty() {
+        return Ok(FAILED);
+    }
+    for warning in &whole.warnings {
+        complain(&format_args!("ifnetlink: warning: {warning}"));
+    }
+    if let Err(failure) = apply::up(&whole, &mut kernel) {
+        complain(&format_args!("ifnetlink: {failure}"));
+        return Ok(FAILED);
+    }
+    std::io::stdout().write_all(lines.concat().as_bytes()).context("cannot print what was done")?;
+    Ok(0)
+}
+
+/// Why a plan cannot be carried out under an interface that is in use: it would lose what other executors gave it.
+fn why_not(iface: &IfName, plan: &Plan, found: &Snapshot) -> Option<String> {
+    let is_vrf =
+        |name: &IfName| matches!(found.here().links.get(name).map(|link| &link.kind), Some(LinkKind::Vrf(_)));
+    plan.steps.iter().find_map(|step| match &step.act.op {
+        Op::LinkAdd(_) | Op::VethAdd(_) => Some(format!("it is not up, `{}` is to be done first", step.act)),
+        Op::LinkMove(_) | Op::LinkDel { .. } => Some(format!("`{}` ends what is going on there", step.act)),
+        Op::LinkMaster { name, master } if name == iface && master.as_ref().is_some_and(is_vrf) => {
+            Some(format!("`{}` ends its sessions", step.act))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,109 @@
+//! What is left to do for stanzas to be true: what their executors would still do, and what of ours nobody wants any more.
+
+use crate::targets::{Target, Targets};
+use ifupdown_ng_netlink::{
+    op::{OUR_PROTOCOL, Op, Place, Route},
+    plan::Plan,
+    rules,
+    simulate::Simulated,
+    snapshot::{Query, Snapshot, State},
+    stanza::Problem,
+    values::{Family, IfName},
+};
+use std::collections::BTreeSet;
+
+/// What is left to do for one interface.
+pub struct Left<'a> {
+    /// The interface.
+    pub iface: &'a IfName,
+    /// The changes.
+    pub plan: Plan,
+    /// What does not allow them.
+    pub problems: Vec<Problem>,
+}
+
+/// What is left to do for the interfaces that were asked for. Each is compared with what the kernel will be when those
+/// before it are in step.
+pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
+    let wanted = Wanted::of(targets, found);
+    let (mut world, mut all) = (Simulated(found.clone()), Vec::new());
+    for target in targets.known.iter().filter(|target| target.chosen) {
+        let (mut plan, problems) = match target.configuration.plan_up(&target.iface, &world.0) {
+            Ok(plan) => (plan, Vec::new()),
+            Err(conflict) => conflict,
+        };
+        world.assume_all(&plan);
+        if problems.is_empty() {
+            let surplus = wanted.as_ref().map(|wanted| wanted.surplus(target, &world.0)).unwrap_or_default();
+            world.assume_all(&surplus);
+            plan.append(surplus);
+        }
+        all.push(Left { iface: &target.iface, plan, problems });
+    }
+    all
+}
+
+/// What the stanzas want of the kinds of things that carry our mark.
+struct Wanted {
+    routes: Vec<(Place, Route)>,
+    /// The families that have rules.
+    rules: BTreeSet<Family>,
+}
+
+impl Wanted {
+    /// What all stanzas would add if nothing of ours were there. `None` if that cannot be told.
+    fn of(targets: &Targets, found: &Snapshot) -> Option<Self> {
+        let mut world = Simulated(found.clone());
+        for state in world.0.places.values_mut() {
+            state.routes.retain(|route| !route.is_ours());
+            for rules in state.rules.values_mut() {
+                rules.retain(|rule| rule.protocol != OUR_PROTOCOL);
+            }
+        }
+        let mut wanted = Self { routes: Vec::new(), rules: BTreeSet::new() };
+        for target in &targets.known {
+            let plan = target.configuration.plan_up(&target.iface, &world.0).ok()?;
+            world.assume_all(&plan);
+            for step in plan.steps {
+                match step.act.op {
+                    Op::RouteAdd(route) | Op::RouteReplace(route) => wanted.routes.push((step.act.at, route)),
+                    Op::RuleAdd { rule, .. } if rule.protocol == OUR_PROTOCOL => {
+                        wanted.rules.insert(rule.family);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        targets.complete.then_some(wanted)
+    }
+
+    /// What an interface's stanza once had, as far as that can be seen, and none has any more: routes over it, over its
+    /// other end and in its table; the rules, if it is a VRF.
+    fn surplus(&self, target: &Target, found: &Snapshot) -> Plan {
+        let mut query = Query::default();
+        target.query(&mut query);
+        let own_table = found.here().vrf_table(&target.iface);
+        let mut plan = Plan::default();
+        for (place, wants) in &query.places {
+            let here = *place == Place::Here;
+            let devices: Vec<&IfName> =
+                wants.addresses.iter().chain(Some(&target.iface).filter(|_| here)).collect();
+            let its = |route: &&Route| {
+                let over = route.dev.as_ref().is_some_and(|dev| devices.contains(&dev));
+                route.is_ours() && (over || here && own_table == Some(route.table))
+            };
+            for route in found.at(place).routes.iter().filter(its) {
+                if !self.routes.iter().any(|(at, wanted)| at == place && wanted.same(route)) {
+                    let op = Op::RouteDel(route.clone());
+                    plan.push_at(place, op, Some(Op::RouteAdd(route.clone())));
+                }
+            }
+        }
+        if own_table.is_some() {
+            let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
+            let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
+            plan.append(rules::restore(&State { rules, ..State::default() }));
+        }
+        plan
+    }
+}

@@ -1,0 +1,63 @@
+//! `ifnetlink show`: VRFs, namespaces, veth pairs and bridges as they are.
+
+mod draw;
+mod view;
+
+use anyhow::Context as _;
+use ifupdown_ng_netlink::{
+    apply::Kernel as _,
+    invocation,
+    live::Live,
+    netns,
+    op::{LinkKind, Place},
+    snapshot::{Netns, Query, Snapshot, TableRef},
+};
+use std::{collections::BTreeSet, io::Write as _};
+use view::View;
+
+/// Prints what there is.
+///
+/// # Errors
+/// When the kernel does not answer, or nothing can be printed.
+pub fn show(machine: bool) -> anyhow::Result<u8> {
+    let found = look().context("cannot read the state of the kernel")?;
+    let view = View::new(&found);
+    let text =
+        if machine { format!("{}\n", view.json()) } else { draw::draw(&view, invocation::has_colours()) };
+    std::io::stdout().write_all(text.as_bytes()).context("cannot print what there is")?;
+    Ok(0)
+}
+
+/// All named namespaces, and what is in them and in the own one.
+fn look() -> anyhow::Result<Snapshot> {
+    let mut kernel = Live::new(None);
+    let mut places = BTreeSet::from([Place::Here]);
+    let mut query = Query::default();
+    for netns in netns::named::all() {
+        if matches!(netns::look(&netns)?, Netns::Is(existing) if !existing.own) {
+            query.netns.insert(netns.clone(), false);
+            places.insert(Place::In(netns));
+        }
+    }
+    for place in &places {
+        let wants = query.at(place);
+        wants.all_links = true;
+        wants.rules = true;
+        wants.bridging.vlans = true;
+        wants.nsids = places.iter().filter(|other| *other != place).cloned().collect();
+    }
+    // Whose routes and addresses are wanted shows in the links.
+    let found = kernel.read(&query)?;
+    for (place, state) in &found.places {
+        let wants = query.at(place);
+        for (name, link) in &state.links {
+            match &link.kind {
+                LinkKind::Vrf(_) => drop(wants.routes.insert(TableRef::Vrf(name.clone()))),
+                LinkKind::Other(kind) if kind == "veth" => drop(wants.addresses.insert(name.clone())),
+                _ if *place != Place::Here => drop(wants.addresses.insert(name.clone())),
+                _ => {}
+            }
+        }
+    }
+    Ok(kernel.read(&query)?)
+}

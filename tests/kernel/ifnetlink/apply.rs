@@ -1,0 +1,172 @@
+//! `ifnetlink apply` under sessions that go on, and what it refuses.
+
+use crate::{
+    bridges::vlans,
+    examples::cards,
+    features::{Feature, needs},
+    flows::Flow,
+    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
+    lab::{Netns, in_lab, ip, ip_json, settle},
+    probe::PORT,
+    state::State,
+};
+use libtest_mimic::Trial;
+use std::{thread::sleep, time::Duration};
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        let mut add = |name: &str, test: fn(Ifupdown)| {
+            let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
+            let name = format!("ifnetlink/apply-{name}/{ifupdown}");
+            tests.push(needs(&needed, name, move || in_lab(|| test(ifupdown))));
+        };
+        add("vlan", vlan);
+        add("vrf", vrf);
+        add("veth", veth);
+    }
+    tests
+}
+
+/// Applies a changed file while a session goes on, which must not stall; the lines that were printed.
+fn applied(installed: &Installed, file: &str, interfaces: &str, flow: Flow) -> Vec<String> {
+    installed.interfaces(file);
+    sleep(Duration::from_millis(500));
+    let lines = installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout;
+    sleep(Duration::from_millis(500));
+    flow.close();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "", "after apply");
+    assert_eq!(installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout, "", "again");
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// What is not allowed is one line, and changes nothing.
+fn refused(installed: &Installed, file: &str, interfaces: &str, line: &str) {
+    installed.interfaces(file);
+    let before = State::with_run(installed);
+    installed.ifnetlink(&format!("apply {interfaces}")).refuses(1, line);
+    before.assert_same(&State::with_run(installed), line);
+}
+
+fn vlan(ifupdown: Ifupdown) {
+    let hosts = cards();
+    for (host, address) in [(&hosts[0], "192.0.2.1/24"), (&hosts[1], "192.0.2.2/24")] {
+        host.ip(&format!("addr add {address} dev eth0"));
+    }
+    let file = |bridge: &str, eth1: &str, eth2: &str| {
+        format!(
+            "auto br0\niface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid none\n{bridge}\
+             auto eth0\niface eth0\n    bridge-member br0\n    bridge-vlan 10 pvid untagged\n\
+             auto eth1\niface eth1\n    bridge-member br0\n    bridge-vlan {eth1}\n\
+             auto eth2\niface eth2\n    bridge-member br0\n    bridge-vlan {eth2}\n"
+        )
+    };
+    let installed = ifupdown.install(&file("", "10 pvid untagged", "10, 20"));
+    installed.ifnetlink("apply eth1").refuses(1, "ifnetlink: eth1: not up; ifup it");
+    installed.ifup("-a").quiet();
+    settle();
+    let flow = hosts[0].within(|| Flow::open("192.0.2.2", PORT, None, &hosts[1]));
+    let changed = file("    bridge-vlan 99\n", "10 pvid untagged, 40", "20-30");
+    let lines = applied(&installed, &changed, "br0 eth0 eth1 eth2", flow);
+    assert_eq!(
+        lines,
+        [
+            "br0: bridge vlan add dev br0 vid 99 self",
+            "eth1: bridge vlan add dev eth1 vid 40",
+            "eth2: bridge vlan del dev eth2 vid 10",
+            "eth2: bridge vlan add dev eth2 vid 21-30",
+        ]
+    );
+    assert_eq!(vlans("eth0"), ["10 PVID Egress Untagged"]);
+    assert_eq!(vlans("eth1"), ["10 PVID Egress Untagged", "40"]);
+    assert_eq!(vlans("br0"), ["99"]);
+    assert_eq!(vlans("eth2").len(), 11);
+    installed.interfaces(&file("", "5000", "20"));
+    installed
+        .ifnetlink("apply eth1 eth2")
+        .refuses(2, "ifnetlink: eth1: bridge-vlan 5000: 5000: not a VLAN (1-4094)");
+    assert_eq!(vlans("eth2").len(), 11);
+    installed.ifdown("-a");
+}
+
+/// The routes of ours in a table, and whether there are rules of ours.
+fn ours(table: u32) -> (Vec<String>, usize) {
+    let is_ours = |value: &serde_json::Value| value["protocol"] == "73";
+    let routes = ip_json(&format!("-4 route show table {table}"));
+    let routes = routes.iter().filter(|route| is_ours(route));
+    let rules = ip_json("-4 rule").into_iter().chain(ip_json("-6 rule"));
+    (routes.map(|route| route["dst"].as_str().unwrap().to_owned()).collect(), rules.filter(is_ours).count())
+}
+
+fn vrf(ifupdown: Ifupdown) {
+    let hosts = cards();
+    hosts[0].ip("addr add 192.0.2.2/24 dev eth0");
+    let file = |table: u32, rules: &str, routes: &str| {
+        format!(
+            "auto red\niface red\n    vrf-table {table}\n{rules}\
+             auto eth0\niface eth0\n    vrf-member red\n    address 192.0.2.1/24\n    vrf-route {routes}\n\
+             auto eth1\niface eth1\n    address 192.0.2.65/30\n    vrf-route 10.9.0.0/16 dev eth1 table 10\n"
+        )
+    };
+    let installed = ifupdown.install(&file(
+        10,
+        "    vrf-rules yes\n",
+        "10.1.0.0/16 via 192.0.2.2, 10.2.0.0/16 via 192.0.2.2",
+    ));
+    installed.ifup("-a").quiet();
+    settle();
+    assert_eq!(ours(10).0, ["10.1.0.0/16", "10.2.0.0/16", "10.9.0.0/16"]);
+    let flow = || Flow::open("192.0.2.2", PORT, Some("red"), &hosts[0]);
+    let changed =
+        file(10, "    vrf-rules jump\n", "10.2.0.0/16 via 192.0.2.2 metric 5, 10.3.0.0/16 via 192.0.2.2");
+    applied(&installed, &changed, "red eth0", flow());
+    assert_eq!(ours(10).0, ["10.2.0.0/16", "10.3.0.0/16", "10.9.0.0/16"]);
+    let rules = ip("rule");
+    assert!(rules.contains("goto 1000"), "{rules}");
+    let plain = file(10, "", "10.3.0.0/16 via 192.0.2.2");
+    applied(&installed, &plain, "red eth0", flow());
+    assert_eq!(ours(10), (vec!["10.3.0.0/16".to_owned(), "10.9.0.0/16".to_owned()], 0));
+    assert!(ip("rule").starts_with("0:\tfrom all lookup local\n"), "{}", ip("rule"));
+    refused(
+        &installed,
+        &file(20, "    vrf-rules yes\n", "10.4.0.0/16 via 192.0.2.2"),
+        "red",
+        "ifnetlink: red: vrf-table 20: red exists and is a VRF with table 10; ifdown it, or delete it by hand",
+    );
+    installed.interfaces(&plain);
+    installed.ifdown("-a");
+}
+
+fn veth(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(&example("veth-peer"));
+    installed.ifup("-a").quiet();
+    settle();
+    let guest = Netns::at(&installed.path("/run/netns/guest"));
+    let flow = Flow::open("192.0.2.2", PORT, None, &guest);
+    let changed = example("veth-peer").replace("192.0.2.2/24, ", "192.0.2.2/24, 192.0.2.3/24, ").replace(
+        "gateway 192.0.2.1, 2001:db8:1::1",
+        "gateway 192.0.2.1\n    veth-peer-route 203.0.113.0/24 via 192.0.2.1",
+    );
+    let lines = applied(&installed, &changed, "veth-guest", flow);
+    assert_eq!(
+        lines,
+        [
+            "veth-guest: ip -n guest address add 192.0.2.3/24 dev eth0",
+            "veth-guest: ip -n guest -4 route add 203.0.113.0/24 via 192.0.2.1 table main protocol 73",
+            "veth-guest: ip -n guest -6 route del default via 2001:db8:1::1 dev eth0 table main protocol 73",
+        ]
+    );
+    assert!(guest.ip("addr show dev eth0").contains("192.0.2.3/24"));
+    assert_eq!(guest.ip("-6 route show default"), "");
+    assert!(guest.ip("route").contains("203.0.113.0/24 via 192.0.2.1"));
+    refused(
+        &installed,
+        &changed.replace("netns guest", "netns other"),
+        "veth-guest",
+        "ifnetlink: veth-guest: veth-peer eth0: veth-guest exists, and its other end is not eth0 in other; ifdown it, or delete it by hand",
+    );
+    installed.interfaces(&changed);
+    installed.ifdown("-a");
+}
