@@ -37,3 +37,4 @@ mod strange_rules;
 mod support;
 mod values;
 mod wire;
+mod worked_example;

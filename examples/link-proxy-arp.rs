@@ -1,0 +1,98 @@
+//! `link-proxy-arp`: an executor as small as one can be, to copy from (docs/ARCHITECTURE.md walks through it).
+//!
+//! It is compiled and tried by tests/plain/worked_example.rs, and installed by nobody.
+
+use ifupdown_ng_netlink::{
+    executor::{At, Executor, Keyword, Program, part},
+    invocation::Phase,
+    op::{Op, Record, Sysctl},
+    plan::Plan,
+    run::run,
+    snapshot::{Query, Snapshot},
+    stanza::{Problem, Stanza},
+    values::{IfName, Switch},
+};
+use std::process::ExitCode;
+
+/// The program.
+pub const PROGRAM: Program = Program {
+    name: "link-proxy-arp",
+    about: "Answers ARP for what is behind this host",
+    parts: &[part::<LinkProxyArp>()],
+};
+
+#[allow(dead_code, reason = "the test that contains this one has a main of its own")]
+fn main() -> ExitCode {
+    run(&PROGRAM)
+}
+
+/// `link-proxy-arp`: the keyword, read. A value of this type cannot be wrong.
+pub struct LinkProxyArp {
+    on: bool,
+}
+
+impl Executor for LinkProxyArp {
+    const KEYWORDS: &'static [Keyword] = &[Keyword {
+        name: "link-proxy-arp",
+        syntax: "yes|no",
+        help: "Answer ARP requests for addresses that this host has a route to",
+    }];
+
+    /// What is no `yes` or `no` becomes a problem of the stanza, told with keyword and value.
+    fn parse(stanza: &Stanza) -> Option<Self> {
+        stanza.get("link-proxy-arp").map(|Switch(on)| Self { on })
+    }
+
+    /// In all other phases the program ends before it opens a socket.
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::PreUp | Phase::PostDown)
+    }
+
+    /// What the plan needs to know, and nothing else: it is looked at before the plan is made.
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        let key = proxy_arp(at.iface);
+        query.here().records.insert(Record::original(&key));
+        query.here().sysctls.insert(key);
+    }
+
+    /// A pure function. Nothing to do is an empty plan; what is in the way is a `Problem`.
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (state, key, mut plan) = (found.here(), proxy_arp(at.iface), Plan::default());
+        let record = Record::original(&key);
+        let now = state.sysctls.get(&key);
+        if at.phase.is_down() {
+            // Back to what it was, if we changed it and the interface still exists.
+            if let Some(value) = state.records.get(&record) {
+                if now.is_some_and(|now| now != value) {
+                    plan.push(Op::SysctlSet { key, value: value.clone() }, None);
+                }
+                plan.push(Op::RecordDel(record), None);
+            }
+            return Ok(plan);
+        }
+        let wanted = if self.on { "1" } else { "0" };
+        let Some(now) = now else {
+            let reason = format!("there is no interface {}", at.iface);
+            return Err(vec![Problem::new("link-proxy-arp", if self.on { "yes" } else { "no" }, reason)]);
+        };
+        if now != wanted {
+            // Each step comes with what takes it back, should a later one fail.
+            if !state.records.contains_key(&record) {
+                let undo = Op::RecordDel(record.clone());
+                plan.push(Op::RecordSet { key: record, value: now.clone() }, Some(undo));
+            }
+            let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
+            plan.push(set(wanted), Some(set(now)));
+        }
+        Ok(plan)
+    }
+
+    /// The world that MOCK plans in: what must be there before this stanza goes up.
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        world.here_mut().sysctls.insert(proxy_arp(iface), "0".to_owned());
+    }
+}
+
+fn proxy_arp(iface: &IfName) -> Sysctl {
+    Sysctl::of_link("ipv4", iface, "proxy_arp")
+}
