@@ -156,3 +156,40 @@ fn every_block_of_a_page_that_is_a_stanza_is_understood() {
     }
     assert!(blocks > 0, "no page and no README shows a stanza");
 }
+
+/// Links from our texts to files of the package.
+#[test]
+fn no_text_leads_to_a_file_that_is_not_there() {
+    let mut links = 0;
+    let texts = files("docs", ".md")
+        .into_iter()
+        .chain(["README.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    for path in texts {
+        let text = fs::read_to_string(&path).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !target.contains("://") && !target.starts_with('#') {
+                let file = path.parent().unwrap().join(target.split('#').next().unwrap());
+                assert!(file.exists(), "{}: {target}", path.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 40, "{links}");
+}
+
+/// Every test that the comparison names is one, by the part of its name that is written out.
+#[test]
+fn the_comparison_names_tests_that_exist() {
+    let sources = files("tests/kernel", ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());
+    let sources = sources.collect::<String>();
+    let mut named = 0;
+    for name in read("docs/COMPARISON.md").split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
+        let base = name.trim_end_matches("/jump");
+        let (first, rest) = base.split_once('/').unwrap_or((base, ""));
+        let known =
+            [format!("\"{base}"), format!("\"{first}/{rest}-{{name}}"), format!("\"{first}/{{name}}")];
+        assert!(known.iter().any(|known| sources.contains(known)), "{name}");
+        named += 1;
+    }
+    assert!(named > 15, "{named}");
+}
