@@ -124,6 +124,22 @@ pub struct Found {
     pub keywords: Vec<(String, String)>,
 }
 
+/// Whether the environment has a value for any of these keywords, under the name that ifupdown-ng gives it.
+///
+/// Nothing else of it is read, since this decides most starts: whoever writes `use vrf` has us started for every phase,
+/// and each page of memory that such a start does not touch shortens it.
+pub fn mentions(keywords: impl IntoIterator<Item = &'static str>) -> bool {
+    let mut name = String::from(VARIABLE);
+    keywords.into_iter().any(|keyword| {
+        name.truncate(VARIABLE.len());
+        name.extend(keyword.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }));
+        std::env::var_os(&name).is_some_and(|value| !value.is_empty())
+    })
+}
+
+/// What the variables of keywords begin with.
+const VARIABLE: &str = "IF_";
+
 impl Found {
     /// What the process was started with.
     pub fn in_process() -> Self {
@@ -151,7 +167,7 @@ impl Found {
                 "MOCK" => found.mock = true,
                 "RUST_LOG" => found.log = true,
                 _ => {
-                    if let Some(keyword) = name.strip_prefix("IF_") {
+                    if let Some(keyword) = name.strip_prefix(VARIABLE) {
                         found.keywords.push((keyword.to_owned(), value));
                     }
                 }

@@ -7,7 +7,7 @@ use crate::{
     apply::{self, Kernel},
     command_line,
     executor::{At, Program},
-    invocation::{Found, Invocation, Mode, Phase},
+    invocation::{Found, Invocation, Mode, Phase, mentions},
     live::Live,
     netns::nested,
     plan::Plan,
@@ -47,14 +47,13 @@ pub fn run(program: &Program) -> ExitCode {
     if let Some(arguments) = command_line::inside() {
         return nested::become_inside(&arguments);
     }
+    let by_hand = !command_line::is_empty();
+    if !by_hand && !mentions(program.keywords().map(|keyword| keyword.name)) {
+        return ExitCode::SUCCESS;
+    }
     let found = Found::in_process();
-    if command_line::is_empty() {
-        if found.is_depend() {
-            return depend(program, found.iface.as_deref(), &found.stanza());
-        }
-        if !found.stanza().uses(program.keywords().map(|keyword| keyword.name)) {
-            return ExitCode::SUCCESS;
-        }
+    if !by_hand && found.is_depend() {
+        return depend(program, found.iface.as_deref(), &found.stanza());
     }
     let invocation = match command_line::invocation(program, &found) {
         Ok(invocation) => invocation,

@@ -18,6 +18,8 @@ use std::{
 /// How often to make the directories while others delete them.
 const ATTEMPTS: usize = 100;
 
+/// The name of the file that is locked, which is no record.
+const LOCK: &str = "lock";
 /// The end of the name of a record that is being written.
 const UNFINISHED: &str = ".new";
 
@@ -50,20 +52,22 @@ impl RunDir {
     }
 
     fn make(path: &Path) -> Result<Self, Refusal> {
-        make_private(Path::new(DIRECTORY))?;
         make_private(path)?;
         Ok(Self(path.to_owned()))
     }
 
     /// The file that [`crate::lock`] locks.
     pub(crate) fn lock_path(&self) -> PathBuf {
-        self.0.join("lock")
+        self.0.join(LOCK)
     }
 
     /// Deletes the lock file and, if no record is left, the directories. To be called by who holds the lock.
     pub(crate) fn remove_if_empty_but_for_lock(&self) {
         // What cannot be deleted does no harm, and is deleted by the next run.
         let _ = fs::remove_file(self.lock_path());
+        if self.remove_if_empty() {
+            return;
+        }
         // Nor what a run that was killed had begun to write.
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
@@ -73,9 +77,13 @@ impl RunDir {
         self.remove_if_empty();
     }
 
-    /// Deletes the directory if nothing is in it.
-    pub(crate) fn remove_if_empty(&self) {
-        let _ = fs::remove_dir(&self.0).and_then(|()| fs::remove_dir(DIRECTORY));
+    /// Deletes the directory if nothing is in it; whether it is gone.
+    pub(crate) fn remove_if_empty(&self) -> bool {
+        let gone = fs::remove_dir(&self.0).is_ok();
+        if gone {
+            let _ = fs::remove_dir(DIRECTORY);
+        }
+        gone
     }
 
     /// Reads a record of the calling thread's namespace.
@@ -114,7 +122,7 @@ impl RunDir {
             let name = entry.file_name();
             let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
             // What `write` had not finished is none.
-            if rest.ends_with(UNFINISHED) {
+            if rest.ends_with(UNFINISHED) || name == LOCK {
                 continue;
             }
             if let Ok(text) = read_file(&entry.path()) {
@@ -131,7 +139,6 @@ impl RunDir {
     /// As for [`RunDir::open`].
     pub fn of(inode: u64) -> Result<PathBuf, Refusal> {
         let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
-        make_private(Path::new(DIRECTORY))?;
         make_private(&path)?;
         Ok(path)
     }
@@ -176,13 +183,16 @@ impl RunDir {
     }
 }
 
-/// Makes a directory that only its owner can write, or checks that it is one.
+/// Makes a directory of ours, and the one that all of them are in, that only their owner can write; or checks that they
+/// are such.
 fn make_private(path: &Path) -> Result<(), Refusal> {
-    match DirBuilder::new().mode(0o755).create(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(Refusal::io(&error, path.display()));
+    for path in [Path::new(DIRECTORY), path] {
+        match DirBuilder::new().mode(0o755).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(Refusal::io(&error, path.display()));
+            }
+            _ => {}
         }
-        _ => {}
     }
     if is_private(path)? { Ok(()) } else { Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) }) }
 }

@@ -62,14 +62,14 @@ impl Live {
 
 /// All links of ours that are in another namespace.
 pub(super) fn all() -> Result<Vec<Residence>, Refusal> {
+    let records = RunDir::list("")?;
     let mut found = Vec::new();
     for role in [Role::Moved, Role::Peer] {
-        let records = RunDir::list(&format!("{}:", role.word()))?;
-        found.extend(
-            records
-                .into_iter()
-                .filter_map(|(iface, text)| Residence::parse(iface.parse().ok()?, role, &text)),
-        );
+        let own = records.iter().filter_map(|(name, text)| {
+            let iface = name.strip_prefix(role.word())?.strip_prefix(':')?;
+            Residence::parse(iface.parse().ok()?, role, text)
+        });
+        found.extend(own);
     }
     Ok(found)
 }

@@ -28,7 +28,7 @@ impl Channel {
 
     /// Every port, and every link that could become one.
     fn read_all_links(&mut self, state: &mut State) -> Result<(), Refusal> {
-        let answers = self.dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        let answers = self.dump(&RouteNetlinkMessage::GetLink(link::all()))?;
         let found = answers.iter().filter_map(|answer| match answer {
             RouteNetlinkMessage::NewLink(message) => Some((message, link::decode(message)?)),
             _ => None,

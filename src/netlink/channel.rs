@@ -128,8 +128,9 @@ impl Channel {
             self.handle.request(request, kernel).map_err(|_| lost("the netlink connection is closed"))?;
         let mut stream = pin!(stream);
         let mut answers = Vec::new();
-        // Once to send, once to read what came at once, then again as long as the kernel takes its time.
+        // Once to send, then once for each datagram, and again as long as the kernel takes its time.
         for attempt in 0.. {
+            self.connection.socket_mut().may_receive.set(attempt > 0);
             let finished = block_on(poll_fn(|context| {
                 Poll::Ready(drive(&mut self.connection, stream.as_mut(), context, &mut answers))
             }));
@@ -140,7 +141,8 @@ impl Channel {
             if finished {
                 break;
             }
-            if attempt > 0 && !self.wait() {
+            let came_nothing = self.connection.socket_mut().may_receive.get();
+            if came_nothing && !self.wait() {
                 return Err(lost("the kernel did not answer"));
             }
         }

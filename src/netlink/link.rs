@@ -9,7 +9,9 @@ use crate::{
 };
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::link::{InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    packet_route::link::{
+        InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    },
 };
 
 impl Channel {
@@ -17,7 +19,7 @@ impl Channel {
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
         if wants.all_links {
-            found = self.dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+            found = self.dump(&RouteNetlinkMessage::GetLink(all()))?;
         } else if wants.vrfs {
             found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)))?;
         }
@@ -111,8 +113,15 @@ pub(super) fn named(name: &IfName) -> LinkMessage {
     message
 }
 
-fn of_kind(kind: InfoKind) -> LinkMessage {
+/// All links, without their statistics, which the kernel collects for each.
+pub(super) fn all() -> LinkMessage {
     let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message
+}
+
+fn of_kind(kind: InfoKind) -> LinkMessage {
+    let mut message = all();
     message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
     message
 }

@@ -14,6 +14,42 @@ use rtnetlink::{
     },
 };
 
+/// The answer that is larger than what is read of it.
+const RTM_NEWLINK: u16 = 16;
+/// What comes before the attributes of a link (`struct ifinfomsg`).
+const LINK_HEADER: usize = 16;
+/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, link's namespace
+/// (include/uapi/linux/if_link.h).
+const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
+/// The bits of an attribute's type that are not flags.
+const NLA_TYPE_MASK: u16 = 0x3fff;
+/// What an address family says of a link. Bridges tell their VLANs in it; what others tell is long.
+const IFLA_AF_SPEC: u16 = 26;
+const AF_BRIDGE: u8 = 7;
+
+/// A link without what nobody here reads, its statistics for example: most of the message, and most of the work of
+/// decoding it, which counts where the kernel shows thousands.
+fn essential(link: &[u8]) -> Vec<u8> {
+    let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
+    let of_bridge = header.first() == Some(&AF_BRIDGE);
+    let mut kept = header.to_vec();
+    while let [length_0, length_1, kind_0, kind_1, ..] = *rest {
+        let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
+        if length < 4 || length > rest.len() {
+            break;
+        }
+        let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
+        let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
+        if LINK_ATTRIBUTES.contains(&kind) || (kind == IFLA_AF_SPEC && of_bridge) {
+            kept.extend_from_slice(attribute);
+        }
+        rest = others;
+    }
+    // What is damaged is for the decoder to refuse.
+    kept.extend_from_slice(rest);
+    kept
+}
+
 /// A line for each content: the message that the kernel answers with, and those that are only sent, with their numbers
 /// (include/uapi/linux/rtnetlink.h).
 macro_rules! messages {
@@ -48,6 +84,7 @@ macro_rules! messages {
             type Error = DecodeError;
 
             fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+                let payload = if header.message_type == RTM_NEWLINK { &essential(payload) } else { payload };
                 match header.message_type {
                     $($number => $content::parse(payload).map(Self::$answer),)+
                     other => Err(DecodeError::from(format!("a message of type {other}"))),

@@ -8,7 +8,7 @@ use bytes::BufMut;
 use nix::libc;
 use rtnetlink::sys::{AsyncSocket, Socket, SocketAddr};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     task::{Context, Poll},
 };
@@ -18,6 +18,9 @@ pub(super) struct BlockingSocket {
     socket: Socket,
     /// The last error. The connection above only logs it.
     pub(super) fault: RefCell<Option<Fault>>,
+    /// Whether a datagram may be received, one; the connection tries before each request, and after each
+    /// answer until there is none, though nothing can have come.
+    pub(super) may_receive: Cell<bool>,
 }
 
 /// An error of the socket itself. The connection cannot be used afterwards.
@@ -47,8 +50,12 @@ impl BlockingSocket {
     /// Receives one datagram. One that is larger than the buffer is an error: what was cut off would
     /// otherwise be missing without a word.
     fn receive<B: BufMut>(&self, buffer: &mut B) -> io::Result<SocketAddr> {
+        if !self.may_receive.get() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let room = buffer.chunk_mut().len();
         let (length, from) = self.socket.recv_from(buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC)?;
+        self.may_receive.set(false);
         if length > room {
             return Err(io::Error::other(format!("an answer of {length} bytes, with room for {room}")));
         }
@@ -66,7 +73,7 @@ impl AsyncSocket for BlockingSocket {
     }
 
     fn new(protocol: isize) -> io::Result<Self> {
-        Ok(Self { socket: Socket::new(protocol)?, fault: RefCell::default() })
+        Ok(Self { socket: Socket::new(protocol)?, fault: RefCell::default(), may_receive: Cell::new(false) })
     }
 
     fn poll_send(&self, _: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {

@@ -37,6 +37,7 @@ mod probe;
 mod refusals;
 mod routing_domains;
 mod security;
+mod starts;
 mod state;
 mod stock;
 mod three_points;
@@ -66,6 +67,7 @@ fn main() -> std::process::ExitCode {
         bridge_stock::tests(),
         ifnetlink::tests(),
         by_hand::tests(),
+        starts::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();

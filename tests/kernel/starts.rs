@@ -1,0 +1,95 @@
+//! What a run that changes something costs, by strace: one process, one message for each change, and few calls besides.
+//!
+//! What a run costs that changes nothing is in the lane without privilege.
+
+use crate::{
+    features::{Feature, needs},
+    lab::{in_lab, ip, own_run, program, run},
+};
+use libtest_mimic::Trial;
+use std::{fs, process::Command};
+
+pub fn tests() -> Vec<Trial> {
+    let strace = [Feature::Strace];
+    let vrf = [Feature::Strace, Feature::Vrf];
+    let vlan = [Feature::Strace, Feature::Vlan];
+    vec![
+        needs(&strace, "starts/veth-pair", || in_lab(veth_pair)),
+        needs(&vrf, "starts/vrf-and-member", || in_lab(vrf_and_member)),
+        needs(&vlan, "starts/vlans-of-a-port", || in_lab(vlans_of_a_port)),
+    ]
+}
+
+/// What one run did.
+struct Calls(Vec<String>);
+
+impl Calls {
+    /// One phase of a program, with these lines of a stanza.
+    #[track_caller]
+    fn of(name: &str, iface: &str, phase: &str, keywords: &[(&str, &str)]) -> Self {
+        let log = "/run/calls";
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", log]).arg(program(name));
+        strace.env_clear().env("PATH", "/usr/bin:/bin").env("IFACE", iface).env("PHASE", phase);
+        for (keyword, value) in keywords {
+            strace.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+        }
+        run(&mut strace).quiet();
+        let text = fs::read_to_string(log).unwrap();
+        fs::remove_file(log).unwrap();
+        // "PID NAME(ARGUMENTS", or one that says how a call ended that another process interrupted.
+        let calls: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(_, call)| call.trim().to_owned())
+            .collect();
+        // The first that the standard library makes, after the loader.
+        let first = calls.iter().position(|call| call.starts_with("poll([{fd=0")).expect("a call");
+        Self(calls[first..].to_vec())
+    }
+
+    fn count(&self, starts: &[&str]) -> usize {
+        self.0.iter().filter(|call| starts.iter().any(|start| call.starts_with(start))).count()
+    }
+
+    /// So many messages change something, in this one process, with at most so many calls in all.
+    #[track_caller]
+    fn make(&self, changes: usize, calls: usize) {
+        let all = self.0.join("\n");
+        // Only changes ask for an acknowledgement.
+        let sent = |call: &&String| call.starts_with("sendto(") && call.contains("NLM_F_ACK");
+        assert_eq!(self.0.iter().filter(sent).count(), changes, "{all}");
+        assert_eq!(self.count(&["clone", "fork", "vfork", "exec"]), 0, "{all}");
+        assert_eq!(self.count(&["socket("]), 1, "{all}");
+        // An answer is looked for once, where one must be.
+        assert_eq!(self.0.iter().filter(|call| call.contains("EAGAIN")).count(), 0, "{all}");
+        assert!(self.0.len() <= calls, "{} calls:\n{all}", self.0.len());
+    }
+}
+
+fn veth_pair() {
+    own_run();
+    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(1, 80);
+    assert!(ip("link show v0").contains("v0@v1"));
+    // Once more, when all is there.
+    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(0, 80);
+}
+
+fn vrf_and_member() {
+    own_run();
+    Calls::of("vrf", "red", "create", &[("vrf-table", "10")]).make(1, 90);
+    ip("link add v0 type veth peer name v1");
+    Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 90);
+    assert!(ip("link show v0").contains("master red"));
+}
+
+fn vlans_of_a_port() {
+    own_run();
+    ip("link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0");
+    ip("link add v0 type veth peer name v1");
+    ip("link set v0 master br0");
+    let vids: Vec<_> = (2..4000).step_by(5).map(|vid| vid.to_string()).collect();
+    Calls::of("bridge-vlan", "v0", "pre-up", &[("bridge-member", "br0"), ("bridge-vlan", &vids.join(","))])
+        .make(1, 120);
+    assert_eq!(crate::lab::command("bridge vlan show dev v0").stdout.lines().count(), vids.len() + 1);
+}
