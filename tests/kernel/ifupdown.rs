@@ -254,6 +254,17 @@ impl Installed {
         run(&mut command)
     }
 
+    /// Takes all down, whatever ifupdown-ng has counted: a forced ifup counts once more, and what another
+    /// interface requires counts for each.
+    pub fn ifdown_by_force(&self) {
+        for _ in 0..4 {
+            self.ifdown("-f -a");
+        }
+        let _ = fs::remove_file(self.path("/run/ifstate"));
+        // ifupdown-ng's own doing: it takes `lo` down with the rest.
+        crate::lab::ip("link set lo up");
+    }
+
     /// ifup or ifdown, not yet run.
     pub fn command(&self, name: &str, arguments: &str) -> Command {
         let mut command = Command::new("timeout");

@@ -16,7 +16,9 @@ use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd as _, OwnedFd},
+    process::{Child, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 /// How long an answer may take.
@@ -86,6 +88,50 @@ pub fn ping(to: &str, device: Option<&str>) -> Result<(), String> {
     let from = device.map(|device| format!("-I {device} ")).unwrap_or_default();
     let ran = command(&format!("ping -n -c 1 -W {PATIENCE} {from}{to}"));
     if ran.status == 0 { Ok(()) } else { Err(format!("{}{}", ran.stdout, ran.stderr)) }
+}
+
+/// Pings from the calling thread's namespace while something is done, a hundred a second: how many were sent, and how
+/// many of them lost.
+pub fn lost_while(to: &str, body: impl FnOnce()) -> (u32, u32) {
+    let pings = Command::new("ping")
+        .args(["-q", "-n", "-i", "0.01", to])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ping");
+    thread::sleep(Duration::from_millis(500));
+    body();
+    thread::sleep(Duration::from_millis(500));
+    command(&format!("kill -INT {}", pings.id())).ok();
+    let said = pings.wait_with_output().expect("ping");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let line = said.lines().find(|line| line.contains("transmitted")).unwrap_or_default();
+    let counts: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [sent, answered, ..] = counts[..] else { panic!("{said}") };
+    (sent, sent - answered)
+}
+
+/// Pings that never end, until this is dropped.
+#[derive(Debug, Default)]
+pub struct Pinging(Vec<Child>);
+
+impl Pinging {
+    /// One more: fifty a second from a host, whether they are answered or not.
+    pub fn start(&mut self, from: &Netns, to: &str) {
+        let mut ping = Command::new("ping");
+        ping.args(["-q", "-n", "-i", "0.02", to]);
+        ping.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.0.push(from.within(|| ping.spawn().expect("ping")));
+    }
+}
+
+impl Drop for Pinging {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Fails unless ping and TCP get there. All servers of these tests listen on [`PORT`] of their addresses.
