@@ -6,12 +6,11 @@ use crate::{
     examples::cards,
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, settle, wait_until},
-    probe::{PORT, ping, reaches, serve, tcp_reaches},
+    lab::{Netns, command, in_lab, settle},
+    probe::{PORT, Pinging, ping, reaches, serve, tcp_reaches},
     state::State,
 };
 use libtest_mimic::Trial;
-use std::process::{Child, Command, Stdio};
 
 const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
 const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
@@ -19,6 +18,8 @@ const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:0
 
 #[path = "three_points_further.rs"]
 mod further;
+#[path = "three_points_netns.rs"]
+mod netns;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -38,7 +39,13 @@ pub fn tests() -> Vec<Trial> {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
         add("never-a-frame".to_owned(), never_a_frame, ifupdown);
         add("two-bridges".to_owned(), further::two_bridges, ifupdown);
+        add("nowhere-else".to_owned(), further::nowhere_else, ifupdown);
+        add("steady".to_owned(), further::steady, ifupdown);
+        add("stacked".to_owned(), further::stacked, ifupdown);
         add("antispoof".to_owned(), further::antispoof, ifupdown);
+        add("netns/tagged".to_owned(), netns::tagged, ifupdown);
+        add("netns/untagged".to_owned(), netns::untagged, ifupdown);
+        add("netns/never-a-frame".to_owned(), netns::never_a_frame, ifupdown);
     }
     tests
 }
@@ -64,14 +71,14 @@ fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
     }
 }
 
-/// The administrator's side of the trunk: a link and a route for each VLAN.
-fn administrator(host: &Netns) {
+/// The administrator's side of the trunk: a link and a route for each VLAN, behind tags of this protocol.
+fn administrator(host: &Netns, protocol: &str, vids: [u16; 2]) {
     for (vid, own, peer) in [
-        (10, ["192.168.5.10/32", "fd00:5::10/128"], FIRST),
-        (20, ["192.168.5.20/32", "fd00:5::20/128"], SECOND),
+        (vids[0], ["192.168.5.10/32", "fd00:5::10/128"], FIRST),
+        (vids[1], ["192.168.5.20/32", "fd00:5::20/128"], SECOND),
     ] {
         let link = format!("eth0.{vid}");
-        host.ip(&format!("link add link eth0 name {link} type vlan id {vid}"));
+        host.ip(&format!("link add link eth0 name {link} type vlan protocol {protocol} id {vid}"));
         host.ip(&format!("link set {link} up"));
         addresses(host, &link, own);
         for (to, own) in peer.into_iter().zip(own) {
@@ -131,7 +138,7 @@ fn vlans(link: &str) -> Vec<String> {
 
 fn tagged(ifupdown: Ifupdown) {
     let hosts = stations();
-    administrator(&hosts[2]);
+    administrator(&hosts[2], "802.1Q", [10, 20]);
     let installed = ifupdown.install(&example("vlan-access-trunk"));
     let before = up(&installed);
     assert_eq!(vlans("eth0"), ["10 PVID Egress Untagged"]);
@@ -182,45 +189,24 @@ fn isolated(ifupdown: Ifupdown) {
 }
 
 /// Sends to the other station all the time: to its address, to everybody, over both families.
-struct Babble(Vec<Child>);
-
-impl Babble {
-    fn start(hosts: &[Netns]) -> Self {
-        let mut children = Vec::new();
-        for (from, to, mac) in [(0, SECOND, MAC[1]), (1, FIRST, MAC[0])] {
-            for address in to {
-                hosts[from].ip(&format!("neigh replace {address} lladdr {mac} dev eth0 nud permanent"));
-            }
-            for address in to.into_iter().chain(["192.168.5.99", "fd00:5::99"]) {
-                children.push(hosts[from].within(|| {
-                    Command::new("ping")
-                        .args(["-q", "-n", "-i", "0.02", address])
-                        .stdin(Stdio::null())
-                        .stdout(Stdio::null())
-                        .stderr(Stdio::null())
-                        .spawn()
-                        .expect("ping")
-                }));
-            }
+fn babble(hosts: &[Netns]) -> Pinging {
+    let mut pinging = Pinging::default();
+    for (from, to, mac) in [(0, SECOND, MAC[1]), (1, FIRST, MAC[0])] {
+        for address in to {
+            hosts[from].ip(&format!("neigh replace {address} lladdr {mac} dev eth0 nud permanent"));
         }
-        Self(children)
-    }
-}
-
-impl Drop for Babble {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
+        for address in to.into_iter().chain(["192.168.5.99", "fd00:5::99"]) {
+            pinging.start(&hosts[from], address);
         }
     }
+    pinging
 }
 
 /// Not while it comes up, nor while it goes down, nor while it changes; each of the three examples.
 fn never_a_frame(ifupdown: Ifupdown) {
     let hosts = stations();
     let installed = ifupdown.install(&example("vlan-access-trunk"));
-    let _babble = Babble::start(&hosts);
+    let _babble = babble(&hosts);
     let heard = [listen(&hosts[1], MAC[0]), listen(&hosts[0], MAC[1])];
     for name in ["vlan-access-trunk", "vlan-asymmetric", "vlan-isolated", "vlan-access-trunk"] {
         installed.interfaces(&example(name));
@@ -231,11 +217,8 @@ fn never_a_frame(ifupdown: Ifupdown) {
             installed.ifdown(&format!("-f {port}"));
             installed.ifup(&format!("-f {port}")).quiet();
         }
-        for _ in 0..4 {
-            installed.ifdown("-f -a");
-        }
-        ip("link set lo up");
-        wait_until("the bridge is gone", || command("ip link show br0").status != 0);
+        installed.ifdown_by_force();
+        assert!(command("ip link show br0").status != 0);
     }
     // From one layout to the next while all is up.
     for name in ["vlan-access-trunk", "vlan-asymmetric", "vlan-access-trunk"] {

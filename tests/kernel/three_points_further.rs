@@ -1,12 +1,12 @@
 //! Three points on two bridges, and behind rules against spoofing.
 
-use super::{MAC, addresses, administrator, stations, table, up};
+use super::{FIRST, MAC, SECOND, addresses, administrator, babble, stations, table, up};
 use crate::{
     bridges::once_up,
     capture::Capture,
     ifupdown::{Ifupdown, example},
-    lab::{command, ip},
-    probe::{ping, reaches, serve},
+    lab::{Netns, command, ip},
+    probe::{lost_while, ping, reaches, serve},
 };
 use std::path::Path;
 
@@ -48,7 +48,7 @@ iface eth3
 /// The VLANs go on over a trunk to a second bridge, where the second station is.
 pub fn two_bridges(ifupdown: Ifupdown) {
     let hosts = stations();
-    administrator(&hosts[2]);
+    administrator(&hosts[2], "802.1Q", [10, 20]);
     addresses(&hosts[3], "eth0", ["192.168.5.5/24", "fd00:5::5/64"]);
     serve(&hosts[3]);
     ip("link add name trunk0 type veth peer name trunk1");
@@ -59,6 +59,112 @@ pub fn two_bridges(ifupdown: Ifupdown) {
     for to in ["192.168.5.5", "fd00:5::5"] {
         hosts[0].within(|| reaches("first, to the same VLAN on the other bridge", to, None));
         hosts[1].within(|| ping(to, None).expect_err("the other VLAN, same bridge"));
+    }
+    before.assert_after_ifdown(&installed);
+}
+
+/// What the stations send is in their own VLANs and nowhere else, at no moment: on the trunk it has their tags, and the
+/// host, who is in no VLAN, hears nothing.
+pub fn nowhere_else(ifupdown: Ifupdown) {
+    let hosts = stations();
+    let here = Netns::current();
+    let installed = ifupdown.install(&example("vlan-access-trunk"));
+    let pinging = babble(&hosts);
+    let (trunk, host) = (Capture::start(&hosts[2], "eth0", ""), Capture::start(&here, "any", ""));
+    for _ in 0..2 {
+        installed.ifup("-a").quiet();
+        installed.ifup("-f -a").quiet();
+        for single in ["eth0", "eth1", "eth2"] {
+            installed.ifdown(&format!("-f {single}"));
+            installed.ifup(&format!("-f {single}")).quiet();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        installed.ifdown_by_force();
+    }
+    drop(pinging);
+    let frames = trunk.frames();
+    for (mac, tag) in MAC.into_iter().zip(["vlan 10, ", "vlan 20, "]) {
+        let sent: Vec<_> = frames.iter().filter(|frame| frame.contains(&format!("{mac} >"))).collect();
+        assert!(sent.len() > 10, "{mac}: only {} frames", sent.len());
+        let other: Vec<_> = sent.iter().filter(|frame| !frame.contains(tag)).collect();
+        assert!(other.is_empty(), "{other:#?}");
+    }
+    let frames = host.frames();
+    // What the ports get is seen, on its way to the bridge.
+    assert!(frames.iter().any(|frame| frame.contains(" eth0 ") && frame.contains(MAC[0])));
+    let heard: Vec<_> = frames.iter().filter(|frame| frame.contains(" br0 ")).collect();
+    assert!(heard.is_empty(), "{heard:#?}");
+}
+
+/// What is up is applied again by force, under traffic in both VLANs: nothing is lost.
+pub fn steady(ifupdown: Ifupdown) {
+    let hosts = stations();
+    administrator(&hosts[2], "802.1Q", [10, 20]);
+    let here = Netns::current();
+    let installed = ifupdown.install(&example("vlan-access-trunk"));
+    up(&installed);
+    for to in [FIRST[0], SECOND[1]] {
+        let (sent, lost) = hosts[2].within(|| {
+            ping(to, None).expect("before");
+            lost_while(to, || {
+                here.within(|| {
+                    for _ in 0..3 {
+                        installed.ifup("-f -a").quiet();
+                    }
+                });
+            })
+        });
+        assert!(sent > 50 && lost <= 1, "{to}: {lost} of {sent} lost");
+    }
+    // Such a loss would be seen.
+    let (_, lost) = hosts[2].within(|| {
+        lost_while(FIRST[0], || {
+            here.within(|| {
+                installed.ifdown("-f eth0").ok();
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                installed.ifup("-f eth0").quiet();
+            });
+        })
+    });
+    assert!(lost > 10, "{lost} lost");
+}
+
+/// The provider's tags, around nothing and around tags of a customer.
+pub fn stacked(ifupdown: Ifupdown) {
+    let hosts = stations();
+    administrator(&hosts[2], "802.1ad", [100, 200]);
+    let installed = ifupdown.install(&example("vlan-802.1ad"));
+    let before = up(&installed);
+    assert!(ip("-d link show br0").contains("vlan_protocol 802.1ad"));
+    table(&hosts, ["192.168.5.10", "fd00:5::10"], ["192.168.5.20", "fd00:5::20"]);
+    let carried = |who: &str, link: &str, to: &str| {
+        let heard = Capture::start(&hosts[2], "eth0", "");
+        hosts[0].within(|| ping(to, Some(link))).expect(who);
+        let frames = heard.frames();
+        frames.into_iter().filter(|frame| frame.contains(MAC[0])).collect::<Vec<_>>()
+    };
+    let outer = |frame: &String| {
+        let (_, rest) = frame.split_once("ethertype 802.1Q-QinQ (0x88a8)")?;
+        rest.contains("vlan 100, ").then(|| rest.to_owned())
+    };
+    let frames = carried("without a tag", "eth0", "192.168.5.10");
+    assert!(!frames.is_empty() && frames.iter().all(|frame| outer(frame).is_some()), "{frames:#?}");
+    // A VLAN of the customer's.
+    for (host, below, own) in [(0, "eth0", "10.7.0.1/24"), (2, "eth0.100", "10.7.0.2/24")] {
+        hosts[host].ip(&format!("link add link {below} name customer7 type vlan id 7"));
+        hosts[host].ip("link set customer7 up");
+        hosts[host].ip(&format!("addr add {own} dev customer7"));
+    }
+    let frames = carried("with a tag", "customer7", "10.7.0.2");
+    let inner =
+        frames.iter().filter_map(outer).filter(|rest| rest.contains("ethertype 802.1Q (0x8100), vlan 7, "));
+    assert!(inner.count() > 0, "{frames:#?}");
+    // The number with a tag of 802.1Q is no VLAN of the provider's.
+    hosts[2].ip("link add link eth0 name q100 type vlan id 100");
+    hosts[2].ip("link set q100 up");
+    for to in FIRST {
+        hosts[2].within(|| ping(to, Some("eth0.100"))).expect("in the provider's VLAN");
+        hosts[2].within(|| ping(to, Some("q100"))).expect_err("in one that has its number");
     }
     before.assert_after_ifdown(&installed);
 }
