@@ -84,15 +84,19 @@ impl Channel {
         self.bridge_verify(bridge, options)
     }
 
-    /// Fails if a bridge does not have these settings: an older kernel takes what it does not know without
-    /// a word.
+    /// Fails if a bridge does not have these settings.
     pub(super) fn bridge_verify(&mut self, bridge: &IfName, options: &BridgeOptions) -> Result<(), Refusal> {
-        let found = match self.get(RouteNetlinkMessage::GetLink(link::named(bridge)))? {
-            Some(RouteNetlinkMessage::NewLink(message)) => decode_options(&message),
-            _ => BridgeOptions::default(),
-        };
+        let found = self.link_shown(bridge)?.map(|message| decode_options(&message)).unwrap_or_default();
         let missed = options.differing(&found);
-        if missed.is_empty() { Ok(()) } else { Err(ignored(&missed.words())) }
+        let address = missed.address.map(|address| format!(" address {address}")).unwrap_or_default();
+        shown_without(&(address + &missed.words()))
+    }
+
+    fn link_shown(&mut self, name: &IfName) -> Result<Option<LinkMessage>, Refusal> {
+        Ok(match self.get(RouteNetlinkMessage::GetLink(link::named(name)))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => Some(message),
+            _ => None,
+        })
     }
 
     fn port_set(&mut self, port: &IfName, options: &PortOptions) -> Result<(), Refusal> {
@@ -101,12 +105,8 @@ impl Channel {
         let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(data)];
         message.attributes.push(LinkAttribute::LinkInfo(info));
         self.change(RouteNetlinkMessage::NewLink(message), 0).map_err(in_part)?;
-        let found = match self.get(RouteNetlinkMessage::GetLink(link::named(port)))? {
-            Some(RouteNetlinkMessage::NewLink(message)) => decode_port(&message).unwrap_or_default(),
-            _ => PortState::default(),
-        };
-        let missed = options.differing(&found.options);
-        if missed.is_empty() { Ok(()) } else { Err(ignored(&missed.words())) }
+        let found = self.link_shown(port)?.and_then(|message| decode_port(&message)).unwrap_or_default();
+        shown_without(&options.differing(&found.options).words())
     }
 }
 
@@ -116,8 +116,15 @@ fn in_part(refusal: Refusal) -> Refusal {
     Refusal { answer_lost: true, ..refusal }
 }
 
-fn ignored(words: &str) -> Refusal {
-    in_part(Refusal::text(format!("the kernel took this and shows no{words}; it may be too old for that")))
+/// Fails if there are settings that the kernel took and does not show: an older one takes what it does not know
+/// without a word.
+fn shown_without(missed: &str) -> Result<(), Refusal> {
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Err(in_part(Refusal::text(format!(
+        "the kernel took this and shows no{missed}; it may be too old for that"
+    ))))
 }
 
 /// Adds what a message says of a link as a port of a bridge to the state.
@@ -238,3 +245,6 @@ fn decode_port(message: &LinkMessage) -> Option<PortState> {
     }
     Some(port)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What is said when the kernel refuses: which step, why, what was taken back and what could not be.
 
 use super::{
+    all::PROGRAMS,
     faulty::{Fault, Faulty},
     interfaces::{End, Interface},
     notation,
@@ -93,6 +94,25 @@ fn the_kernels_own_words_are_passed_on() {
     assert!(failure.starts_with("ip link add red type vrf: Operation not supported"), "{failure}");
     let end = "(EOPNOTSUPP): Unknown device type; does this kernel have the module for that type?";
     assert!(failure.ends_with(end), "{failure}");
+}
+
+/// A kernel that knows tags of bridges, and not this one; one that knows of none says nothing (src/netlink/bridge).
+#[test]
+fn a_tag_that_the_kernel_does_not_know() {
+    let program = PROGRAMS.iter().find(|program| program.name == "bridge-vlan").unwrap();
+    let keywords = [("bridge-vlan-filtering", "yes"), ("bridge-vlan-protocol", "802.1ad")];
+    let bridge = Interface::new(program, "br0", &keywords).unwrap();
+    let fault = Fault::Refused(Errno::EPROTONOSUPPORT);
+    let mut kernel = Faulty::with(notation::parse(""), 0, fault, false);
+    assert_eq!(
+        bridge.phase(Phase::Create, &mut kernel),
+        End::Failed(vec![
+            "ip link add br0 type bridge vlan_filtering 1 vlan_protocol 802.1ad: \
+             Protocol not supported (EPROTONOSUPPORT)"
+                .to_owned()
+        ])
+    );
+    assert_eq!(*kernel.snapshot(), notation::parse(""));
 }
 
 #[test]
