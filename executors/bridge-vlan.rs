@@ -11,13 +11,13 @@ use ifupdown_ng_netlink::{
     stanza::{Problem, Stanza},
     values::IfName,
 };
-use std::process::ExitCode;
+use std::{marker::PhantomData, process::ExitCode};
 
 /// The program.
 pub const PROGRAM: Program = Program {
     name: "bridge-vlan",
     about: "Makes VLAN-aware bridges, and ports of them with exactly the VLANs that are declared",
-    parts: &[part::<BridgeVlan>()],
+    parts: &[part::<Bridging<Vlans>>()],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
@@ -75,37 +75,63 @@ pub const KEYWORDS: [Keyword; 10] = [
     },
 ];
 
-/// What a stanza says of VLANs on bridges.
-pub struct BridgeVlan(Config);
+/// Which keywords of bridges an executor reads.
+pub trait Reads: 'static {
+    /// The keywords.
+    const KEYWORDS: &'static [Keyword];
+    /// The same for [`Config`].
+    const SCOPE: Scope;
 
-impl Executor for BridgeVlan {
-    const KEYWORDS: &'static [Keyword] = &KEYWORDS;
+    /// The interfaces that must be up before this one.
+    fn depends(stanza: &Stanza) -> Vec<IfName>;
+}
+
+/// What a stanza says of bridges, by these keywords.
+pub struct Bridging<R> {
+    config: Config,
+    reads: PhantomData<R>,
+}
+
+impl<R: Reads> Executor for Bridging<R> {
+    const KEYWORDS: &'static [Keyword] = R::KEYWORDS;
     const EXCLUSIVE: bool = true;
 
     fn parse(stanza: &Stanza) -> Option<Self> {
-        if !stanza.uses(KEYWORDS.iter().map(|keyword| keyword.name)) {
+        if !stanza.uses(R::KEYWORDS.iter().map(|keyword| keyword.name)) {
             return None;
         }
-        Config::read(stanza, Scope::Vlan).map(Self)
+        Config::read(stanza, R::SCOPE).map(|config| Self { config, reads: PhantomData })
     }
 
     fn depends(stanza: &Stanza) -> Vec<IfName> {
-        stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
+        R::depends(stanza)
     }
 
     fn acts(&self, phase: Phase) -> bool {
-        self.0.acts(phase)
+        self.config.acts(phase)
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        self.0.query(at, query);
+        self.config.query(at, query);
     }
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        if at.phase.is_down() { Ok(self.0.plan_down(at, found)) } else { self.0.plan_up(at, found) }
+        if at.phase.is_down() { Ok(self.config.plan_down(at, found)) } else { self.config.plan_up(at, found) }
     }
 
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        self.0.assume(iface, world);
+        self.config.assume(iface, world);
+    }
+}
+
+/// Those of VLAN-aware bridges and of their ports.
+pub struct Vlans;
+
+impl Reads for Vlans {
+    const KEYWORDS: &'static [Keyword] = &KEYWORDS;
+    const SCOPE: Scope = Scope::Vlan;
+
+    fn depends(stanza: &Stanza) -> Vec<IfName> {
+        stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
     }
 }

@@ -1,13 +1,11 @@
 //! `bridge`: every keyword of the stock executor of that name, and those of `bridge-vlan`, in one process.
 
+use bridge_vlan::{Bridging, Reads, Vlans};
 use ifupdown_ng_netlink::{
-    bridging::config::{Config, Scope},
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    plan::Plan,
+    bridging::config::Scope,
+    executor::{Keyword, Program, part},
     run::run,
-    snapshot::{Query, Snapshot},
-    stanza::{Problem, Stanza},
+    stanza::Stanza,
     values::IfName,
 };
 use std::process::ExitCode;
@@ -19,7 +17,7 @@ mod bridge_vlan;
 pub const PROGRAM: Program = Program {
     name: "bridge",
     about: "Makes bridges with their ports, settings and VLANs",
-    parts: &[part::<Bridge>()],
+    parts: &[part::<Bridging<All>>()],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
@@ -112,43 +110,20 @@ const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
     all
 };
 
-/// What a stanza says of bridges.
-pub struct Bridge(Config);
+/// Those of the stock executor and those of `bridge-vlan`.
+pub struct All;
 
-impl Executor for Bridge {
+impl Reads for All {
     const KEYWORDS: &'static [Keyword] = &ALL;
-    const EXCLUSIVE: bool = true;
-
-    fn parse(stanza: &Stanza) -> Option<Self> {
-        if !stanza.uses(ALL.iter().map(|keyword| keyword.name)) {
-            return None;
-        }
-        Config::read(stanza, Scope::All).map(Self)
-    }
+    const SCOPE: Scope = Scope::All;
 
     /// A member needs its bridge, and a bridge its ports; `all` stands for whatever is there.
     fn depends(stanza: &Stanza) -> Vec<IfName> {
-        if let Some(bridge) = stanza.text("bridge-member") {
-            return bridge.parse().into_iter().collect();
+        if stanza.text("bridge-member").is_some() {
+            return Vlans::depends(stanza);
         }
         let ports = stanza.text("bridge-ports").unwrap_or_default();
         let words = ports.split_whitespace().filter(|port| !matches!(*port, "none" | "all"));
         words.filter_map(|port| port.parse().ok()).collect()
-    }
-
-    fn acts(&self, phase: Phase) -> bool {
-        self.0.acts(phase)
-    }
-
-    fn query(&self, at: At<'_>, query: &mut Query) {
-        self.0.query(at, query);
-    }
-
-    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        if at.phase.is_down() { Ok(self.0.plan_down(at, found)) } else { self.0.plan_up(at, found) }
-    }
-
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        self.0.assume(iface, world);
     }
 }
