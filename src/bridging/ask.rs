@@ -79,7 +79,8 @@ impl Config {
             if asks || !self.own.fdb.is_empty() {
                 here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
             }
-            here.sysctls.extend(named.iter().filter_map(addr_gen_mode));
+            let evpn = self.own.evpn.then_some(at.iface);
+            here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
         } else {
             here.bridging.vlans = self.own.vlans.is_some();
         }

@@ -85,7 +85,8 @@ impl Draft {
         let wanted = config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(default.pvid()));
         let mut lowered = false;
         if link.master.as_ref() != Some(bridge) {
-            if link.up && self.opens(joining, wanted.as_ref(), &default) {
+            let opens = self.opens(joining, wanted.as_ref(), &default);
+            if link.up && (opens || (config.evpn && self.link_local(port).is_some())) {
                 self.set_up(port, false);
                 lowered = true;
             }
@@ -148,15 +149,17 @@ impl Draft {
 
     /// The VXLAN end of an EVPN has no address of its own (`ip link set … addrgenmode none`).
     fn no_link_local(&mut self, port: &IfName) {
-        let Some(key) = addr_gen_mode(port) else { return };
-        match self.state().sysctls.get(&key).cloned() {
-            Some(former) if former != "1" => {
-                let set = |value: String| Op::SysctlSet { key: key.clone(), value };
-                self.push(set("1".to_owned()), [set(former)]);
-            }
-            // Set already, or a kernel without IPv6.
-            _ => {}
-        }
+        let Some((key, former)) = self.link_local(port) else { return };
+        let set = |value: String| Op::SysctlSet { key: key.clone(), value };
+        self.push(set("1".to_owned()), [set(former)]);
+    }
+
+    /// The sysctl by which a link gets an address of its own, and its value; `None` where it gets none, or the
+    /// kernel has no IPv6. The address that a link has got goes only when it goes down.
+    fn link_local(&self, port: &IfName) -> Option<(Sysctl, String)> {
+        let key = addr_gen_mode(port)?;
+        let value = self.state().sysctls.get(&key).filter(|value| *value != "1")?.clone();
+        Some((key, value))
     }
 }
 
@@ -181,6 +184,7 @@ pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let mut wrong = |reason: String| problems.push(Problem::new("bridge-ports", port, reason));
     match state.links.get(port) {
         None => wrong("there is no such interface".to_owned()),
+        Some(_) if port.as_str() == "lo" => wrong("the loopback interface cannot be a port".to_owned()),
         Some(link) => match (&link.kind, &link.master) {
             (kind @ (LinkKind::Bridge(_) | LinkKind::Vrf(_)), _) => {
                 wrong(format!("a {kind} cannot be a port of a bridge"));

@@ -61,6 +61,9 @@ impl Config {
         let wrong = |reason| vec![Problem::new(self.keyword(), iface, reason)];
         match found.here().links.get(iface).map(|link| &link.kind) {
             Some(LinkKind::Bridge(options)) => Ok(options),
+            Some(LinkKind::Physical) => {
+                Err(wrong(format!("{iface} is there and no bridge; give the bridge another name")))
+            }
             Some(kind) => {
                 Err(wrong(format!("{iface} exists and is a {kind}; ifdown it, or delete it by hand")))
             }

@@ -24,9 +24,10 @@ const fn same(name: &'static str, bridge: &'static str, ports: &'static str) -> 
 
 /// A stock forward delay of 5 shows as 4: the kernel keeps it in ticks of its own.
 const SECONDS: &str = "documented in seconds; the stock one hands the number to ip, which takes hundredths";
+const LATER: &str = "unknown to the stock one of these versions; a later one sets it";
 const ON: &str = "documented as on or off; to the stock one of these versions, on is off";
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 23] = [
     same("bridge-ports", "bridge-ports eth0 eth1", ""),
     same("bridge-ports-none", "bridge-ports none\nhwaddress 02:00:00:00:00:77", ""),
     same("bridge-waitport", "bridge-ports eth0\nbridge-waitport 1 eth0", ""),
@@ -120,6 +121,28 @@ const CASES: [Case; 21] = [
             ("which follows from it", " 1 vlan 1", " 100 vlan 100"),
             ("which follows from it", " 1 flags", " 100 flags"),
             ("which follows from it", ":00 vlan 1", ":00 vlan 100"),
+        ],
+    },
+    Case {
+        name: "bridge-arp-nd-suppress",
+        bridge: "bridge-ports eth0",
+        ports: "iface eth0\nbridge-arp-nd-suppress yes",
+        instead: &[
+            (LATER, " eth0 neigh_suppress false", " eth0 neigh_suppress true"),
+            (LATER, "info_slave_data neigh_suppress false", "info_slave_data neigh_suppress true"),
+        ],
+    },
+    Case {
+        name: "vxlan-evpn",
+        bridge: "bridge-ports vx0",
+        ports: "iface vx0\nvxlan-id 77\nvxlan-local-ip 192.0.2.10\nvxlan-remote-ip 192.0.2.20\n\
+                vxlan-peer-ips 192.0.2.20\nhwaddress 02:00:00:00:00:55\nvxlan-evpn yes",
+        instead: &[
+            (LATER, " vx0 learning true", " vx0 learning false"),
+            (LATER, "info_slave_data learning true", "info_slave_data learning false"),
+            (LATER, " vx0 neigh_suppress false", " vx0 neigh_suppress true"),
+            (LATER, "info_slave_data neigh_suppress false", "info_slave_data neigh_suppress true"),
+            (LATER, " vx0 inet6_addr_gen_mode \"eui64\"", " vx0 inet6_addr_gen_mode \"none\""),
         ],
     },
 ];

@@ -3,7 +3,8 @@
 use crate::{
     examples::cards,
     features::{Feature, needs},
-    lab::{command, in_lab, ip, own_run, phase, phase_command, run},
+    lab::{Netns, command, in_lab, ip, own_run, phase, phase_command, run},
+    probe::lost_while,
     state::State,
 };
 use libtest_mimic::Trial;
@@ -13,6 +14,7 @@ pub fn tests() -> Vec<Trial> {
     let vlan = [Feature::Vlan];
     vec![
         needs(&vlan, "bridges/refusals", || in_lab(crate::bridges_refused::refusals)),
+        needs(&vlan, "bridges/mistaken-names", || in_lab(crate::bridges_refused::mistaken_names)),
         needs(&vlan, "bridges/born", || in_lab(born)),
         needs(&vlan, "bridges/exactly", || in_lab(exactly)),
         needs(&[Feature::Vlan, Feature::Strace], "bridges/all-vlans-in-one-message", || in_lab(one_message)),
@@ -185,35 +187,27 @@ fn live_settings() {
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "the second time nothing is done");
 
     // Two stations go on talking over the bridge while it is changed and changed back.
-    let hosts = cards();
+    let (here, hosts) = (Netns::current(), cards());
     let traffic = ["bridge-ports eth0 eth1", "bridge-ageing 200", "bridge-vlan-filtering yes"];
     phase("bridge", "br1", "create", &traffic).quiet();
     phase("bridge", "br1", "pre-up", &traffic).quiet();
     ip("link set br1 up");
     hosts[0].ip("addr add 10.0.0.1/24 dev eth0");
     hosts[1].ip("addr add 10.0.0.2/24 dev eth0");
-    let pings = hosts[0].within(|| {
-        Command::new("ping")
-            .args(["-q", "-n", "-i", "0.01", "-w", "4", "10.0.0.2"])
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap()
+    let (sent, lost) = hosts[0].within(|| {
+        lost_while("10.0.0.2", || {
+            for changed in [
+                ["bridge-ageing 10", "bridge-bridgeprio 5"],
+                ["bridge-vlan-filtering no", "bridge-hello 3"],
+                ["bridge-vlan-filtering yes", "bridge-maxage 10"],
+                ["bridge-hw 02:00:00:00:00:bb", "bridge-fd 9"],
+            ] {
+                let keywords = ["bridge-ports eth0 eth1", changed[0], changed[1]];
+                here.within(|| phase("bridge", "br1", "pre-up", &keywords).quiet());
+            }
+        })
     });
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    for changed in [
-        ["bridge-ageing 10", "bridge-bridgeprio 5"],
-        ["bridge-vlan-filtering no", "bridge-hello 3"],
-        ["bridge-vlan-filtering yes", "bridge-maxage 10"],
-        ["bridge-hw 02:00:00:00:00:bb", "bridge-fd 9"],
-    ] {
-        let keywords = ["bridge-ports eth0 eth1", changed[0], changed[1]];
-        phase("bridge", "br1", "pre-up", &keywords).quiet();
-    }
-    let output = pings.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = said.lines().find(|line| line.contains("transmitted")).unwrap_or_default().to_owned();
-    let counts: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    assert!(counts[0] > 100 && counts[0] - counts[1] <= 2, "{said}");
+    assert!(sent > 100 && lost <= 2, "{lost} of {sent} lost");
 }
 
 fn foreign_state() {

@@ -2,10 +2,12 @@
 
 use crate::{
     bridges::{once_up, vlans},
+    capture::Capture,
     examples::cards,
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Shell, Version},
-    lab::{command, in_lab, ip},
+    lab::{command, in_lab, ip, settle},
+    probe::ping,
     state::State,
 };
 use libtest_mimic::Trial;
@@ -27,6 +29,7 @@ pub fn tests() -> Vec<Trial> {
         add("wrong-port-stanza", wrong_port_stanza);
         add("all", all);
         add("spanning-tree", spanning_tree);
+        add("evpn", evpn);
     }
     tests
 }
@@ -163,4 +166,54 @@ fn spanning_tree(ifupdown: Ifupdown) {
     installed.ifup("br0").quiet();
     assert!(!command("bridge link show dev eth0").ok().stdout.contains("state forwarding"));
     installed.ifdown("br0").quiet();
+}
+
+/// The end of a tunnel learns nothing, answers for the neighbours that the bridge knows, and has no address.
+fn evpn(ifupdown: Ifupdown) {
+    const REMOTE: &str = "02:00:00:00:09:02";
+    let hosts = cards();
+    let (station, outside) = (&hosts[0], &hosts[3]);
+    for words in [
+        "addr add 192.0.2.20/24 dev eth0",
+        "link add vx0 type vxlan id 77 local 192.0.2.20 remote 192.0.2.10 dstport 4789",
+        &format!("link set vx0 address {REMOTE} up"),
+        "addr add 10.9.0.2/24 dev vx0",
+        "addr add fd00:9::2/64 dev vx0 nodad",
+    ] {
+        outside.ip(words);
+    }
+    station.ip("addr add 10.9.0.1/24 dev eth0");
+    station.ip("addr add fd00:9::1/64 dev eth0 nodad");
+    let installed = ifupdown.install(
+        "iface eth3\n    address 192.0.2.10/24\n\
+         iface vx0\n    requires eth3\n    vxlan-id 77\n    vxlan-local-ip 192.0.2.10\n\
+         \x20   vxlan-remote-ip 192.0.2.20\n    vxlan-peer-ips 192.0.2.20\n    vxlan-evpn yes\n\
+         iface br0\n    bridge-ports eth0 vx0\n",
+    );
+    let before = State::with_run(&installed);
+    installed.ifup("br0").quiet();
+    settle();
+    for to in ["10.9.0.2", "fd00:9::2"] {
+        station.within(|| ping(to, None)).expect("through the tunnel");
+    }
+    let addresses = ip("addr show dev vx0");
+    assert!(!addresses.contains("inet6"), "{addresses}");
+    // The station was heard, and what is behind the tunnel was not.
+    let learned = |port: &str| {
+        let shown = command(&format!("bridge fdb show dev {port}")).ok().stdout;
+        shown.lines().any(|line| line.contains("master br0") && !line.contains("permanent"))
+    };
+    assert!(learned("eth0") && !learned("vx0"));
+    // As a routing daemon tells it.
+    command(&format!("bridge fdb add {REMOTE} dev vx0 master static")).ok();
+    ip(&format!("neigh replace 10.9.0.2 lladdr {REMOTE} dev br0 nud permanent"));
+    station.ip("neigh flush all");
+    let heard = Capture::start(outside, "vx0", "arp");
+    station.within(|| ping("10.9.0.2", None)).expect("with the bridge's answer");
+    let _ = station.within(|| ping("10.9.0.3", None));
+    let frames = heard.frames();
+    let asked = |address: &str| frames.iter().any(|frame| frame.contains(&format!("who-has {address} ")));
+    assert!(!asked("10.9.0.2") && asked("10.9.0.3"), "{frames:#?}");
+    installed.ifdown("br0 vx0 eth3").quiet();
+    before.assert_same(&State::with_run(&installed), "after ifdown");
 }

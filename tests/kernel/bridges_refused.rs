@@ -96,6 +96,71 @@ pub fn refusals() {
     assert_eq!(everything(), before);
 }
 
+/// Names that a stanza may have by mistake, its own among them.
+pub fn mistaken_names() {
+    lab();
+    aware("br0");
+    let before = everything();
+    let filtering = "bridge-vlan-filtering yes";
+    for (iface, name, keywords, status, line) in [
+        (
+            "lo",
+            "create",
+            vec!["bridge-ports none"],
+            1,
+            "lo: bridge-ports lo: lo is there and no bridge; give the bridge another name",
+        ),
+        (
+            "lo",
+            "pre-up",
+            vec!["bridge-member br0"],
+            1,
+            "lo: bridge-member br0: lo: the loopback interface cannot be a port",
+        ),
+        (
+            "lo",
+            "destroy",
+            vec!["bridge-ports none"],
+            0,
+            "lo: warning: left alone: lo is a physical link, not a bridge",
+        ),
+        ("p1", "pre-up", vec!["bridge-member p1"], 1, "p1: bridge-member p1: not a bridge but a veth"),
+        (
+            "br0",
+            "pre-up",
+            vec!["bridge-ports lo", filtering],
+            1,
+            "br0: bridge-ports lo: the loopback interface cannot be a port",
+        ),
+        (
+            "br0",
+            "pre-up",
+            vec!["bridge-ports br0", filtering],
+            1,
+            "br0: bridge-ports br0: a bridge cannot be a port of a bridge",
+        ),
+        ("", "create", vec!["bridge-ports none"], 2, "IFACE is not set; run by ifup, or see --help"),
+        (
+            "../x",
+            "create",
+            vec!["bridge-ports none"],
+            2,
+            "IFACE \"../x\": not an interface name: contains '/'",
+        ),
+        (
+            "br1",
+            "create",
+            vec!["bridge-ports a/b"],
+            2,
+            "br1: bridge-ports a/b: a/b: not an interface name: contains '/'",
+        ),
+    ] {
+        phase("bridge", iface, name, &keywords).refuses(status, &format!("bridge: {line}"));
+    }
+    phase("bridge", "lo", "post-down", &["bridge-ports none"]).quiet();
+    assert_eq!(everything(), before);
+}
+
 /// The second port of two cannot join: the first one is what it was.
 pub fn whole_or_not_at_all() {
     lab();
