@@ -33,10 +33,10 @@ pub fn tests() -> Vec<Trial> {
         }
     }
     tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Trixie", || {
-        in_lab(|| rounds(Ifupdown::USUAL, 20));
+        in_lab(|| forced_and_rounds(Ifupdown::USUAL));
     }));
     tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Bookworm", || {
-        in_lab(|| rounds(Ifupdown { version: Version::Bookworm, ..Ifupdown::USUAL }, 20));
+        in_lab(|| forced_and_rounds(Ifupdown { version: Version::Bookworm, ..Ifupdown::USUAL }));
     }));
     tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/overlapping-vrfs/reach", || {
         in_lab(overlapping);
@@ -75,19 +75,25 @@ fn up_and_down(name: &str, ifupdown: Ifupdown) {
     before.assert_after_ifdown(&installed);
 }
 
-fn rounds(ifupdown: Ifupdown, rounds: usize) {
+fn forced_and_rounds(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example("management-vrf"));
     let before = State::with_run(&installed);
+    let up = rounds(&installed, &before, 20);
+    forced(&installed, &before, &up);
+}
+
+/// Up and down as often as this: each time the same, and nothing left. What there is when it is up.
+pub fn rounds(installed: &Installed, before: &State, rounds: usize) -> State {
     let mut first = None;
     for _ in 0..rounds {
         installed.ifup("-a").quiet();
         settle();
-        let up = State::with_run(&installed);
+        let up = State::with_run(installed);
         first.get_or_insert_with(|| up.clone()).assert_same(&up, "after another ifup -a");
-        before.assert_after_ifdown(&installed);
+        before.assert_after_ifdown(installed);
     }
-    forced(&installed, &before, &first.expect("a round"));
+    first.expect("a round")
 }
 
 /// `ifup -f` changes nothing. It complains where the stock `static` adds addresses that are there.

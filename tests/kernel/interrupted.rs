@@ -3,8 +3,9 @@
 use crate::{
     features::{Feature, needs},
     ifupdown::{Ifupdown, example},
-    lab::{Ran, command, in_lab, ip, ip_json, own_run, phase, program, run, settle},
+    lab::{command, in_lab, ip, ip_json, own_run, phase, run, settle},
     state::State,
+    tampered::Stanza,
 };
 use libtest_mimic::Trial;
 use std::{process::Command, thread};
@@ -34,31 +35,6 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Runs a phase of `vrf` and has the kernel do something to it at its `number`th message.
-fn tampered(name: &str, keywords: &[&str], fate: &str, number: usize) -> Ran {
-    let mut strace = Command::new("strace");
-    strace.args(["-qq", "-o", "/dev/null", "-e", "trace=sendto", "-e"]);
-    strace.arg(format!("inject=sendto:{fate}:when={number}")).arg(program("vrf"));
-    strace.env_clear().env("PATH", "/usr/bin:/bin").env("IFACE", "red").env("PHASE", name);
-    for line in keywords {
-        let (keyword, value) = line.split_once(' ').unwrap();
-        strace.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
-    }
-    run(&mut strace)
-}
-
-fn up_phases(keywords: &[&str]) {
-    for name in ["create", "pre-up", "up", "post-up"] {
-        phase("vrf", "red", name, keywords).quiet();
-    }
-}
-
-fn down_phases(keywords: &[&str]) {
-    for name in ["pre-down", "down", "post-down", "destroy"] {
-        phase("vrf", "red", name, keywords).quiet();
-    }
-}
-
 fn has_local() -> bool {
     ["-4", "-6"].iter().all(|family| ip(&format!("{family} rule")).contains("lookup local"))
 }
@@ -68,90 +44,29 @@ fn files_in_run() -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// At every message of every phase: then ifup again, or ifdown, and all is as if nothing had happened.
-fn killed(layout: &str) {
-    own_run();
-    let rules = format!("vrf-rules {layout}");
-    let keywords =
-        ["vrf-table 10", rules.as_str(), "vrf-accept tcp udp", "vrf-route unreachable default metric 1000"];
-    let before = State::now();
-    up_phases(&keywords);
-    let up = State::now();
-    down_phases(&keywords);
-    before.assert_same(&State::now(), "after one round");
-    let mut kills = 0;
-    for name in ["create", "pre-up", "post-up"] {
-        for number in 1.. {
-            let earlier = ["create", "pre-up", "up", "post-up"];
-            earlier.iter().take_while(|earlier| **earlier != name).for_each(|earlier| {
-                phase("vrf", "red", earlier, &keywords).quiet();
-            });
-            let was_killed = tampered(name, &keywords, "signal=KILL", number).status != 0;
-            assert!(has_local(), "no rule for local after a kill at message {number} of {name}");
-            if number % 2 == 0 {
-                up_phases(&keywords);
-                up.assert_same(&State::now(), &format!("{name} killed at message {number}, then up"));
-            }
-            down_phases(&keywords);
-            before.assert_same(&State::now(), &format!("{name} killed at message {number}, then down"));
-            assert_eq!(files_in_run(), [""; 0], "{name} killed at message {number}");
-            if !was_killed {
-                break;
-            }
-            kills += 1;
-        }
-    }
-    for name in ["pre-down", "destroy"] {
-        for number in 1.. {
-            up_phases(&keywords);
-            if name == "destroy" {
-                phase("vrf", "red", "pre-down", &keywords).quiet();
-            }
-            let was_killed = tampered(name, &keywords, "signal=KILL", number).status != 0;
-            assert!(has_local(), "no rule for local after a kill at message {number} of {name}");
-            if number % 2 == 0 {
-                up_phases(&keywords);
-                up.assert_same(&State::now(), &format!("{name} killed at message {number}, then up"));
-            }
-            down_phases(&keywords);
-            before.assert_same(&State::now(), &format!("{name} killed at message {number}, then down"));
-            assert_eq!(files_in_run(), [""; 0], "{name} killed at message {number}");
-            if !was_killed {
-                break;
-            }
-            kills += 1;
-        }
-    }
-    println!("{kills} kills");
-    assert!(kills > 20, "only {kills} kills");
+/// A VRF with this layout of rules.
+fn vrf(layout: &str) -> Stanza {
+    const KEYWORDS: [[&str; 4]; 2] = [keywords("vrf-rules yes"), keywords("vrf-rules jump")];
+    Stanza { program: "vrf", iface: "red", keywords: &KEYWORDS[usize::from(layout == "jump")] }
 }
 
-/// The socket refuses the `number`th message: an error that names the step, and the state that was.
+const fn keywords(rules: &'static str) -> [&'static str; 4] {
+    ["vrf-table 10", rules, "vrf-accept tcp udp", "vrf-route unreachable default metric 1000"]
+}
+
+fn killed(layout: &str) {
+    own_run();
+    let watch = |when: &str| assert!(has_local(), "no rule for local: {when}");
+    vrf(layout).killed(State::now, watch, nothing_in_run);
+}
+
 fn refused(layout: &str) {
     own_run();
-    let rules = format!("vrf-rules {layout}");
-    let keywords =
-        ["vrf-table 10", rules.as_str(), "vrf-accept tcp udp", "vrf-route unreachable default metric 1000"];
-    // The kernel's rule 1000 is there from now on.
-    up_phases(&keywords);
-    down_phases(&keywords);
-    let mut refusals = 0;
-    for name in ["create", "pre-up", "post-up"] {
-        for number in 1.. {
-            let before = State::now();
-            let ran = tampered(name, &keywords, "error=ENOBUFS", number);
-            if ran.status == 0 {
-                break;
-            }
-            refusals += 1;
-            assert!(ran.status == 1 && ran.stderr.lines().count() == 1, "{ran}");
-            assert!(ran.stderr.contains("ENOBUFS") && !ran.stderr.contains("not undone"), "{ran}");
-            before.assert_same(&State::now(), &format!("{name} refused at message {number}: {}", ran.stderr));
-        }
-    }
-    println!("{refusals} refusals");
-    assert!(refusals > 12, "only {refusals} refusals");
-    down_phases(&keywords);
+    vrf(layout).refused(State::now, nothing_in_run);
+}
+
+fn nothing_in_run(when: &str) {
+    assert_eq!(files_in_run(), [""; 0], "{when}");
 }
 
 /// Two `ifup` of two VRFs, and two `ifdown`. ifupdown-ng itself loses an entry of its state file then, so down is

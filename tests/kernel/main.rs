@@ -19,7 +19,9 @@
 mod bridge_stock;
 mod bridges;
 mod bridges_ifup;
+mod bridges_interrupted;
 mod bridges_refused;
+mod bridges_starts;
 mod by_hand;
 mod capture;
 mod container_segment;
@@ -40,6 +42,7 @@ mod security;
 mod starts;
 mod state;
 mod stock;
+mod tampered;
 mod three_points;
 
 use libtest_mimic::{Arguments, Conclusion};
@@ -64,6 +67,8 @@ fn main() -> std::process::ExitCode {
         guests::tests(),
         bridges::tests(),
         bridges_ifup::tests(),
+        bridges_interrupted::tests(),
+        bridges_starts::tests(),
         bridge_stock::tests(),
         ifnetlink::tests(),
         by_hand::tests(),

@@ -2,17 +2,17 @@
 //!
 //! `eth0` stands for a card: one end of a pair whose other end, `far`, is outside our programs' reach.
 
-mod interrupted;
 mod moved;
 mod pairs;
 mod refusals;
 
 use crate::{
     features::{Feature, needs},
-    lab::{Ran, command, in_lab, ip, own_run, phase, phase_command, program, run},
+    lab::{command, in_lab, ip, own_run},
+    tampered::Stanza,
 };
 use libtest_mimic::Trial;
-use std::{fs, process::Command};
+use std::fs;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -35,21 +35,13 @@ pub fn tests() -> Vec<Trial> {
     }
     for (name, stanza) in [("netns", moved_stanza()), ("veth", pair_stanza())] {
         tests.push(needs(&[Feature::Strace], format!("namespaces/killed/{name}"), move || {
-            in_lab(|| interrupted::killed(&stanza));
+            in_lab(|| killed(&stanza));
         }));
         tests.push(needs(&[Feature::Strace], format!("namespaces/refused/{name}"), move || {
-            in_lab(|| interrupted::refused(&stanza));
+            in_lab(|| refused(&stanza));
         }));
     }
     tests
-}
-
-/// A stanza and the program that reads it.
-#[derive(Clone, Copy)]
-pub struct Stanza {
-    pub program: &'static str,
-    pub iface: &'static str,
-    pub keywords: &'static [&'static str],
 }
 
 pub fn moved_stanza() -> Stanza {
@@ -83,52 +75,24 @@ pub fn pair_stanza() -> Stanza {
     }
 }
 
-/// What the stock `link` does in a phase.
-pub fn link(iface: &str, name: &str) {
-    let change = match name {
-        "up" => "up",
-        "down" => "down",
-        _ => return,
-    };
-    command(&format!("ip link set {iface} {change}"));
+/// What the stanza finds.
+fn prepare(stanza: &Stanza) {
+    if stanza.iface == "eth0" { card() } else { own_run() }
 }
 
-pub const UP: [&str; 4] = ["create", "pre-up", "up", "post-up"];
-pub const DOWN: [&str; 4] = ["pre-down", "down", "post-down", "destroy"];
-
-impl Stanza {
-    pub fn phase(&self, name: &str) -> Ran {
-        let ran = phase(self.program, self.iface, name, self.keywords);
-        link(self.iface, name);
-        ran
-    }
-
-    #[track_caller]
-    pub fn up(&self) {
-        for name in UP {
-            self.phase(name).quiet();
+fn killed(stanza: &Stanza) {
+    prepare(stanza);
+    let watch = |when: &str| {
+        if stanza.iface == "eth0" {
+            card_is_somewhere(when);
         }
-    }
+    };
+    stanza.killed(state, watch, nothing_left);
+}
 
-    #[track_caller]
-    pub fn down(&self) {
-        for name in DOWN {
-            self.phase(name).quiet();
-        }
-    }
-
-    /// A phase in which the kernel does something at the `number`th of these calls.
-    pub fn tampered(&self, name: &str, call: &str, fate: &str, number: usize) -> Ran {
-        let of_phase = phase_command(self.program, self.iface, name, self.keywords);
-        let mut strace = Command::new("strace");
-        strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
-        strace.arg(format!("inject={call}:{fate}:when={number}")).arg(program(self.program));
-        strace.env_clear().env("PATH", "/usr/bin:/bin");
-        for (key, value) in of_phase.get_envs() {
-            strace.env(key, value.unwrap_or_default());
-        }
-        run(&mut strace)
-    }
+fn refused(stanza: &Stanza) {
+    prepare(stanza);
+    stanza.refused(state, nothing_left);
 }
 
 /// A card with its far end up, as a machine finds it.

@@ -1,7 +1,10 @@
 //! Interfaces in other namespaces: as seen by iproute2, held by others, taken away.
 
-use super::{DOWN, UP, card, card_is_somewhere, link, moved_stanza, nothing_left, state};
-use crate::lab::{Netns, command, ip, own_run, phase, wait_until};
+use super::{card, card_is_somewhere, moved_stanza, nothing_left, state};
+use crate::{
+    lab::{Netns, command, ip, own_run, phase, wait_until},
+    tampered::{DOWN, UP, link},
+};
 use std::{fs, process::Command};
 
 pub fn round() {

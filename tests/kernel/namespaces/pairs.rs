@@ -1,7 +1,10 @@
 //! Pairs with one end in another namespace; many namespaces, and many rounds.
 
-use super::{DOWN, UP, card, link, moved_stanza, nothing_left, pair_stanza, state};
-use crate::lab::{Netns, command, ip, own_run, phase, wait_until};
+use super::{card, moved_stanza, nothing_left, pair_stanza, state};
+use crate::{
+    lab::{Netns, command, ip, own_run, phase, wait_until},
+    tampered::{DOWN, UP, link},
+};
 use std::{fs, process::Command, thread};
 
 pub fn pair() {

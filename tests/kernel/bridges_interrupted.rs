@@ -1,0 +1,89 @@
+//! Bridges and ports killed anywhere and refused anywhere, and taken up and down again and again.
+
+use crate::{
+    bridges::{aware, everything, lab},
+    examples::cards,
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Shell, Version, example},
+    lab::{in_lab, ip, wait_until},
+    state::State,
+    tampered::Stanza,
+};
+use libtest_mimic::Trial;
+
+/// A bridge with two ports, and VLANs of its own.
+const BRIDGE: Stanza = Stanza {
+    program: "bridge",
+    iface: "br1",
+    keywords: &[
+        "bridge-ports p1 p2",
+        "bridge-hw 02:00:00:00:00:99",
+        "bridge-vlan-filtering yes",
+        "bridge-default-pvid none",
+        "bridge-vlan 5 pvid untagged, 10-12",
+        "bridge-pathcost p1 50",
+        "bridge-ageing 100",
+    ],
+};
+
+/// A port of a bridge that is there and up.
+const PORT: Stanza = Stanza {
+    program: "bridge-vlan",
+    iface: "p3",
+    keywords: &[
+        "bridge-member br0",
+        "bridge-vlan 10 pvid untagged, 20-30, 40 untagged",
+        "bridge-isolated yes",
+        "bridge-learning no",
+        "bridge-fdb 02:00:00:00:00:01 vlan 10",
+    ],
+};
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    let traced = [Feature::Vlan, Feature::Strace];
+    for (name, stanza) in [("bridge", BRIDGE), ("bridge-vlan", PORT)] {
+        tests.push(needs(&traced, format!("bridges/killed/{name}"), move || in_lab(|| killed(&stanza))));
+        tests.push(needs(&traced, format!("bridges/refused/{name}"), move || in_lab(|| refused(&stanza))));
+    }
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for name in ["bridge", "vlan-asymmetric", "vlan-access-trunk-netns"] {
+            let needed = [Feature::Vlan, Feature::Roots];
+            tests.push(needs(&needed, format!("bridges/rounds/{name}/{ifupdown}"), move || {
+                in_lab(|| rounds(name, ifupdown));
+            }));
+        }
+    }
+    tests
+}
+
+/// Ports that are down, and a bridge of somebody else's.
+fn found() {
+    lab();
+    aware("br0");
+    ip("link set br0 address 02:00:00:00:00:90 up");
+    // A bridge keeps limits of the ports that it once had, and that none of them has a carrier, when it notices.
+    ip("link set p3 master br0 up");
+    ip("link set p3 nomaster down");
+    wait_until("br0 has no carrier", || ip("link show br0").contains("NO-CARRIER"));
+}
+
+fn killed(stanza: &Stanza) {
+    found();
+    stanza.killed(everything, |_| {}, |_| {});
+}
+
+fn refused(stanza: &Stanza) {
+    found();
+    stanza.refused(everything, |_| {});
+}
+
+/// As many as `IFNL_ROUNDS` says.
+fn rounds(name: &str, ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(&example(name));
+    let before = State::with_run(&installed);
+    let count = std::env::var("IFNL_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"));
+    crate::examples::rounds(&installed, &before, count);
+}

@@ -1,0 +1,202 @@
+//! A stanza taken through its phases by one of our programs, killed or refused at every call that changes anything.
+
+use crate::{
+    lab::{Ran, SCRATCH, command, phase, phase_command, program, run},
+    state::State,
+};
+use std::{collections::BTreeSet, fmt::Debug, fs, process::Command, thread, time::Duration};
+
+/// The phases of ifup.
+pub const UP: [&str; 4] = ["create", "pre-up", "up", "post-up"];
+/// The phases of ifdown.
+pub const DOWN: [&str; 4] = ["pre-down", "down", "post-down", "destroy"];
+
+/// The calls by which our programs change anything.
+const CALLS: &str = "sendto,mount,umount2,unshare,setns,write,rename,unlink,rmdir,mkdir";
+/// What becomes of some of them on a machine that has no room for more.
+const REFUSED: [(&str, &str); 3] = [("sendto", "ENOBUFS"), ("mount", "ENOMEM"), ("unshare", "ENOSPC")];
+
+/// A stanza and the program that reads it.
+#[derive(Clone, Copy)]
+pub struct Stanza {
+    pub program: &'static str,
+    pub iface: &'static str,
+    pub keywords: &'static [&'static str],
+}
+
+/// What a test looks at.
+pub trait Seen: PartialEq + Debug {
+    /// Fails with what differs.
+    fn assert_same(&self, now: &Self, when: &str) {
+        assert_eq!(now, self, "{when}");
+    }
+}
+
+impl Seen for String {}
+
+impl Seen for State {
+    fn assert_same(&self, now: &Self, when: &str) {
+        State::assert_same(self, now, when);
+    }
+}
+
+/// With what `bridge` shows.
+impl Seen for (State, String, String) {
+    fn assert_same(&self, now: &Self, when: &str) {
+        self.0.assert_same(&now.0, when);
+        assert_eq!((&now.1, &now.2), (&self.1, &self.2), "{when}");
+    }
+}
+
+/// What the stock `link` does in a phase.
+pub fn link(iface: &str, name: &str) {
+    if name == "up" || name == "down" {
+        command(&format!("ip link set {iface} {name}"));
+    }
+}
+
+impl Stanza {
+    pub fn phase(&self, name: &str) -> Ran {
+        let ran = phase(self.program, self.iface, name, self.keywords);
+        link(self.iface, name);
+        ran
+    }
+
+    #[track_caller]
+    fn phases<'a>(&self, names: impl IntoIterator<Item = &'a &'a str>) {
+        for name in names {
+            self.phase(name).quiet();
+        }
+    }
+
+    #[track_caller]
+    pub fn up(&self) {
+        self.phases(&UP);
+    }
+
+    #[track_caller]
+    pub fn down(&self) {
+        self.phases(&DOWN);
+    }
+
+    /// A phase under strace.
+    fn traced(&self, name: &str, options: &[&str]) -> Ran {
+        let of_phase = phase_command(self.program, self.iface, name, self.keywords);
+        let mut strace = Command::new("strace");
+        strace.arg("-qq").args(options).arg(program(self.program));
+        strace.env_clear().env("PATH", "/usr/bin:/bin");
+        for (key, value) in of_phase.get_envs() {
+            strace.env(key, value.unwrap_or_default());
+        }
+        run(&mut strace)
+    }
+
+    /// A phase in which the kernel does something at the `number`th of these calls.
+    pub fn tampered(&self, name: &str, call: &str, fate: &str, number: usize) -> Ran {
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fate}:when={number}"));
+        self.traced(name, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
+    }
+
+    /// A phase, and which calls it makes that change anything.
+    fn calls(&self, name: &str) -> BTreeSet<String> {
+        let log = format!("{SCRATCH}/calls");
+        self.traced(name, &["-o", &log, "-e", &format!("trace={CALLS}")]).quiet();
+        link(self.iface, name);
+        let log = fs::read_to_string(log).expect("strace's log");
+        log.lines().filter_map(|line| Some(line.split_once('(')?.0.to_owned())).collect()
+    }
+
+    /// Killed at every call that changes anything, in every phase: then ifup again, or ifdown, and all is as it
+    /// should be. `watch` looks at what must hold at any moment, `left` at what must be gone with the stanza.
+    pub fn killed<S: Seen>(&self, see: impl Fn() -> S, watch: impl Fn(&str), left: impl Fn(&str)) {
+        let before = see();
+        self.up();
+        self.down();
+        soon_same(&before, &see, "after one round");
+        let mut calls: Vec<_> = UP.iter().map(|name| self.calls(name)).collect();
+        let up = settled(&see);
+        calls.extend(DOWN.iter().map(|name| self.calls(name)));
+        let mut kills = 0;
+        for (at, (name, calls)) in UP.iter().chain(&DOWN).zip(calls).enumerate() {
+            for call in &calls {
+                for number in 1.. {
+                    self.phases(UP.iter().chain(&DOWN).take(at));
+                    let when = format!("{name} killed at {call} {number}");
+                    let was_killed = self.tampered(name, call, "signal=KILL", number).status != 0;
+                    watch(&when);
+                    if number % 2 == kills % 2 {
+                        self.up();
+                        soon_same(&up, &see, &format!("{when}, then up"));
+                    }
+                    self.down();
+                    soon_same(&before, &see, &format!("{when}, then down"));
+                    left(&when);
+                    if !was_killed {
+                        break;
+                    }
+                    kills += 1;
+                }
+            }
+        }
+        println!("{kills} kills");
+        assert!(kills > 5, "only {kills} kills");
+    }
+
+    /// Refused at every message of a phase on the way up: an error that names the step, and what was before is again.
+    pub fn refused<S: Seen>(&self, see: impl Fn() -> S, left: impl Fn(&str)) {
+        // What the kernel keeps of a first time is there from now on.
+        self.up();
+        self.down();
+        let (clean, mut refusals) = (settled(&see), 0);
+        for (at, name) in UP.iter().enumerate() {
+            for (call, errno) in REFUSED {
+                for number in 1.. {
+                    self.phases(UP.iter().take(at));
+                    let before = settled(&see);
+                    let ran = self.tampered(name, call, &format!("error={errno}"), number);
+                    let (refused, when) = (ran.status != 0, format!("{name}, {call} {number}"));
+                    if refused {
+                        refusals += 1;
+                        assert!(ran.status == 1 && ran.stderr.lines().count() == 1, "{ran}");
+                        assert!(ran.stderr.contains(errno) && !ran.stderr.contains("not undone"), "{ran}");
+                        soon_same(&before, &see, &format!("{when}: {}", ran.stderr));
+                    }
+                    self.down();
+                    soon_same(&clean, &see, &format!("{when}, then down"));
+                    left(&when);
+                    if !refused {
+                        break;
+                    }
+                }
+            }
+        }
+        println!("{refusals} refusals");
+        assert!(refusals > 5, "only {refusals} refusals");
+    }
+}
+
+/// What is seen when it is seen twice: the kernel notices some things later than it does them.
+fn settled<S: Seen>(see: impl Fn() -> S) -> S {
+    let mut last = see();
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(100));
+        let now = see();
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    last
+}
+
+/// Fails unless the same is seen as before, at once or a little later.
+#[track_caller]
+fn soon_same<S: Seen>(before: &S, see: impl Fn() -> S, when: &str) {
+    for _ in 0..20 {
+        if see() == *before {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    before.assert_same(&see(), when);
+}
