@@ -92,8 +92,9 @@ impl Channel {
         shown_without(&(address + &missed.words()))
     }
 
+    /// A link after it was changed: where it cannot be read, the change has to be taken back.
     fn link_shown(&mut self, name: &IfName) -> Result<Option<LinkMessage>, Refusal> {
-        Ok(match self.get(RouteNetlinkMessage::GetLink(link::named(name)))? {
+        Ok(match self.get(RouteNetlinkMessage::GetLink(link::named(name))).map_err(in_part)? {
             Some(RouteNetlinkMessage::NewLink(message)) => Some(message),
             _ => None,
         })
