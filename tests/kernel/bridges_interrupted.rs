@@ -5,7 +5,7 @@ use crate::{
     examples::cards,
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Shell, Version, example},
-    lab::{in_lab, ip, wait_until},
+    lab::{command, in_lab, ip, wait_until},
     state::State,
     tampered::Stanza,
 };
@@ -74,9 +74,14 @@ fn killed(stanza: &Stanza) {
     stanza.killed(everything, |_| {}, |_| {});
 }
 
+/// Without what a bridge keeps of a port that it had for a moment: limits of size.
 fn refused(stanza: &Stanza) {
     found();
-    stanza.refused(everything, |_| {});
+    let see = || {
+        let (_, vlans, fdb) = everything();
+        ip("-br link") + &command("bridge -d link show").ok().stdout + &vlans + &fdb
+    };
+    stanza.refused(see, |_| {});
 }
 
 /// As many as `IFNL_ROUNDS` says.
