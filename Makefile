@@ -48,7 +48,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories test demo docs install uninstall clean
+.PHONY: help build check deny advisories test probe soak demo docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,12 @@ advisories: ## known weaknesses of what is linked in; downloads the database of 
 
 test: ## all lanes: lints, plain tests, documentation, tests on a real kernel
 	tests/lane/all
+
+probe: ## packets that may never pass or never be lost, while the setups go up and down, for long; `test` has a short form
+	tests/lane/long probe
+
+soak: ## the setups up and down 200 times, and nothing is left; `test` has a short form
+	tests/lane/long soak
 
 demo: ## show what the executors do, on a real kernel
 	tests/demo/all

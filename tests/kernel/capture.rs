@@ -33,7 +33,9 @@ impl Capture {
                 .expect("tcpdump")
         });
         wait_until("tcpdump listens", || {
-            fs::read_to_string(&log).is_ok_and(|said| said.contains("listening on"))
+            let said = fs::read_to_string(&log).expect("its log");
+            assert!(!said.contains("No such device"), "{said}");
+            said.contains("listening on")
         });
         Self { tcpdump, frames }
     }

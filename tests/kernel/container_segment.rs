@@ -36,7 +36,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// Somebody on the network of the host's card, who knows the way to the segment.
-fn outside() -> Netns {
+pub fn outside() -> Netns {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
     for (address, network, host) in

@@ -260,9 +260,14 @@ impl Installed {
         for _ in 0..4 {
             self.ifdown("-f -a");
         }
-        let _ = fs::remove_file(self.path("/run/ifstate"));
+        self.forget();
         // ifupdown-ng's own doing: it takes `lo` down with the rest.
         crate::lab::ip("link set lo up");
+    }
+
+    /// Drops what ifup and ifdown believe to be up, as they do where they are killed.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.path("/run/ifstate"));
     }
 
     /// ifup or ifdown, not yet run.

@@ -39,11 +39,13 @@ mod probe;
 mod refusals;
 mod routing_domains;
 mod security;
+mod soak;
 mod starts;
 mod state;
 mod stock;
 mod tampered;
 mod three_points;
+mod windows;
 
 use libtest_mimic::{Arguments, Conclusion};
 
@@ -73,6 +75,8 @@ fn main() -> std::process::ExitCode {
         ifnetlink::tests(),
         by_hand::tests(),
         starts::tests(),
+        windows::tests(),
+        soak::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();

@@ -32,7 +32,7 @@ pub fn tests() -> Vec<Trial> {
 /// The LAN: a bridge with the card, a host and the gateway on it, all in one outside namespace, and behind the
 /// gateway the Internet.
 pub struct Outside {
-    switch: Netns,
+    pub switch: Netns,
     pub lan: Netns,
     pub gateway: Netns,
 }

@@ -30,7 +30,7 @@ fn domain(installed: &Installed, name: &str) -> Netns {
 }
 
 /// The outside: a host on the card's network, which is the other end of the tunnel as well.
-fn outside() -> Netns {
+pub fn outside() -> Netns {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
     for words in [

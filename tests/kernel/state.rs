@@ -53,6 +53,12 @@ impl State {
     /// Fails with what differs, and nothing else.
     #[track_caller]
     pub fn assert_same(&self, now: &Self, when: &str) {
+        let difference = self.differences(now);
+        assert!(difference.is_empty(), "{when}:\n{}", difference.join("\n"));
+    }
+
+    /// What differs, a line each.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
         let mut difference = Vec::new();
         for (about, before) in &self.0 {
             let now = now.0.get(about).cloned().unwrap_or_default();
@@ -65,7 +71,7 @@ impl State {
                 difference.push(format!("{about}: other order or number\n{before:#?}\n{now:#?}"));
             }
         }
-        assert!(difference.is_empty(), "{when}:\n{}", difference.join("\n"));
+        difference
     }
 }
 

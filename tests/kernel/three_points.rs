@@ -12,9 +12,9 @@ use crate::{
 };
 use libtest_mimic::Trial;
 
-const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
-const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
-const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:05:03"];
+pub const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
+pub const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
+pub const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:05:03"];
 
 #[path = "three_points_further.rs"]
 mod further;
@@ -51,7 +51,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// Stations behind eth0, eth1 and eth2. The first two are in the same network on purpose.
-fn stations() -> Vec<Netns> {
+pub fn stations() -> Vec<Netns> {
     let hosts = cards();
     for (host, mac) in hosts.iter().zip(MAC) {
         host.ip("link set eth0 down");
@@ -64,7 +64,7 @@ fn stations() -> Vec<Netns> {
     hosts
 }
 
-fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
+pub fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
     for address in addresses {
         let nodad = if address.contains(':') { " nodad" } else { "" };
         host.ip(&format!("addr add {address} dev {link}{nodad}"));
@@ -72,7 +72,7 @@ fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
 }
 
 /// The administrator's side of the trunk: a link and a route for each VLAN, behind tags of this protocol.
-fn administrator(host: &Netns, protocol: &str, vids: [u16; 2]) {
+pub fn administrator(host: &Netns, protocol: &str, vids: [u16; 2]) {
     for (vid, own, peer) in [
         (vids[0], ["192.168.5.10/32", "fd00:5::10/128"], FIRST),
         (vids[1], ["192.168.5.20/32", "fd00:5::20/128"], SECOND),

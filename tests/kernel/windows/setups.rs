@@ -1,0 +1,244 @@
+//! The six setups, and who may never reach whom in them; those with VLANs are in [`stations`](super::stations).
+
+use super::{
+    Setup,
+    prober::{STRAY, Stream, Watch},
+    stations::stations,
+};
+use crate::{
+    features::Feature,
+    ifupdown::{Ifupdown, Installed, example},
+    lab::{Netns, command, ip},
+};
+
+/// What makes a setup.
+pub type Make = fn(Ifupdown) -> Setup;
+
+/// Their names, what they need of the kernel, and what makes them.
+pub const ALL: [(&str, &[Feature], Make); 7] = [
+    ("management-vrf", &[Feature::Vrf], management_vrf),
+    ("routing-domains", &[Feature::Vrf], routing_domains),
+    ("container-segment", &[], container_segment),
+    ("guests-isolated", &[Feature::Vrf], guests_isolated),
+    ("vlan-access-trunk", &[Feature::Vlan], |ifupdown| stations("vlan-access-trunk", ifupdown)),
+    ("vlan-asymmetric", &[Feature::Vlan], |ifupdown| stations("vlan-asymmetric", ifupdown)),
+    ("vlan-isolated", &[Feature::Vlan], |ifupdown| stations("vlan-isolated", ifupdown)),
+];
+
+/// The lab itself, and a host behind a card that no stanza names, by which everything would leave that is not kept
+/// from it.
+pub fn here_and_beside() -> Vec<Netns> {
+    let beside = Netns::beside("other", "eth0");
+    for (ours, theirs) in [("192.0.3.1/24", "192.0.3.2/24"), ("fd00:3::1/64 nodad", "fd00:3::2/64 nodad")] {
+        ip(&format!("addr add {ours} dev other"));
+        beside.ip(&format!("addr add {theirs} dev eth0"));
+    }
+    for (family, host, far) in [("-4", "192.0.3.1", "192.0.3.2"), ("-6", "fd00:3::1", "fd00:3::2")] {
+        ip(&format!("{family} route add default via {far} metric 4000"));
+        beside.ip(&format!("{family} route add default via {host}"));
+    }
+    vec![Netns::current(), beside]
+}
+
+/// What no setup has to do with: the host itself, and its other card.
+pub fn others(hosts: &[Netns]) -> Vec<Stream<'_>> {
+    let (here, beside) = (&hosts[0], &hosts[1]);
+    vec![
+        Stream::kept(here, "127.0.0.1", here),
+        Stream::kept(here, "::1", here),
+        Stream::kept(here, "192.0.3.2", beside),
+        Stream::kept(beside, "fd00:3::1", here),
+    ]
+}
+
+fn addresses(host: &Netns, addresses: [&str; 2], gateways: [&str; 2]) {
+    for (address, gateway) in addresses.into_iter().zip(gateways) {
+        let nodad = if address.contains(':') { "nodad" } else { "" };
+        host.ip(&format!("addr add {address} dev eth0 {nodad}"));
+        if !gateway.is_empty() {
+            host.ip(&format!("route add default via {gateway}"));
+        }
+    }
+}
+
+/// The neighbours that this one finds without asking, wherever the link is there.
+pub fn knows(host: &Netns, link: &str, mac: &str, neighbours: [&str; 2]) {
+    for neighbour in neighbours {
+        host.within(|| {
+            command(&format!("ip neigh replace {neighbour} lladdr {mac} dev {link} nud permanent"))
+        });
+    }
+}
+
+fn forward() {
+    command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
+}
+
+/// A namespace that is there all the time, so that somebody in it can talk all the time.
+fn namespace(installed: &Installed, name: &str) -> Netns {
+    command(&format!("chroot {} ip netns add {name}", installed.path("/").display())).ok();
+    let namespace = Netns::at(&installed.path("/run/netns").join(name));
+    namespace.ip("link set lo up");
+    namespace.within(|| command("sysctl -qw net.ipv6.conf.default.accept_dad=0").ok());
+    namespace
+}
+
+/// A process that is bound to the VRF reaches neither what is beyond the LAN nor an address of the host outside.
+fn management_vrf(ifupdown: Ifupdown) -> Setup {
+    let outside = crate::management_vrf::outside();
+    let mut hosts = here_and_beside();
+    hosts.extend([outside.gateway, outside.lan, outside.switch]);
+    Setup {
+        installed: ifupdown.install(&example("management-vrf")),
+        hosts,
+        always: |hosts| {
+            let bound = |to| Stream::forbidden(&hosts[0], to).bound_to("vrf-management");
+            let forbidden = ["8.8.8.8", "2001:db8:8::8", "192.0.3.1", "fd00:3::1"].map(bound);
+            [others(hosts), forbidden.to_vec()].concat()
+        },
+        while_up: |hosts| {
+            vec![
+                Stream::kept(&hosts[0], "10.20.30.7", &hosts[3]).bound_to("vrf-management"),
+                Stream::kept(&hosts[0], "fd00:30::7", &hosts[3]).bound_to("vrf-management"),
+                Stream::kept(&hosts[3], "10.20.30.40", &hosts[0]),
+                Stream::kept(&hosts[0], "10.20.30.1", &hosts[2]),
+            ]
+        },
+        watches: |hosts| {
+            [(0, "any"), (1, "eth0"), (2, "eth0")]
+                .map(|(at, link)| Watch { at: &hosts[at], link, filter: STRAY })
+                .to_vec()
+        },
+        siblings: "",
+        tell: |_| (),
+        open: |_| {
+            for family in ["-4", "-6"] {
+                ip(&format!("{family} rule del pref 2000"));
+            }
+            // Beyond the gateway there is more than what it answers for; the rest leaves by the other card.
+            ip("route add 8.8.8.0/24 via 192.0.3.2 metric 1");
+        },
+    }
+}
+
+/// What comes from `hostile` gets neither to `private` nor outside.
+fn routing_domains(ifupdown: Ifupdown) -> Setup {
+    let outside = crate::routing_domains::outside();
+    let mut hosts = here_and_beside();
+    forward();
+    let installed = ifupdown.install(&example("routing-domains"));
+    hosts.extend([outside, namespace(&installed, "private"), namespace(&installed, "hostile")]);
+    Setup {
+        installed,
+        hosts,
+        always: |hosts| {
+            let hostile = |to| Stream::forbidden(&hosts[4], to);
+            let forbidden = ["10.30.0.2", "fd00:30::2", "192.0.2.20", "192.0.3.2", "fd00:3::2"].map(hostile);
+            [others(hosts), forbidden.to_vec()].concat()
+        },
+        while_up: |hosts| {
+            vec![
+                Stream::kept(&hosts[3], "192.0.2.20", &hosts[2]),
+                Stream::kept(&hosts[2], "10.30.0.2", &hosts[3]),
+                Stream::kept(&hosts[3], "fd00:30::1", &hosts[0]),
+            ]
+        },
+        watches: |hosts| {
+            [(1, "eth0", FROM_HOSTILE), (2, "eth0", STRAY), (3, "any", STRAY)]
+                .map(|(at, link, filter)| Watch { at: &hosts[at], link, filter })
+                .to_vec()
+        },
+        siblings: "veth-hostile",
+        tell: |hosts| knows(&hosts[4], "veth0", "02:00:00:00:31:01", ["10.31.0.1", "fd00:31::1"]),
+        open: |setup| {
+            ip("link set veth-hostile nomaster");
+            ip("addr add fd00:31::1/64 dev veth-hostile nodad");
+            (setup.tell)(&setup.hosts);
+        },
+    }
+}
+
+/// The container gets no further than the host, and nobody gets to it but for port 80.
+fn container_segment(ifupdown: Ifupdown) -> Setup {
+    let outside = crate::container_segment::outside();
+    let mut hosts = here_and_beside();
+    forward();
+    let installed = ifupdown.install(&example("container-segment"));
+    hosts.extend([outside, namespace(&installed, "vm1")]);
+    Setup {
+        installed,
+        hosts,
+        always: |hosts| {
+            let out =
+                ["192.0.2.20", "2001:db8:1::20", "192.0.3.2"].map(|to| Stream::forbidden(&hosts[3], to));
+            let into = ["10.10.20.10", "fd00:20::10"].map(|to| Stream::forbidden(&hosts[2], to));
+            [others(hosts), out.to_vec(), into.to_vec()].concat()
+        },
+        while_up: |hosts| {
+            vec![
+                Stream::kept(&hosts[3], "10.10.20.1", &hosts[0]),
+                Stream::kept(&hosts[3], "fd00:20::1", &hosts[0]),
+                Stream::kept(&hosts[0], "10.10.20.10", &hosts[3]),
+            ]
+        },
+        watches: |hosts| {
+            [(1, "eth0", FROM_CONTAINER), (2, "eth0", STRAY), (3, "any", STRAY)]
+                .map(|(at, link, filter)| Watch { at: &hosts[at], link, filter })
+                .to_vec()
+        },
+        siblings: "",
+        tell: |hosts| knows(&hosts[3], "eth0", "02:00:00:00:20:01", ["10.10.20.1", "fd00:20::1"]),
+        open: |_| {
+            command("nft delete table inet container-segment").ok();
+        },
+    }
+}
+
+/// Guests reach each other and the host, and the LAN is none of theirs.
+fn guests_isolated(ifupdown: Ifupdown) -> Setup {
+    let mac = "02:00:00:00:10:01";
+    let text = example("guests-isolated");
+    let interfaces = text.replace("    bridge-ports", &format!("    bridge-hw {mac}\n    bridge-ports"));
+    assert_ne!(interfaces, text);
+    let cards = crate::examples::cards();
+    let mut hosts = here_and_beside();
+    forward();
+    hosts.extend(cards);
+    addresses(&hosts[2], ["192.168.10.11/24", "fd00:10::11/64"], ["192.168.10.1", "fd00:10::1"]);
+    addresses(&hosts[3], ["192.168.10.12/24", "fd00:10::12/64"], ["", ""]);
+    addresses(&hosts[4], ["192.168.90.5/24", "fd00:90::5/64"], ["192.168.90.1", "fd00:90::1"]);
+    knows(&hosts[2], "eth0", mac, ["192.168.10.1", "fd00:10::1"]);
+    Setup {
+        installed: ifupdown.install(&interfaces),
+        hosts,
+        always: |hosts| {
+            let out = ["192.168.90.5", "fd00:90::5", "192.0.3.2", "fd00:3::2"];
+            let into = ["192.168.10.11", "fd00:10::11"];
+            let out = out.map(|to| Stream::forbidden(&hosts[2], to));
+            let into = into.map(|to| Stream::forbidden(&hosts[4], to));
+            [others(hosts), out.to_vec(), into.to_vec()].concat()
+        },
+        while_up: |hosts| {
+            vec![
+                Stream::kept(&hosts[2], "192.168.10.12", &hosts[3]),
+                Stream::kept(&hosts[3], "fd00:10::11", &hosts[2]),
+            ]
+        },
+        watches: |hosts| {
+            [(1, "eth0", FROM_GUEST), (2, "eth0", STRAY), (4, "eth0", STRAY)]
+                .map(|(at, link, filter)| Watch { at: &hosts[at], link, filter })
+                .to_vec()
+        },
+        siblings: "eth2",
+        tell: |_| (),
+        open: |_| {
+            ip("link set virbr3 nomaster");
+            ip("addr add fd00:10::1/64 dev virbr3 nodad");
+        },
+    }
+}
+
+/// What would leave by the other card, apart from what goes the other way while the network is not there.
+const FROM_CONTAINER: &str = "udp dst port 9 and (src host 10.10.20.10 or src host fd00:20::10)";
+const FROM_GUEST: &str = "udp dst port 9 and (src host 192.168.10.11 or src host fd00:10::11)";
+const FROM_HOSTILE: &str = "udp dst port 9 and (src host 10.31.0.2 or src host fd00:31::2)";
