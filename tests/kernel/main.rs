@@ -34,6 +34,7 @@ mod ifupdown;
 mod interrupted;
 mod lab;
 mod management_vrf;
+mod managers;
 mod namespaces;
 mod probe;
 mod refusals;
@@ -77,6 +78,7 @@ fn main() -> std::process::ExitCode {
         starts::tests(),
         windows::tests(),
         soak::tests(),
+        managers::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();
