@@ -275,6 +275,10 @@ impl Installed {
         let mut command = Command::new("timeout");
         command.args(["-k", "5", TIME_LIMIT, "chroot"]).arg(&self.root).arg(name);
         command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces", "-S", "/run/ifstate"]);
+        // Older ones wait for their executors as long as it takes.
+        if self.ifupdown.version == Version::Trixie && name != "ifquery" {
+            command.args(["-T", TIME_LIMIT]);
+        }
         command.args(arguments.split_whitespace());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command
