@@ -48,7 +48,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories test probe soak demo docs install uninstall clean
+.PHONY: help build check deny advisories test fresh probe soak demo docs install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,8 +66,12 @@ deny: ## licences, sources and duplicates among what is linked in, by deny.toml
 advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
 	tests/lane/deny advisories
 
-test: ## all lanes: lints, plain tests, documentation, tests on a real kernel
-	tests/lane/all
+test: ## all lanes: lints, plain tests, documentation, tests on a real kernel; or LANES="plain docs"
+	tests/lane/all $(LANES)
+
+# Not part of `test`: it takes as long as everything that it installs and builds.
+fresh: ## a fresh Debian in a folder, in which the README is followed; STEPS="demo test install"
+	tests/fresh $(STEPS)
 
 probe: ## packets that may never pass or never be lost, while the setups go up and down, for long; `test` has a short form
 	tests/lane/long probe
@@ -80,9 +84,9 @@ demo: ## show what the executors do, on a real kernel
 
 docs: $(PAGES) ## the manual pages
 
-target/man/%: docs/%.scd
+target/man/%: docs/%.scd docs/man.awk
 	@mkdir -p $(@D)
-	$(SCDOC) <$< >$@
+	$(SCDOC) <$< | awk -f docs/man.awk >$@
 
 # Only what is missing is built: a package builds first and installs as another user, perhaps without cargo.
 $(BINARIES) &:
@@ -111,6 +115,26 @@ install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PRE
 uninstall: ## remove what `install` put there; kept stock executors come back
 	@$(SH) dist/install remove
 
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
+TARBALL = target/dist/$(ALL)-$(VERSION).tar.gz
+
+dist: ## target/dist: the sources of the last commit, with what Alpine's builder needs beside them
+	@mkdir -p target/dist
+	@[ -z "$$(git status --porcelain)" ] || echo 'dist: what is not committed is left out' >&2
+	git archive --prefix=$(ALL)-$(VERSION)/ HEAD | gzip -9n >$(TARBALL)
+	cp dist/alpine/* target/dist/
+	cd target/dist && sed -i '/^sha512sums="/,$$d' APKBUILD && \
+		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
+
+# The built dependencies are shared with `build`. -d: cargo need not be Debian's, whose stable release may lack the Rust
+# that this needs.
+deb: dist ## target/deb: a Debian package of the last commit; needs debhelper
+	@rm -rf target/deb && mkdir -p target/deb
+	tar -xzf $(TARBALL) -C target/deb
+	cp -R dist/debian target/deb/$(ALL)-$(VERSION)/debian
+	cd target/deb/$(ALL)-$(VERSION) && CARGO_TARGET_DIR='$(abspath $(TARGET))' dpkg-buildpackage -b -d -us -uc
+	@rm -r target/deb/$(ALL)-$(VERSION)
+
 clean: ## everything that was built
 	$(CARGO) clean
-	rm -rf target/man
+	rm -rf target/man target/dist target/deb

@@ -1,0 +1,52 @@
+//! Tests in a machine whose only userland is busybox, as on Alpine without iproute2: what the package's scripts do, and
+//! the setups of interfaces.d with the real `ifup` of ifupdown-ng 0.12.1.
+//!
+//! `tests/lane/busybox` makes that machine; elsewhere this program does nothing. What is looked at is the machine
+//! itself and not namespaces in it: there is nothing else on it. The looking is done by busybox and by sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails says so by panicking"
+)]
+
+#[allow(dead_code, reason = "the tests on a real kernel need more of it")]
+#[path = "../kernel/lab.rs"]
+mod lab;
+#[allow(dead_code, reason = "the tests on a real kernel need more of it")]
+#[path = "../kernel/probe.rs"]
+mod probe;
+
+mod machine;
+mod management_vrf;
+mod package;
+mod routing_domains;
+mod three_points;
+
+use libtest_mimic::{Arguments, Trial};
+use std::path::Path;
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    // One machine.
+    arguments.test_threads = Some(1);
+    // In this order: with the package's scripts come the executors that the others need.
+    let tests: [(&str, fn()); 6] = [
+        ("userland", machine::userland),
+        ("package/installed", package::install),
+        ("management-vrf", management_vrf::table),
+        ("routing-domains", routing_domains::table),
+        ("three-points/tagged", three_points::table),
+        ("package/removed", package::remove),
+    ];
+    let here = Path::new("/program").exists();
+    let trials = tests.map(|(name, test)| {
+        Trial::test(format!("busybox/{name}"), move || {
+            test();
+            Ok(())
+        })
+        .with_ignored_flag(!here)
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}

@@ -1,0 +1,68 @@
+//! The scripts of the Alpine package: the stock executors step aside and come back.
+
+use crate::lab::command;
+use std::{fs, path::Path, sync::OnceLock};
+
+const EXECUTORS: &str = "/usr/libexec/ifupdown-ng";
+const LINKS: [&str; 3] = ["vrf", "bridge", "veth"];
+
+fn path(name: &str) -> std::path::PathBuf {
+    Path::new(EXECUTORS).join(name)
+}
+
+fn script(name: &str) {
+    command(&format!("sh -e /package/ifupdown-ng-netlink.{name}")).quiet();
+}
+
+fn text(name: &str) -> Option<Vec<u8>> {
+    fs::read(path(name)).ok()
+}
+
+/// The stock executors as they were.
+static STOCK: OnceLock<[Option<Vec<u8>>; 3]> = OnceLock::new();
+
+#[track_caller]
+fn in_place(kept: [Option<&[u8]>; 3]) {
+    for (name, kept) in LINKS.into_iter().zip(kept) {
+        assert_eq!(fs::read_link(path(name)).unwrap(), Path::new("ifupdown-ng-netlink"), "{name}");
+        assert!(text(&format!("{name}.ifupdown-ng")).as_deref() == kept, "{name}: what is kept");
+    }
+}
+
+/// The way there, by everything that apk does to these files meanwhile.
+pub fn install() {
+    let stock = STOCK.get_or_init(|| LINKS.map(text));
+    assert!(stock[0].is_some() && stock[1].is_some() && stock[2].is_none());
+    script("trigger");
+    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
+    script("trigger");
+    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
+    // The stock package is upgraded: apk writes a file and renames it over the link.
+    let upgrade = |text: &[u8]| {
+        fs::write(path(".apk.new"), text).unwrap();
+        fs::rename(path(".apk.new"), path("vrf")).unwrap();
+        script("trigger");
+    };
+    upgrade(b"newer");
+    in_place([Some(b"newer"), stock[1].as_deref(), None]);
+    // It is removed, and its file, which is the link now, with it; then installed again.
+    fs::remove_file(path("vrf")).unwrap();
+    script("trigger");
+    in_place([None, stock[1].as_deref(), None]);
+    upgrade(stock[0].as_deref().unwrap());
+    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
+}
+
+/// The way back.
+pub fn remove() {
+    script("pre-deinstall");
+    assert!(LINKS.map(text) == *STOCK.get().expect("installed before"), "stock executors");
+    for name in LINKS {
+        assert!(!path(&format!("{name}.ifupdown-ng")).exists(), "{name}: left behind");
+    }
+    // With the stock package in one go, whose files went first.
+    script("trigger");
+    fs::remove_file(path("vrf")).unwrap();
+    script("pre-deinstall");
+    assert!(text("vrf").is_none() && text("vrf.ifupdown-ng").is_none());
+}
