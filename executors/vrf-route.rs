@@ -172,9 +172,7 @@ impl VrfRoute {
             }
             (_, None) => return Err("no table".to_owned()),
         };
-        if let Some(dev) = &spec.dev
-            && !state.links.contains_key(dev)
-        {
+        if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
             return Err(format!("dev {dev}: there is no such interface"));
         }
         let families = || Family::BOTH.into_iter().filter(|family| has(found, *family));

@@ -185,10 +185,10 @@ impl Kernel for Live {
             found.stanzas = Some(Stanzas::read(file)?);
         }
         for (place, wants) in &query.places {
-            if let Place::In(netns) = place
-                && !matches!(netns::look(netns)?, Netns::Is(_))
-            {
-                continue;
+            if let Place::In(netns) = place {
+                if !matches!(netns::look(netns)?, Netns::Is(_)) {
+                    continue;
+                }
             }
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state);

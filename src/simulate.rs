@@ -201,9 +201,7 @@ impl State {
     }
 
     fn add_route(&mut self, route: &Route) -> Result<(), Errno> {
-        if let Some(dev) = &route.dev
-            && !self.links.contains_key(dev)
-        {
+        if route.dev.as_ref().is_some_and(|dev| !self.links.contains_key(dev)) {
             return Err(Errno::ENODEV);
         }
         if route.kind == RouteKind::Unicast && route.via.is_none() && route.dev.is_none() {

@@ -213,9 +213,7 @@ impl Config {
 fn read_options(stanza: &Stanza, scope: Scope) -> BridgeOptions {
     let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
     let filtering = (switch("bridge-vlan-filtering"), switch("bridge-vlan-aware"));
-    if let (Some(filtering), Some(aware)) = filtering
-        && filtering != aware
-    {
+    if matches!(filtering, (Some(filtering), Some(aware)) if filtering != aware) {
         stanza.reject("bridge-vlan-aware", "bridge-vlan-filtering says otherwise; keep one of the two");
     }
     let mut options = BridgeOptions {

@@ -41,10 +41,10 @@ pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan,
         (_, NetnsRef::Path(_)) => return wrong("there is no such file"),
     }
     let place = Place::In(netns.clone());
-    if let Ok(lo) = "lo".parse::<IfName>()
-        && !found.at(&place).links.get(&lo).is_some_and(|lo| lo.up)
-    {
-        plan.push_at(&place, Op::LinkSet { name: lo, change: LinkChange::Up(true) }, None);
+    if let Ok(lo) = "lo".parse::<IfName>() {
+        if !found.at(&place).links.get(&lo).is_some_and(|lo| lo.up) {
+            plan.push_at(&place, Op::LinkSet { name: lo, change: LinkChange::Up(true) }, None);
+        }
     }
     Ok(plan)
 }

@@ -55,10 +55,11 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
     message.attributes.push(AddressAttribute::Local(address.addr()));
     message.attributes.push(AddressAttribute::Address(address.addr()));
     // As iproute2's and the stock executor's users expect it; without it the kernel sets none.
-    if let IpNet::V4(v4) = address
-        && v4.prefix_len() < 31
-    {
-        message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
+    match address {
+        IpNet::V4(v4) if v4.prefix_len() < 31 => {
+            message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
+        }
+        _ => {}
     }
     message
 }

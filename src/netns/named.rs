@@ -144,9 +144,8 @@ fn remove_file(path: &Path) -> Result<(), Refusal> {
 /// Forgets that we made a namespace of this name.
 fn forget(name: &str) -> Result<(), Refusal> {
     for (inode, text) in RunDir::list(PREFIX)? {
-        if let Ok(inode) = inode.parse()
-            && named_so(&text, name)
-        {
+        let Ok(inode) = inode.parse() else { continue };
+        if named_so(&text, name) {
             RunDir::forget(inode, "");
             RunDir::open()?.remove(&Record::made(inode))?;
         }

@@ -139,9 +139,7 @@ impl RouteSpec {
         let families =
             [self.prefix.map(|p| Family::of(p.addr())), self.via.map(Family::of), self.src.map(Family::of)];
         let mut families = families.into_iter().flatten();
-        if let Some(first) = families.next()
-            && families.any(|other| other != first)
-        {
+        if families.next().is_some_and(|first| families.any(|other| other != first)) {
             return Err(Invalid::new("IPv4 and IPv6 in one route"));
         }
         let has_next_hop = self.via.is_some() || self.dev.is_some();

@@ -156,3 +156,24 @@ fn the_map_names_every_module() {
         assert!(known || path == "src/lib.rs", "docs/ARCHITECTURE.md does not name {path}");
     }
 }
+
+/// Debian 13's Rust is 1.85; a newer one takes conditions that this does not, and does not say so.
+#[test]
+fn conditions_are_written_for_the_oldest_rust() {
+    for folder in ["src", "executors", "ifnetlink", "examples", "tests"] {
+        for path in files(folder, ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            // In a condition `let` stands first or not at all, and nothing is joined to it.
+            let mut open = false;
+            for (number, line) in text.lines().enumerate() {
+                let code = line.trim_start();
+                let joined = open && code.starts_with("&& ");
+                assert!(!joined, "{}:{}: `if let … && …`", path.display(), number + 1);
+                let begins =
+                    ["if let ", "} else if let ", "while let "].iter().any(|words| code.starts_with(words));
+                open = begins && !code.ends_with('{');
+                assert!(!code.starts_with(concat!("&& ", "let ")), "{}:{}", path.display(), number + 1);
+            }
+        }
+    }
+}

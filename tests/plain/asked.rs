@@ -29,10 +29,8 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     // Where the peer of one that is asked for was put.
     for residence in &found.residences {
         let was = &residence.resident.netns;
-        if residence.resident.role == Role::Peer
-            && query.away.contains(&residence.resident.iface)
-            && let Some(is) = found.netns.get(was)
-        {
+        let away = residence.resident.role == Role::Peer && query.away.contains(&residence.resident.iface);
+        if let Some(is) = found.netns.get(was).filter(|_| away) {
             netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
