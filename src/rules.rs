@@ -165,7 +165,8 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
             && !rule.same(&at_0)
             && !rule.same(&moved)
     });
-    let in_front: Vec<String> = in_front.map(|rule| rule.priority.to_string()).collect();
+    let mut in_front: Vec<String> = in_front.map(|rule| rule.priority.to_string()).collect();
+    in_front.dedup();
     if !in_front.is_empty() {
         plan.warnings.push(format!(
             "{family} rules of others at priority {} now come before the host's own addresses (local, {priority}); \
