@@ -39,7 +39,7 @@ endif
 RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
 PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS)) ifnetlink
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
-BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS))
+BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
 PAGES = $(patsubst docs/%.scd,target/man/%,$(wildcard docs/*.[1-9].scd))
 # Without scdoc those that were built earlier.
 PAGES_AT_HAND = $(if $(shell command -v $(SCDOC)),$(PAGES),$(wildcard $(PAGES)))
@@ -48,7 +48,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories test fresh probe soak demo docs install uninstall dist deb clean
+.PHONY: help build check deny advisories test bench fresh probe soak demo docs install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ test: ## all lanes: lints, plain tests, documentation, tests on a real kernel; o
 # Not part of `test`: it takes as long as everything that it installs and builds.
 fresh: ## a fresh Debian in a folder, in which the README is followed; STEPS="demo test install"
 	tests/fresh $(STEPS)
+
+bench: ## measure, and write docs/BENCHMARKS.md
+	benches/run
 
 probe: ## packets that may never pass or never be lost, while the setups go up and down, for long; `test` has a short form
 	tests/lane/long probe

@@ -1,0 +1,3 @@
+//! Nothing: what any Rust program costs that is linked as ours are.
+
+fn main() {}

@@ -1,0 +1,175 @@
+/*
+ * spawner ROUNDS WARM-UP: what it costs to start programs.
+ *
+ * Reads the variants from stdin, one a line: NAME, then what is started, as words: VARIABLE=VALUE for its environment,
+ * which holds nothing else but PATH, then the program and its arguments. More programs may follow, each behind a word
+ * `+`. What stands behind a word `;;` is started after them and not measured: it takes back what was done. All variants
+ * are run once a round, in an order that is new each round, so that whatever else the machine does befalls all alike.
+ *
+ * Prints a line for each: NAME, then median, shortest and longest time in nanoseconds, from before posix_spawn to after
+ * wait4, then the largest resident size in kB, page faults, and the processes that were made, all machine's, of the last
+ * run. A program that fails ends it all.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORDS = 48, STEPS = 12, VARIANTS = 128 };
+
+struct step {
+	char *environment[WORDS], *program[WORDS];
+	int variables, words;
+};
+
+struct variant {
+	char *name;
+	struct step steps[STEPS];
+	int measured, all;
+	long long *times;
+	long resident, faults, processes;
+};
+
+static struct variant variants[VARIANTS];
+static posix_spawn_file_actions_t quiet;
+
+static long long now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* How many processes the machine ever made. */
+static long processes(void)
+{
+	static char text[1 << 16];
+	int file = open("/proc/stat", O_RDONLY);
+	ssize_t length = read(file, text, sizeof text - 1), more;
+	while (length > 0 && (more = read(file, text + length, sizeof text - 1 - length)) > 0)
+		length += more;
+	close(file);
+	text[length > 0 ? length : 0] = '\0';
+	char *line = strstr(text, "\nprocesses ");
+	return line ? atol(line + 11) : 0;
+}
+
+static void run(struct variant *v, struct step *step)
+{
+	pid_t pid;
+	int status;
+	struct rusage usage;
+	if (posix_spawn(&pid, step->program[0], &quiet, NULL, step->program, step->environment) != 0) {
+		fprintf(stderr, "spawner: %s: cannot start %s\n", v->name, step->program[0]);
+		exit(1);
+	}
+	if (wait4(pid, &status, 0, &usage) != pid || status != 0) {
+		fprintf(stderr, "spawner: %s: %s ended with status %#x\n", v->name, step->program[0], status);
+		exit(1);
+	}
+	if (step < v->steps + v->measured) {
+		v->faults = usage.ru_minflt;
+		if (usage.ru_maxrss > v->resident)
+			v->resident = usage.ru_maxrss;
+	}
+}
+
+static int ascending(const void *a, const void *b)
+{
+	long long x = *(const long long *)a, y = *(const long long *)b;
+	return (x > y) - (x < y);
+}
+
+static void check(int fits)
+{
+	if (!fits) {
+		fputs("spawner: too much\n", stderr);
+		exit(2);
+	}
+}
+
+static struct step *begin(struct variant *v)
+{
+	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	check(v->all < STEPS);
+	struct step *step = &v->steps[v->all++];
+	step->environment[step->variables++] = path;
+	return step;
+}
+
+static void parse(struct variant *v, char *line)
+{
+	char *word;
+	v->name = strtok(line, " \t\n");
+	struct step *step = begin(v);
+	while ((word = strtok(NULL, " \t\n"))) {
+		if (strcmp(word, ";;") == 0)
+			v->measured = v->all;
+		if (strcmp(word, ";;") == 0 || strcmp(word, "+") == 0)
+			step = begin(v);
+		else if (step->words == 0 && word[0] != '/' && strchr(word, '='))
+			step->environment[step->variables++] = word;
+		else
+			step->program[step->words++] = word;
+		check(step->variables < WORDS && step->words < WORDS);
+	}
+	if (v->measured == 0)
+		v->measured = v->all;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	int rounds = atoi(argv[1]), warm_up = atoi(argv[2]), count = 0, order[VARIANTS];
+	char *line = NULL;
+	size_t size = 0;
+	while (getline(&line, &size, stdin) > 0) {
+		if (line[0] == '#' || line[0] == '\n')
+			continue;
+		check(count < VARIANTS);
+		parse(&variants[count], line);
+		variants[count].times = calloc(rounds, sizeof(long long));
+		order[count] = count;
+		count++;
+		line = NULL;
+	}
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+	srandom(1);
+	for (int round = -warm_up; round < rounds; round++) {
+		for (int last = count - 1; last > 0; last--) {
+			int other = random() % (last + 1), kept = order[last];
+			order[last] = order[other];
+			order[other] = kept;
+		}
+		for (int i = 0; i < count; i++) {
+			struct variant *v = &variants[order[i]];
+			int step = 0;
+			long before = processes();
+			long long start = now();
+			while (step < v->measured)
+				run(v, &v->steps[step++]);
+			long long end = now();
+			v->processes = processes() - before;
+			if (round >= 0)
+				v->times[round] = end - start;
+			while (step < v->all)
+				run(v, &v->steps[step++]);
+		}
+	}
+	for (int i = 0; i < count; i++) {
+		struct variant *v = &variants[i];
+		qsort(v->times, rounds, sizeof(long long), ascending);
+		printf("%s\t%lld\t%lld\t%lld\t%ld\t%ld\t%ld\n", v->name, v->times[rounds / 2], v->times[0],
+		       v->times[rounds - 1], v->resident, v->faults, v->processes);
+	}
+	return 0;
+}
