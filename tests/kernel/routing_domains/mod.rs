@@ -1,4 +1,8 @@
-//! Routing domains: who reaches whom, and what leaves by which card.
+//! Routing domains: who reaches whom, and what leaves by which card; routing daemons, tunnels, many rounds.
+
+mod daemons;
+mod rounds;
+mod tunnels;
 
 use crate::{
     features::{Feature, needs},
@@ -18,6 +22,19 @@ pub fn tests() -> Vec<Trial> {
                 &[Feature::Vrf, Feature::Roots],
                 format!("routing-domains/table/{ifupdown}"),
                 move || in_lab(|| table(ifupdown)),
+            ));
+        }
+        let ifupdown = Ifupdown { version, ..Ifupdown::USUAL };
+        for (name, test) in [
+            ("daemons", daemons::daemons as fn(Ifupdown)),
+            ("gre", tunnels::gre),
+            ("rounds", rounds::rounds),
+            ("twenty-at-once", rounds::twenty_at_once),
+        ] {
+            tests.push(needs(
+                &[Feature::Vrf, Feature::Roots],
+                format!("routing-domains/{name}/{version:?}"),
+                move || in_lab(|| test(ifupdown)),
             ));
         }
     }
@@ -48,9 +65,14 @@ pub fn outside() -> Netns {
     outside
 }
 
+/// As the example wants it.
+fn forwarding() {
+    command("sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
+}
+
 fn table(ifupdown: Ifupdown) {
     let outside = outside();
-    command("sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
+    forwarding();
     let installed = ifupdown.install(&example("routing-domains"));
     let before = State::with_run(&installed);
     installed.ifup("-a").ok();
@@ -80,7 +102,7 @@ fn table(ifupdown: Ifupdown) {
     for to in ["10.99.0.1", "fd00:99::1"] {
         hostile.within(|| ping(to, None)).expect("the named prefix");
     }
-    for to in ["10.30.0.2", "fd00:30::2", "10.32.0.1", "fd00:32::1"] {
+    for to in ["10.30.0.2", "fd00:30::2", "10.32.0.1", "fd00:32::1", "10.97.0.1", "fd00:97::1"] {
         hostile.within(|| ping(to, None)).expect_err("the rest of private");
     }
     hostile.ip("route del 10.99.0.0/24");
