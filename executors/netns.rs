@@ -10,10 +10,10 @@ use ifupdown_ng_netlink::{
         sysctls::{self, Setting},
     },
     invocation::Phase,
-    op::{Act, LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
-    plan::{Plan, Step},
+    op::{LinkChange, LinkKind, Op, Place, Record, Resident, Role},
+    plan::Plan,
     run::run,
-    snapshot::{Link, Query, Snapshot, State},
+    snapshot::{Away, Link, Query, Snapshot},
     stanza::{Problem, Stanza},
     values::{IfName, List, NetnsRef, Switch},
 };
@@ -43,8 +43,16 @@ pub struct Moved {
     keep: bool,
     /// The stanza has IPv6 addresses that the stock executor puts on the interface before it moves.
     ipv6_outside: bool,
-    /// The stock `link` executor makes the interface anew when it does not see it.
-    is_dummy: bool,
+    made: Made,
+}
+
+/// What the stock `link` executor makes of the interface anew when it does not see it.
+#[derive(PartialEq)]
+enum Made {
+    Dummy,
+    Vlan,
+    /// Nothing, unless its name says that it is a VLAN.
+    ByName,
 }
 
 /// Those that mean nothing without `netns`.
@@ -105,7 +113,11 @@ impl Executor for Moved {
             sysctls: sysctls.map(|List(all)| all).unwrap_or_default(),
             keep,
             ipv6_outside: addresses.contains(':'),
-            is_dummy: stanza.text("link-type") == Some("dummy"),
+            made: match (stanza.text("link-type"), stanza.text("vlan-raw-device")) {
+                (Some("dummy"), _) => Made::Dummy,
+                (_, Some(_)) => Made::Vlan,
+                _ => Made::ByName,
+            },
         })
     }
 
@@ -119,15 +131,16 @@ impl Executor for Moved {
         home::look_at(&self.home, at.phase == Phase::Destroy, query);
         let here = query.here();
         here.links.insert(iface.clone());
-        here.records.extend([Record::nested(iface), Record::original(&ipv6(iface))]);
-        here.sysctls.insert(ipv6(iface));
+        here.records.extend([Record::nested(iface), Record::original(&journey::ipv6(iface))]);
+        here.sysctls.insert(journey::ipv6(iface));
         if at.phase == Phase::PreDown {
             here.links.extend(journey::other_names(iface));
         }
         query.at(&place).links.insert(self.inner(iface).clone());
-        if matches!(at.phase, Phase::PostUp | Phase::PreDown) {
+        if matches!(at.phase, Phase::Create | Phase::PostUp | Phase::PreDown) {
             self.interior.query(self.inner(iface), &place, query);
             let wants = query.at(&place);
+            wants.all_links |= !self.sysctls.is_empty();
             wants.sysctls.extend(self.sysctls.iter().map(|setting| setting.key.clone()));
             wants.records.extend(self.sysctls.iter().map(|setting| Record::original(&setting.key)));
         }
@@ -140,8 +153,10 @@ impl Executor for Moved {
             Phase::Destroy => Ok(self.destroy(iface, found)),
             phase => match (journey::immovable(iface, found.here()), phase) {
                 (Some(why), _) => Err(vec![self.problem(why)]),
+                (None, Phase::Create) if self.stays(at, found) => self.ensure(found),
                 (None, Phase::Create) => self.create(iface, found),
-                (None, Phase::PreUp) => Ok(self.close(iface, found.here())),
+                (None, Phase::PreUp) if self.ipv6_outside => Ok(Plan::default()),
+                (None, Phase::PreUp) => Ok(journey::close(iface, found.here())),
                 (None, _) => self.move_in(iface, found),
             },
         }
@@ -151,14 +166,9 @@ impl Executor for Moved {
         let link = |kind| Link { kind, master: None, up: false };
         let here = world.here_mut();
         here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
-        here.sysctls.insert(ipv6(iface), "0".to_owned());
+        here.sysctls.insert(journey::ipv6(iface), "0".to_owned());
         home::assume(&self.home, world);
     }
-}
-
-/// Whether the interface has IPv6.
-fn ipv6(iface: &IfName) -> Sysctl {
-    Sysctl::of_link("ipv6", iface, "disable_ipv6")
 }
 
 impl Moved {
@@ -179,18 +189,37 @@ impl Moved {
         Problem::new("netns", &self.home, reason)
     }
 
-    /// The namespace, and the interface back out of it if it is there already (`ifup -f`).
+    fn ensure(&self, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])
+    }
+
+    /// Whether the interface is where it is to be.
+    fn is_inside(&self, iface: &IfName, found: &Snapshot) -> bool {
+        let is_it = |away: &Away| away.place == self.place() && away.name == *self.inner(iface);
+        found.away.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
+    }
+
+    /// Whether it need not come back for another `ifup`. The stock `link` executor fails when it makes a VLAN
+    /// that is elsewhere, and ifup may end with this phase: then what is right stays so.
+    fn stays(&self, at: At<'_>, found: &Snapshot) -> bool {
+        let is_vlan = self.made == Made::Vlan || at.iface.as_str().contains('.');
+        let is_right = || self.move_in(at.iface, found).is_ok_and(|plan| plan.is_empty());
+        self.is_inside(at.iface, found) && (at.alone || is_vlan && is_right())
+    }
+
+    /// The namespace, and the interface back out of it if it is there already (`ifup -f`): the other executors
+    /// look for it here.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        let mut plan = home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])?;
+        let mut plan = self.ensure(found)?;
         let Some(away) = found.away.get(iface) else { return Ok(plan) };
         plan.append(home::nested_down(iface, &self.home, found));
+        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
         match found.here().links.get(iface) {
-            None => journey::bring_back(iface, iface, away, found, &mut plan),
+            None => journey::bring_back(iface, away, &mut plan),
             // The stock `link` executor ran before us, did not see ours and made another.
-            Some(link) if self.is_dummy && link.kind == away.kind => {
+            Some(link) if self.made == Made::Dummy && link.kind == away.kind => {
                 let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
                 plan.push_at(&away.place, del, None);
-                journey::forget(iface, found, &mut plan);
             }
             Some(link) => {
                 let (kind, inner) = (&link.kind, &away.name);
@@ -199,29 +228,14 @@ impl Moved {
                 return Err(vec![self.problem(reason + "; rename that one")]);
             }
         }
+        journey::forget(iface, found, &mut plan);
         Ok(plan)
-    }
-
-    /// Keeps IPv6 from configuring itself on the interface before it moves.
-    fn close(&self, iface: &IfName, here: &State) -> Plan {
-        let (key, mut plan) = (ipv6(iface), Plan::default());
-        if self.ipv6_outside || here.sysctls.get(&key).is_none_or(|value| value == "1") {
-            return plan;
-        }
-        let (record, value) = (Record::original(&key), "0".to_owned());
-        if !here.records.contains_key(&record) {
-            let undo = Op::RecordDel(record.clone());
-            plan.push(Op::RecordSet { key: record, value: value.clone() }, Some(undo));
-        }
-        let undo = Op::SysctlSet { key: key.clone(), value };
-        plan.push(Op::SysctlSet { key, value: "1".to_owned() }, Some(undo));
-        plan
     }
 
     /// Moves the interface in and sets it up; one that is in there already is only set up.
     fn move_in(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (place, inner) = (self.place(), self.inner(iface));
-        let mut plan = home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])?;
+        let mut plan = self.ensure(found)?;
         let inside = found.at(&place);
         let is_here = found.here().links.contains_key(iface);
         match found.away.get(iface) {
@@ -231,18 +245,16 @@ impl Moved {
                     let reason = format!("there is a {} named {inner} in there", taken.kind);
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
+                plan.append(sysctls::forget(&self.sysctls, &self.resident(iface), found));
                 home::reside(&mut plan, self.resident(iface));
-                let (name, new_name) = (iface.clone(), inner.clone());
-                let journey = Op::LinkMove(Move { name, to: place.clone(), new_name });
-                let undo = journey::undo(iface, inner, &place, found.here(), &ipv6(iface));
-                plan.steps.push(Step { act: Act::here(journey), undo });
+                plan.steps.push(journey::set_out(iface, &place, inner, found.here()));
             }
-            Some(away) if away.place == place && away.name == *inner && !is_here => {}
+            Some(_) if self.is_inside(iface, found) => {}
             Some(away) => {
                 return Err(vec![self.problem(format!("{iface} is elsewhere as {}; ifdown it", away.name))]);
             }
         }
-        plan.append(sysctls::set(&self.sysctls, &self.home, found));
+        plan.append(sysctls::set(&self.sysctls, &self.home, &plan, found));
         if !inside.links.get(inner).is_some_and(|link| link.up) {
             let change = |up| Op::LinkSet { name: inner.clone(), change: LinkChange::Up(up) };
             plan.push_at(&place, change(true), Some(change(false)));
@@ -271,21 +283,17 @@ impl Moved {
                 self.home
             ));
         }
-        journey::bring_back(iface, &name, away, found, &mut plan);
+        journey::bring_back(&name, away, &mut plan);
+        journey::forget(iface, found, &mut plan);
         plan
     }
 
     /// Puts right what is left to be, and deletes the namespace with its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
-        let (here, key, mut plan) = (found.here(), ipv6(iface), Plan::default());
-        let record = Record::original(&key);
-        if let Some(value) = here.records.get(&record) {
-            if here.sysctls.get(&key).is_some_and(|now| now != value) {
-                plan.push(Op::SysctlSet { key, value: value.clone() }, None);
-            }
-            plan.push(Op::RecordDel(record), None);
+        let mut plan = journey::reopen(iface, found.here());
+        if !self.keep {
+            plan.append(home::abandon(&self.home, &[], found));
         }
-        plan.append(if self.keep { Plan::default() } else { home::abandon(&self.home, &[], found) });
         plan
     }
 }

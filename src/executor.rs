@@ -30,6 +30,9 @@ pub struct At<'a> {
     pub iface: &'a IfName,
     /// The phase.
     pub phase: Phase,
+    /// Whether no other executor comes between this phase and those before and after it: as for `--check`,
+    /// where one program looks at the whole way up.
+    pub alone: bool,
 }
 
 /// What some keywords of a stanza mean. A value of the type is those keywords, read.
@@ -211,7 +214,7 @@ impl Configuration {
     /// What to look at before [`Self::plan_up`].
     pub fn query_up(&self, iface: &IfName, query: &mut Query) {
         let acting = Phase::UP.into_iter().filter(|phase| self.acts(*phase));
-        acting.for_each(|phase| self.query(At { iface, phase }, query));
+        acting.for_each(|phase| self.query(At { iface, phase, alone: true }, query));
     }
 
     /// The plan for all phases of ifup together: what is left to do where the interface is up already.
@@ -221,7 +224,7 @@ impl Configuration {
     pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
         let (mut world, mut whole) = (Simulated(found.clone()), Plan::default());
         for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
-            match self.plan(At { iface, phase }, &world.0) {
+            match self.plan(At { iface, phase, alone: true }, &world.0) {
                 Ok(plan) => {
                     world.assume_all(&plan);
                     whole.append(plan);
@@ -239,7 +242,7 @@ impl Configuration {
             part.assume(iface, &mut world.0);
         }
         for phase in Phase::UP.into_iter().chain(Phase::DOWN).take_while(|before| *before != phase) {
-            if let Ok(plan) = self.plan(At { iface, phase }, &world.0) {
+            if let Ok(plan) = self.plan(At { iface, phase, alone: false }, &world.0) {
                 world.assume_all(&plan);
             }
         }

@@ -154,7 +154,8 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
     if phases().next().is_none() {
         return Ok(outcome);
     }
-    let at = |phase| At { iface: &invocation.iface, phase };
+    let alone = invocation.phases.len() > 1;
+    let at = |phase| At { iface: &invocation.iface, phase, alone };
     if invocation.mode == Mode::Mock {
         for &phase in phases() {
             let world = configuration.world(&invocation.iface, phase);

@@ -1,9 +1,9 @@
-//! An interface on its way back from another namespace, and those that cannot leave.
+//! An interface on its way to another namespace and back, and those that cannot leave.
 
 use crate::{
     interior::home,
-    op::{Act, LinkChange, LinkKind, Move, Op, Place, Role, Sysctl},
-    plan::Plan,
+    op::{Act, LinkChange, LinkKind, Move, Op, Place, Record, Role, Sysctl},
+    plan::{Plan, Step},
     snapshot::{Away, Snapshot, State},
     values::IfName,
 };
@@ -30,18 +30,21 @@ pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
     (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
 }
 
-/// What takes the way into a namespace back. The interface comes back as new, down and with IPv6: what it was
-/// before is set again.
-pub fn undo(iface: &IfName, inner: &IfName, place: &Place, here: &State, ipv6: &Sysctl) -> Vec<Act> {
-    let back = Move { name: inner.clone(), to: Place::Here, new_name: iface.clone() };
-    let mut undo = vec![Act { at: place.clone(), op: Op::LinkMove(back) }];
-    if let Some(value) = here.sysctls.get(ipv6).filter(|value| *value == "1") {
-        undo.push(Act::here(Op::SysctlSet { key: ipv6.clone(), value: value.clone() }));
+/// The way to another namespace, and what takes it back. The interface comes back as new, down and with IPv6: what it
+/// was before is set again.
+pub fn set_out(iface: &IfName, to: &Place, inner: &IfName, here: &State) -> Step {
+    let journey = |name: &IfName, to: &Place, new_name: &IfName| {
+        Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
+    };
+    let mut undo = vec![Act { at: to.clone(), op: journey(inner, &Place::Here, iface) }];
+    let (key, closed) = (ipv6(iface), "1".to_owned());
+    if here.sysctls.get(&key) == Some(&closed) {
+        undo.push(Act::here(Op::SysctlSet { key, value: closed }));
     }
     if here.links.get(iface).is_some_and(|link| link.up) {
         undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));
     }
-    undo
+    Step { act: Act::here(journey(iface, to, inner)), undo }
 }
 
 /// Forgets where the interface went.
@@ -51,8 +54,8 @@ pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
     }
 }
 
-/// Brings the interface back from wherever it is.
-pub fn bring_back(iface: &IfName, name: &IfName, away: &Away, found: &Snapshot, plan: &mut Plan) {
+/// Brings the interface back from wherever it is, under this name.
+pub fn bring_back(name: &IfName, away: &Away, plan: &mut Plan) {
     let (old, new) = (away.name.clone(), name.clone());
     if away.place == Place::Here {
         plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
@@ -60,5 +63,38 @@ pub fn bring_back(iface: &IfName, name: &IfName, away: &Away, found: &Snapshot, 
         let journey = Move { name: old, to: Place::Here, new_name: new };
         plan.push_at(&away.place, Op::LinkMove(journey), None);
     }
-    forget(iface, found, plan);
+}
+
+/// Whether the interface has IPv6.
+pub fn ipv6(iface: &IfName) -> Sysctl {
+    Sysctl::of_link("ipv6", iface, "disable_ipv6")
+}
+
+/// Keeps IPv6 from configuring itself on the interface before it moves.
+pub fn close(iface: &IfName, here: &State) -> Plan {
+    let (key, mut plan) = (ipv6(iface), Plan::default());
+    if here.sysctls.get(&key).is_none_or(|value| value == "1") {
+        return plan;
+    }
+    let (record, value) = (Record::original(&key), "0".to_owned());
+    if !here.records.contains_key(&record) {
+        let undo = Op::RecordDel(record.clone());
+        plan.push(Op::RecordSet { key: record, value: value.clone() }, Some(undo));
+    }
+    let undo = Op::SysctlSet { key: key.clone(), value };
+    plan.push(Op::SysctlSet { key, value: "1".to_owned() }, Some(undo));
+    plan
+}
+
+/// Gives the interface IPv6 back, if [`close`] took it away.
+pub fn reopen(iface: &IfName, here: &State) -> Plan {
+    let (key, mut plan) = (ipv6(iface), Plan::default());
+    let record = Record::original(&key);
+    if let Some(value) = here.records.get(&record) {
+        if here.sysctls.get(&key).is_some_and(|now| now != value) {
+            plan.push(Op::SysctlSet { key, value: value.clone() }, None);
+        }
+        plan.push(Op::RecordDel(record), None);
+    }
+    plan
 }

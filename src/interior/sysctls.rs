@@ -4,7 +4,7 @@
 //! there, and put back when the last of our links has left.
 
 use crate::{
-    op::{Op, Place, Record, Resident, Sysctl},
+    op::{Op, Place, Record, Resident, Role, Sysctl},
     plan::Plan,
     snapshot::Snapshot,
     values::{Invalid, NetnsRef},
@@ -33,8 +33,23 @@ impl FromStr for Setting {
     }
 }
 
-/// Sets what is not as it should be.
-pub fn set(settings: &[Setting], netns: &NetnsRef, found: &Snapshot) -> Plan {
+/// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace of that
+/// number.
+pub fn forget(settings: &[Setting], arriving: &Resident, found: &Snapshot) -> Plan {
+    let (place, mut plan) = (Place::In(arriving.netns.clone()), Plan::default());
+    let inside = found.at(&place);
+    if others(arriving, found).any(|other| inside.links.contains_key(&other.name)) {
+        return plan;
+    }
+    let records = settings.iter().map(|setting| Record::original(&setting.key));
+    for record in records.filter(|record| inside.records.contains_key(record)) {
+        plan.push_at(&place, Op::RecordDel(record), None);
+    }
+    plan
+}
+
+/// Sets what is not as it should be. What is in the plan already was [forgotten](forget).
+pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(netns.clone()), Plan::default());
     let inside = found.at(&place);
     let foreign = found.existing(netns).is_some_and(|existing| !existing.ours);
@@ -44,7 +59,9 @@ pub fn set(settings: &[Setting], netns: &NetnsRef, found: &Snapshot) -> Plan {
             continue;
         }
         let record = Record::original(key);
-        if let Some(now) = now.filter(|_| foreign && !inside.records.contains_key(&record)) {
+        let is_forgotten = forgotten.steps.iter().any(|step| step.act.op == Op::RecordDel(record.clone()));
+        let is_remembered = inside.records.contains_key(&record) && !is_forgotten;
+        if let Some(now) = now.filter(|_| foreign && !is_remembered) {
             let undo = Op::RecordDel(record.clone());
             plan.push_at(&place, Op::RecordSet { key: record, value: now.clone() }, Some(undo));
         }
@@ -54,12 +71,19 @@ pub fn set(settings: &[Setting], netns: &NetnsRef, found: &Snapshot) -> Plan {
     plan
 }
 
+/// The other interfaces that were moved to where this one is.
+fn others<'a>(resident: &'a Resident, found: &'a Snapshot) -> impl Iterator<Item = &'a Resident> {
+    let there = |other: &&Resident| {
+        other.role == Role::Moved && other.netns == resident.netns && other.iface != resident.iface
+    };
+    found.residences.iter().map(|residence| &residence.resident).filter(there)
+}
+
 /// Puts back what was remembered, unless another link of ours is still there.
 pub fn restore(settings: &[Setting], leaving: &Resident, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
     let inside = found.at(&place);
-    let stays = |other: &Resident| other.netns == leaving.netns && other.iface != leaving.iface;
-    if found.residences.iter().any(|other| stays(&other.resident)) {
+    if others(leaving, found).next().is_some() {
         return plan;
     }
     // Those of the link itself are as new when it comes back.

@@ -28,7 +28,8 @@ impl Live {
         // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
         let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
         self.channel(&Place::Here)?.read(&all, &mut state)?;
-        if state.links.contains_key(iface) {
+        let mac_of = |name: &IfName| state.details.get(name).and_then(|details| details.mac);
+        if state.links.contains_key(iface) && mac_of(iface) == residence.mac {
             return Ok(None);
         }
         let same = |(name, kind)| {

@@ -26,6 +26,14 @@ pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for executors in [Executors::Absent, Executors::Present] {
+            let ifupdown = Ifupdown { executors, ..ifupdown };
+            tests.push(needs(
+                &[Feature::Roots],
+                format!("container-segment/by-name/{ifupdown}"),
+                move || in_lab(|| by_name(ifupdown)),
+            ));
+        }
         for (name, test) in [("ours", ours as fn(Ifupdown)), ("by-name", by_name), ("by-pid", by_pid)] {
             tests.push(needs(&[Feature::Roots], format!("container-segment/{name}/{ifupdown}"), move || {
                 in_lab(|| test(ifupdown));

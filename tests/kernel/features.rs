@@ -18,6 +18,8 @@ pub enum Feature {
     Vlan,
     /// The kernel has no VRFs, or has not loaded the module yet and can be kept from it: the guest of tests/lane/vm.
     NoVrf,
+    /// Network cards that nobody else needs: the guest of tests/lane/vm.
+    Cards,
     /// strace is installed and can trace.
     Strace,
     /// `IFNL_ROOTS` names a directory with both versions of ifupdown-ng.
@@ -31,6 +33,7 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::Vlan => "vlan",
             Self::NoVrf => "no-vrf",
+            Self::Cards => "cards",
             Self::Strace => "strace",
             Self::Roots => "roots",
         }
@@ -38,12 +41,13 @@ impl Feature {
 
     /// Whether the machine has it; looked at once.
     pub fn is_here(self) -> bool {
-        static HERE: [OnceLock<bool>; 6] = [const { OnceLock::new() }; 6];
+        static HERE: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
         *HERE[self as usize].get_or_init(|| match self {
             Self::Root => nix::unistd::geteuid().is_root(),
             Self::Roots => ifupdown::roots().is_some(),
             Self::NoVrf if in_guest() => !Path::new("/sys/module/vrf").exists(),
             Self::NoVrf => !Self::Vrf.is_here(),
+            Self::Cards => in_guest(),
             Self::Strace => command("strace -qq -o /dev/null true").status == 0,
             Self::Vrf => can(&["link add name probe type vrf table 7"]),
             Self::Vlan => can(&[

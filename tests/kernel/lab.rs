@@ -25,11 +25,23 @@ pub const SCRATCH: &str = "/media";
 /// Like the test.
 pub fn in_lab<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     let body = || {
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("unshare: needs root");
+        unshare(CloneFlags::CLONE_NEWNET).expect("unshare: needs root");
+        ip("link set lo up");
+        own_mounts(test)
+    };
+    join(thread::scope(|scope| scope.spawn(body).join()))
+}
+
+/// The same in the network namespace that there is.
+///
+/// # Panics
+/// Like the test.
+pub fn own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    let body = || {
+        unshare(CloneFlags::CLONE_NEWNS).expect("unshare: needs root");
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
             .expect("private mounts");
         tmpfs(Path::new(SCRATCH));
-        ip("link set lo up");
         test()
     };
     join(thread::scope(|scope| scope.spawn(body).join()))

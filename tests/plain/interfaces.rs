@@ -48,7 +48,7 @@ impl Interface {
 
     /// One phase.
     pub fn phase(&self, phase: Phase, kernel: &mut Faulty) -> End {
-        let at = At { iface: &self.name, phase };
+        let at = At { iface: &self.name, phase, alone: false };
         let text = |lines: Vec<_>| lines.iter().map(ToString::to_string).collect();
         match self.configuration.plan(at, &self.look(at, kernel)) {
             Err((_, problems)) if !phase.is_down() => {
@@ -118,7 +118,7 @@ impl Interface {
 
     /// The plan of a phase.
     pub fn plan(&self, phase: Phase, kernel: &Faulty) -> Plan {
-        let at = At { iface: &self.name, phase };
+        let at = At { iface: &self.name, phase, alone: false };
         self.configuration.plan(at, &self.look(at, kernel)).unwrap_or_else(|(plan, _)| plan)
     }
 }

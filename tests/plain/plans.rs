@@ -54,7 +54,7 @@ fn planned(program: &Program, case: &Path) -> String {
     let mut text = String::new();
     let mut code = if problems.is_empty() { 0 } else { 2 };
     let mut errors = problems;
-    let at = At { iface: &invocation.iface, phase: invocation.phases[0] };
+    let at = At { iface: &invocation.iface, phase: invocation.phases[0], alone: false };
     if (errors.is_empty() || at.phase.is_down()) && configuration.acts(at.phase) {
         let mut query = Query::default();
         configuration.query(at, &mut query);

@@ -130,7 +130,7 @@ fn of_plan(case: &Path) -> Option<Scene> {
     let (phase, mut before) = (invocation.phases[0], notation::parse(&read("kernel")));
     tie_pairs(&mut before);
     let mut query = Query::default();
-    let at = At { iface: &interface.name, phase };
+    let at = At { iface: &interface.name, phase, alone: false };
     interface.configuration.query(at, &mut query);
     interface.configuration.plan(at, &asked_for(&query, &before)).ok()?;
     let interface = Rc::new(interface);

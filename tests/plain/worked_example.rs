@@ -28,7 +28,7 @@ fn it_goes_up_stays_up_and_goes_down_without_a_trace() {
     kernel.0.here_mut().sysctls.insert(key.clone(), "0".to_owned());
     let before = kernel.clone();
     let phase = |phase: Phase, kernel: &mut Simulated| {
-        let at = At { iface: &iface, phase };
+        let at = At { iface: &iface, phase, alone: false };
         let mut query = Query::default();
         configuration.query(at, &mut query);
         let plan = configuration.plan(at, &kernel.read(&query).unwrap()).unwrap();
@@ -48,7 +48,7 @@ rm /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp
     assert_eq!(kernel, before);
     assert_eq!(phase(Phase::PostDown, &mut kernel), "", "again");
     // In the world of MOCK it does the same.
-    let at = At { iface: &iface, phase: Phase::PreUp };
+    let at = At { iface: &iface, phase: Phase::PreUp, alone: false };
     assert_eq!(configuration.plan(at, &configuration.world(&iface, Phase::PreUp)).unwrap().to_string(), set);
 }
 
@@ -57,7 +57,7 @@ fn what_is_wrong_is_told_with_keyword_and_value() {
     let (_, problems) = PROGRAM.configure(&Stanza::new([(KEYWORD, "maybe")]));
     assert_eq!(problems[0].to_string(), "link-proxy-arp maybe: neither yes nor no");
     let (configuration, _) = PROGRAM.configure(&Stanza::new([(KEYWORD, "no")]));
-    let at = At { iface: &"eth9".parse().unwrap(), phase: Phase::PreUp };
+    let at = At { iface: &"eth9".parse().unwrap(), phase: Phase::PreUp, alone: false };
     let (_, problems) = configuration.plan(at, &Snapshot::default()).unwrap_err();
     assert_eq!(problems[0].to_string(), "link-proxy-arp no: there is no interface eth9");
 }

@@ -2,12 +2,15 @@
 //!
 //! `eth0` stands for a card: one end of a pair whose other end, `far`, is outside our programs' reach.
 
+mod by_ifup;
+mod hardware;
 mod moved;
 mod pairs;
 mod refusals;
 
 use crate::{
     features::{Feature, needs},
+    ifupdown::{Ifupdown, Version},
     lab::{command, in_lab, ip, own_run},
     tampered::Stanza,
 };
@@ -32,6 +35,25 @@ pub fn tests() -> Vec<Trial> {
         ("rounds", pairs::rounds),
     ] {
         tests.push(needs(&[], format!("namespaces/{name}"), move || in_lab(test)));
+    }
+    tests.push(needs(&[Feature::Cards], "namespaces/hardware", hardware::thrown));
+    let vrf = || in_lab(refusals::vrf);
+    tests.push(needs(&[Feature::Vrf], "namespaces/vrf-cannot-move", vrf));
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, ..Ifupdown::USUAL };
+        for (name, test) in [
+            ("half-up", by_ifup::half_up as fn(Ifupdown)),
+            ("nested-failure", by_ifup::nested_failure),
+            ("forced", by_ifup::forced),
+            ("forced-vlan", by_ifup::forced_vlan),
+            ("check", by_ifup::check),
+        ] {
+            tests.push(needs(
+                &[Feature::Vlan, Feature::Roots],
+                format!("namespaces/by-ifup/{name}/{version:?}"),
+                move || in_lab(|| test(ifupdown)),
+            ));
+        }
     }
     for (name, stanza) in [("netns", moved_stanza()), ("veth", pair_stanza())] {
         tests.push(needs(&[Feature::Strace], format!("namespaces/killed/{name}"), move || {

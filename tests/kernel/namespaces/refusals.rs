@@ -46,6 +46,14 @@ pub fn refusals() {
         ("veth", "eth0", "veth-peer v1", 1, "veth-peer v1: eth0 exists, and its other end is not v1 here; ifdown it, or delete it by hand".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-hwaddress 01:00:5e:00:00:01", 2, "veth-peer-hwaddress 01:00:5e:00:00:01: a multicast address, which no interface can have".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-mtu 10", 2, "veth-peer-mtu 10: not an MTU (68-65535)".to_owned()),
+        ("veth", "v0", "veth-peer v1;hwaddress 01:00:5e:00:00:01", 2, "hwaddress 01:00:5e:00:00:01: a multicast address, which no interface can have".to_owned()),
+        ("veth", "v0", "veth-peer v1;mtu 10", 2, "mtu 10: not an MTU (68-65535)".to_owned()),
+        ("veth", "v0", "veth-peer a/b", 2, "veth-peer a/b: not an interface name: contains '/'".to_owned()),
+        ("veth", "v0", &format!("veth-peer v1;veth-peer-netns {long}"), 2, format!("veth-peer-netns {long}: {name}: longer than 255 bytes")),
+        ("veth", "v0", "veth-peer v1;veth-peer-netns 4194305", 1, "veth-peer-netns 4194305: there is no such process".to_owned()),
+        ("veth", "v0", "veth-peer v1;veth-peer-netns /run/file", 1, "veth-peer-netns /run/file: not a network namespace".to_owned()),
+        ("veth", "v0", "veth-peer v1;veth-peer-address 10.0.0.1", 2, "veth-peer-address 10.0.0.1: 10.0.0.1: without the length of its prefix; write 10.0.0.1/LENGTH".to_owned()),
+        ("veth", "v0", "veth-peer v1;veth-peer-address 10.0.0.1/24;veth-peer-gateway 10.0.1.1", 2, "veth-peer-gateway 10.0.1.1: 10.0.1.1 is on no prefix of veth-peer-address; or say `default via 10.0.1.1 dev … onlink` in veth-peer-route".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-queues 0", 2, "veth-queues 0: not a number of queues (1-4096)".to_owned()),
         ("veth", "v0", "veth-peer-mtu 1400", 2, "veth-peer-mtu 1400: says nothing without `veth-peer`".to_owned()),
         ("veth", "v0", "veth-peer v1;link-type veth", 2, "link-type veth: the pair is made by `veth-peer`; leave this line out".to_owned()),
@@ -60,4 +68,15 @@ pub fn refusals() {
         phase(program, iface, "create", &lines).refuses(status, &format!("{program}: {iface}: {text}"));
         assert_eq!(state() + &command("find /run").stdout, before, "{lines:?}");
     }
+}
+
+/// Like a bridge, of which that is said above.
+pub fn vrf() {
+    ip("link add name red type vrf table 7");
+    let before = state();
+    phase("netns", "red", "create", &["netns blue"]).refuses(
+        1,
+        "netns: red: netns blue: red is a VRF and cannot move; make it inside, with a file for `netns-interfaces`",
+    );
+    assert_eq!(state(), before);
 }

@@ -1,0 +1,80 @@
+//! A card that is hardware: the kernel does not delete it with its namespace but throws it back into the first one,
+//! under its name in there or, if that is taken, one of its own making.
+//!
+//! The first namespace is the guest's own, so this is the one test that is not in a lab.
+
+use super::{Stanza, moved_stanza, nothing_left, state};
+use crate::lab::{Netns, command, ip, ip_json, own_mounts, own_run, wait_until};
+
+/// Where the card is, by its hardware address, and under which name.
+fn card() -> Option<String> {
+    let links = ip_json("link");
+    let ours = links.iter().find(|link| link["address"] == MAC)?;
+    Some(ours["ifname"].as_str()?.to_owned())
+}
+
+/// As tests/lane/vm has it.
+const MAC: &str = "52:54:00:00:00:01";
+
+/// The name of the virtual machine's first card, once it has its driver.
+fn plug_in() {
+    command("modprobe virtio_net").ok();
+    wait_until("the card is there", || card().is_some());
+    assert_eq!(card().as_deref(), Some("eth0"), "the kernel numbers them in order");
+    ip("link set eth0 down");
+}
+
+/// Its namespace is deleted while it is in there; it is back here under this name.
+fn thrown_back(stanza: &Stanza, expected: impl Fn(&str) -> bool) {
+    stanza.up();
+    assert!(Netns::named("blue").ip("link show inner").contains(MAC), "not in there");
+    ip("netns del blue");
+    wait_until("the kernel has thrown it back", || card().is_some());
+    let name = card().unwrap();
+    assert!(expected(&name), "thrown back as {name}");
+}
+
+pub fn thrown() {
+    own_mounts(|| {
+        own_run();
+        plug_in();
+        let (stanza, before) = (moved_stanza(), state());
+        let home = |when: &str| {
+            assert_eq!(card().as_deref(), Some("eth0"), "{when}");
+            assert_eq!(state(), before, "{when}");
+            nothing_left(when);
+        };
+        stanza.up();
+        stanza.down();
+        home("a round");
+        // Under the name that it has inside.
+        thrown_back(&stanza, |name| name == "inner");
+        stanza.down();
+        home("ifdown of inner");
+        // That name is taken.
+        ip("link add name inner type veth peer name theirs");
+        thrown_back(&stanza, |name| name.starts_with("dev"));
+        ip("link del inner");
+        stanza.down();
+        home("ifdown of devN");
+        // By a forced ifup, which moves it into a new namespace.
+        thrown_back(&stanza, |name| name == "inner");
+        stanza.up();
+        assert!(Netns::named("blue").ip("-br addr").contains("10.1.0.2/24"));
+        stanza.down();
+        home("ifup -f of inner");
+        // Its own name is taken as well by now.
+        thrown_back(&stanza, |name| name == "inner");
+        ip("link add name eth0 type veth peer name theirs");
+        let back = stanza.phase("pre-down").ok();
+        assert_eq!(
+            back.stderr,
+            "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-1 now\n"
+        );
+        assert_eq!(card().as_deref(), Some("eth0-1"));
+        ip("link del eth0");
+        ip("link set eth0-1 name eth0");
+        stanza.down();
+        home("another eth0");
+    });
+}
