@@ -11,7 +11,7 @@ use crate::{
     op::{Act, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
     rt_tables,
     run_dir::RunDir,
-    snapshot::{Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
+    snapshot::{Link, Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
     stanzas::Stanzas,
     trust,
     values::NetnsRef,
@@ -212,7 +212,14 @@ impl Kernel for Live {
                 continue;
             }
             match role {
-                Role::Moved => found.away.extend(self.find(&residence)?.map(|away| (iface.clone(), away))),
+                Role::Moved => {
+                    let Some(away) = self.find(&residence)? else { continue };
+                    // It is there for those who plan its way back, whether or not anybody asked about that place.
+                    let links = &mut found.places.entry(away.place.clone()).or_default().links;
+                    let link = Link { kind: away.kind.clone(), master: None, up: false };
+                    links.entry(away.name.clone()).or_insert(link);
+                    found.away.insert(iface.clone(), away);
+                }
                 // Where it was put, which the stanza need not name any more.
                 Role::Peer if !found.netns.contains_key(netns) => {
                     found.netns.insert(netns.clone(), self.read_netns(netns, false)?);

@@ -25,6 +25,7 @@ pub fn tests() -> Vec<Trial> {
         add("vlan", vlan);
         add("vrf", vrf);
         add("veth", veth);
+        add("netns", netns);
     }
     tests
 }
@@ -166,6 +167,39 @@ fn veth(ifupdown: Ifupdown) {
         &changed.replace("netns guest", "netns other"),
         "veth-guest",
         "ifnetlink: veth-guest: veth-peer eth0: veth-guest exists, and its other end is not eth0 in other; ifdown it, or delete it by hand",
+    );
+    installed.interfaces(&changed);
+    installed.ifdown("-a");
+}
+
+fn netns(ifupdown: Ifupdown) {
+    let hosts = cards();
+    for words in ["addr add 192.0.2.20/24 dev eth0", "link set eth0 up"] {
+        hosts[1].ip(words);
+    }
+    let installed = ifupdown.install(&example("netns"));
+    installed.ifup("-a").quiet();
+    settle();
+    let isolated = Netns::at(&installed.path("/run/netns/isolated"));
+    let flow = isolated.within(|| Flow::open("192.0.2.20", PORT, None, &hosts[1]));
+    let changed = example("netns")
+        .replace("192.0.2.10/24, ", "192.0.2.10/24, 192.0.2.11/24, ")
+        .replace("203.0.113.0/24 via", "198.51.100.0/24 via");
+    let lines = applied(&installed, &changed, "eth1", flow);
+    assert_eq!(
+        lines,
+        [
+            "eth1: ip -n isolated address add 192.0.2.11/24 dev lan0",
+            "eth1: ip -n isolated -4 route add 198.51.100.0/24 via 192.0.2.254 table main protocol 73",
+            "eth1: ip -n isolated -4 route del 203.0.113.0/24 via 192.0.2.254 dev lan0 table main protocol 73",
+        ]
+    );
+    assert!(isolated.ip("addr show dev lan0").contains("192.0.2.11/24"));
+    refused(
+        &installed,
+        &changed.replace("netns isolated", "netns other"),
+        "eth1",
+        "ifnetlink: eth1: `ip -n isolated link set lan0 netns $$ name eth1` ends what is going on there; ifdown and ifup it",
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");
