@@ -84,11 +84,19 @@ fn refused(stanza: &Stanza) {
     stanza.refused(see, |_| {});
 }
 
-/// As many as `IFNL_ROUNDS` says.
+/// Up and down, as often as `IFNL_ROUNDS` says: each time the same VLANs, and nothing left. Addresses that the kernel
+/// makes of a hardware address of its own, and the order of their routes, are other ones each time.
 fn rounds(name: &str, ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example(name));
     let before = State::with_run(&installed);
     let count = std::env::var("IFNL_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"));
-    crate::examples::rounds(&installed, &before, count);
+    let mut first = None;
+    for _ in 0..count {
+        installed.ifup("-a").quiet();
+        let vlans = command("bridge vlan").ok().stdout;
+        assert!(vlans.lines().count() > 1, "{vlans}");
+        assert_eq!(*first.get_or_insert_with(|| vlans.clone()), vlans);
+        before.assert_after_ifdown(&installed);
+    }
 }

@@ -81,7 +81,7 @@ fn forced_and_rounds(ifupdown: Ifupdown) {
 }
 
 /// Up and down as often as this: each time the same, and nothing left. What there is when it is up.
-pub fn rounds(installed: &Installed, before: &State, rounds: usize) -> State {
+fn rounds(installed: &Installed, before: &State, rounds: usize) -> State {
     let mut first = None;
     for _ in 0..rounds {
         installed.ifup("-a").quiet();
