@@ -183,8 +183,8 @@ impl RunDir {
     }
 }
 
-/// Makes a directory of ours, and the one that all of them are in, that only their owner can write; or checks that they
-/// are such.
+/// Makes a directory of ours, and before it the one that all of them are in, that only their owner can write; or checks
+/// that they are such. Nothing is made in one that is not.
 fn make_private(path: &Path) -> Result<(), Refusal> {
     for path in [Path::new(DIRECTORY), path] {
         match DirBuilder::new().mode(0o755).create(path) {
@@ -193,8 +193,11 @@ fn make_private(path: &Path) -> Result<(), Refusal> {
             }
             _ => {}
         }
+        if !is_private(path)? {
+            return Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) });
+        }
     }
-    if is_private(path)? { Ok(()) } else { Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) }) }
+    Ok(())
 }
 
 /// Whether there is such a directory.

@@ -23,12 +23,19 @@ impl State {
             ("IPv4 routes", "-4 route show table all"),
             ("IPv6 routes", "-6 route show table all"),
         ] {
-            all.insert(about, ip_json(words).into_iter().filter_map(without_noise).collect::<Vec<_>>());
+            let mut lines: Vec<_> = ip_json(words).into_iter().filter_map(without_noise).collect();
+            // The order of links is that of a hash table by their indexes; that of rules is what they mean.
+            if !about.ends_with("rules") {
+                lines.sort_unstable();
+            }
+            all.insert(about, lines);
         }
         let mut sysctls = Vec::new();
         read_sysctls(Path::new("/proc/sys/net"), &mut sysctls);
         all.insert("sysctls", sysctls);
-        all.insert("namespaces", command("ip netns").ok().stdout.lines().map(str::to_owned).collect());
+        let mut namespaces: Vec<_> = command("ip netns").ok().stdout.lines().map(str::to_owned).collect();
+        namespaces.sort_unstable();
+        all.insert("namespaces", namespaces);
         Self(all)
     }
 
@@ -36,7 +43,8 @@ impl State {
     pub fn with_run(installed: &Installed) -> Self {
         let mut state = Self::now();
         let mut files = Vec::new();
-        list(&installed.path("/run"), &mut files);
+        list(&installed.path("/run"), "/run", &mut files);
+        files.sort_unstable();
         state.0.insert("files", files);
         state
     }
@@ -127,17 +135,19 @@ fn read_sysctls(directory: &Path, lines: &mut Vec<String>) {
     }
 }
 
-fn list(directory: &Path, files: &mut Vec<String>) {
-    let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(fs::DirEntry::path);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with("ifstate") {
+/// The files below a directory, by their paths from there.
+fn list(directory: &Path, above: &str, files: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("ifstate") {
             continue;
         }
-        files.push(path.display().to_string());
-        if path.is_dir() {
-            list(&path, files);
+        // The kernel numbers namespaces as it likes, and our files are named by these numbers.
+        let of_netns = ["netns-", "netns:"].into_iter().find(|start| name.starts_with(start));
+        let path = format!("{above}/{}", of_netns.map_or(name, |start| format!("{start}INODE")));
+        files.push(path.clone());
+        if entry.path().is_dir() {
+            list(&entry.path(), &path, files);
         }
     }
 }
