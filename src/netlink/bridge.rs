@@ -38,9 +38,7 @@ impl Channel {
             found.iter().map(|(message, (name, _))| (message.header.index, name.clone())).collect();
         for (message, (name, mut found)) in found {
             found.master = link::master_index(message).and_then(|index| names.get(&index).cloned());
-            if message.header.link_layer_type == LinkLayerType::Ether
-                && !matches!(found.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_))
-            {
+            if can_be_port(message) && !matches!(found.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_)) {
                 state.bridging.eligible.insert(name.clone());
             }
             read_port(message, &name, state);
@@ -126,6 +124,17 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
     Err(in_part(Refusal::text(format!(
         "the kernel took this and shows no{missed}; it may be too old for that"
     ))))
+}
+
+/// Whether the kernel would take a link as a port (net/bridge/br_if.c `br_add_if`). It has not one of its own address
+/// where the module of a tunnel is loaded: `gretap0` and `erspan0` are then in every namespace.
+fn can_be_port(message: &LinkMessage) -> bool {
+    let is_of_one_station =
+        |bytes: &Vec<u8>| bytes.len() == 6 && bytes[0] & 1 == 0 && bytes.iter().any(|byte| *byte != 0);
+    message.header.link_layer_type == LinkLayerType::Ether
+        && message.attributes.iter().any(
+            |attribute| matches!(attribute, LinkAttribute::Address(address) if is_of_one_station(address)),
+        )
 }
 
 /// Adds what a message says of a link as a port of a bridge to the state.

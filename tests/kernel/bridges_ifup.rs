@@ -138,6 +138,10 @@ fn all(ifupdown: Ifupdown) {
     ip("link add name eth9 type veth peer name peer9");
     once_up("peer9");
     ip("link set eth9 master red");
+    // From now on every namespace has `gretap0` and `erspan0`, which the kernel takes as ports of nothing.
+    ip("link add name gre9 type gretap local 192.0.2.1 remote 192.0.2.2");
+    ip("link del gre9");
+    assert!(ip("link show gretap0").contains("00:00:00:00:00:00"));
     let installed = ifupdown.install("iface br0\n    bridge-ports all\n    bridge-stp no\n");
     let before = State::with_run(&installed);
     installed.ifup("br0").quiet();
@@ -146,6 +150,7 @@ fn all(ifupdown: Ifupdown) {
     for port in ["eth0", "eth1", "eth2", "eth3"] {
         assert!(ip(&format!("link show {port}")).contains("master br0"), "{port}");
     }
+    assert!(!ip("link show gretap0").contains("master"));
     installed.ifdown("br0").quiet();
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
