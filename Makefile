@@ -48,7 +48,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories test bench fresh probe soak demo docs install uninstall dist deb clean
+.PHONY: help build check deny advisories faults test bench fresh probe soak demo docs install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ deny: ## licences, sources and duplicates among what is linked in, by deny.toml
 
 advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
 	tests/lane/deny advisories
+
+faults: ## every fault at every step, on the model and on a real kernel (hours; IFNL_FAULTS=short: minutes)
+	tests/lane/faults
 
 test: ## all lanes: lints, plain tests, documentation, tests on a real kernel; or LANES="plain docs"
 	tests/lane/all $(LANES)

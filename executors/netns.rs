@@ -246,8 +246,7 @@ impl Moved {
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
                 plan.append(sysctls::forget(&self.sysctls, &self.resident(iface), found));
-                home::reside(&mut plan, self.resident(iface));
-                plan.steps.push(journey::set_out(iface, &place, inner, found.here()));
+                journey::set_out(self.resident(iface), found.here(), &mut plan);
             }
             Some(_) if self.is_inside(iface, found) => {}
             Some(away) => {

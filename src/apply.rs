@@ -173,7 +173,7 @@ impl Undo {
             log::info!("{act}");
             match kernel.apply(act) {
                 Ok(()) => {}
-                Err(cause) if cause.is_gone() && (act.op.is_removal() || act.op.is_of_a_link()) => {}
+                Err(cause) if cause.makes_needless(act) && act.op.is_of_what_is_there() => {}
                 // The step whose answer was lost was not made.
                 Err(cause) if cause.is_there(act) => {}
                 Err(cause) => {

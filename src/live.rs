@@ -14,7 +14,7 @@ use crate::{
     snapshot::{Link, Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
     stanzas::Stanzas,
     trust,
-    values::NetnsRef,
+    values::{IfName, NetnsRef},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -120,9 +120,20 @@ impl Live {
         Ok(found)
     }
 
+    /// Moves a link, or leaves it where it was: the kernel moves it first and gives it its new name then, so that
+    /// where somebody else has just taken that name it refuses, and has moved the link (net/core/rtnetlink.c
+    /// `do_setlink`).
     fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
-        let to = open(to)?;
-        self.channel(from)?.link_move(name, to.as_fd(), new_name)
+        let (source, target) = (open(from)?, open(to)?);
+        let moved = self.channel(from)?.link_move(name, target.as_fd(), new_name);
+        if moved.is_err() && !self.is_at(from, name)? && self.is_at(to, name)? {
+            self.channel(to)?.link_move(name, source.as_fd(), name)?;
+        }
+        moved
+    }
+
+    fn is_at(&mut self, place: &Place, name: &IfName) -> Result<bool, Refusal> {
+        Ok(self.look_for(place, name)?.is_some())
     }
 
     /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
@@ -146,6 +157,7 @@ impl Live {
     }
 }
 
+/// The namespace of a place.
 fn open(place: &Place) -> Result<File, Refusal> {
     match place {
         Place::Here => netns::own(),

@@ -2,7 +2,7 @@
 
 use crate::{
     interior::home,
-    op::{Act, LinkChange, LinkKind, Move, Op, Place, Record, Role, Sysctl},
+    op::{Act, LinkChange, LinkKind, Move, Op, Place, Record, Resident, Role, Sysctl},
     plan::{Plan, Step},
     snapshot::{Away, Snapshot, State},
     values::IfName,
@@ -30,21 +30,26 @@ pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
     (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
 }
 
-/// The way to another namespace, and what takes it back. The interface comes back as new, down and with IPv6: what it
-/// was before is set again.
-pub fn set_out(iface: &IfName, to: &Place, inner: &IfName, here: &State) -> Step {
-    let journey = |name: &IfName, to: &Place, new_name: &IfName| {
-        Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
-    };
-    let mut undo = vec![Act { at: to.clone(), op: journey(inner, &Place::Here, iface) }];
-    let (key, closed) = (ipv6(iface), "1".to_owned());
+/// Moves the interface in, after writing down where it goes. It comes back as new, down and with IPv6: what it was
+/// before is set again, also where the kernel had moved it and then refused.
+pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
+    let (iface, inner) = (resident.iface.clone(), resident.name.clone());
+    let place = Place::In(resident.netns.clone());
+    let mut undo = Vec::new();
+    let (key, closed) = (ipv6(&iface), "1".to_owned());
     if here.sysctls.get(&key) == Some(&closed) {
         undo.push(Act::here(Op::SysctlSet { key, value: closed }));
     }
-    if here.links.get(iface).is_some_and(|link| link.up) {
+    if here.links.get(&iface).is_some_and(|link| link.up) {
         undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));
     }
-    Step { act: Act::here(journey(iface, to, inner)), undo }
+    undo.push(Act::here(Op::ResidentDel(resident.clone())));
+    plan.steps.push(Step { act: Act::here(Op::ResidentSet(resident)), undo });
+    let journey = |name: &IfName, to: &Place, new_name: &IfName| {
+        Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
+    };
+    let back = Act { at: place.clone(), op: journey(&inner, &Place::Here, &iface) };
+    plan.steps.push(Step { act: Act::here(journey(&iface, &place, &inner)), undo: vec![back] });
 }
 
 /// Forgets where the interface went.

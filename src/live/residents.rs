@@ -44,7 +44,12 @@ impl Live {
         Ok(state.links.iter().map(|(name, link)| (name.clone(), link.kind.clone())).find_map(same))
     }
 
-    fn look_for(&mut self, place: &Place, name: &IfName) -> Result<Option<(LinkKind, Option<Mac>)>, Refusal> {
+    /// What a link is that is in a place, and its hardware address.
+    pub(super) fn look_for(
+        &mut self,
+        place: &Place,
+        name: &IfName,
+    ) -> Result<Option<(LinkKind, Option<Mac>)>, Refusal> {
         let (mut state, mut wants) = (State::default(), Wants::default());
         wants.links.insert(name.clone());
         self.channel(place)?.read(&wants, &mut state)?;

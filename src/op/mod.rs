@@ -180,10 +180,14 @@ impl Op {
         )
     }
 
-    /// Whether the change is made to a link that is there. Taking something back, one that is not there is
-    /// where it was before, or gone with what brought it.
-    pub fn is_of_a_link(&self) -> bool {
-        matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::LinkMaster { .. })
+    /// Whether the change takes away or sets something that is there. Taking something back, one that is not there
+    /// is where it was before, or gone with what brought it.
+    pub fn is_of_what_is_there(&self) -> bool {
+        self.is_removal()
+            || matches!(
+                self,
+                Self::LinkMove(_) | Self::LinkSet { .. } | Self::LinkMaster { .. } | Self::SysctlSet { .. }
+            )
     }
 }
 

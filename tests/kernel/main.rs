@@ -26,6 +26,7 @@ mod by_hand;
 mod capture;
 mod container_segment;
 mod examples;
+mod faults;
 mod features;
 mod flows;
 mod guests;
@@ -40,6 +41,7 @@ mod probe;
 mod refusals;
 mod routing_domains;
 mod security;
+mod shown;
 mod soak;
 mod starts;
 mod state;
@@ -65,6 +67,7 @@ fn main() -> std::process::ExitCode {
         flows::tests(),
         refusals::tests(),
         security::tests(),
+        faults::tests(),
         interrupted::tests(),
         three_points::tests(),
         guests::tests(),

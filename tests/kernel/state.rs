@@ -83,7 +83,7 @@ impl State {
     }
 }
 
-fn without_noise(mut value: serde_json::Value) -> Option<String> {
+pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     let object = value.as_object_mut()?;
     // Clocks of bridges.
     for data in ["info_data", "info_slave_data"] {

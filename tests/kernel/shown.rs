@@ -1,0 +1,149 @@
+//! What `ip` and `bridge` show of a namespace, asked for with as few programs as will do.
+
+use crate::{
+    lab::{SCRATCH, run},
+    state::without_noise,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Lists as `ip -j` and `bridge -j` print them.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    pub links: Vec<Value>,
+    pub addresses: Vec<Value>,
+    pub rules: [Vec<Value>; 2],
+    pub routes: Vec<Value>,
+    pub vlans: Vec<Value>,
+    pub fdb: Vec<Value>,
+}
+
+/// Asks one program several things; a list for each.
+fn ask(program: &str, netns: Option<&str>, family: Option<&str>, questions: &[&str]) -> Vec<Vec<Value>> {
+    let batch = Path::new(SCRATCH).join("questions");
+    fs::write(&batch, questions.join("\n") + "\n").unwrap();
+    let mut command = Command::new(program);
+    command.args(netns.into_iter().flat_map(|name| ["-n", name])).args(family);
+    let ran = run(command.args(["-j", "-d", "-batch"]).arg(batch));
+    // A kernel without VLAN filtering shows no VLANs.
+    let text = if program == "bridge" && ran.status != 0 { String::new() } else { ran.ok().stdout };
+    let lists = serde_json::Deserializer::from_str(&text).into_iter::<Vec<Value>>();
+    let lists: Vec<_> = lists.map(|list| list.unwrap_or_else(|error| panic!("{error}: {text}"))).collect();
+    // What is empty may be printed as nothing at all.
+    assert!(lists.len() <= questions.len(), "{text}");
+    lists
+}
+
+/// One question for which there may be no answer.
+fn ask_one(program: &str, netns: Option<&str>, family: Option<&str>, question: &str) -> Vec<Value> {
+    ask(program, netns, family, &[question]).pop().unwrap_or_default()
+}
+
+impl Shown {
+    /// The calling thread's namespace, or a named one; nothing if there is none of that name.
+    pub fn now(netns: Option<&str>) -> Self {
+        if netns.is_some_and(|name| !Path::new("/run/netns").join(name).exists()) {
+            return Self::default();
+        }
+        let mut all = ask("ip", netns, None, &["link", "addr", "rule"]).into_iter();
+        let mut next = || all.next().unwrap_or_default();
+        let (links, addresses, rules) = (next(), next(), next());
+        let bridges = links.iter().any(|link| link["linkinfo"]["info_kind"] == "bridge");
+        let of_bridges =
+            |question| if bridges { ask_one("bridge", netns, None, question) } else { Vec::new() };
+        Self {
+            links,
+            addresses,
+            rules: [rules, ask_one("ip", netns, Some("-6"), "rule")],
+            routes: ["-4", "-6"]
+                .map(|family| ask_one("ip", netns, Some(family), "route show table all"))
+                .concat(),
+            vlans: of_bridges("vlan"),
+            fdb: of_bridges("fdb"),
+        }
+    }
+
+    /// Lines to compare, without what changes by itself.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (about, list) in [
+            ("link", &self.links),
+            ("address", &self.addresses),
+            ("-4 rule", &self.rules[0]),
+            ("-6 rule", &self.rules[1]),
+            ("route", &self.routes),
+            ("vlan", &self.vlans),
+            ("fdb", &self.fdb),
+        ] {
+            let kept = list.iter().cloned().filter_map(quiet).filter_map(without_noise);
+            lines.extend(kept.map(|line| format!("{about} {line}")));
+        }
+        lines
+    }
+}
+
+/// Leaves out what follows from carriers and clocks, and what hardware addresses are drawn by lot for.
+fn quiet(mut value: Value) -> Option<Value> {
+    let by_itself = |text: &Value| {
+        text.as_str().is_some_and(|text| text.starts_with("fe80:") || text.starts_with("ff00:"))
+    };
+    if by_itself(&value["dst"]) || value["protocol"] == "kernel" && value.get("dst").is_some() {
+        return None;
+    }
+    if value.get("mac").is_some() && value["state"] != "static" {
+        return None;
+    }
+    let object = value.as_object_mut()?;
+    if let Some(flags) = object.get_mut("flags").and_then(Value::as_array_mut) {
+        flags.retain(|flag| flag == "UP");
+    }
+    for key in ["operstate", "address", "permaddr", "link", "link_netnsid", "nhid", "pref", "group"] {
+        object.remove(key);
+    }
+    // What a bridge can do follows from the ports that it had.
+    object.retain(|key, _| !["tso_", "gso_", "gro_"].iter().any(|start| key.starts_with(start)));
+    if let Some(addresses) = object.get_mut("addr_info").and_then(Value::as_array_mut) {
+        addresses.retain(|address| !by_itself(&address["local"]));
+        for address in addresses.iter_mut().filter_map(Value::as_object_mut) {
+            address.retain(|key, _| matches!(key.as_str(), "local" | "prefixlen"));
+        }
+    }
+    if let Some(info) = object.get_mut("linkinfo").and_then(|info| info.get_mut("info_data")) {
+        let keep =
+            ["table", "vlan_filtering", "vlan_default_pvid", "vlan_protocol", "stp_state", "forward_delay"];
+        info.as_object_mut()?.retain(|key, _| keep.contains(&key.as_str()));
+    }
+    if let Some(info) = object.get_mut("linkinfo").and_then(|info| info.get_mut("info_slave_data")) {
+        let keep = ["isolated", "learning", "locked", "neigh_suppress", "priority"];
+        info.as_object_mut()?.retain(|key, _| keep.contains(&key.as_str()));
+    }
+    Some(value)
+}
+
+/// The files below `/run` that are ours or of named namespaces.
+pub fn files_in_run() -> Vec<String> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut folders = vec![PathBuf::from("/run")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    // The numbers of namespaces differ.
+    let mut names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+    for name in &mut names {
+        if let Some((before, _)) = name.split_once("/netns:") {
+            *name = format!("{before}/netns:");
+        }
+    }
+    names.sort();
+    names
+}
