@@ -17,6 +17,8 @@ mod lab;
 #[allow(dead_code, reason = "the tests on a real kernel need more of it")]
 #[path = "../kernel/probe.rs"]
 mod probe;
+#[path = "../kernel/tables.rs"]
+mod tables;
 
 mod machine;
 mod management_vrf;

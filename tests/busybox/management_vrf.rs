@@ -3,14 +3,10 @@
 use crate::{
     lab::{Netns, ip},
     machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle},
-    probe::{PORT, echo, reaches, serve, serve_here, tcp_reaches, unreachable},
+    probe::{echo, serve, serve_here},
+    tables::{self, BOUND_PORT, VRF},
 };
 use std::net::SocketAddr;
-
-const OWN: [&str; 2] = ["10.20.30.40", "fd00:30::40"];
-const LAN: [&str; 2] = ["10.20.30.7", "fd00:30::7"];
-const INTERNET: [&str; 2] = ["8.8.8.8", "2001:db8:8::8"];
-const VRF: Option<&str> = Some("vrf-management");
 
 /// `eth0` leads to a switch with a host of the LAN and the gateway on it.
 fn outside() -> [Netns; 3] {
@@ -45,24 +41,9 @@ pub fn table() {
     settle();
     serve_here();
     for any in ["0.0.0.0", "::"] {
-        echo(SocketAddr::new(any.parse().unwrap(), PORT + 1), VRF);
+        echo(SocketAddr::new(any.parse().unwrap(), BOUND_PORT), VRF);
     }
-    for to in LAN.into_iter().chain(INTERNET) {
-        reaches("unbound", to, None);
-    }
-    for to in LAN {
-        reaches("bound", to, VRF);
-    }
-    for to in INTERNET {
-        unreachable("bound", to, VRF);
-    }
-    for to in OWN {
-        lan.within(|| reaches("LAN host to unbound service", to, None));
-        lan.within(|| tcp_reaches(to, PORT + 1, None)).expect("LAN host to bound service");
-    }
-    for to in ["127.0.0.1", "::1"].into_iter().chain(OWN) {
-        reaches("unbound, own address", to, None);
-    }
+    tables::management_vrf(&lan);
     ifdown("-a");
     before.assert_still();
 }

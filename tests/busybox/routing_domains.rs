@@ -4,6 +4,7 @@ use crate::{
     lab::{Netns, ip, wait_until},
     machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle},
     probe::ping,
+    tables,
 };
 use std::fs;
 
@@ -34,27 +35,7 @@ pub fn table() {
     let [private, hostile] = ["private", "hostile"].map(Netns::named);
     private.within(settle);
     hostile.within(settle);
-    for (domain, device, there, host) in [
-        (&private, None, ["10.30.0.2", "fd00:30::2"], ["10.30.0.1", "fd00:30::1"]),
-        (&hostile, Some("vrf-hostile"), ["10.31.0.2", "fd00:31::2"], ["10.31.0.1", "fd00:31::1"]),
-    ] {
-        for to in there {
-            ping(to, device).expect("host to domain");
-        }
-        for to in host.into_iter().chain(["192.168.77.1", "fd00:77::1"]) {
-            domain.within(|| ping(to, None)).expect("domain to host, and to its own of the same addresses");
-        }
-    }
-    for to in ["192.0.2.20", "2001:db8:1::20"] {
-        private.within(|| ping(to, None)).expect("private to the outside");
-        hostile.within(|| ping(to, None)).expect_err("hostile to the outside");
-    }
-    for to in ["10.99.0.1", "fd00:99::1"] {
-        hostile.within(|| ping(to, None)).expect("the named prefix");
-    }
-    for to in ["10.30.0.2", "fd00:30::2"] {
-        hostile.within(|| ping(to, None)).expect_err("the rest of private");
-    }
+    tables::routing_domains(&private, &hostile);
     late(&private);
     drop((private, hostile));
     ifdown("-a");

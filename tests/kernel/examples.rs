@@ -168,9 +168,9 @@ fn plain() {
     installed.ifup("-a").quiet();
     settle();
     crate::probe::serve_here();
-    for to in crate::management_vrf::INTERNET {
+    for to in crate::tables::INTERNET {
         crate::probe::reaches("unbound", to, None);
-        let refused = tcp_reaches(to, PORT, crate::management_vrf::VRF).expect_err("bound");
+        let refused = tcp_reaches(to, PORT, crate::tables::VRF).expect_err("bound");
         // The VRF has no IPv6 address to send from, which the kernel looks for first.
         let expected = if to.contains(':') { "connect: EADDRNOTAVAIL" } else { "connect: ENETUNREACH" };
         assert_eq!(refused, expected, "{to}");

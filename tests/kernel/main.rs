@@ -46,6 +46,7 @@ mod soak;
 mod starts;
 mod state;
 mod stock;
+mod tables;
 mod tampered;
 mod three_points;
 mod windows;

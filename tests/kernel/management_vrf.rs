@@ -4,16 +4,12 @@ use crate::{
     features::{Feature, needs},
     ifupdown::{Ifupdown, example},
     lab::{Netns, in_lab, ip, settle},
-    probe::{PORT, echo, reaches, serve, serve_here, unreachable},
+    probe::{echo, serve, serve_here},
     state::State,
+    tables::{self, BOUND_PORT, INTERNET, VRF},
 };
 use libtest_mimic::Trial;
 use std::net::{IpAddr, SocketAddr};
-
-const OWN: [&str; 2] = ["10.20.30.40", "fd00:30::40"];
-const LAN: [&str; 2] = ["10.20.30.7", "fd00:30::7"];
-pub const INTERNET: [&str; 2] = ["8.8.8.8", "2001:db8:8::8"];
-pub const VRF: Option<&str> = Some("vrf-management");
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -65,30 +61,6 @@ pub fn outside() -> Outside {
     Outside { switch, lan, gateway }
 }
 
-/// Every row of the reachability table.
-fn check(outside: &Outside) {
-    for to in LAN.into_iter().chain(INTERNET) {
-        reaches("unbound", to, None);
-    }
-    for to in LAN {
-        reaches("bound", to, VRF);
-    }
-    for to in INTERNET {
-        unreachable("bound", to, VRF);
-    }
-    for to in OWN {
-        outside.lan.within(|| reaches("LAN host to unbound service", to, None));
-        let bound = |port| crate::probe::tcp_reaches(to, port, None);
-        outside.lan.within(|| bound(BOUND_PORT).expect("LAN host to bound service"));
-    }
-    for to in ["127.0.0.1", "::1"].into_iter().chain(OWN) {
-        reaches("unbound, own address", to, None);
-    }
-}
-
-/// The port of the service that is bound to the VRF.
-const BOUND_PORT: u16 = PORT + 1;
-
 fn table(ifupdown: Ifupdown, layout: &str) {
     let outside = outside();
     let interfaces = example("management-vrf").replace("vrf-rules yes", &format!("vrf-rules {layout}"));
@@ -100,6 +72,6 @@ fn table(ifupdown: Ifupdown, layout: &str) {
     for any in ["0.0.0.0", "::"] {
         echo(SocketAddr::new(any.parse::<IpAddr>().unwrap(), BOUND_PORT), VRF);
     }
-    check(&outside);
+    tables::management_vrf(&outside.lan);
     before.assert_after_ifdown(&installed);
 }

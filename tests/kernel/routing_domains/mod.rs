@@ -10,6 +10,7 @@ use crate::{
     lab::{Netns, command, in_lab, ip, settle, wait_until},
     probe::{ping, tcp_reaches},
     state::State,
+    tables,
 };
 use libtest_mimic::Trial;
 
@@ -81,30 +82,7 @@ fn table(ifupdown: Ifupdown) {
     private.within(settle);
     hostile.within(settle);
 
-    // Each reaches the host, and the host each.
-    for (domain, device, there, host) in [
-        (&private, None, ["10.30.0.2", "fd00:30::2"], ["10.30.0.1", "fd00:30::1"]),
-        (&hostile, Some("vrf-hostile"), ["10.31.0.2", "fd00:31::2"], ["10.31.0.1", "fd00:31::1"]),
-    ] {
-        for to in there {
-            ping(to, device).expect("host to domain");
-        }
-        for to in host {
-            domain.within(|| ping(to, None)).expect("domain to host");
-        }
-    }
-    // Private reaches the outside through the host, hostile does not.
-    for to in ["192.0.2.20", "2001:db8:1::20"] {
-        private.within(|| ping(to, None)).expect("private to the outside");
-        hostile.within(|| ping(to, None)).expect_err("hostile to the outside");
-    }
-    // Hostile reaches the one prefix of private that a route names, and nothing else there.
-    for to in ["10.99.0.1", "fd00:99::1"] {
-        hostile.within(|| ping(to, None)).expect("the named prefix");
-    }
-    for to in ["10.30.0.2", "fd00:30::2", "10.32.0.1", "fd00:32::1", "10.97.0.1", "fd00:97::1"] {
-        hostile.within(|| ping(to, None)).expect_err("the rest of private");
-    }
+    tables::routing_domains(&private, &hostile);
     hostile.ip("route del 10.99.0.0/24");
     hostile.within(|| ping("10.99.0.1", None)).expect_err("without the route");
     overlap(&private, &hostile);
