@@ -37,6 +37,7 @@ mod lab;
 mod management_vrf;
 mod managers;
 mod namespaces;
+mod openrc;
 mod probe;
 mod refusals;
 mod routing_domains;
@@ -83,6 +84,7 @@ fn main() -> std::process::ExitCode {
         windows::tests(),
         soak::tests(),
         managers::tests(),
+        openrc::tests(),
     ];
     let (share, shares) = share();
     let tests = tests.into_iter().flatten().enumerate();
