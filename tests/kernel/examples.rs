@@ -1,9 +1,11 @@
-//! Every file of interfaces.d goes up, up again, down, down again, and leaves nothing.
+//! Every file of interfaces.d, and every stanza that a manual page shows, goes up, up again, down, down again, and
+//! leaves nothing.
 
 use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
     lab::{Netns, command, in_lab, ip, settle},
+    pages::pages,
     probe::{PORT, echo, ping, tcp_reaches, unreachable},
     state::State,
 };
@@ -28,9 +30,10 @@ pub fn tests() -> Vec<Trial> {
                 features.push(Feature::Vlan);
             }
             tests.push(needs(&features, format!("examples/{name}/{version:?}"), move || {
-                in_lab(|| up_and_down(&name, ifupdown));
+                in_lab(|| up_and_down(&example(&name), ifupdown));
             }));
         }
+        tests.extend(of_pages(version));
     }
     tests.push(needs(&[Feature::Vrf, Feature::Roots], "examples/forced-and-rounds/Trixie", || {
         in_lab(|| forced_and_rounds(Ifupdown::USUAL));
@@ -47,6 +50,24 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
+/// The stanzas of the manual pages, each named by its page and its place there.
+fn of_pages(version: Version) -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for page in pages() {
+        for (place, block) in page.stanzas().into_iter().enumerate() {
+            // One that names its executors is for where the stock ones stay.
+            let beside = block.contains("\n\tuse ");
+            let executors = if beside { Executors::Present } else { Executors::Replaced };
+            let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
+            let interfaces = block.to_owned();
+            let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
+            let name = format!("pages/{}/{place}/{version:?}", page.name);
+            tests.push(needs(&needed, name, move || in_lab(|| up_and_down(&interfaces, ifupdown))));
+        }
+    }
+    tests
+}
+
 /// Cards `eth0` to `eth3`, each down, with an outside host that has no addresses.
 pub fn cards() -> Vec<Netns> {
     let cards = (0..4).map(|n| Netns::beside(&format!("eth{n}"), "eth0"));
@@ -57,9 +78,9 @@ pub fn cards() -> Vec<Netns> {
     hosts
 }
 
-fn up_and_down(name: &str, ifupdown: Ifupdown) {
+fn up_and_down(interfaces: &str, ifupdown: Ifupdown) {
     let _hosts = cards();
-    let installed = ifupdown.install(&example(name));
+    let installed = ifupdown.install(interfaces);
     let before = State::with_run(&installed);
     installed.ifup("-a").quiet();
     settle();

@@ -38,6 +38,8 @@ mod management_vrf;
 mod managers;
 mod namespaces;
 mod openrc;
+#[path = "../plain/pages.rs"]
+mod pages;
 mod probe;
 mod refusals;
 mod routing_domains;

@@ -2,10 +2,11 @@
 
 mod apply;
 mod check;
+mod page;
 mod show;
 
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
-    [check::tests(), apply::tests(), show::tests()].into_iter().flatten().collect()
+    [check::tests(), apply::tests(), show::tests(), page::tests()].into_iter().flatten().collect()
 }

@@ -1,0 +1,71 @@
+//! The sessions that ifnetlink(8) shows, typed as they stand there: each line that is printed is the page's.
+
+use crate::{
+    features::{Feature, needs},
+    ifupdown::{Ifupdown, Installed},
+    lab::{command, in_lab, ip, settle},
+    pages::{Page, pages},
+};
+use libtest_mimic::Trial;
+
+pub fn tests() -> Vec<Trial> {
+    let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
+    vec![needs(&needed, "pages/ifnetlink.8", || in_lab(sessions))]
+}
+
+/// The stanzas that a page shows first.
+fn shown(name: &str) -> String {
+    let all = pages();
+    let page = all.iter().find(|page| page.name == name).expect("the page");
+    page.stanzas()[0].to_owned()
+}
+
+fn sessions() {
+    let all: Vec<Page> = pages();
+    let sessions: Vec<_> = all.iter().flat_map(Page::sessions).collect();
+    let [drifted, changed, drawn] = sessions[..] else { panic!("another session: {sessions:?}") };
+    // No card: their far ends are in other namespaces.
+    for card in ["eth0", "eth1", "eth2"] {
+        ip(&format!("link add {card} type dummy"));
+    }
+    let bridge = shown("interfaces-bridge-vlan.5");
+    let with_vrf = shown("interfaces-vrf-rules.5") + "\n" + &bridge;
+    let installed = Ifupdown::USUAL.install(&with_vrf);
+    installed.ifup("-a").quiet();
+    settle();
+    ip("-4 rule del pref 2000");
+    command("bridge vlan add dev eth0 vid 99").ok();
+    typed(drifted, &installed, "");
+    typed(changed, &installed, &with_vrf.replace("bridge-vlan 10, 20", "bridge-vlan 10, 20, 30"));
+    installed.ifdown_by_force();
+    installed.interfaces(&(bridge + "\n" + &shown("interfaces-veth-peer.5")));
+    installed.ifup("-a").quiet();
+    settle();
+    typed(drawn, &installed, "");
+    installed.ifdown("-a");
+}
+
+/// Types each command of a session and compares what it prints; `editor` writes this file.
+fn typed(session: &str, installed: &Installed, edited: &str) {
+    for part in session.strip_prefix("# ").expect("a prompt").split("\n# ") {
+        let (line, printed) = part.split_once('\n').unwrap_or((part, ""));
+        let (line, echo) = line.split_once(" && echo ").unwrap_or((line, ""));
+        let ran = match line.split_once(' ').expect("arguments") {
+            ("ifnetlink", arguments) => installed.ifnetlink(arguments),
+            // What the stock executors complain of is there already.
+            ("ifup", arguments) => {
+                installed.ifup(arguments);
+                continue;
+            }
+            ("editor", _) => {
+                installed.interfaces(edited);
+                continue;
+            }
+            _ => panic!("{line}: what is this?"),
+        };
+        let drifted = line == "ifnetlink check" && !printed.is_empty() && echo.is_empty();
+        assert_eq!((ran.status, ran.stderr.as_str()), (if drifted { 3 } else { 0 }, ""), "{line}: {ran}");
+        let echoed = if echo.is_empty() { String::new() } else { format!("{echo}\n") };
+        assert_eq!((ran.stdout.clone() + &echoed).trim_end(), printed.trim_end(), "{line}");
+    }
+}

@@ -1,0 +1,139 @@
+//! What the manual pages claim is so: their examples are run, their defaults are those of the programs, and their
+//! errors are what the programs say.
+
+use super::{
+    pages::{Page, pages},
+    support::{command, files, run},
+};
+use std::fs;
+
+/// A page of options.
+fn options() -> impl Iterator<Item = Page> {
+    pages().into_iter().filter(|page| page.name.starts_with("interfaces-"))
+}
+
+/// The stanzas that `Page::stanzas` finds are brought up by the `kernel` tests, all of them. None may be hidden from it.
+#[test]
+fn every_example_of_a_page_is_found_by_the_tests_that_run_it() {
+    for page in pages() {
+        let fences = page.text.lines().filter(|line| line.trim_start().starts_with("```"));
+        assert!(fences.into_iter().all(|line| line == "```"), "{}: a block of another form", page.name);
+        let told = |line: &str| line.trim_start().starts_with("iface ");
+        let found = page.stanzas();
+        let all = page.text.lines().filter(|line| told(line)).count();
+        let run = found.iter().flat_map(|block| block.lines()).filter(|line| told(line)).count();
+        assert_eq!(run, all, "{}: a stanza that is in no block", page.name);
+        for block in &found {
+            for iface in block.lines().filter_map(|line| line.strip_prefix("iface ")) {
+                assert!(block.contains(&format!("auto {iface}\n")), "{}: {iface} is not auto", page.name);
+            }
+        }
+        let examples = page.examples();
+        let sessions = page.sessions();
+        // The overview has no such section.
+        assert_eq!(examples.is_empty(), page.name.ends_with(".7"), "{}: no example", page.name);
+        for example in examples {
+            let known = found.contains(&example) || sessions.contains(&example);
+            assert!(known, "{}: no test runs {example}", page.name);
+        }
+        // Those of ifnetlink(8) are typed by tests/kernel/ifnetlink/page.rs, which counts them.
+        assert!(
+            sessions.is_empty() || page.name == "ifnetlink.8",
+            "{}: nobody types {sessions:?}",
+            page.name
+        );
+    }
+}
+
+/// A program, the lines that its stanza needs to say something, a keyword, its default, and how the page calls it.
+type Default = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const DEFAULTS: [Default; 9] = [
+    ("vrf-table", "IF_VRF_TABLE=auto", "vrf-table-range", "1001-5000", "1001-5000 by default"),
+    ("vrf-rules", "IF_VRF_TABLE=10", "vrf-rules", "no", "*no*, the default"),
+    ("vrf-rules", "IF_VRF_TABLE=10;IF_VRF_RULES=yes", "vrf-rules-l3mdev", "1000", "1000 by default"),
+    ("vrf-rules", "IF_VRF_TABLE=10;IF_VRF_RULES=yes", "vrf-rules-unreachable", "2000", "2000 by default"),
+    ("vrf-rules", "IF_VRF_TABLE=10;IF_VRF_RULES=yes", "vrf-rules-local", "32765", "32765 by default"),
+    ("vrf-rules", "IF_VRF_TABLE=10;IF_VRF_RULES=yes", "vrf-rules-family", "ipv4 ipv6", "both by default"),
+    ("netns", "IF_NETNS=blue", "netns-ifname", "eth0", "its own by default"),
+    ("netns", "IF_NETNS=blue", "netns-keep", "no", "no by default"),
+    ("veth-peer", "IF_VETH_PEER=v1;IF_VETH_PEER_NETNS=blue", "veth-peer-up", "yes", "yes by default"),
+];
+
+/// What a program would do in all phases, up and down.
+fn plans(program: &str, variables: &str) -> Vec<String> {
+    let phases = ["create", "pre-up", "up", "post-up", "pre-down", "down", "post-down", "destroy"];
+    let plan = |phase| {
+        let all = format!("MOCK=1;IFACE=eth0;PHASE={phase};{variables}");
+        let ran = run(command(program, all.split(';').filter_map(|variable| variable.split_once('='))));
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{program}: {all}");
+        ran.out
+    };
+    phases.map(plan).to_vec()
+}
+
+/// The text below an option's name.
+fn entry(page: &Page, keyword: &str) -> String {
+    let heading = format!("\n*{keyword}* ");
+    let (_, rest) = page.text.split_once(&heading).unwrap_or_else(|| panic!("{}: {keyword}", page.name));
+    let lines = rest.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with('\t'));
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_default_is_in_its_page_and_is_what_happens_without_the_line() {
+    let mut told = Vec::new();
+    for (program, needed, keyword, value, words) in DEFAULTS {
+        let page = options().find(|page| page.name == format!("interfaces-{program}.5")).unwrap();
+        assert!(entry(&page, keyword).contains(words), "{}: {keyword}: no {words:?}", page.name);
+        let line = format!("IF_{}={value}", keyword.replace('-', "_").to_uppercase());
+        let without = plans(program, needed);
+        assert_eq!(without, plans(program, &format!("{needed};{line}")), "{keyword} {value}");
+        assert!(keyword == "vrf-rules" || without.iter().any(|plan| !plan.is_empty()), "{keyword}");
+        told.push(keyword);
+    }
+    for page in options() {
+        let text = page.text.replace('\n', " ");
+        assert!(text.contains("has no default is left as it is"), "{}: what of the others?", page.name);
+        let entries = page.text.lines().filter_map(|line| line.strip_prefix('*')?.split_once("* _"));
+        for (keyword, _) in entries.filter(|(keyword, _)| !keyword.contains(' ')) {
+            let text = entry(&page, keyword);
+            let claims = text.contains(" by default") || text.contains(", the default");
+            assert!(!claims || told.contains(&keyword), "{}: {keyword}: tested nowhere", page.name);
+        }
+    }
+}
+
+/// Whether a line has these parts, one after the other.
+fn has(line: &str, parts: &[&str]) -> bool {
+    let mut rest = Some(line);
+    for part in parts {
+        rest = rest.and_then(|text| text.split_once(part)).map(|(_, rest)| rest);
+    }
+    rest.is_some()
+}
+
+#[test]
+fn every_error_of_a_page_is_one_that_a_test_waits_for() {
+    let cases = files("tests/plans", "plan").into_iter().chain(files("src", "tests.rs"));
+    let tests = files("tests/plain", ".rs").into_iter().chain(files("tests/kernel", ".rs"));
+    let sources = cases.chain(tests).map(|path| fs::read_to_string(path).unwrap());
+    // A text may go on in the next line.
+    let joined: Vec<String> =
+        sources.map(|text| text.split("\\\n").map(str::trim_start).collect::<String>()).collect();
+    let lines: Vec<&str> = joined.iter().flat_map(|text| text.lines()).collect();
+    for page in options() {
+        let mut errors = 0;
+        for line in page.section("DIAGNOSTICS").lines() {
+            let Some(error) = line.strip_prefix('*').and_then(|line| line.strip_suffix('*')) else {
+                continue;
+            };
+            let error = error.replace('\\', "");
+            // The dots stand for what differs.
+            let parts: Vec<&str> = error.split('…').map(|part| part.trim_matches([' ', ':'])).collect();
+            assert!(lines.iter().any(|line| has(line, &parts)), "{}: nothing says {error:?}", page.name);
+            errors += 1;
+        }
+        assert!(errors > 0, "{}: no error", page.name);
+    }
+}

@@ -1,0 +1,57 @@
+//! The manual pages and what is in them: options, blocks, examples. The `kernel` tests read them with this too, and run
+//! every example that it finds.
+
+use std::{fs, path::Path};
+
+/// A manual page.
+#[derive(Debug)]
+pub struct Page {
+    /// Its name, like `interfaces-netns.5`.
+    pub name: String,
+    /// Its source.
+    pub text: String,
+}
+
+/// All of them, by name.
+pub fn pages() -> Vec<Page> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let files = fs::read_dir(docs).expect("docs").map(|entry| entry.expect("an entry").path());
+    let mut pages: Vec<Page> = files
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.strip_suffix(".scd")?.to_owned();
+            Some(Page { name, text: fs::read_to_string(&path).expect("a page") })
+        })
+        .collect();
+    pages.sort_by(|one, other| one.name.cmp(&other.name));
+    pages
+}
+
+/// What stands between fences.
+fn fenced(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```\n").skip(1).step_by(2)
+}
+
+impl Page {
+    /// A section, without its heading; empty if there is none.
+    pub fn section(&self, heading: &str) -> &str {
+        let rest = self.text.split_once(&format!("\n# {heading}\n")).map_or("", |(_, rest)| rest);
+        rest.split("\n# ").next().unwrap_or_default()
+    }
+
+    /// The blocks of the section EXAMPLES.
+    pub fn examples(&self) -> Vec<&str> {
+        // A session begins with a prompt, which is not a heading.
+        let rest = self.text.split_once("\n# EXAMPLES\n").map_or("", |(_, rest)| rest);
+        fenced(rest.split("\n# SEE ALSO").next().unwrap_or_default()).collect()
+    }
+
+    /// The blocks that are an interfaces(5) file, in whatever section.
+    pub fn stanzas(&self) -> Vec<&str> {
+        fenced(&self.text).filter(|block| block.lines().any(|line| line.starts_with("iface "))).collect()
+    }
+
+    /// The blocks that are typed after a prompt.
+    pub fn sessions(&self) -> Vec<&str> {
+        fenced(&self.text).filter(|block| block.starts_with("# ")).collect()
+    }
+}
