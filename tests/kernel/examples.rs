@@ -5,7 +5,7 @@ use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
     lab::{Netns, command, in_lab, ip, settle},
-    pages::pages,
+    pages::{pages, readme},
     probe::{PORT, echo, ping, tcp_reaches, unreachable},
     state::State,
 };
@@ -50,22 +50,24 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// The stanzas of the manual pages, each named by its page and its place there.
+/// The stanzas of the manual pages and of the README, each named by its page and its place there.
 fn of_pages(version: Version) -> Vec<Trial> {
-    let mut tests = Vec::new();
+    let mut shown: Vec<(String, String)> = Vec::new();
     for page in pages() {
-        for (place, block) in page.stanzas().into_iter().enumerate() {
-            // One that names its executors is for where the stock ones stay.
-            let beside = block.contains("\n\tuse ");
-            let executors = if beside { Executors::Present } else { Executors::Replaced };
-            let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
-            let interfaces = block.to_owned();
-            let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
-            let name = format!("pages/{}/{place}/{version:?}", page.name);
-            tests.push(needs(&needed, name, move || in_lab(|| up_and_down(&interfaces, ifupdown))));
-        }
+        let stanzas = page.stanzas().into_iter().enumerate();
+        shown.extend(stanzas.map(|(place, block)| (format!("{}/{place}", page.name), block.to_owned())));
     }
-    tests
+    shown.extend(readme().into_iter().enumerate().map(|(place, block)| (format!("README/{place}"), block)));
+    let test = |(name, interfaces): (String, String)| {
+        // One that names its executors is for where the stock ones stay.
+        let beside = interfaces.lines().any(|line| line.trim_start().starts_with("use "));
+        let executors = if beside { Executors::Present } else { Executors::Replaced };
+        let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
+        let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
+        let name = format!("pages/{name}/{version:?}");
+        needs(&needed, name, move || in_lab(|| up_and_down(&interfaces, ifupdown)))
+    };
+    shown.into_iter().map(test).collect()
 }
 
 /// Cards `eth0` to `eth3`, each down, with an outside host that has no addresses.

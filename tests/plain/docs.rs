@@ -2,6 +2,7 @@
 
 use super::{
     all::PROGRAMS,
+    pages::{pages, readme},
     support::{files, root},
 };
 use ifupdown_ng_netlink::{executor::Program, stanza::Stanza};
@@ -145,18 +146,16 @@ fn every_example_is_understood() {
 
 #[test]
 fn every_block_of_a_page_that_is_a_stanza_is_understood() {
-    let mut blocks = 0;
-    for path in files("docs", ".scd").into_iter().chain([root().join("README.md")]) {
-        let text = fs::read_to_string(&path).unwrap();
-        for (number, block) in text.split("```").enumerate() {
-            let block = block.split_once('\n').map_or("", |(_, rest)| rest);
-            if number % 2 == 1 && block.lines().any(|line| line.trim_start().starts_with("iface ")) {
-                understood(block, &path.display().to_string());
-                blocks += 1;
-            }
+    for page in pages() {
+        for block in page.stanzas() {
+            assert!(understood(block, &page.name) > 0, "{}: {block}", page.name);
         }
     }
-    assert!(blocks > 0, "no page and no README shows a stanza");
+    let readme = readme();
+    assert!(
+        !readme.is_empty() && readme.iter().all(|block| understood(block, "README.md") > 0),
+        "{readme:?}"
+    );
 }
 
 /// Links from our texts to files of the package.

@@ -12,6 +12,14 @@ pub struct Page {
     pub text: String,
 }
 
+/// The stanzas that README.md shows, which stand there indented.
+pub fn readme() -> Vec<String> {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    let blocks = text.split("\n\n").filter(|block| block.starts_with("    auto "));
+    blocks.map(|block| format!("\n{block}\n").replace("\n    ", "\n")).collect()
+}
+
 /// All of them, by name.
 pub fn pages() -> Vec<Page> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
