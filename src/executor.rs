@@ -193,16 +193,19 @@ impl Configuration {
     /// What stands in the way. Going down, the components that nothing stands in the way of are planned
     /// for all the same, and come with the error.
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
-        let mut world = Simulated(found.clone());
+        // Made only for a component that is not the first: what was found may be large.
+        let mut world: Option<Simulated> = None;
         let (mut whole, mut problems) = (Plan::default(), Vec::new());
         let mut acting: Vec<_> = self.parts.iter().filter(|part| part.acts(at.phase)).collect();
         if at.phase.is_down() {
             acting.reverse();
         }
-        for part in acting {
-            match part.plan(at, &world.0) {
+        for (place, part) in acting.iter().enumerate() {
+            match part.plan(at, world.as_ref().map_or(found, |world| &world.0)) {
                 Ok(plan) => {
-                    world.assume_all(&plan);
+                    if place + 1 < acting.len() && !plan.is_empty() {
+                        world.get_or_insert_with(|| Simulated(found.clone())).assume_all(&plan);
+                    }
                     whole.append(plan);
                 }
                 Err(mut conflicts) => problems.append(&mut conflicts),

@@ -51,8 +51,13 @@ impl Live {
         Ok(())
     }
 
-    /// Waits for something to come about, and no longer than it says. Whether it did is for the reading
-    /// afterwards to find out.
+    /// Lets other runs go on, as the last thing that is done: the kernel takes back the rest faster than we could.
+    pub fn finish(mut self) {
+        self.lock.take().into_iter().for_each(Lock::leave);
+        std::mem::forget(self);
+    }
+
+    /// Waits for something to come about, and no longer than it says. Reading afterwards tells whether it did.
     ///
     /// # Errors
     /// When the kernel does not answer.
@@ -216,7 +221,7 @@ impl Kernel for Live {
             }
         }
         if !query.netns.is_empty() || !query.away.is_empty() {
-            found.residences = residents::all()?;
+            found.residences = residents::all(self.lock.as_ref().map(Lock::directory))?;
         }
         for residence in found.residences.clone() {
             let Resident { iface, role, netns, .. } = &residence.resident;

@@ -29,6 +29,19 @@ pub struct Lock {
     directory: RunDir,
 }
 
+impl Lock {
+    /// The directory that the lock is in, checked when it was taken: that of the namespace it was taken in.
+    pub fn directory(&self) -> &RunDir {
+        &self.directory
+    }
+
+    /// As dropping it, where the process ends next: the file, which has no name any more, is left for the kernel to close.
+    pub fn leave(self) {
+        self.directory.remove_if_empty_but_for_lock();
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         self.directory.remove_if_empty_but_for_lock();

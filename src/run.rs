@@ -201,6 +201,7 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
             }
         }
     }
+    kernel.finish();
     Ok(outcome)
 }
 

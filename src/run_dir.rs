@@ -9,7 +9,7 @@ use crate::{
 };
 use nix::{errno::Errno, fcntl::OFlag};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -109,13 +109,18 @@ impl RunDir {
     /// When they cannot be read.
     pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
         let path = Self::path()?;
-        if !is_private(&path)? {
-            return Ok(Vec::new());
-        }
-        let entries = match fs::read_dir(&path) {
+        if is_private(&path)? { Self(path).records(prefix) } else { Ok(Vec::new()) }
+    }
+
+    /// The same of a directory that is open already.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn records(&self, prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let entries = match fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Refusal::io(&error, path.display())),
+            Err(error) => return Err(Refusal::io(&error, self.0.display())),
         };
         let mut records = Vec::new();
         for entry in entries.flatten() {
@@ -193,39 +198,47 @@ fn make_private(path: &Path) -> Result<(), Refusal> {
             }
             _ => {}
         }
-        if !is_private(path)? {
+        if !is_own(path)? || (path == Path::new(DIRECTORY) && !is_above_safe()?) {
             return Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) });
         }
     }
     Ok(())
 }
 
-/// Whether there is such a directory.
+/// Whether there is such a directory below the one that all of them are in.
 ///
 /// # Errors
 /// When there is, and others can change what is in it, or put another one in its place.
 fn is_private(path: &Path) -> Result<bool, Refusal> {
-    let look = |path: &Path| match fs::symlink_metadata(path) {
+    Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
+}
+
+/// Whether there is a directory at this path; it must be our own, and nobody else's to write.
+fn is_own(path: &Path) -> Result<bool, Refusal> {
+    let Some(found) = look(path)? else { return Ok(false) };
+    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(Refusal::text(format!("{}: not a directory of our own; remove it", path.display())));
+    }
+    trust::others_change(path, &found).map_or(Ok(true), |reason| refuse(&reason))
+}
+
+/// Whether there is the directory that all of ours are in; others must not be able to put something in their place.
+fn is_above_safe() -> Result<bool, Refusal> {
+    let Some(above) = Path::new(DIRECTORY).parent() else { return Ok(false) };
+    let Some(found) = look(above)? else { return Ok(false) };
+    trust::others_replace(above, &found).map_or(Ok(true), |reason| refuse(&reason))
+}
+
+fn look(path: &Path) -> Result<Option<Metadata>, Refusal> {
+    match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Refusal::io(&error, path.display())),
-    };
-    let refuse = |reason: String| Err(Refusal::text(format!("{reason}; take that right away, or remove it")));
-    // Its own directories, and the one that they are in.
-    let above = Path::new(DIRECTORY).parent();
-    for part in path.ancestors().take_while(|part| Some(*part) != above) {
-        let Some(found) = look(part)? else { return Ok(false) };
-        if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
-            return Err(Refusal::text(format!("{}: not a directory of our own; remove it", part.display())));
-        }
-        if let Some(reason) = trust::others_change(part, &found) {
-            return refuse(reason);
-        }
     }
-    match above.map(|above| look(above).map(|found| (above, found))).transpose()? {
-        Some((above, Some(found))) => trust::others_replace(above, &found).map_or(Ok(true), refuse),
-        _ => Ok(false),
-    }
+}
+
+fn refuse(reason: &str) -> Result<bool, Refusal> {
+    Err(Refusal::text(format!("{reason}; take that right away, or remove it")))
 }
 
 /// Reads a file that is no link.

@@ -67,8 +67,8 @@ impl Live {
 }
 
 /// All links of ours that are in another namespace.
-pub(super) fn all() -> Result<Vec<Residence>, Refusal> {
-    let records = RunDir::list("")?;
+pub(super) fn all(own: Option<&RunDir>) -> Result<Vec<Residence>, Refusal> {
+    let records = own.map_or_else(|| RunDir::list(""), |own| own.records(""))?;
     let mut found = Vec::new();
     for role in [Role::Moved, Role::Peer] {
         let own = records.iter().filter_map(|(name, text)| {

@@ -23,12 +23,10 @@ impl Channel {
         let mut query = AddressMessage::default();
         query.header.family = AddressFamily::Unspec;
         query.header.index = index;
-        let answers = self.dump(&RouteNetlinkMessage::GetAddress(query))?;
-        let addresses = answers.iter().filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(message),
+        self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(&message),
             _ => None,
-        });
-        Ok(addresses.collect())
+        })
     }
 
     pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {

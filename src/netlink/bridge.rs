@@ -28,21 +28,19 @@ impl Channel {
 
     /// Every port, and every link that could become one.
     fn read_all_links(&mut self, state: &mut State) -> Result<(), Refusal> {
-        let answers = self.dump(&RouteNetlinkMessage::GetLink(link::all()))?;
-        let found = answers.iter().filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewLink(message) => Some((message, link::decode(message)?)),
-            _ => None,
-        });
-        let found: Vec<_> = found.collect();
-        let names: BTreeMap<u32, IfName> =
-            found.iter().map(|(message, (name, _))| (message.header.index, name.clone())).collect();
-        for (message, (name, mut found)) in found {
-            found.master = link::master_index(message).and_then(|index| names.get(&index).cloned());
-            if can_be_port(message) && !matches!(found.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_)) {
-                state.bridging.eligible.insert(name.clone());
+        let mut names: BTreeMap<u32, IfName> = BTreeMap::new();
+        let found = self.dump(&RouteNetlinkMessage::GetLink(link::all()), |answer| {
+            let found = link::Found::of(answer)?;
+            names.insert(found.details.index, found.name.clone());
+            Some(found)
+        })?;
+        for mut found in found {
+            found.link.master = found.master.and_then(|index| names.get(&index).cloned());
+            if found.can_be_port && !matches!(found.link.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_)) {
+                state.bridging.eligible.insert(found.name.clone());
             }
-            read_port(message, &name, state);
-            state.links.insert(name, found);
+            state.bridging.ports.extend(found.port.map(|port| (found.name.clone(), port)));
+            state.links.insert(found.name, found.link);
         }
         Ok(())
     }
@@ -128,20 +126,13 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
 
 /// Whether the kernel would take a link as a port (net/bridge/br_if.c `br_add_if`). It has not one of its own address
 /// where the module of a tunnel is loaded: `gretap0` and `erspan0` are then in every namespace.
-fn can_be_port(message: &LinkMessage) -> bool {
+pub(super) fn can_be_port(message: &LinkMessage) -> bool {
     let is_of_one_station =
         |bytes: &Vec<u8>| bytes.len() == 6 && bytes[0] & 1 == 0 && bytes.iter().any(|byte| *byte != 0);
     message.header.link_layer_type == LinkLayerType::Ether
         && message.attributes.iter().any(
             |attribute| matches!(attribute, LinkAttribute::Address(address) if is_of_one_station(address)),
         )
-}
-
-/// Adds what a message says of a link as a port of a bridge to the state.
-pub(super) fn read_port(message: &LinkMessage, name: &IfName, state: &mut State) {
-    if let Some(port) = decode_port(message) {
-        state.bridging.ports.insert(name.clone(), port);
-    }
 }
 
 pub(super) fn encode_options(options: &BridgeOptions) -> Vec<InfoBridge> {
@@ -226,7 +217,7 @@ fn encode_port(options: &PortOptions) -> Vec<InfoBridgePort> {
 }
 
 /// What a message says of a link as a port of a bridge; `None` if it is none.
-fn decode_port(message: &LinkMessage) -> Option<PortState> {
+pub(super) fn decode_port(message: &LinkMessage) -> Option<PortState> {
     let settings = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => infos.iter().find_map(|info| match info {
             LinkInfo::PortData(InfoPortData::BridgePort(settings)) => Some(settings),

@@ -8,7 +8,7 @@ use super::{
     socket::{BlockingSocket, Fault},
 };
 use crate::apply::Refusal;
-use futures::{Stream, executor::block_on, future::poll_fn};
+use futures::Stream;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -23,7 +23,7 @@ use std::{
     future::Future as _,
     os::fd::AsFd as _,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// Set on a part of a dump before which something changed (include/uapi/linux/netlink.h).
@@ -79,11 +79,13 @@ impl Channel {
 
     /// Makes one change and waits until it is made.
     pub(super) fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
-        let answers = self.exchange(message, NLM_F_REQUEST | NLM_F_ACK | flags)?;
-        match outcome(&answers) {
-            Some(outcome) => outcome,
-            None => Err(lost("the answer to a request did not come")),
-        }
+        let mut outcome = None;
+        self.exchange(message, NLM_F_REQUEST | NLM_F_ACK | flags, &mut |answer| {
+            if let Some(closed) = closing(&answer) {
+                outcome = Some(closed);
+            }
+        })?;
+        outcome.unwrap_or_else(|| Err(lost("the answer to a request did not come")))
     }
 
     /// Asks for one object; `None` if it does not exist.
@@ -91,27 +93,39 @@ impl Channel {
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
-        let answers = self.exchange(message, NLM_F_REQUEST)?;
-        match outcome(&answers) {
+        let (mut outcome, mut found) = (None, None);
+        self.exchange(message, NLM_F_REQUEST, &mut |answer| match closing(&answer) {
+            None if found.is_none() => found = inner(answer),
+            None => {}
+            closed => outcome = closed,
+        })?;
+        match outcome {
             Some(Err(refusal)) if refusal.is_gone() => Ok(None),
             Some(Err(refusal)) => Err(refusal),
-            _ => Ok(inner(answers).next()),
+            _ => Ok(found),
         }
     }
 
-    /// Asks for all objects that the message describes. A dump during which something changed is begun again.
-    pub(super) fn dump(
+    /// Asks for all objects that the message describes, and keeps of each answer what is made of it as it comes: with
+    /// thousands, whole ones would be most of what the program needs of memory. A dump during which something changed
+    /// is begun again.
+    pub(super) fn dump<T>(
         &mut self,
         message: &RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
+        mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, Refusal> {
         for _ in 0..DUMP_ATTEMPTS {
-            let answers = self.exchange(message.clone(), NLM_F_REQUEST | NLM_F_DUMP)?;
-            match outcome(&answers) {
-                Some(outcome) => outcome?,
-                None => return Err(lost("the end of an answer did not come")),
-            }
-            if answers.iter().all(|answer| answer.header.flags & NLM_F_DUMP_INTR == 0) {
-                return Ok(inner(answers).collect());
+            let (mut outcome, mut interrupted, mut kept) = (None, false, Vec::new());
+            self.exchange(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, &mut |answer| {
+                interrupted |= answer.header.flags & NLM_F_DUMP_INTR != 0;
+                match closing(&answer) {
+                    None => kept.extend(inner(answer).and_then(&mut keep)),
+                    closed => outcome = closed,
+                }
+            })?;
+            outcome.unwrap_or_else(|| Err(lost("the end of an answer did not come")))?;
+            if !interrupted {
+                return Ok(kept);
             }
         }
         Err(Refusal::text(format!(
@@ -119,21 +133,25 @@ impl Channel {
         )))
     }
 
-    /// Sends a request and collects the answers to it, the closing one included.
-    fn exchange(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Vec<Message>, Refusal> {
+    /// Sends a request and hands on the answers to it, the closing one included.
+    fn exchange(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        take: &mut dyn FnMut(Message),
+    ) -> Result<(), Refusal> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = flags;
         let kernel = SocketAddr::new(0, 0);
         let stream =
             self.handle.request(request, kernel).map_err(|_| lost("the netlink connection is closed"))?;
         let mut stream = pin!(stream);
-        let mut answers = Vec::new();
+        // Nobody wakes it: it is tried when there may be something to do.
+        let mut context = Context::from_waker(Waker::noop());
         // Once to send, then once for each datagram, and again as long as the kernel takes its time.
         for attempt in 0.. {
             self.connection.socket_mut().may_receive.set(attempt > 0);
-            let finished = block_on(poll_fn(|context| {
-                Poll::Ready(drive(&mut self.connection, stream.as_mut(), context, &mut answers))
-            }));
+            let finished = drive(&mut self.connection, stream.as_mut(), &mut context, take);
             if let Some(Fault { error, answer_lost }) = self.connection.socket_mut().fault.take() {
                 self.is_broken = true;
                 return Err(Refusal { answer_lost, ..Refusal::io(&error, "netlink") });
@@ -146,7 +164,7 @@ impl Channel {
                 return Err(lost("the kernel did not answer"));
             }
         }
-        Ok(answers)
+        Ok(())
     }
 
     /// Waits until there is something to read; whether it came, or the wait was broken off (a stopped process
@@ -158,17 +176,17 @@ impl Channel {
     }
 }
 
-/// Lets the connection send and receive once, and takes what came; whether that was all.
+/// Lets the connection send and receive once, and hands on what came; whether that was all.
 fn drive(
     connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
     mut stream: Pin<&mut impl Stream<Item = Message>>,
     context: &mut Context<'_>,
-    answers: &mut Vec<Message>,
+    take: &mut dyn FnMut(Message),
 ) -> bool {
     let closed = Pin::new(connection).poll(context).is_ready();
     loop {
         match stream.as_mut().poll_next(context) {
-            Poll::Ready(Some(answer)) => answers.push(answer),
+            Poll::Ready(Some(answer)) => take(answer),
             Poll::Ready(None) => return true,
             Poll::Pending => return closed,
         }
@@ -179,16 +197,16 @@ fn lost(text: &str) -> Refusal {
     Refusal { answer_lost: true, ..Refusal::text(text) }
 }
 
-fn inner(answers: Vec<Message>) -> impl Iterator<Item = RouteNetlinkMessage> {
-    answers.into_iter().filter_map(|answer| match answer.payload {
+fn inner(answer: Message) -> Option<RouteNetlinkMessage> {
+    match answer.payload {
         NetlinkPayload::InnerMessage(message) => Some(message),
         _ => None,
-    })
+    }
 }
 
-/// What the closing answer says; `None` if there is none.
-fn outcome(answers: &[Message]) -> Option<Result<(), Refusal>> {
-    answers.iter().rev().find_map(|answer| match &answer.payload {
+/// What a closing answer says; `None` if it is none.
+fn closing(answer: &Message) -> Option<Result<(), Refusal>> {
+    match &answer.payload {
         NetlinkPayload::Error(error) => {
             let attributes = error.header.get(HEADER_LENGTH..).unwrap_or_default();
             Some(result(error.raw_code(), attributes))
@@ -196,7 +214,7 @@ fn outcome(answers: &[Message]) -> Option<Result<(), Refusal>> {
         NetlinkPayload::Done(done) => Some(result(done.code, &done.extended_ack)),
         NetlinkPayload::Overrun(_) => Some(Err(lost("too many answers at once"))),
         _ => None,
-    })
+    }
 }
 
 fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {

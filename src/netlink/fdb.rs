@@ -24,11 +24,12 @@ impl Channel {
         query.header.family = AddressFamily::Bridge;
         query.attributes.push(NeighbourAttribute::Controller(index));
         let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
-        for answer in self.dump(&RouteNetlinkMessage::GetNeighbour(query))? {
-            let RouteNetlinkMessage::NewNeighbour(message) = answer else { continue };
+        let found = self.dump(&RouteNetlinkMessage::GetNeighbour(query), |answer| {
+            let RouteNetlinkMessage::NewNeighbour(message) = answer else { return None };
             let of_this_bridge = message.attributes.contains(&NeighbourAttribute::Controller(index));
-            let Some(entry) = decode(&message).filter(|_| of_this_bridge) else { continue };
-            let port = message.header.ifindex;
+            decode(&message).filter(|_| of_this_bridge).map(|entry| (message.header.ifindex, entry))
+        })?;
+        for (port, entry) in found {
             let port = match names.entry(port) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => new.insert(self.name_of(port)?),

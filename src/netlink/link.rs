@@ -3,8 +3,9 @@
 use super::{Channel, bridge, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
+    bridging::PortState,
     op::{BridgeOptions, LinkKind, NewLink},
-    snapshot::{Link, State, Wants},
+    snapshot::{Details, Link, State, Wants},
     values::{IfName, TableId},
 };
 use rtnetlink::{
@@ -19,24 +20,22 @@ impl Channel {
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
         if wants.all_links {
-            found = self.dump(&RouteNetlinkMessage::GetLink(all()))?;
+            found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
         } else if wants.vrfs {
-            found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)))?;
+            found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)), Found::of)?;
         }
         for name in wants.links.iter().filter(|_| !wants.all_links) {
-            found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?);
+            found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of));
         }
-        for message in found {
-            let RouteNetlinkMessage::NewLink(message) = message else { continue };
-            let Some((name, mut link)) = decode(&message) else { continue };
-            if let Some(index) = master_index(&message) {
+        for Found { name, mut link, details, master, port, .. } in found {
+            if let Some(index) = master {
                 if let Some((master_name, master)) = self.by_index(index)? {
                     link.master = Some(master_name.clone());
                     state.links.entry(master_name).or_insert(master);
                 }
             }
-            state.details.insert(name.clone(), super::veth::details(&message));
-            bridge::read_port(&message, &name, state);
+            state.details.insert(name.clone(), details);
+            state.bridging.ports.extend(port.map(|port| (name.clone(), port)));
             state.links.insert(name, link);
         }
         Ok(())
@@ -86,6 +85,36 @@ impl Channel {
     pub(super) fn link_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Refusal> {
         let index = master.map_or(Ok(0), |master| self.index(master))?;
         self.change(RouteNetlinkMessage::SetLink(with_master(name, index)), 0)
+    }
+}
+
+/// What an answer says of a link.
+pub(super) struct Found {
+    pub(super) name: IfName,
+    /// Without its master's name.
+    pub(super) link: Link,
+    pub(super) details: Details,
+    /// Its master's index.
+    pub(super) master: Option<u32>,
+    /// What it is as a port of a bridge.
+    pub(super) port: Option<PortState>,
+    /// Whether a bridge can take it.
+    pub(super) can_be_port: bool,
+}
+
+impl Found {
+    /// `None` for other answers, and for a link whose name we would not write.
+    pub(super) fn of(answer: RouteNetlinkMessage) -> Option<Self> {
+        let RouteNetlinkMessage::NewLink(message) = answer else { return None };
+        let (name, link) = decode(&message)?;
+        Some(Self {
+            name,
+            link,
+            details: super::veth::details(&message),
+            master: master_index(&message),
+            port: bridge::decode_port(&message),
+            can_be_port: bridge::can_be_port(&message),
+        })
     }
 }
 
@@ -180,7 +209,7 @@ fn decode_kind(info: &[LinkInfo]) -> LinkKind {
     }
 }
 
-pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
+fn master_index(message: &LinkMessage) -> Option<u32> {
     message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::Controller(index) if *index != 0 => Some(*index),
         _ => None,

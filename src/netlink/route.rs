@@ -32,19 +32,25 @@ impl Channel {
                 Some(table) => query.attributes.push(RouteAttribute::Table(table.get())),
                 None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
             }
-            let answers = match self.dump(&RouteNetlinkMessage::GetRoute(query)) {
-                Ok(answers) => answers,
+            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| match answer {
+                // Asked for a family that is disabled, the kernel shows the other.
+                RouteNetlinkMessage::NewRoute(message)
+                    if message.header.address_family == family.address_family() =>
+                {
+                    decode(family, &message).filter(|(route, _)| match table {
+                        Some(table) => route.table == table,
+                        None => route.is_ours(),
+                    })
+                }
+                _ => None,
+            });
+            let found = match found {
+                Ok(found) => found,
                 // "FIB table does not exist": no route was ever put there; or the family is disabled.
                 Err(Refusal { errno: Some(Errno::ENOENT | Errno::EAFNOSUPPORT), .. }) => continue,
                 Err(refusal) => return Err(refusal),
             };
-            for answer in answers {
-                let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
-                // Asked for a family that is disabled, the kernel shows the other.
-                if message.header.address_family != family.address_family() {
-                    continue;
-                }
-                let Some((mut route, dev)) = decode(family, &message) else { continue };
+            for (mut route, dev) in found {
                 if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
                     route.dev = match names.entry(index) {
                         Entry::Occupied(known) => known.get().clone(),
@@ -52,11 +58,7 @@ impl Channel {
                     };
                 }
                 // Those of a table that was asked for are there already.
-                let wanted = match table {
-                    Some(table) => route.table == table,
-                    None => route.is_ours() && !state.routes.contains(&route),
-                };
-                if wanted {
+                if table.is_some() || !state.routes.contains(&route) {
                     state.routes.push(route);
                 }
             }

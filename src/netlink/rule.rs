@@ -20,12 +20,10 @@ impl Channel {
     pub(super) fn read_rules(&mut self, family: Family) -> Result<Vec<Rule>, Refusal> {
         let mut query = RuleMessage::default();
         query.header.family = family.address_family();
-        let answers = self.dump(&RouteNetlinkMessage::GetRule(query))?;
-        let rules = answers.into_iter().filter_map(|answer| match answer {
+        self.dump(&RouteNetlinkMessage::GetRule(query), |answer| match answer {
             RouteNetlinkMessage::NewRule(message) => Some(decode(family, &message)),
             _ => None,
-        });
-        Ok(rules.collect())
+        })
     }
 
     /// Adds a rule. The kernel takes a rule for a duplicate only if asked to (`NLM_F_EXCL`).

@@ -21,12 +21,13 @@ impl Channel {
         let mut query = LinkMessage::default();
         query.header.interface_family = AddressFamily::Bridge;
         query.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::BrvlanCompressed]));
-        for answer in self.dump(&RouteNetlinkMessage::GetLink(query))? {
-            let RouteNetlinkMessage::NewLink(message) = answer else { continue };
-            let Some((name, _)) = link::decode(&message) else { continue };
+        let found = self.dump(&RouteNetlinkMessage::GetLink(query), |answer| {
+            let RouteNetlinkMessage::NewLink(message) = answer else { return None };
+            let (name, _) = link::decode(&message)?;
             // Without an attribute it is in none.
-            state.bridging.vlans.insert(name, decode_vlans(&message));
-        }
+            Some((name, decode_vlans(&message)))
+        })?;
+        state.bridging.vlans.extend(found);
         Ok(())
     }
 

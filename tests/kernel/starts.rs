@@ -17,6 +17,7 @@ pub fn tests() -> Vec<Trial> {
         needs(&strace, "starts/veth-pair", || in_lab(veth_pair)),
         needs(&vrf, "starts/vrf-and-member", || in_lab(vrf_and_member)),
         needs(&vlan, "starts/vlans-of-a-port", || in_lab(vlans_of_a_port)),
+        needs(&[Feature::Vrf], "starts/memory", || in_lab(memory)),
     ]
 }
 
@@ -69,17 +70,17 @@ impl Calls {
 
 fn veth_pair() {
     own_run();
-    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(1, 80);
+    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(1, 60);
     assert!(ip("link show v0").contains("v0@v1"));
     // Once more, when all is there.
-    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(0, 80);
+    Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(0, 60);
 }
 
 fn vrf_and_member() {
     own_run();
-    Calls::of("vrf", "red", "create", &[("vrf-table", "10")]).make(1, 90);
+    Calls::of("vrf", "red", "create", &[("vrf-table", "10")]).make(1, 60);
     ip("link add v0 type veth peer name v1");
-    Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 90);
+    Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 60);
     assert!(ip("link show v0").contains("master red"));
 }
 
@@ -90,6 +91,29 @@ fn vlans_of_a_port() {
     ip("link set v0 master br0");
     let vids: Vec<_> = (2..4000).step_by(5).map(|vid| vid.to_string()).collect();
     Calls::of("bridge-vlan", "v0", "pre-up", &[("bridge-member", "br0"), ("bridge-vlan", &vids.join(","))])
-        .make(1, 120);
+        .make(1, 60);
     assert_eq!(crate::lab::command("bridge vlan show dev v0").stdout.lines().count(), vids.len() + 1);
+}
+
+/// The memory of one run does not grow with what others have there, but for the little that is kept of each. The limit
+/// is for data alone, so that it holds for programs however they are linked.
+fn memory() {
+    const KILOBYTES: u32 = 1200;
+    own_run();
+    let vrfs = (1..=1000).map(|n| format!("link add v{n} type vrf table {n}\n"));
+    let rules = (1..=4000).map(|n| format!("rule add from 192.0.2.1 pref 10000 table {n}\n"));
+    fs::write("/run/batch", vrfs.chain(rules).collect::<String>()).unwrap();
+    ip("-batch /run/batch");
+    for phase in ["create", "pre-up"] {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -d {KILOBYTES}; exec \"$0\"")]).arg(program("vrf"));
+        limited
+            .env("IFACE", "red")
+            .env("PHASE", phase)
+            .env("IF_VRF_TABLE", "5000")
+            .env("IF_VRF_RULES", "yes");
+        run(&mut limited).ok();
+        let moved = ip("rule show pref 32765");
+        assert_eq!(moved.contains("lookup local"), phase == "pre-up", "{phase}: {moved}");
+    }
 }
