@@ -28,7 +28,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 FIXED = -C relocation-model=static
 ifeq ($(MUSL),1)
 TRIPLE = $(shell uname -m)-unknown-linux-musl
-BUILD = RUSTFLAGS='$(RUSTFLAGS) $(FIXED)' CARGO='$(CARGO)' dist/cargo-musl build
+BUILD = RUSTFLAGS='$(RUSTFLAGS) $(FIXED) -C link-arg=-Tdist/startup.ld' CARGO='$(CARGO)' dist/cargo-musl build
 else ifeq ($(STATIC),1)
 # The target is named, because flags for a target that is not named hold for the compiler's own plugins too, which cannot be static.
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')

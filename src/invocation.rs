@@ -129,7 +129,9 @@ pub struct Found {
 /// Nothing else of it is read, since this decides most starts: whoever writes `use vrf` has us started for every phase,
 /// and each page of memory that such a start does not touch shortens it.
 pub fn mentions(keywords: impl IntoIterator<Item = &'static str>) -> bool {
-    let mut name = String::from(VARIABLE);
+    // Room for any of them at once: each size of memory that is asked for anew is another page.
+    let mut name = String::with_capacity(64);
+    name.push_str(VARIABLE);
     keywords.into_iter().any(|keyword| {
         name.truncate(VARIABLE.len());
         name.extend(keyword.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }));

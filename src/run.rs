@@ -44,10 +44,10 @@ pub fn run_one_of(programs: &[&Program]) -> ExitCode {
 
 /// The `main` of every executor.
 pub fn run(program: &Program) -> ExitCode {
-    if let Some(arguments) = command_line::inside() {
+    let by_hand = !command_line::is_empty();
+    if let Some(arguments) = by_hand.then(command_line::inside).flatten() {
         return nested::become_inside(&arguments);
     }
-    let by_hand = !command_line::is_empty();
     if !by_hand && !mentions(program.keywords().map(|keyword| keyword.name)) {
         return ExitCode::SUCCESS;
     }
