@@ -48,7 +48,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories faults test bench fresh probe soak demo docs install uninstall dist deb clean
+.PHONY: help build check deny advisories faults fuzz test bench fresh probe soak demo docs install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,8 +66,11 @@ deny: ## licences, sources and duplicates among what is linked in, by deny.toml
 advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
 	tests/lane/deny advisories
 
-faults: ## every fault at every step, on the model and on a real kernel (hours; IFNL_FAULTS=short: minutes)
+faults: ## every fault at every step, on the model and on a real kernel, and these compared (hours; IFNL_FAULTS=short)
 	tests/lane/faults
+
+fuzz: ## whatever comes in from outside, at random (IFNL_FUZZ_SECONDS, PROPTEST_CASES)
+	tests/lane/fuzz
 
 test: ## all lanes: lints, plain tests, documentation, tests on a real kernel; or LANES="plain docs"
 	tests/lane/all $(LANES)

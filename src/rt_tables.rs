@@ -29,7 +29,7 @@ pub fn read() -> BTreeMap<String, TableId> {
 }
 
 /// The lines `NUMBER NAME`, `#` starting a comment; anything else is passed over, as iproute2 does.
-fn parse(text: &str) -> impl Iterator<Item = (String, TableId)> {
+pub fn parse(text: &str) -> impl Iterator<Item = (String, TableId)> {
     text.lines().filter_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();
         let number = words.next()?;

@@ -63,7 +63,7 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
 }
 
 /// The address of this host, which on a point-to-point link is not the one of the far end.
-fn decode(message: &AddressMessage) -> Option<IpNet> {
+pub(super) fn decode(message: &AddressMessage) -> Option<IpNet> {
     let find = |local: bool| {
         message.attributes.iter().find_map(|attribute| match attribute {
             AddressAttribute::Local(address) if local => Some(*address),

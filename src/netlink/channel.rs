@@ -225,7 +225,7 @@ fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
 }
 
 /// The kernel's own words.
-fn extended_ack(attributes: &[u8]) -> Option<String> {
+pub(super) fn extended_ack(attributes: &[u8]) -> Option<String> {
     let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == NLMSGERR_ATTR_MSG)?;
     let text = String::from_utf8_lossy(text.value());
     Some(text.trim_end_matches('\0').to_owned())

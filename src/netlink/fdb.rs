@@ -65,7 +65,7 @@ impl Channel {
     }
 }
 
-fn decode(message: &NeighbourMessage) -> Option<FdbEntry> {
+pub(super) fn decode(message: &NeighbourMessage) -> Option<FdbEntry> {
     if message.header.state != NeighbourState::Noarp {
         return None;
     }

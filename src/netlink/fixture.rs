@@ -116,7 +116,7 @@ pub fn answers(name: &str) -> Vec<RouteNetlinkMessage> {
 }
 
 /// The messages of one datagram, up to the first that cannot be read.
-fn messages(mut datagram: &[u8]) -> Vec<RouteNetlinkMessage> {
+pub fn messages(mut datagram: &[u8]) -> Vec<RouteNetlinkMessage> {
     let mut found = Vec::new();
     while let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram) {
         let length = usize::try_from(message.header.length).unwrap_or(0).next_multiple_of(4);
@@ -129,6 +129,17 @@ fn messages(mut datagram: &[u8]) -> Vec<RouteNetlinkMessage> {
         datagram = &datagram[length..];
     }
     found
+}
+
+/// All answers that were recorded.
+pub fn all_datagrams() -> Vec<Vec<u8>> {
+    let folder = format!("{}/tests/wire", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".hex").map(str::to_owned))
+        .collect();
+    names.sort();
+    names.iter().flat_map(|name| datagrams(name, '<')).collect()
 }
 
 /// Reads the answers of a file with every possible damage of one byte or of its length; only a panic is wrong.

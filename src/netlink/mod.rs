@@ -10,6 +10,8 @@ mod channel;
 mod fdb;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod fuzz;
 mod link;
 mod message;
 mod netns;

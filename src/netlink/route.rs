@@ -124,7 +124,7 @@ fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
 
 /// A route and the index of its interface; `None` for one that we do not deal in (several next hops,
 /// broadcast and the like).
-fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
+pub(super) fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
     let header = &message.header;
     let kind = match header.kind {
         RouteType::Unicast => RouteKind::Unicast,

@@ -84,7 +84,7 @@ fn encode(rule: &Rule) -> RuleMessage {
     message
 }
 
-fn decode(family: Family, message: &RuleMessage) -> Rule {
+pub(super) fn decode(family: Family, message: &RuleMessage) -> Rule {
     let header = &message.header;
     let mut rule = Rule::new(family, 0, Action::Other, 0);
     let (mut l3mdev, mut table, mut target) = (false, u32::from(header.table), 0);

@@ -64,7 +64,7 @@ impl Channel {
     }
 }
 
-fn decode_vlans(message: &LinkMessage) -> VlanSet {
+pub(super) fn decode_vlans(message: &LinkMessage) -> VlanSet {
     let mut set = VlanSet::default();
     let mut begun = None;
     let specs = message.attributes.iter().filter_map(|attribute| match attribute {

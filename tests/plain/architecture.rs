@@ -31,6 +31,7 @@ fn only_in(folders: &[&str], words: &[&str], allowed: &[&str]) {
         if allowed.iter().any(|allowed| path.starts_with(allowed))
             || path.ends_with("tests.rs")
             || path.ends_with("fixture.rs")
+            || path.ends_with("fuzz.rs")
         {
             continue;
         }

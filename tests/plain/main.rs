@@ -17,6 +17,7 @@ mod docs;
 mod failures;
 mod faults;
 mod faulty;
+mod fuzz;
 mod ifnetlink;
 mod install;
 mod interfaces;
