@@ -192,10 +192,12 @@ impl State {
             return Err(Errno::EINVAL);
         }
         if link.master.as_ref() != master {
-            link.master = master.cloned();
+            let former = std::mem::replace(&mut link.master, master.cloned());
             self.port_moved(name, master);
-            // A port loses its routes when it changes sides (drivers/net/vrf.c `cycle_netdev`).
-            self.routes.retain(|route| route.dev.as_ref() != Some(name));
+            // It loses its routes when it comes to a VRF or leaves one (drivers/net/vrf.c `cycle_netdev`).
+            if former.iter().chain(master).any(|master| self.vrf_table(master).is_some()) {
+                self.routes.retain(|route| route.dev.as_ref() != Some(name));
+            }
         }
         Ok(())
     }

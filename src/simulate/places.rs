@@ -106,6 +106,7 @@ impl Simulated {
         let mut link = from.links.remove(name).ok_or(Errno::ENODEV)?;
         let details = from.details.remove(name);
         from.addresses.remove(name);
+        from.bridge_gone(name);
         from.routes.retain(|route| route.dev.as_ref() != Some(name));
         link.up = false;
         link.master = None;

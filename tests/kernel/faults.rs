@@ -30,7 +30,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// One in so many is tried where not all are; of what others do at the right moment, more.
-const SHORT: [usize; 2] = [16, 4];
+const SHORT: [usize; 2] = [32, 6];
 
 /// The columns: a name, the call that is interfered with, and how.
 const FAULTS: [(&str, &str, &str); 9] = [

@@ -24,6 +24,7 @@ mod bridges_refused;
 mod bridges_starts;
 mod by_hand;
 mod capture;
+mod compared;
 mod container_segment;
 mod examples;
 mod faults;
@@ -72,6 +73,7 @@ fn main() -> std::process::ExitCode {
         refusals::tests(),
         security::tests(),
         faults::tests(),
+        compared::tests(),
         interrupted::tests(),
         three_points::tests(),
         guests::tests(),

@@ -113,7 +113,12 @@ const NOISE: [&str; 9] = [
 
 /// A program's random stanza in a random state.
 pub fn case() -> impl Strategy<Value = Case> {
-    let stanza = (0..PROGRAMS.len()).prop_flat_map(|program| {
+    (0..PROGRAMS.len()).prop_flat_map(case_of)
+}
+
+/// The same, of the program with this number.
+pub fn case_of(program: usize) -> impl Strategy<Value = Case> {
+    let stanza = Just(program).prop_flat_map(|program| {
         let chosen = prop::sample::select(choices(PROGRAMS[program]));
         let chosen = chosen.prop_flat_map(|names| {
             let all = 1..=names.len();

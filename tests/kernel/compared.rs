@@ -1,0 +1,251 @@
+//! The model of the kernel that plans are tried on (`src/simulate.rs`) against the kernel: random stanzas in random
+//! states, each change of their plans made to both, and what they show then compared; at the end of each phase what
+//! our own reader says of the kernel is compared with `ip` and `bridge` as well.
+//!
+//! `IFNL_STANZAS` says how many of each program, drawn anew each time; else a few, the same each time. The line that is
+//! printed is read by tests/lane/faults.
+
+#[path = "../../executors/all.rs"]
+mod all;
+#[path = "../plain/asked.rs"]
+mod asked;
+#[path = "../plain/faulty.rs"]
+mod faulty;
+#[path = "../plain/interfaces.rs"]
+mod interfaces;
+#[path = "../plain/notation.rs"]
+mod notation;
+#[path = "../plain/notation_bridge.rs"]
+mod notation_bridge;
+#[path = "../plain/notation_write.rs"]
+mod notation_write;
+#[path = "../plain/random.rs"]
+mod random;
+
+mod judge;
+mod start;
+
+use crate::{
+    features::{Feature, needs},
+    lab::{command, in_lab, own_run},
+};
+use all::PROGRAMS;
+use ifupdown_ng_netlink::{
+    apply::{Kernel as _, Refusal},
+    executor::At,
+    invocation::Phase,
+    live::Live,
+    op::{Act, Op, Place},
+    plan::Plan,
+    simulate::Simulated,
+    snapshot::{Query, Snapshot, TableRef},
+};
+use interfaces::{End, Interface};
+use judge::{as_ip_shows, as_modelled, written};
+use libtest_mimic::Trial;
+use nix::errno::Errno;
+use proptest::{
+    strategy::{Strategy as _, ValueTree as _},
+    test_runner::{Config, TestRunner},
+};
+use start::State;
+
+pub fn tests() -> Vec<Trial> {
+    PROGRAMS
+        .iter()
+        .enumerate()
+        // What it does is done by another program.
+        .filter(|(_, program)| program.name != "netns-interfaces")
+        .map(|(which, program)| {
+            let mut features = vec![Feature::Root];
+            features.extend(program.name.starts_with("vrf").then_some(Feature::Vrf));
+            features.extend(program.name.starts_with("bridge").then_some(Feature::Vlan));
+            needs(&features, format!("compared/{}", program.name), move || compared(which))
+        })
+        .collect()
+}
+
+fn compared(which: usize) {
+    let wanted = std::env::var("IFNL_STANZAS").ok().map(|number| number.parse().unwrap());
+    let config = Config { failure_persistence: None, ..Config::default() };
+    // The few are always the same ones.
+    let mut runner = if wanted.is_some() { TestRunner::new(config) } else { TestRunner::deterministic() };
+    let wanted = wanted.unwrap_or(3);
+    let cases = (random::case_of(which), random::case_of(which), start::state());
+    let (mut stanzas, mut changes) = (0, 0);
+    // Many a stanza cannot be brought up in many a state.
+    for _ in 0..wanted * 200 {
+        if stanzas == wanted {
+            break;
+        }
+        let (former, case, state) = cases.new_tree(&mut runner).unwrap().current();
+        if !can_be(&case) || !can_be(&former) {
+            continue;
+        }
+        let made = in_lab(|| {
+            own_run();
+            let [Some(former), Some(interface)] = [former.interface(), case.interface()] else { return 0 };
+            let both = Both::new([&former, &interface], &state);
+            let made = both.try_all(&former, &interface, &state);
+            made.unwrap_or_else(|why| panic!("{state:?}\nfirst {}then {}{why}", former.text, interface.text))
+        });
+        if made > 0 {
+            (stanzas, changes) = (stanzas + 1, changes + made);
+        }
+    }
+    // A difference ends the test.
+    println!("compared {} {stanzas} {stanzas}, {changes} changes", PROGRAMS[which].name);
+    assert!(stanzas > 0, "no stanza could be brought up");
+}
+
+/// Whether a stanza can be brought up at all, and where there is no process 4711 and no name for a table. The kernel
+/// chooses a device for a route that names none, and has an FDB entry that names no VLAN in all of them.
+fn can_be(case: &random::Case) -> bool {
+    case.interface().is_some_and(|interface| {
+        let mut model = faulty::Faulty::new(case.start(&interface));
+        !["4711", "named", "via 10.0.0.7,", "bridge-fdb"].iter().any(|word| interface.text.contains(word))
+            && interface.up(&mut model) == End::Done
+    })
+}
+
+fn is_unreachable(refusal: &Refusal) -> bool {
+    matches!(refusal.errno, Some(Errno::ENETDOWN | Errno::ENETUNREACH | Errno::EHOSTUNREACH))
+}
+
+/// The model and the kernel.
+struct Both {
+    model: Simulated,
+    kernel: Live,
+    /// Everything that the stanzas look at, and more.
+    query: Query,
+    made: usize,
+}
+
+impl Both {
+    fn new(interfaces: [&Interface; 2], state: &State) -> Self {
+        let needed = |interface: &Interface| {
+            let world = interface.configuration.world(&interface.name, Phase::Create);
+            world.here().links.contains_key(&interface.name)
+        };
+        state.set_up(interfaces.into_iter().any(needed).then_some(&interfaces[1].name));
+        let mut query = Query::default();
+        for interface in interfaces {
+            for phase in Phase::UP.into_iter().chain(Phase::DOWN) {
+                let at = At { iface: &interface.name, phase, alone: false };
+                interface.configuration.query(at, &mut query);
+            }
+        }
+        for wants in query.places.values_mut() {
+            (wants.all_links, wants.vrfs, wants.rules) = (true, true, true);
+            wants.routes.insert(TableRef::Ours);
+            wants.bridging.links = true;
+            wants.bridging.vlans = true;
+        }
+        Self { model: Simulated::default(), kernel: Live::default(), query, made: 0 }
+    }
+
+    fn look(&mut self) -> Snapshot {
+        self.kernel.read(&self.query).unwrap()
+    }
+
+    /// Makes a change to both; whether it could be made.
+    fn make(&mut self, act: &Act) -> Result<bool, String> {
+        let before = self.model.clone();
+        let outcomes = [self.model.apply(act), self.kernel.apply(act)];
+        self.made += 1;
+        match &outcomes {
+            [Ok(()), Ok(())] | [Err(_), Err(_)] => {}
+            // Which gateways can be reached is not modelled.
+            [Ok(()), Err(refusal)]
+                if matches!(act.op, Op::RouteAdd(_) | Op::RouteReplace(_)) && is_unreachable(refusal) =>
+            {
+                self.model = before;
+            }
+            [model, kernel] => return Err(format!("{act}: {model:?} on the model, {kernel:?} here")),
+        }
+        let found = self.look();
+        let (model, kernel) = (written(&self.model.0), written(&as_modelled(found, &self.model.0)));
+        if model != kernel {
+            let only = |mark, these: &[String], those: &[String]| {
+                let only = these.iter().filter(|line| !those.contains(line));
+                only.map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
+            };
+            let lines =
+                [only("model: ", &model, &kernel), only("kernel:", &kernel, &model)].concat().join("\n");
+            return Err(format!("{act}: {:?}\n{lines}", outcomes[1]));
+        }
+        Ok(outcomes[1].is_ok())
+    }
+
+    fn plan(&mut self, interface: &Interface, phase: Phase) -> Option<Plan> {
+        let at = At { iface: &interface.name, phase, alone: false };
+        let mut query = Query::default();
+        interface.configuration.query(at, &mut query);
+        let found = self.kernel.read(&query).unwrap();
+        match interface.configuration.plan(at, &found) {
+            Ok(plan) => Some(plan),
+            Err((plan, _)) => phase.is_down().then_some(plan),
+        }
+    }
+
+    /// One phase, on the way up taken back and made again; whether all of it could be made.
+    fn phase(&mut self, interface: &Interface, phase: Phase) -> Result<bool, String> {
+        if let Phase::Up | Phase::Down = phase {
+            command(&format!("ip link set {} {phase}", interface.name));
+        }
+        // ifup in there is another program's.
+        let Some(plan) = self.plan(interface, phase) else { return Ok(false) };
+        if plan.steps.iter().any(|step| matches!(step.act.op, Op::Nested(_))) {
+            return Ok(false);
+        }
+        self.model = Simulated(self.look());
+        let before = written(&self.model.0);
+        let mut done = 0;
+        for step in &plan.steps {
+            if !self.make(&step.act)? && !phase.is_down() {
+                break;
+            }
+            done += 1;
+        }
+        if !phase.is_down() {
+            let undo = plan.steps[..done].iter().rev().flat_map(|step| &step.undo);
+            for act in undo {
+                self.make(act).map_err(|why| format!("{phase}, taking back {why}"))?;
+            }
+            let all_taken_back = plan.steps[..done].iter().all(|step| !step.undo.is_empty());
+            if all_taken_back && written(&self.look()) != before {
+                return Err(format!("{phase} taken back, {:#?}\nis not {before:#?}", written(&self.look())));
+            }
+            if done < plan.steps.len() {
+                return Ok(false);
+            }
+            for step in &plan.steps {
+                self.make(&step.act).map_err(|why| format!("{phase} once more, {why}"))?;
+            }
+        }
+        if !plan.is_empty() {
+            let found = self.look();
+            as_ip_shows(&found, &Place::Here).map_err(|why| format!("{phase}: {why}"))?;
+        }
+        Ok(true)
+    }
+
+    /// Both stanzas up, the second one down; the number of changes made.
+    fn try_all(mut self, former: &Interface, interface: &Interface, state: &State) -> Result<usize, String> {
+        // Not always to its end.
+        for phase in Phase::UP.into_iter().take(state.former) {
+            if !self.phase(former, phase)? {
+                break;
+            }
+        }
+        for phase in Phase::UP {
+            if !self.phase(interface, phase)? {
+                break;
+            }
+        }
+        for phase in Phase::DOWN {
+            self.phase(interface, phase)?;
+        }
+        Ok(self.made)
+    }
+}

@@ -1,0 +1,124 @@
+//! What the model and the kernel show, as lines; and whether `ip` and `bridge` show the same.
+
+use super::notation_write::write;
+use crate::shown::Shown;
+use ifupdown_ng_netlink::{
+    op::{LinkKind, OUR_PROTOCOL, Place},
+    snapshot::{Netns, Snapshot},
+};
+use serde_json::Value;
+
+/// A snapshot as lines, in all places, without what follows from other things and is not modelled.
+pub fn written(found: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (place, state) in &found.places {
+        let mut state = state.clone();
+        // Those of a link come and go with it.
+        state.sysctls.retain(|key, _| *place == Place::Here && !key.to_string().contains(".conf."));
+        // The kernel makes some with addresses.
+        state.routes.retain(|route| route.protocol == OUR_PROTOCOL);
+        state.addresses.retain(|_, addresses| !addresses.is_empty());
+        let text = write(&state);
+        let mut these: Vec<&str> = text.lines().collect();
+        // All but rules, which have an order.
+        these.sort_by_key(|line| if line.starts_with("rule ") { "rule" } else { line });
+        lines.extend(these.iter().map(|line| format!("{place:?}: {line}")));
+    }
+    for (netns, found) in &found.netns {
+        lines.extend(matches!(found, Netns::Is(_)).then(|| format!("{netns} is there")));
+    }
+    lines.extend(found.residences.iter().map(|residence| format!("{:?}", residence.resident)));
+    lines.extend(
+        found.away.iter().map(|(name, away)| format!("{name} is away as {} in {:?}", away.name, away.place)),
+    );
+    lines
+}
+
+/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed.
+pub fn as_modelled(mut found: Snapshot, model: &Snapshot) -> Snapshot {
+    for (place, state) in &mut found.places {
+        let modelled = &model.at(place).bridging.ports;
+        for (name, port) in &mut state.bridging.ports {
+            if modelled.get(name).is_some_and(|port| port.options.cost.is_none()) {
+                port.options.cost = None;
+            }
+        }
+    }
+    found
+}
+
+/// Whether what was read of a place is what `ip` and `bridge` show of it.
+pub fn as_ip_shows(found: &Snapshot, place: &Place) -> Result<(), String> {
+    let (state, shown) = (found.at(place), Shown::now(None));
+    let same = |about: &str, mut ours: Vec<String>, mut theirs: Vec<String>| {
+        if !about.starts_with("rules") {
+            ours.sort();
+            theirs.sort();
+        }
+        if ours == theirs { Ok(()) } else { Err(format!("{about}: read {ours:#?}\nshown {theirs:#?}")) }
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let links = state.links.iter().map(|(name, link)| {
+        let kind = match &link.kind {
+            LinkKind::Vrf(table) => format!("vrf {}", table.get()),
+            LinkKind::Bridge(_) => "bridge".to_owned(),
+            LinkKind::Other(kind) => kind.clone(),
+            LinkKind::Physical => String::new(),
+        };
+        format!("{name} {kind} {:?} {}", link.master.as_ref().map(ToString::to_string), link.up)
+    });
+    let links_shown = shown.links.iter().map(|link| {
+        let info = &link["linkinfo"];
+        let kind = match (text(&info["info_kind"]).as_str(), info["info_data"]["table"].as_u64()) {
+            ("vrf", Some(table)) => format!("vrf {table}"),
+            (kind, _) => kind.to_owned(),
+        };
+        let up = link["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "UP"));
+        format!("{} {kind} {:?} {up}", text(&link["ifname"]), link["master"].as_str())
+    });
+    same("links", links.collect(), links_shown.collect())?;
+    for (rules, rules_shown) in state.rules.values().zip(&shown.rules) {
+        let ours = rules.iter().map(|rule| format!("{} {}", rule.priority, rule.protocol == OUR_PROTOCOL));
+        let theirs = rules_shown.iter().map(|rule| format!("{} {}", rule["priority"], is_ours(rule)));
+        same("rules", ours.collect(), theirs.collect())?;
+    }
+    let routes = state.routes.iter().filter(|route| route.protocol == OUR_PROTOCOL);
+    let routes = routes.map(|route| format!("{} {}", route.prefix, route.metric));
+    let routes_shown = shown.routes.iter().filter(|route| is_ours(route)).map(|route| {
+        let to = text(&route["dst"]);
+        let is_6 = to.contains(':') || route.get("pref").is_some();
+        let to = match to.as_str() {
+            "default" if is_6 => "::/0".to_owned(),
+            "default" => "0.0.0.0/0".to_owned(),
+            to if to.contains('/') => to.to_owned(),
+            to => format!("{to}/{}", if is_6 { 128 } else { 32 }),
+        };
+        format!("{to} {}", route["metric"].as_u64().unwrap_or_default())
+    });
+    same("routes of ours", routes.collect(), routes_shown.collect())?;
+    let vlans = state.bridging.vlans.iter().flat_map(|(device, set)| {
+        set.ranges().into_iter().flat_map(move |range| {
+            (range.first.get()..=range.last.get())
+                .map(move |vid| format!("{device} {vid} {} {}", range.pvid, range.untagged))
+        })
+    });
+    let vlans_shown = shown.vlans.iter().flat_map(|device| {
+        let ranges = device["vlans"].as_array().cloned().unwrap_or_default();
+        let name = text(&device["ifname"]);
+        ranges.into_iter().flat_map(move |range| {
+            let first = range["vlan"].as_u64().unwrap_or_default();
+            let last = range["vlanEnd"].as_u64().unwrap_or(first);
+            let is =
+                |what: &str| range["flags"].as_array().is_some_and(|all| all.iter().any(|one| one == what));
+            let (pvid, untagged) = (is("PVID"), is("Egress Untagged"));
+            let name = name.clone();
+            (first..=last).map(move |vid| format!("{name} {vid} {pvid} {untagged}"))
+        })
+    });
+    same("VLANs", vlans.collect(), vlans_shown.collect())
+}
+
+/// Whether iproute2 shows our protocol, which it has no name for.
+fn is_ours(object: &Value) -> bool {
+    object["protocol"] == OUR_PROTOCOL.to_string().as_str() || object["protocol"] == OUR_PROTOCOL
+}
