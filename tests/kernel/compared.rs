@@ -41,7 +41,7 @@ use ifupdown_ng_netlink::{
     snapshot::{Query, Snapshot, TableRef},
 };
 use interfaces::{End, Interface};
-use judge::{as_ip_shows, as_modelled, written};
+use judge::{as_ip_shows, as_modelled, born_with_a_namespace, written};
 use libtest_mimic::Trial;
 use nix::errno::Errno;
 use proptest::{
@@ -49,6 +49,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use start::State;
+use std::collections::BTreeSet;
 
 pub fn tests() -> Vec<Trial> {
     PROGRAMS
@@ -118,6 +119,8 @@ struct Both {
     kernel: Live,
     /// Everything that the stanzas look at, and more.
     query: Query,
+    /// Links that nobody made.
+    born: BTreeSet<String>,
     made: usize,
 }
 
@@ -141,7 +144,13 @@ impl Both {
             wants.bridging.links = true;
             wants.bridging.vlans = true;
         }
-        Self { model: Simulated::default(), kernel: Live::default(), query, made: 0 }
+        Self {
+            model: Simulated::default(),
+            kernel: Live::default(),
+            query,
+            born: born_with_a_namespace(),
+            made: 0,
+        }
     }
 
     fn look(&mut self) -> Snapshot {
@@ -164,7 +173,8 @@ impl Both {
             [model, kernel] => return Err(format!("{act}: {model:?} on the model, {kernel:?} here")),
         }
         let found = self.look();
-        let (model, kernel) = (written(&self.model.0), written(&as_modelled(found, &self.model.0)));
+        let (model, kernel) =
+            (written(&self.model.0), written(&as_modelled(found, &self.model.0, &self.born)));
         if model != kernel {
             let only = |mark, these: &[String], those: &[String]| {
                 let only = these.iter().filter(|line| !those.contains(line));

@@ -1,8 +1,8 @@
 //! The fault matrix on a real kernel: every message of every phase of a stanza for each executor is refused, its answer
 //! lost, the program killed before and after it, or another process faster.
 //!
-//! The faults come from outside, by strace. `IFNL_FAULTS=all` has all of them; else one of so many is tried. The lines that are printed are read by tests/lane/faults; tests/plain/faults.rs has the same matrix on
-//! the model.
+//! The faults come from outside, by strace. `IFNL_FAULTS=all` has all of them; else one of so many is tried. The lines
+//! that are printed are read by tests/lane/faults; tests/plain/faults.rs has the same matrix on the model.
 
 mod scenes;
 mod tamper;
@@ -211,7 +211,7 @@ fn matrix(scene: &'static Scene) {
         let mut faults = around.faults(scene, &calls);
         faults.retain(|fault| {
             turn += 1;
-            everything || turn % SHORT[usize::from(matches!(fault, Fault::Rival(..)))] == 0
+            everything || turn % SHORT[usize::from(matches!(fault, Fault::Rival(..)))] == 1
         });
         if faults.is_empty() {
             continue;

@@ -1,12 +1,17 @@
 //! What the model and the kernel show, as lines; and whether `ip` and `bridge` show the same.
 
 use super::notation_write::write;
-use crate::shown::Shown;
+use crate::{
+    lab::{Netns, ip_json},
+    shown::Shown,
+};
 use ifupdown_ng_netlink::{
     op::{LinkKind, OUR_PROTOCOL, Place},
-    snapshot::{Netns, Snapshot},
+    snapshot::{self, Snapshot},
+    values::IfName,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A snapshot as lines, in all places, without what follows from other things and is not modelled.
 pub fn written(found: &Snapshot) -> Vec<String> {
@@ -25,7 +30,7 @@ pub fn written(found: &Snapshot) -> Vec<String> {
         lines.extend(these.iter().map(|line| format!("{place:?}: {line}")));
     }
     for (netns, found) in &found.netns {
-        lines.extend(matches!(found, Netns::Is(_)).then(|| format!("{netns} is there")));
+        lines.extend(matches!(found, snapshot::Netns::Is(_)).then(|| format!("{netns} is there")));
     }
     lines.extend(found.residences.iter().map(|residence| format!("{:?}", residence.resident)));
     lines.extend(
@@ -34,12 +39,29 @@ pub fn written(found: &Snapshot) -> Vec<String> {
     lines
 }
 
-/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed.
-pub fn as_modelled(mut found: Snapshot, model: &Snapshot) -> Snapshot {
+/// The links that the kernel makes by itself with a namespace, by their names: `gre0` and such, where the module of a
+/// tunnel is loaded.
+pub fn born_with_a_namespace() -> BTreeSet<String> {
+    let links = Netns::new().within(|| ip_json("link"));
+    links
+        .iter()
+        .filter_map(|link| link["ifname"].as_str())
+        .filter(|name| *name != "lo")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed, and
+/// links that nobody made.
+pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String>) -> Snapshot {
     for (place, state) in &mut found.places {
-        let modelled = &model.at(place).bridging.ports;
+        let modelled = model.at(place);
+        let nobodys = |name: &IfName| born.contains(&name.to_string()) && !modelled.links.contains_key(name);
+        state.links.retain(|name, _| !nobodys(name));
+        state.details.retain(|name, _| !nobodys(name));
+        state.bridging.eligible.retain(|name| !nobodys(name));
         for (name, port) in &mut state.bridging.ports {
-            if modelled.get(name).is_some_and(|port| port.options.cost.is_none()) {
+            if modelled.bridging.ports.get(name).is_some_and(|port| port.options.cost.is_none()) {
                 port.options.cost = None;
             }
         }
