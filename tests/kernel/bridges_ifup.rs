@@ -6,7 +6,7 @@ use crate::{
     examples::cards,
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Shell, Version},
-    lab::{command, in_lab, ip, settle},
+    lab::{Netns, command, in_lab, ip, own_run, phase, settle},
     probe::ping,
     state::State,
 };
@@ -31,6 +31,8 @@ pub fn tests() -> Vec<Trial> {
         add("spanning-tree", spanning_tree);
         add("evpn", evpn);
     }
+    let trial = needs(&[Feature::Vlan], "bridges/tunnels-are-no-ports", || in_lab(tunnels_are_no_ports));
+    tests.push(trial);
     tests
 }
 
@@ -138,10 +140,6 @@ fn all(ifupdown: Ifupdown) {
     ip("link add name eth9 type veth peer name peer9");
     once_up("peer9");
     ip("link set eth9 master red");
-    // From now on every namespace has `gretap0` and `erspan0`, which the kernel takes as ports of nothing.
-    ip("link add name gre9 type gretap local 192.0.2.1 remote 192.0.2.2");
-    ip("link del gre9");
-    assert!(ip("link show gretap0").contains("00:00:00:00:00:00"));
     let installed = ifupdown.install("iface br0\n    bridge-ports all\n    bridge-stp no\n");
     let before = State::with_run(&installed);
     installed.ifup("br0").quiet();
@@ -150,9 +148,27 @@ fn all(ifupdown: Ifupdown) {
     for port in ["eth0", "eth1", "eth2", "eth3"] {
         assert!(ip(&format!("link show {port}")).contains("master br0"), "{port}");
     }
-    assert!(!ip("link show gretap0").contains("master"));
     installed.ifdown("br0").quiet();
     before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// Where the module of a tunnel is loaded, every namespace has links that no bridge can take.
+fn tunnels_are_no_ports() {
+    ip("link add name gre9 type gretap local 192.0.2.1 remote 192.0.2.2");
+    let inside = Netns::new();
+    inside.within(|| {
+        assert!(ip("link show gretap0").contains("00:00:00:00:00:00"));
+        own_run();
+        ip("link add name eth0 type veth peer name far0");
+        for up in ["create", "pre-up"] {
+            phase("bridge", "br0", up, &["bridge-ports all"]).quiet();
+        }
+        assert_eq!(ip("-br link show master br0").lines().count(), 2);
+        assert!(ip("link show eth0").contains("master br0"));
+        for down in ["post-down", "destroy"] {
+            phase("bridge", "br0", down, &["bridge-ports all"]).quiet();
+        }
+    });
 }
 
 /// ifup comes back when the ports forward, and not before; without a port that listens, at once.

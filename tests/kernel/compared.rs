@@ -27,7 +27,7 @@ mod start;
 
 use crate::{
     features::{Feature, needs},
-    lab::{command, in_lab, own_run},
+    lab::{born_with_a_namespace, command, in_lab, own_run},
 };
 use all::PROGRAMS;
 use ifupdown_ng_netlink::{
@@ -41,7 +41,7 @@ use ifupdown_ng_netlink::{
     snapshot::{Query, Snapshot, TableRef},
 };
 use interfaces::{End, Interface};
-use judge::{as_ip_shows, as_modelled, born_with_a_namespace, written};
+use judge::{as_ip_shows, as_modelled, written};
 use libtest_mimic::Trial;
 use nix::errno::Errno;
 use proptest::{

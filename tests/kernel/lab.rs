@@ -9,6 +9,7 @@ use nix::{
     sched::{CloneFlags, setns, unshare},
 };
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -281,4 +282,16 @@ pub fn phase_command(program_name: &str, iface: &str, phase: &str, keywords: &[&
         command.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
     }
     command
+}
+
+/// The links that the kernel makes by itself with a namespace, by their names: `gre0` and such, where the module of a
+/// tunnel is loaded.
+pub fn born_with_a_namespace() -> BTreeSet<String> {
+    let links = Netns::new().within(|| ip_json("link"));
+    links
+        .iter()
+        .filter_map(|link| link["ifname"].as_str())
+        .filter(|name| *name != "lo")
+        .map(str::to_owned)
+        .collect()
 }

@@ -1,10 +1,7 @@
 //! What the model and the kernel show, as lines; and whether `ip` and `bridge` show the same.
 
 use super::notation_write::write;
-use crate::{
-    lab::{Netns, ip_json},
-    shown::Shown,
-};
+use crate::shown::Shown;
 use ifupdown_ng_netlink::{
     op::{LinkKind, OUR_PROTOCOL, Place},
     snapshot::{self, Snapshot},
@@ -37,18 +34,6 @@ pub fn written(found: &Snapshot) -> Vec<String> {
         found.away.iter().map(|(name, away)| format!("{name} is away as {} in {:?}", away.name, away.place)),
     );
     lines
-}
-
-/// The links that the kernel makes by itself with a namespace, by their names: `gre0` and such, where the module of a
-/// tunnel is loaded.
-pub fn born_with_a_namespace() -> BTreeSet<String> {
-    let links = Netns::new().within(|| ip_json("link"));
-    links
-        .iter()
-        .filter_map(|link| link["ifname"].as_str())
-        .filter(|name| *name != "lo")
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed, and
