@@ -20,7 +20,8 @@ function wrap(text,    at) {
 /^\.fi$/ { verbatim = 0 }
 /^\.TS$/ { table = 1 }
 /^\.TE$/ { table = 0 }
-/^\.P$/ { paragraph = !heading; next }
+# From a newer scdoc (Debian 13) it is `.PP`.
+/^\.PP?$/ { paragraph = !heading; next }
 /^\.(SH|SS|TH)/ { paragraph = 0 }
 # The end of something indented comes first, then the space.
 /^\.RE$/ { print; next }
