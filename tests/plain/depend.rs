@@ -3,7 +3,7 @@
 
 use super::{
     all::PROGRAMS,
-    support::{Ran, command, run},
+    support::{Ran, command, run, variable},
 };
 use ifupdown_ng_netlink::{invocation::Found, values::IfName};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ const MOST: usize = 1023;
 /// The keywords that name interfaces, with what they print for one name.
 fn naming() -> Vec<(&'static str, String)> {
     let names = |(program, keyword): (&'static str, &str)| {
-        let variable = format!("IF_{}", keyword.to_uppercase().replace('-', "_"));
+        let variable = variable(keyword);
         let ran = run(command(program, [("IFACE", "eth0"), ("PHASE", "depend"), (&variable, "other0")]));
         (ran.out == "other0\n").then_some((program, variable))
     };
@@ -96,7 +96,7 @@ proptest! {
             let keywords = program.keywords().zip(&values);
             let mut variables: Vec<(OsString, OsString)> = keywords
                 .map(|(keyword, value)| {
-                    let name = format!("IF_{}", keyword.name.to_uppercase().replace('-', "_"));
+                    let name = variable(keyword.name);
                     (name.into(), OsString::from_vec(value.clone()))
                 })
                 .collect();

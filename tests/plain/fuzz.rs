@@ -4,7 +4,11 @@
 //! the tests goes on (the short form is a second); what netlink sends is tried in src/netlink/fuzz.rs. The lines that
 //! are printed are counted by `make fuzz`.
 
-use super::{all::PROGRAMS, random::values, support::run};
+use super::{
+    all::PROGRAMS,
+    random::values,
+    support::{run, variable},
+};
 use ifupdown_ng_netlink::{
     executor::At,
     interior::sysctls::Setting,
@@ -107,14 +111,14 @@ fn values_of_every_sort() {
 
 #[test]
 fn environments_from_reading_to_the_plan() {
-    let variable = (0..PROGRAMS.len()).prop_flat_map(|program| {
+    let keywords = (0..PROGRAMS.len()).prop_flat_map(|program| {
         let names: Vec<&str> = PROGRAMS[program].keywords().map(|keyword| keyword.name).collect();
         (Just(program), vec((prop::sample::select(names), text()), 0..8))
     });
     let phases: Vec<&'static str> =
         Phase::UP.iter().chain(&Phase::DOWN).map(|phase| phase.as_str()).chain(["", "depend", "x"]).collect();
     let all = (
-        variable,
+        keywords,
         prop::sample::select(phases),
         prop_oneof!["[a-z0-9.]{1,15}", any::<String>()],
         any::<bool>(),
@@ -124,7 +128,7 @@ fn environments_from_reading_to_the_plan() {
         let mut variables: Vec<(OsString, OsString)> =
             vec![("IFACE".into(), OsString::from_vec(iface.into_bytes())), ("PHASE".into(), phase.into())];
         for (keyword, value) in keywords {
-            variables.push((format!("IF_{}", keyword.to_uppercase().replace('-', "_")).into(), value.into()));
+            variables.push((variable(keyword).into(), value.into()));
         }
         let found = Found::in_environment(variables);
         assert!(program.depends(found.iface.as_deref(), &found.stanza()).len() < 10_000);
@@ -150,7 +154,7 @@ fn depend_exits_with_0_whatever_it_is_given() {
         for (keyword, value) in program.keywords().zip(values) {
             // No process can be given a NUL.
             let value: Vec<u8> = value.into_iter().filter(|byte| *byte != 0).take(100_000).collect();
-            let name = format!("IF_{}", keyword.name.to_uppercase().replace('-', "_"));
+            let name = variable(keyword.name);
             command.env(name, OsString::from_vec(value));
         }
         if mock {

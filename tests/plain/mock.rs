@@ -4,7 +4,7 @@
 use super::{
     all::PROGRAMS,
     cli::check,
-    support::{Ran, command, run},
+    support::{Ran, command, run, variable},
 };
 
 #[test]
@@ -224,7 +224,7 @@ fn every_program_says_in_every_phase_what_it_would_do() {
             let variables: Vec<(String, &str)> = keywords
                 .iter()
                 .filter_map(|pair| pair.split_once('='))
-                .map(|(keyword, value)| (format!("IF_{}", keyword.to_uppercase().replace('-', "_")), value))
+                .map(|(keyword, value)| (variable(keyword), value))
                 .collect();
             let variables = variables.iter().map(|(name, value)| (name.as_str(), *value));
             let always = [("MOCK", "echo"), ("IFACE", iface), ("PHASE", phase)];
@@ -243,7 +243,7 @@ fn every_program_says_in_every_phase_what_it_would_do() {
                     by_hand.arg(pair);
                 } else {
                     let (keyword, value) = pair.split_once('=').unwrap();
-                    by_hand.env(format!("IF_{}", keyword.to_uppercase().replace('-', "_")), value);
+                    by_hand.env(variable(keyword), value);
                 }
             }
             by_hand.args(["--iface", iface, "--phase", phase]);
