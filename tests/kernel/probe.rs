@@ -13,10 +13,11 @@ use nix::{
 };
 use std::{
     ffi::OsString,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsRawFd as _, OwnedFd},
     process::{Child, Command, Stdio},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -90,24 +91,36 @@ pub fn ping(to: &str, device: Option<&str>) -> Result<(), String> {
     if ran.status == 0 { Ok(()) } else { Err(format!("{}{}", ran.stdout, ran.stderr)) }
 }
 
-/// Pings from the calling thread's namespace while something is done, a hundred a second: how many were sent, and how
-/// many of them lost.
+/// Pings from the calling thread's namespace while something is done, one every 10 ms at most, and some that are
+/// answered before and after: how many were sent, and how many of them lost.
 pub fn lost_while(to: &str, body: impl FnOnce()) -> (u32, u32) {
-    let pings = Command::new("ping")
-        .args(["-q", "-n", "-i", "0.01", to])
+    let mut ping = Command::new("ping")
+        .args(["-n", "-i", "0.01", to])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .expect("ping");
-    thread::sleep(Duration::from_millis(500));
+    let said = BufReader::new(ping.stdout.take().expect("a pipe"));
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let answered = |moment| {
+        let mut answers = 0;
+        while answers < 10 {
+            let line = told.recv_timeout(Duration::from_secs(20));
+            answers += i32::from(
+                line.unwrap_or_else(|_| panic!("no answer from {to} {moment}")).contains(" bytes from "),
+            );
+        }
+    };
+    answered("before");
     body();
-    thread::sleep(Duration::from_millis(500));
-    command(&format!("kill -INT {}", pings.id())).ok();
-    let said = pings.wait_with_output().expect("ping");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let line = said.lines().find(|line| line.contains("transmitted")).unwrap_or_default();
+    told.try_iter().for_each(drop);
+    answered("after");
+    command(&format!("kill -INT {}", ping.id())).ok();
+    let line = told.iter().find(|line| line.contains("transmitted")).expect("the last lines of ping");
+    ping.wait().expect("ping");
     let counts: Vec<u32> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [sent, answered, ..] = counts[..] else { panic!("{said}") };
+    let [sent, answered, ..] = counts[..] else { panic!("{line}") };
     (sent, sent - answered)
 }
 

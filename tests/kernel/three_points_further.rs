@@ -114,7 +114,7 @@ pub fn steady(ifupdown: Ifupdown) {
                 });
             })
         });
-        assert!(sent > 50 && lost <= 1, "{to}: {lost} of {sent} lost");
+        assert!(lost <= 1, "{to}: {lost} of {sent} lost");
     }
     // Such a loss would be seen.
     let (_, lost) = hosts[2].within(|| {
@@ -126,7 +126,7 @@ pub fn steady(ifupdown: Ifupdown) {
             });
         })
     });
-    assert!(lost > 10, "{lost} lost");
+    assert!(lost > 1, "{lost} lost");
 }
 
 /// The provider's tags, around nothing and around tags of a customer.
