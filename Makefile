@@ -69,7 +69,7 @@ advisories: ## known weaknesses of what is linked in; downloads the database of 
 faults: ## every fault at every step, on the model and on a real kernel, and these compared (hours; IFNL_FAULTS=short)
 	tests/lane/faults
 
-fuzz: ## whatever comes in from outside, at random (IFNL_FUZZ_SECONDS, PROPTEST_CASES)
+fuzz: ## whatever comes in from outside, at random, and random stanzas on the model and on a real kernel
 	tests/lane/fuzz
 
 test: ## all lanes: lints, plain tests, documentation, tests on a real kernel; or LANES="plain docs"
