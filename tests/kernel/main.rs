@@ -16,6 +16,7 @@
 )]
 #![allow(dead_code, reason = "what one test needs, the next will")]
 
+mod bridge_defaults;
 mod bridge_stock;
 mod bridges;
 mod bridges_ifup;
@@ -81,6 +82,7 @@ fn main() -> std::process::ExitCode {
         bridges_ifup::tests(),
         bridges_interrupted::tests(),
         bridges_starts::tests(),
+        bridge_defaults::tests(),
         bridge_stock::tests(),
         ifnetlink::tests(),
         by_hand::tests(),

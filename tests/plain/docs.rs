@@ -6,7 +6,11 @@ use super::{
     support::{files, root},
 };
 use ifupdown_ng_netlink::{executor::Program, stanza::Stanza};
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_default()
@@ -14,56 +18,53 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Programs that are made of others have no page of their own keywords.
 fn with_page() -> impl Iterator<Item = &'static &'static Program> {
-    PROGRAMS.iter().filter(|program| program.name.contains('-') || page(program).is_some())
+    PROGRAMS.iter().filter(|program| {
+        let page = format!("docs/interfaces-{}.5.scd", program.name);
+        program.name.contains('-') || root().join(page).exists()
+    })
 }
 
-fn page(program: &Program) -> Option<String> {
-    Some(read(format!("docs/interfaces-{}.5.scd", program.name))).filter(|text| !text.is_empty())
-}
-
-#[test]
-fn every_keyword_is_in_its_page_and_no_page_has_another() {
-    for program in with_page() {
-        let page =
-            page(program).unwrap_or_else(|| panic!("docs/interfaces-{}.5.scd is missing", program.name));
-        // Entries look like `*vrf-table* _ID_|_NAME_|auto`, at the beginning of a line.
-        let entries: BTreeSet<&str> = page
-            .lines()
-            .filter_map(|line| line.strip_prefix('*')?.split_once('*'))
-            .filter(|(_, rest)| rest.starts_with(' '))
-            .map(|(keyword, _)| keyword)
-            // Others are values, which have entries of their own.
-            .filter(|keyword| keyword.split('-').next() == program.name.split('-').next())
-            .collect();
-        for keyword in program.keywords() {
-            assert!(entries.contains(keyword.name), "{}: not in its page: {entries:?}", keyword.name);
-        }
-        for entry in entries {
-            let known = program.keywords().any(|keyword| keyword.name == entry);
-            let heading = entry == format!("interfaces-{}", program.name);
-            assert!(
-                known || heading,
-                "interfaces-{}.5.scd has {entry}, which it does not read",
-                program.name
-            );
+/// The options of the pages by the program whose page it is, or that the section's heading names: lines like
+/// `*vrf-table* ID|NAME|auto`.
+fn options() -> BTreeMap<String, BTreeSet<String>> {
+    let mut options: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for page in pages() {
+        let name = page.name.strip_prefix("interfaces-").and_then(|name| name.strip_suffix(".5"));
+        let Some(name) = name else { continue };
+        for section in page.text.split("\n# ").filter(|section| section.starts_with("OPTIONS")) {
+            let (heading, text) = section.split_once('\n').unwrap();
+            let other = heading.strip_prefix("OPTIONS OF THE EXECUTOR ").map(str::to_lowercase);
+            let lines = text.lines().filter(|line| line.starts_with('*') && line.contains("* "));
+            let lines = lines.map(|line| line.replace(['_', '\\'], ""));
+            options.entry(other.unwrap_or_else(|| name.to_owned())).or_default().extend(lines);
         }
     }
+    options
 }
 
+/// All keywords of all programs, with what may follow them as `--help` has it, and nothing else.
 #[test]
-fn the_syntax_is_the_same_in_page_and_help() {
-    for program in with_page() {
-        let page = page(program).unwrap().replace(['_', '\\'], "");
-        for keyword in program.keywords() {
-            let entry = format!("*{}* {}", keyword.name, keyword.syntax);
-            let entry = entry.replace('_', "");
-            assert!(
-                page.lines().any(|line| line == entry),
-                "interfaces-{}.5.scd has no line {entry:?}",
-                program.name
-            );
-        }
+fn the_pages_have_exactly_the_tables_of_the_programs() {
+    let mut options = options();
+    let own: BTreeSet<&str> = with_page().map(|program| program.name).collect();
+    let (own, composed): (Vec<&Program>, Vec<&Program>) =
+        PROGRAMS.iter().partition(|program| own.contains(program.name));
+    let table = |program: &Program| -> BTreeSet<String> {
+        program.keywords().map(|keyword| format!("*{}* {}", keyword.name, keyword.syntax)).collect()
+    };
+    let mut told = BTreeSet::new();
+    for program in own {
+        let page = options.remove(program.name).unwrap_or_default();
+        assert_eq!(page, table(program), "interfaces-{}.5.scd", program.name);
+        told.extend(page);
     }
+    // Of these, what their parts have is in the pages of those.
+    for program in composed {
+        let section = options.remove(program.name).unwrap_or_default();
+        let rest: BTreeSet<String> = table(program).difference(&told).cloned().collect();
+        assert_eq!(section, rest, "OPTIONS OF THE EXECUTOR {}", program.name);
+    }
+    assert!(options.is_empty(), "no program reads {options:?}");
 }
 
 /// The stanzas of an interfaces(5) text: name and lines.

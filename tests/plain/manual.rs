@@ -3,7 +3,7 @@
 
 use super::{
     pages::{Page, pages},
-    support::{command, files, run},
+    support::{command, files, run, variable},
 };
 use std::fs;
 
@@ -45,10 +45,10 @@ fn every_example_of_a_page_is_found_by_the_tests_that_run_it() {
     }
 }
 
-/// A program, the lines that its stanza needs to say something, a keyword, its default, and how the page calls it.
+/// A program, the lines that its stanza needs to say something, a keyword, its default, and how its page calls it.
 type Default = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-const DEFAULTS: [Default; 9] = [
+const DEFAULTS: [Default; 10] = [
     ("vrf-table", "IF_VRF_TABLE=auto", "vrf-table-range", "1001-5000", "1001-5000 by default"),
     ("vrf-rules", "IF_VRF_TABLE=10", "vrf-rules", "no", "*no*, the default"),
     ("vrf-rules", "IF_VRF_TABLE=10;IF_VRF_RULES=yes", "vrf-rules-l3mdev", "1000", "1000 by default"),
@@ -58,6 +58,7 @@ const DEFAULTS: [Default; 9] = [
     ("netns", "IF_NETNS=blue", "netns-ifname", "eth0", "its own by default"),
     ("netns", "IF_NETNS=blue", "netns-keep", "no", "no by default"),
     ("veth-peer", "IF_VETH_PEER=v1;IF_VETH_PEER_NETNS=blue", "veth-peer-up", "yes", "yes by default"),
+    ("bridge", "IF_BRIDGE_MEMBER=br0;IF_BRIDGE_VIDS=20", "bridge-allow-untagged", "yes", "yes by default"),
 ];
 
 /// What a program would do in all phases, up and down.
@@ -72,21 +73,15 @@ fn plans(program: &str, variables: &str) -> Vec<String> {
     phases.map(plan).to_vec()
 }
 
-/// The text below an option's name.
-fn entry(page: &Page, keyword: &str) -> String {
-    let heading = format!("\n*{keyword}* ");
-    let (_, rest) = page.text.split_once(&heading).unwrap_or_else(|| panic!("{}: {keyword}", page.name));
-    let lines = rest.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with('\t'));
-    lines.map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
 #[test]
 fn every_default_is_in_its_page_and_is_what_happens_without_the_line() {
     let mut told = Vec::new();
     for (program, needed, keyword, value, words) in DEFAULTS {
-        let page = options().find(|page| page.name == format!("interfaces-{program}.5")).unwrap();
-        assert!(entry(&page, keyword).contains(words), "{}: {keyword}: no {words:?}", page.name);
-        let line = format!("IF_{}={value}", keyword.replace('-', "_").to_uppercase());
+        let named = |page: &Page| page.name == format!("interfaces-{program}.5");
+        let tells = |page: &Page| page.text.contains(&format!("\n*{keyword}* "));
+        let page = options().find(named).or_else(|| options().find(tells)).unwrap();
+        assert!(page.entry(keyword).contains(words), "{}: {keyword}: no {words:?}", page.name);
+        let line = format!("{}={value}", variable(keyword));
         let without = plans(program, needed);
         assert_eq!(without, plans(program, &format!("{needed};{line}")), "{keyword} {value}");
         assert!(keyword == "vrf-rules" || without.iter().any(|plan| !plan.is_empty()), "{keyword}");
@@ -97,7 +92,7 @@ fn every_default_is_in_its_page_and_is_what_happens_without_the_line() {
         assert!(text.contains("has no default is left as it is"), "{}: what of the others?", page.name);
         let entries = page.text.lines().filter_map(|line| line.strip_prefix('*')?.split_once("* _"));
         for (keyword, _) in entries.filter(|(keyword, _)| !keyword.contains(' ')) {
-            let text = entry(&page, keyword);
+            let text = page.entry(keyword);
             let claims = text.contains(" by default") || text.contains(", the default");
             assert!(!claims || told.contains(&keyword), "{}: {keyword}: tested nowhere", page.name);
         }
@@ -122,18 +117,17 @@ fn every_error_of_a_page_is_one_that_a_test_waits_for() {
     let joined: Vec<String> =
         sources.map(|text| text.split("\\\n").map(str::trim_start).collect::<String>()).collect();
     let lines: Vec<&str> = joined.iter().flat_map(|text| text.lines()).collect();
+    let mut missing = Vec::new();
     for page in options() {
-        let mut errors = 0;
-        for line in page.section("DIAGNOSTICS").lines() {
-            let Some(error) = line.strip_prefix('*').and_then(|line| line.strip_suffix('*')) else {
-                continue;
-            };
-            let error = error.replace('\\', "");
+        let errors = page.diagnostics();
+        assert!(!errors.is_empty(), "{}: no error", page.name);
+        for error in errors {
             // The dots stand for what differs.
             let parts: Vec<&str> = error.split('…').map(|part| part.trim_matches([' ', ':'])).collect();
-            assert!(lines.iter().any(|line| has(line, &parts)), "{}: nothing says {error:?}", page.name);
-            errors += 1;
+            if !lines.iter().any(|line| has(line, &parts)) {
+                missing.push(format!("{}: {error}", page.name));
+            }
         }
-        assert!(errors > 0, "{}: no error", page.name);
     }
+    assert!(missing.is_empty(), "nothing says\n{}", missing.join("\n"));
 }

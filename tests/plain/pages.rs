@@ -46,6 +46,24 @@ impl Page {
         rest.split("\n# ").next().unwrap_or_default()
     }
 
+    /// The text below an option's name.
+    pub fn entry(&self, keyword: &str) -> String {
+        let heading = format!("\n*{keyword}* ");
+        let rest = self.text.split_once(&heading).map(|(_, rest)| rest);
+        let lines = rest.unwrap_or_else(|| panic!("{}: {keyword}", self.name)).lines().skip(1);
+        let lines = lines.take_while(|line| line.is_empty() || line.starts_with('\t'));
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The texts under DIAGNOSTICS: lines in bold, each a paragraph or ended by `++`.
+    pub fn diagnostics(&self) -> Vec<String> {
+        let lines = self.section("DIAGNOSTICS").lines().filter_map(|line| {
+            let line = line.strip_suffix("++").unwrap_or(line);
+            Some(line.strip_prefix('*')?.strip_suffix('*')?.replace('\\', ""))
+        });
+        lines.collect()
+    }
+
     /// The blocks of the section EXAMPLES.
     pub fn examples(&self) -> Vec<&str> {
         // A session begins with a prompt, which is not a heading.
