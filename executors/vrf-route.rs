@@ -158,19 +158,17 @@ impl VrfRoute {
     /// The route with its table's number; a default route without a family is one for each.
     fn resolve(&self, spec: &RouteSpec, iface: &IfName, found: &Snapshot) -> Result<Vec<Route>, String> {
         let state = found.here();
-        let table = match (&spec.table, self.own_table(spec, iface)) {
-            (RouteTable::Table(TableSpec::Id(id)), _) => *id,
-            (RouteTable::Table(TableSpec::Name(name)), _) => *found
+        let of_vrf = self.own_table(spec, iface).and_then(|table| state.table(&table));
+        let table = match &spec.table {
+            RouteTable::Table(TableSpec::Id(id)) => *id,
+            RouteTable::Table(TableSpec::Name(name)) => *found
                 .table_names
                 .get(name)
                 .ok_or_else(|| format!("table {name}: not a name of rt_tables"))?,
-            (RouteTable::Vrf(vrf), Some(table)) => {
-                state.table(&table).ok_or_else(|| format!("vrf {vrf}: there is no such VRF"))?
+            RouteTable::Vrf(vrf) => of_vrf.ok_or_else(|| format!("vrf {vrf}: there is no such VRF"))?,
+            RouteTable::Own => {
+                of_vrf.ok_or_else(|| format!("{iface} is neither a VRF nor a member of one"))?
             }
-            (RouteTable::Own, Some(table)) => {
-                state.table(&table).ok_or_else(|| format!("{iface} is neither a VRF nor a member of one"))?
-            }
-            (_, None) => return Err("no table".to_owned()),
         };
         if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
             return Err(format!("dev {dev}: there is no such interface"));

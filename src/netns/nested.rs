@@ -48,7 +48,7 @@ pub fn run(nested: &Nested) -> Result<(), Refusal> {
     let file = trust::file(&nested.file).map_err(Refusal::text)?;
     let inode = id(&open(&nested.netns)?)?.inode;
     let state = RunDir::of(inode)?.join(STATE);
-    let program = program(nested.up)?;
+    let program = program(nested.up, PATH)?;
     let outcome = Command::new("/proc/self/exe")
         .args([ARGUMENT.into(), nested.netns.path().into_os_string(), name(&nested.netns).into()])
         .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), file.as_os_str()])
@@ -83,13 +83,14 @@ fn name(netns: &NetnsRef) -> &str {
 }
 
 /// ifup or ifdown. Where another program has that name, ifupdown-ng's has `-ng` behind it.
-fn program(up: bool) -> Result<PathBuf, Refusal> {
+fn program(up: bool, directories: &str) -> Result<PathBuf, Refusal> {
     let name = if up { "ifup" } else { "ifdown" };
     let names = [format!("{name}-ng"), name.to_owned()];
-    let mut found = names.iter().flat_map(|name| PATH.split(':').map(move |at| Path::new(at).join(name)));
+    let mut found =
+        names.iter().flat_map(|name| directories.split(':').map(move |at| Path::new(at).join(name)));
     found
         .find(|path| path.exists())
-        .ok_or_else(|| Refusal::text(format!("there is neither {name}-ng nor {name} in {PATH}")))
+        .ok_or_else(|| Refusal::text(format!("there is neither {name}-ng nor {name} in {directories}")))
 }
 
 /// Enters a namespace and becomes a program: arguments are the namespace's file, its name or nothing, and the
@@ -136,3 +137,7 @@ fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

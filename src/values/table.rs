@@ -73,8 +73,7 @@ impl FromStr for TableSpec {
             "local" => Ok(Self::Id(TableId::LOCAL)),
             "main" => Ok(Self::Id(TableId::MAIN)),
             "default" => Ok(Self::Id(TableId::DEFAULT)),
-            "" => Err(Invalid::new("no routing table")),
-            name if name.contains(|c: char| c.is_whitespace() || c == '-' && name.starts_with('-')) => {
+            name if name.is_empty() || name.starts_with('-') || name.contains(char::is_whitespace) => {
                 Err(Invalid::new("not a routing table (1-4294967295) nor a name of rt_tables"))
             }
             name => Ok(Self::Name(name.to_owned())),

@@ -196,7 +196,8 @@ fn interfaces_files() {
     }
     set_mode(file, 0o644);
     chown(file, Some(NOBODY), None).unwrap();
-    assert!(create(file).contains(&format!("{file} belongs to user 65534")), "{}", create(file));
+    let told = format!("netns-interfaces {file}: {file}: {file} belongs to user 65534");
+    assert!(create(file).contains(&told), "{}", create(file));
     chown(file, Some(0), None).unwrap();
     for directory in ["/run/etc/deep", "/run/etc"] {
         set_mode(directory, 0o775);
@@ -217,7 +218,8 @@ fn interfaces_files() {
     set_mode("/run/etc/deep", 0o755);
     command("mkfifo /run/etc/pipe").ok();
     for path in ["/run/etc", "/run/etc/pipe"] {
-        assert!(create(path).contains("not a file"), "{}", create(path));
+        let told = format!("netns-interfaces {path}: {path}: not a file");
+        assert!(create(path).contains(&told), "{}", create(path));
     }
 }
 

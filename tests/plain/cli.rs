@@ -53,7 +53,11 @@ fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
         ("vrf-table", "IF_VRF_TABLE=4294967296", &format!("vrf-table 4294967296: {table}")),
         ("vrf-table", "IF_VRF_TABLE=0x+10", &format!("vrf-table 0x+10: {table}")),
         ("vrf-table", "IF_VRF_TABLE=10abc", &format!("vrf-table 10abc: {table}")),
-        ("vrf-table", "IF_VRF_TABLE=-5", &format!("vrf-table -5: {table} nor a name of rt_tables")),
+        (
+            "vrf-table",
+            "IF_VRF_TABLE=-5",
+            "vrf-table -5: not a routing table (1-4294967295) nor a name of rt_tables",
+        ),
         ("vrf-table", "IF_VRF_TABLE=1 2", &format!("vrf-table 1 2: {table}")),
         ("vrf-table", "IF_VRF_TABLE=254", "vrf-table 254: a table of the host itself, not of a VRF"),
         ("vrf-table", "IF_VRF_TABLE=main", "vrf-table main: a table of the host itself, not of a VRF"),

@@ -6,6 +6,7 @@
 //! rule 4 5270 lookup 52 proto 3 selective     … a rule that looks only at some packets
 //! link red vrf 10 up
 //! link eth0 physical master red up
+//! pair v0 v1                                  these two are the ends of one veth pair
 //! address eth0 10.20.30.40/24
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
@@ -26,7 +27,7 @@ use ifupdown_ng_netlink::{
     op::{
         Action, FdbEntry, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route, Rule, Sysctl,
     },
-    snapshot::{Away, Existing, Link, Netns, Snapshot, State},
+    snapshot::{Away, Details, Existing, Link, Netns, Peer, Snapshot, State},
     stanzas::Stanzas,
     values::{Family, IfName, NetnsRef, RouteKind, TableId},
 };
@@ -99,6 +100,13 @@ pub fn parse(text: &str) -> Snapshot {
                 let name = word(&mut words);
                 let link = link(&mut words);
                 state.links.insert(name, link);
+            }
+            "pair" => {
+                let ends: [IfName; 2] = [word(&mut words), word(&mut words)];
+                for (name, (index, peer)) in ends.into_iter().zip([(71, 72), (72, 71)]) {
+                    let peer = Some(Peer { index: peer, nsid: None });
+                    state.details.insert(name, Details { index, mac: None, mtu: 1500, peer });
+                }
             }
             "address" => {
                 let link = word(&mut words);
