@@ -245,7 +245,8 @@ impl Executor for VrfMember {
                 Some(Op::LinkMaster { name: iface.clone(), master: None }),
             );
             if let Some(addresses) = state.addresses.get(iface).filter(|addresses| !addresses.is_empty()) {
-                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                let addresses: Vec<String> =
+                    addresses.iter().map(|address| address.net.to_string()).collect();
                 plan.warnings.push(format!(
                     "{iface} had {} when it joined {}: its TCP sessions end, and IPv6 addresses and routes are lost",
                     addresses.join(", "),

@@ -25,38 +25,60 @@ pub fn apply(options: &Options) -> anyhow::Result<u8> {
     let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
     let mut kernel = Live::new(None);
     kernel.lock().context("cannot lock out other runs")?;
-    let found = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
-    let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
-    for Left { iface, plan, problems } in left(&targets, &found) {
-        if !targets.running.contains(iface.as_str()) {
-            refused.push(format!("{iface}: not up; ifup it"));
-            continue;
+    // Twice, because with an address the kernel takes others of its prefix, and routes (net/ipv4/devinet.c
+    // `__inet_del_ifa`), which are missing then.
+    for _ in 0..2 {
+        let found = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
+        let Changes { plan, lines, refused } = Changes::new(&targets, &found);
+        for line in targets.wrong.iter().chain(&refused) {
+            complain(&format_args!("ifnetlink: {line}"));
         }
-        refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
-        refused
-            .extend(why_not(iface, &plan, &found).map(|why| format!("{iface}: {why}; ifdown and ifup it")));
-        let changes = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
-        lines.extend(changes.map(|step| format!("{iface}: {}\n", step.act)));
-        whole.append(plan);
+        if !targets.wrong.is_empty() {
+            return Ok(MISCONFIGURED);
+        }
+        if !refused.is_empty() {
+            return Ok(FAILED);
+        }
+        for warning in &plan.warnings {
+            complain(&format_args!("ifnetlink: warning: {warning}"));
+        }
+        if let Err(failure) = apply::up(&plan, &mut kernel) {
+            complain(&format_args!("ifnetlink: {failure}"));
+            return Ok(FAILED);
+        }
+        std::io::stdout().write_all(lines.as_bytes()).context("cannot print what was done")?;
+        if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
+            break;
+        }
     }
-    for line in targets.wrong.iter().chain(&refused) {
-        complain(&format_args!("ifnetlink: {line}"));
-    }
-    if !targets.wrong.is_empty() {
-        return Ok(MISCONFIGURED);
-    }
-    if !refused.is_empty() {
-        return Ok(FAILED);
-    }
-    for warning in &whole.warnings {
-        complain(&format_args!("ifnetlink: warning: {warning}"));
-    }
-    if let Err(failure) = apply::up(&whole, &mut kernel) {
-        complain(&format_args!("ifnetlink: {failure}"));
-        return Ok(FAILED);
-    }
-    std::io::stdout().write_all(lines.concat().as_bytes()).context("cannot print what was done")?;
     Ok(0)
+}
+
+/// What is to be done, and what is in the way.
+struct Changes {
+    plan: Plan,
+    /// The changes as they are printed.
+    lines: String,
+    refused: Vec<String>,
+}
+
+impl Changes {
+    fn new(targets: &Targets, found: &Snapshot) -> Self {
+        let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
+        for Left { iface, plan, problems } in left(targets, found) {
+            if !targets.running.contains(iface.as_str()) {
+                refused.push(format!("{iface}: not up; ifup it"));
+                continue;
+            }
+            refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
+            let why = why_not(iface, &plan, found);
+            refused.extend(why.map(|why| format!("{iface}: {why}; ifdown and ifup it")));
+            let changes = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
+            lines.extend(changes.map(|step| format!("{iface}: {}\n", step.act)));
+            whole.append(plan);
+        }
+        Self { plan: whole, lines: lines.concat(), refused }
+    }
 }
 
 /// Why a plan cannot be carried out under an interface that is in use: it would lose what other executors gave it.

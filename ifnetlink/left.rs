@@ -2,7 +2,7 @@
 
 use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::{
-    op::{OUR_PROTOCOL, Op, Place, Route},
+    op::{LinkAddress, OUR_PROTOCOL, Op, Place, Route},
     plan::Plan,
     rules,
     simulate::Simulated,
@@ -10,6 +10,7 @@ use ifupdown_ng_netlink::{
     stanza::Problem,
     values::{Family, IfName},
 };
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// What is left to do for one interface.
@@ -45,6 +46,7 @@ pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
 
 /// What the stanzas want of the kinds of things that carry our mark.
 struct Wanted {
+    addresses: Vec<(Place, IfName, IpNet)>,
     routes: Vec<(Place, Route)>,
     /// The families that have rules.
     rules: BTreeSet<Family>,
@@ -56,16 +58,20 @@ impl Wanted {
         let mut world = Simulated(found.clone());
         for state in world.0.places.values_mut() {
             state.routes.retain(|route| !route.is_ours());
+            for addresses in state.addresses.values_mut() {
+                addresses.retain(|address| !address.is_ours());
+            }
             for rules in state.rules.values_mut() {
                 rules.retain(|rule| rule.protocol != OUR_PROTOCOL);
             }
         }
-        let mut wanted = Self { routes: Vec::new(), rules: BTreeSet::new() };
+        let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
             let plan = target.configuration.plan_up(&target.iface, &world.0).ok()?;
             world.assume_all(&plan);
             for step in plan.steps {
                 match step.act.op {
+                    Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address)),
                     Op::RouteAdd(route) | Op::RouteReplace(route) => wanted.routes.push((step.act.at, route)),
                     Op::RuleAdd { rule, .. } if rule.protocol == OUR_PROTOCOL => {
                         wanted.rules.insert(rule.family);
@@ -77,22 +83,33 @@ impl Wanted {
         targets.complete.then_some(wanted)
     }
 
-    /// What an interface's stanza once had, as far as that can be seen, and none has any more: routes over it, over its
-    /// other end and in its table; the rules, if it is a VRF.
+    /// What an interface's stanza once had, as far as that can be seen, and none has any more: its addresses and those of
+    /// its other end; routes over it, over its other end and in its table; the rules, if it is a VRF.
     fn surplus(&self, target: &Target, found: &Snapshot) -> Plan {
         let mut query = Query::default();
         target.query(&mut query);
         let own_table = found.here().vrf_table(&target.iface);
         let mut plan = Plan::default();
         for (place, wants) in &query.places {
-            let here = *place == Place::Here;
-            let devices: Vec<&IfName> =
+            let (here, state) = (*place == Place::Here, found.at(place));
+            let devices: BTreeSet<&IfName> =
                 wants.addresses.iter().chain(Some(&target.iface).filter(|_| here)).collect();
             let its = |route: &&Route| {
                 let over = route.dev.as_ref().is_some_and(|dev| devices.contains(&dev));
                 route.is_ours() && (over || here && own_table == Some(route.table))
             };
-            for route in found.at(place).routes.iter().filter(its) {
+            for dev in devices.iter().map(|&dev| dev.clone()) {
+                let present = state.addresses.get(&dev).map_or(&[][..], Vec::as_slice);
+                for address in
+                    present.iter().filter(|address| can_go(address, present)).map(|found| found.net)
+                {
+                    if !self.addresses.contains(&(place.clone(), dev.clone(), address)) {
+                        let undo = Op::AddressAdd { dev: dev.clone(), address };
+                        plan.push_at(place, Op::AddressDel { dev: dev.clone(), address }, Some(undo));
+                    }
+                }
+            }
+            for route in state.routes.iter().filter(its) {
                 if !self.routes.iter().any(|(at, wanted)| at == place && wanted.same(route)) {
                     let op = Op::RouteDel(route.clone());
                     plan.push_at(place, op, Some(Op::RouteAdd(route.clone())));
@@ -106,4 +123,11 @@ impl Wanted {
         }
         plan
     }
+}
+
+/// Whether an address is ours, and no other is deleted with it: the kernel deletes the later ones of the same prefix
+/// (net/ipv4/devinet.c `__inet_del_ifa`).
+fn can_go(address: &LinkAddress, among: &[LinkAddress]) -> bool {
+    let beside = |other: &LinkAddress| !other.is_ours() && other.net.trunc() == address.net.trunc();
+    address.is_ours() && (address.net.addr().is_ipv6() || !among.iter().any(beside))
 }

@@ -7,7 +7,7 @@ mod places;
 
 use crate::{
     apply::{Kernel, Refusal},
-    op::{Act, LinkKind, Op, Route, Rule},
+    op::{Act, LinkAddress, LinkKind, Op, Route, Rule},
     plan::Plan,
     snapshot::{Link, Query, Snapshot, State},
     values::{Family, IfName, RouteKind, TableId},
@@ -123,15 +123,15 @@ impl State {
                 if !self.links.contains_key(dev) {
                     return Err(Errno::ENODEV);
                 }
-                if addresses.contains(address) {
+                if addresses.iter().any(|found| found.net == *address) {
                     return Err(Errno::EEXIST);
                 }
-                addresses.push(*address);
+                addresses.push(LinkAddress::ours(*address));
                 Ok(())
             }
             Op::AddressDel { dev, address } => {
                 let addresses = self.addresses.get_mut(dev).ok_or(Errno::EADDRNOTAVAIL)?;
-                let place = addresses.iter().position(|found| found == address);
+                let place = addresses.iter().position(|found| found.net == *address);
                 addresses.remove(place.ok_or(Errno::EADDRNOTAVAIL)?);
                 Ok(())
             }

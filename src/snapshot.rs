@@ -4,11 +4,10 @@
 
 use crate::{
     bridging::{Bridging, BridgingWants},
-    op::{LinkKind, NetnsId, Place, Record, Residence, Route, Rule, Sysctl},
+    op::{LinkAddress, LinkKind, NetnsId, Place, Record, Residence, Route, Rule, Sysctl},
     stanzas::Stanzas,
     values::{Family, IfName, Mac, NetnsRef, TableId},
 };
-use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -155,7 +154,7 @@ pub struct State {
     /// Routes.
     pub routes: Vec<Route>,
     /// Addresses by link, those that the kernel makes by itself (IPv6 link-local) left out.
-    pub addresses: BTreeMap<IfName, Vec<IpNet>>,
+    pub addresses: BTreeMap<IfName, Vec<LinkAddress>>,
     /// Sysctls; one that the kernel does not have is missing.
     pub sysctls: BTreeMap<Sysctl, String>,
     /// Records; one that was never made is missing.

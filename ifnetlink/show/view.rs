@@ -120,7 +120,7 @@ fn end(place: &Place, name: &IfName, state: &State) -> End {
         place: place.clone(),
         name: name.clone(),
         up: state.links.get(name).is_some_and(|link| link.up),
-        addresses: state.addresses.get(name).cloned().unwrap_or_default(),
+        addresses: state.addresses.get(name).into_iter().flatten().map(|address| address.net).collect(),
     }
 }
 

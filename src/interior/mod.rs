@@ -119,7 +119,8 @@ impl Interior {
     pub fn set_up(&self, name: &IfName, place: &Place, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, mut plan, mut problems) = (found.at(place), Plan::default(), Vec::new());
         let present = state.addresses.get(name).map_or(&[][..], Vec::as_slice);
-        for &address in self.addresses.iter().filter(|address| !present.contains(address)) {
+        let is_missing = |address: &&IpNet| !present.iter().any(|found| found.net == **address);
+        for &address in self.addresses.iter().filter(is_missing) {
             let dev = name.clone();
             let undo = Op::AddressDel { dev: dev.clone(), address };
             plan.push_at(place, Op::AddressAdd { dev, address }, Some(undo));

@@ -3,6 +3,7 @@
 use super::{Channel, message::RouteNetlinkMessage};
 use crate::{
     apply::Refusal,
+    op::{LinkAddress, OUR_PROTOCOL},
     values::{Family, IfName},
 };
 use ipnet::IpNet;
@@ -18,7 +19,7 @@ use std::net::IpAddr;
 
 impl Channel {
     /// The addresses on a link, but for those that the kernel makes by itself.
-    pub(super) fn read_addresses(&mut self, link: &IfName) -> Result<Vec<IpNet>, Refusal> {
+    pub(super) fn read_addresses(&mut self, link: &IfName) -> Result<Vec<LinkAddress>, Refusal> {
         let Some(index) = self.index_of(link)? else { return Ok(Vec::new()) };
         let mut query = AddressMessage::default();
         query.header.family = AddressFamily::Unspec;
@@ -30,7 +31,8 @@ impl Channel {
     }
 
     pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
-        let message = encode(self.index(dev)?, address);
+        let mut message = encode(self.index(dev)?, address);
+        message.attributes.push(AddressAttribute::Protocol(OUR_PROTOCOL.into()));
         match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
             // Those are not shown by `read_addresses`, so that one may be added that is there.
             Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.addr()) => Ok(()),
@@ -63,7 +65,7 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
 }
 
 /// The address of this host, which on a point-to-point link is not the one of the far end.
-pub(super) fn decode(message: &AddressMessage) -> Option<IpNet> {
+pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
     let find = |local: bool| {
         message.attributes.iter().find_map(|attribute| match attribute {
             AddressAttribute::Local(address) if local => Some(*address),
@@ -72,7 +74,12 @@ pub(super) fn decode(message: &AddressMessage) -> Option<IpNet> {
         })
     };
     let address = find(true).or_else(|| find(false))?;
-    if is_link_local(address) { None } else { IpNet::new(address, message.header.prefix_len).ok() }
+    let protocol = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
+        _ => None,
+    });
+    let net = IpNet::new(address, message.header.prefix_len).ok().filter(|_| !is_link_local(address))?;
+    Some(LinkAddress { net, protocol: protocol.unwrap_or_default() })
 }
 
 /// Whether the kernel may have made it by itself.

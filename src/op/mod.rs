@@ -4,6 +4,7 @@
 //! command line that does the same: that text is what MOCK, `--dry-run`, VERBOSE and errors show. What
 //! is sent to the kernel instead is [`crate::netlink`]'s business.
 
+mod address;
 mod bridge;
 mod bridge_options;
 mod link;
@@ -15,6 +16,7 @@ mod rule;
 mod sysctl;
 mod veth;
 
+pub use address::LinkAddress;
 pub use bridge::{BridgeOp, FdbEntry, VlanDevice};
 pub use bridge_options::{BridgeOptions, PortOptions};
 pub use link::{LinkChange, LinkKind, NewLink};
@@ -30,8 +32,8 @@ use crate::values::{IfName, NetnsRef};
 use ipnet::IpNet;
 use std::fmt;
 
-/// The mark on rules and routes that we add, as FRA_PROTOCOL and RTA protocol: how we know our own again,
-/// and how other managers know that they are somebody's. Unused in iproute2's rt_protos.
+/// The mark on rules, routes and addresses that we add, as FRA_PROTOCOL, `rtm_protocol` and IFA_PROTO: how we know our
+/// own again, and how other managers know that they are somebody's. Unused in iproute2's rt_protos.
 pub const OUR_PROTOCOL: u8 = 73;
 /// The mark on what the kernel added by itself (`RTPROT_KERNEL`).
 pub const KERNEL_PROTOCOL: u8 = 2;
@@ -112,7 +114,7 @@ pub enum Op {
     },
     /// Moves a link to another namespace, where it is down and without addresses.
     LinkMove(Move),
-    /// Adds an address to a link.
+    /// Adds an address to a link, with our mark, for which not every `ip` has a word.
     AddressAdd {
         /// The link.
         dev: IfName,

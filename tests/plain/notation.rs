@@ -7,7 +7,7 @@
 //! link red vrf 10 up
 //! link eth0 physical master red up
 //! pair v0 v1                                  these two are the ends of one veth pair
-//! address eth0 10.20.30.40/24
+//! address eth0 10.20.30.40/24                 `proto 73` behind it: one of ours
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0         the value that it had before we first set it
@@ -25,7 +25,8 @@
 use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::{
     op::{
-        Action, FdbEntry, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route, Rule, Sysctl,
+        Action, FdbEntry, LinkAddress, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route,
+        Rule, Sysctl,
     },
     snapshot::{Away, Details, Existing, Link, Netns, Peer, Snapshot, State},
     stanzas::Stanzas,
@@ -110,7 +111,8 @@ pub fn parse(text: &str) -> Snapshot {
             }
             "address" => {
                 let link = word(&mut words);
-                state.addresses.entry(link).or_default().push(word(&mut words));
+                let address = address(&mut words);
+                state.addresses.entry(link).or_default().push(address);
             }
             "route" => state.routes.push(route(&mut words)),
             "sysctl" => {
@@ -177,6 +179,15 @@ fn protocol(words: &mut Vec<&str>) -> u8 {
         "kernel" => 2,
         number => number.parse().unwrap(),
     }
+}
+
+fn address(words: &mut Vec<&str>) -> LinkAddress {
+    let net = word(words);
+    let protocol = words.pop().map_or(0, |proto| {
+        assert_eq!(proto, "proto");
+        protocol(words)
+    });
+    LinkAddress { net, protocol }
 }
 
 fn rule(words: &mut Vec<&str>) -> Rule {

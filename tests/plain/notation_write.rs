@@ -38,7 +38,8 @@ pub fn write(state: &State) -> String {
     }
     for (link, addresses) in &state.addresses {
         for address in addresses {
-            let _ = writeln!(text, "address {link} {address}");
+            let protocol = if address.is_ours() { " proto 73" } else { "" };
+            let _ = writeln!(text, "address {link} {}{protocol}", address.net);
         }
     }
     let mut routes: Vec<String> = state.routes.iter().map(|route| format!("route {route}")).collect();

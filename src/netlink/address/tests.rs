@@ -11,7 +11,7 @@ fn what_the_kernel_shows_is_understood() {
             RouteNetlinkMessage::NewAddress(message) if message.header.index == 10 => decode(message),
             _ => None,
         })
-        .map(|address| address.to_string())
+        .map(|address| address.net.to_string())
         .collect();
     // This host's end of the point-to-point address, and nothing that the kernel made by itself.
     assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32", "fd00::2/64"]);

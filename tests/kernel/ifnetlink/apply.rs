@@ -6,12 +6,12 @@ use crate::{
     features::{Feature, needs},
     flows::Flow,
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, in_lab, ip, ip_json, settle},
-    probe::PORT,
+    lab::{Netns, command, in_lab, ip, ip_json, settle},
+    probe::{PORT, ping},
     state::State,
 };
 use libtest_mimic::Trial;
-use std::{thread::sleep, time::Duration};
+use std::{collections::BTreeSet, thread::sleep, time::Duration};
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -25,6 +25,7 @@ pub fn tests() -> Vec<Trial> {
         add("vlan", vlan);
         add("vrf", vrf);
         add("veth", veth);
+        add("renumbered", renumbered);
         add("netns", netns);
     }
     tests
@@ -32,11 +33,17 @@ pub fn tests() -> Vec<Trial> {
 
 /// Applies a changed file while a session goes on, which must not stall; the lines that were printed.
 fn applied(installed: &Installed, file: &str, interfaces: &str, flow: Flow) -> Vec<String> {
-    installed.interfaces(file);
     sleep(Duration::from_millis(500));
-    let lines = installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout;
+    let lines = changed(installed, file, interfaces);
     sleep(Duration::from_millis(500));
     flow.close();
+    lines
+}
+
+/// Applies a changed file, after which nothing is left to do; the lines that were printed.
+fn changed(installed: &Installed, file: &str, interfaces: &str) -> Vec<String> {
+    installed.interfaces(file);
+    let lines = installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout;
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "", "after apply");
     assert_eq!(installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout, "", "again");
     lines.lines().map(str::to_owned).collect()
@@ -169,6 +176,59 @@ fn veth(ifupdown: Ifupdown) {
         "ifnetlink: veth-guest: veth-peer eth0: veth-guest exists, and its other end is not eth0 in other; ifdown it, or delete it by hand",
     );
     installed.interfaces(&changed);
+    installed.ifdown("-a");
+}
+
+/// Other addresses for those that the stanza had: with the first of a prefix the kernel deletes the later ones, and then
+/// the routes that lose their gateway. What is somebody else's stays.
+fn renumbered(ifupdown: Ifupdown) {
+    let installed = ifupdown.install(&example("veth-peer"));
+    installed.ifup("-a").quiet();
+    settle();
+    let guest = Netns::at(&installed.path("/run/netns/guest"));
+    guest.within(|| {
+        command(
+            "sysctl -q -w net.ipv4.conf.all.promote_secondaries=0 net.ipv4.conf.eth0.promote_secondaries=0",
+        )
+        .ok()
+    });
+    guest.ip("addr add 198.51.100.1/24 dev eth0");
+    guest.ip("addr add 2001:db8:1::99/64 dev eth0 nodad");
+    let file =
+        example("veth-peer").replace("192.0.2.2/24, 2001:db8:1::2/64", "192.0.2.5/24, 2001:db8:1::5/64");
+    let again = "veth-guest: ip -n guest address add 192.0.2.5/24 dev eth0";
+    assert_eq!(
+        changed(&installed, &file, "veth-guest"),
+        [
+            again,
+            "veth-guest: ip -n guest address add 2001:db8:1::5/64 dev eth0",
+            "veth-guest: ip -n guest address del 192.0.2.2/24 dev eth0",
+            "veth-guest: ip -n guest address del 2001:db8:1::2/64 dev eth0",
+            again,
+        ]
+    );
+    let addresses = |family: &str| {
+        let shown = guest.ip(&format!("{family} -o addr show dev eth0 scope global"));
+        let words = shown.lines().filter_map(|line| Some(line.split_whitespace().nth(3)?.to_owned()));
+        words.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(addresses("-4"), ["192.0.2.5/24", "198.51.100.1/24"].map(str::to_owned).into());
+    assert_eq!(addresses("-6"), ["2001:db8:1::5/64", "2001:db8:1::99/64"].map(str::to_owned).into());
+    for (family, gateway) in [("-4", "192.0.2.1"), ("-6", "2001:db8:1::1")] {
+        assert!(guest.ip(&format!("{family} route show default")).contains(gateway));
+        guest.within(|| ping(gateway, None)).unwrap();
+    }
+    // Somebody else's, which the kernel would delete with ours.
+    guest.ip("addr add 192.0.2.99/24 dev eth0");
+    assert_eq!(
+        changed(&installed, &example("veth-peer"), "veth-guest"),
+        [
+            "veth-guest: ip -n guest address add 192.0.2.2/24 dev eth0",
+            "veth-guest: ip -n guest address add 2001:db8:1::2/64 dev eth0",
+            "veth-guest: ip -n guest address del 2001:db8:1::5/64 dev eth0",
+        ]
+    );
+    assert!(addresses("-4").contains("192.0.2.99/24"));
     installed.ifdown("-a");
 }
 
