@@ -1,14 +1,15 @@
 //! What the kernel sends, damaged at random: truncated, with attributes that nobody knows and lengths that are wrong.
 //!
-//! The captures of tests/wire are where it starts from. `IFNL_FUZZ_SECONDS` as in tests/plain/fuzz.rs.
+//! The captures of tests/wire are where it starts from. It goes on for as long as tests/plain/timed.rs says.
 
 use super::{
     address, bridge, channel, fdb, fixture, link, message::RouteNetlinkMessage, route, rule, veth, vlan,
 };
 use crate::values::Family;
-use proptest::{prelude::*, strategy::ValueTree as _};
+use proptest::prelude::*;
 
-use std::time::{Duration, Instant};
+#[path = "../../tests/plain/timed.rs"]
+mod timed;
 
 /// Reads a message as whoever asked for it would.
 fn read(message: &RouteNetlinkMessage) {
@@ -82,39 +83,26 @@ fn apply(damage: &Damage, bytes: &mut Vec<u8>) {
 
 #[test]
 fn what_the_kernel_sends() {
-    let seconds = std::env::var("IFNL_FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
-    let end = Instant::now() + Duration::from_secs(seconds);
     let recorded = fixture::all_datagrams();
     assert!(recorded.len() > 5);
-    let input = (0..recorded.len(), prop::collection::vec(damage(), 1..6));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    let (mut executions, mut messages) = (0_u64, 0_u64);
-    while Instant::now() < end {
-        let (which, damages) = input.new_tree(&mut runner).unwrap().current();
+    let damaged = (0..recorded.len(), prop::collection::vec(damage(), 1..6)).prop_map(|(which, damages)| {
         let mut bytes = recorded[which].clone();
         for damage in &damages {
             apply(damage, &mut bytes);
         }
-        let begun = Instant::now();
-        let outcome = std::panic::catch_unwind(|| {
-            let _ = channel::extended_ack(&bytes);
-            let found = fixture::messages(&bytes);
-            // A message has its length in front: there cannot be more of them than that.
-            assert!(found.len() <= bytes.len() / 16 + 1, "{} messages", found.len());
-            for message in &found {
-                read(message);
-            }
-            found.len()
-        });
-        assert!(outcome.is_ok(), "{bytes:02x?}");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{bytes:02x?}");
-        executions += 1;
-        messages += outcome.unwrap_or_default() as u64;
-    }
-    println!("fuzz netlink {executions}");
+        bytes
+    });
+    let mut messages = 0;
+    let executions = timed::fuzz("netlink", damaged, |bytes| {
+        let _ = channel::extended_ack(&bytes);
+        let found = fixture::messages(&bytes);
+        // A message has its length in front: there cannot be more of them than that.
+        assert!(found.len() <= bytes.len() / 16 + 1, "{} messages", found.len());
+        for message in &found {
+            read(message);
+        }
+        messages += found.len() as u64;
+    });
     // Most of the damage must leave something to read.
     assert!(messages > executions / 4, "{messages} messages in {executions} answers");
 }

@@ -1,13 +1,13 @@
 //! Whatever comes in from outside, tried at random: environments, values, and what other programs print.
 //!
-//! No panic, no hang, and no answer that is much longer than the question. `IFNL_FUZZ_SECONDS` says how long each of
-//! the tests goes on (the short form is a second); what netlink sends is tried in src/netlink/fuzz.rs. The lines that
-//! are printed are counted by `make fuzz`.
+//! No panic, no hang, and no answer that is much longer than the question. How long each of the tests goes on is said in
+//! timed.rs; what netlink sends is tried in src/netlink/fuzz.rs.
 
 use super::{
     all::PROGRAMS,
     random::values,
     support::{run, variable},
+    timed::fuzz,
 };
 use ifupdown_ng_netlink::{
     executor::At,
@@ -22,39 +22,8 @@ use ifupdown_ng_netlink::{
         RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,
     },
 };
-use proptest::{
-    collection::vec,
-    prelude::*,
-    strategy::ValueTree as _,
-    test_runner::{Config, TestRunner},
-};
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt as _,
-    time::{Duration, Instant},
-};
-
-/// Tries something until the time is up, and says how often.
-pub fn fuzz<S: Strategy>(name: &str, input: S, mut attempt: impl FnMut(S::Value))
-where
-    S::Value: Clone,
-{
-    let seconds = std::env::var("IFNL_FUZZ_SECONDS").map_or(1, |seconds| seconds.parse().unwrap());
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-    let mut executions = 0_u64;
-    while Instant::now() < end {
-        let value = input.new_tree(&mut runner).unwrap().current();
-        let begun = Instant::now();
-        let shown = value.clone();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| attempt(value)));
-        assert!(outcome.is_ok(), "{name}: panic with {shown:?}");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?} for {shown:?}", begun.elapsed());
-        executions += 1;
-    }
-    println!("fuzz {name} {executions}");
-    assert!(executions > 0, "{name}");
-}
+use proptest::{collection::vec, prelude::*};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
 /// Values that stanzas have, words of them, and anything else.
 fn text() -> impl Strategy<Value = String> {

@@ -39,6 +39,7 @@ mod stanza;
 mod startup;
 mod strange_rules;
 mod support;
+mod timed;
 mod values;
 mod wire;
 mod worked_example;
