@@ -19,6 +19,8 @@ mod lab;
 mod probe;
 #[path = "../kernel/tables.rs"]
 mod tables;
+#[path = "../plain/variable.rs"]
+mod variable;
 
 mod machine;
 mod management_vrf;

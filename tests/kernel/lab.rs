@@ -4,6 +4,7 @@
 //! that thread's namespaces. [`in_lab`] and [`Netns::within`] are the only two ways into another one, and all is
 //! gone when the thread ends.
 
+use crate::variable::variable;
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, setns, unshare},
@@ -279,7 +280,7 @@ pub fn phase_command(program_name: &str, iface: &str, phase: &str, keywords: &[&
     command.env_clear().env("IFACE", iface).env("PHASE", phase);
     for line in keywords {
         let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
-        command.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+        command.env(variable(keyword), value);
     }
     command
 }

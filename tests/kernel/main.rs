@@ -54,6 +54,8 @@ mod stock;
 mod tables;
 mod tampered;
 mod three_points;
+#[path = "../plain/variable.rs"]
+mod variable;
 mod windows;
 
 use libtest_mimic::{Arguments, Conclusion};

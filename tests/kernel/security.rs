@@ -3,6 +3,7 @@
 use crate::{
     features::{Feature, needs},
     lab::{Ran, command, in_lab, ip, own_run, phase, phase_command, program, run},
+    variable::variable,
 };
 use libtest_mimic::Trial;
 use std::{
@@ -243,7 +244,7 @@ fn no_shell() {
                 strace.args(["-f", "-qq", "-e", "trace=execve,execveat", "-o", log]).arg(program(name));
                 strace.env_clear().env("PATH", "/usr/bin:/bin").env("IFACE", "v0").env("PHASE", when);
                 for keyword in keywords {
-                    strace.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+                    strace.env(variable(keyword), value);
                 }
                 let ran = run(&mut strace);
                 let calls = fs::read_to_string(log).unwrap();

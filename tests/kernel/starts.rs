@@ -5,6 +5,7 @@
 use crate::{
     features::{Feature, needs},
     lab::{in_lab, ip, own_run, program, run},
+    variable::variable,
 };
 use libtest_mimic::Trial;
 use std::{fs, process::Command};
@@ -33,7 +34,7 @@ impl Calls {
         strace.args(["-f", "-qq", "-o", log]).arg(program(name));
         strace.env_clear().env("PATH", "/usr/bin:/bin").env("IFACE", iface).env("PHASE", phase);
         for (keyword, value) in keywords {
-            strace.env(format!("IF_{}", keyword.replace('-', "_").to_uppercase()), value);
+            strace.env(variable(keyword), value);
         }
         run(&mut strace).quiet();
         let text = fs::read_to_string(log).unwrap();

@@ -3,7 +3,8 @@
 
 use super::{
     all::PROGRAMS,
-    support::{Ran, command, run, variable},
+    support::{Ran, command, run},
+    variable::variable,
 };
 use ifupdown_ng_netlink::{invocation::Found, values::IfName};
 use proptest::prelude::*;

@@ -3,12 +3,7 @@
 //! No panic, no hang, and no answer that is much longer than the question. How long each of the tests goes on is said in
 //! timed.rs; what netlink sends is tried in src/netlink/fuzz.rs.
 
-use super::{
-    all::PROGRAMS,
-    random::values,
-    support::{run, variable},
-    timed::fuzz,
-};
+use super::{all::PROGRAMS, random::values, support::run, timed::fuzz, variable::variable};
 use ifupdown_ng_netlink::{
     executor::At,
     interior::sysctls::Setting,

@@ -41,6 +41,7 @@ mod strange_rules;
 mod support;
 mod timed;
 mod values;
+mod variable;
 mod wire;
 mod worked_example;
 mod wrong;

@@ -3,7 +3,8 @@
 
 use super::{
     pages::{Page, pages},
-    support::{command, files, run, variable},
+    support::{command, files, run},
+    variable::variable,
 };
 use std::fs;
 

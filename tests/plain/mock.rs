@@ -4,7 +4,8 @@
 use super::{
     all::PROGRAMS,
     cli::check,
-    support::{Ran, command, run, variable},
+    support::{Ran, command, run},
+    variable::variable,
 };
 
 #[test]

@@ -15,11 +15,6 @@ pub fn binary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_vrf")).with_file_name(name)
 }
 
-/// The variable in which ifupdown-ng hands over a keyword.
-pub fn variable(keyword: &str) -> String {
-    format!("IF_{}", keyword.to_uppercase().replace('-', "_"))
-}
-
 /// A program in an environment that holds these variables and nothing else, with nothing to read.
 pub fn command<'a>(name: &str, environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Command {
     let mut command = Command::new(binary(name));
