@@ -1,12 +1,12 @@
 //! `ifnetlink apply` under sessions that go on, and what it refuses.
 
+use super::trial;
 use crate::{
     bridges::vlans,
     examples::cards,
-    features::{Feature, needs},
     flows::Flow,
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, ip_json, settle},
+    lab::{Netns, command, ip, ip_json, settle},
     probe::{PORT, ping},
     state::State,
 };
@@ -17,16 +17,11 @@ pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
-        let mut add = |name: &str, test: fn(Ifupdown)| {
-            let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
-            let name = format!("ifnetlink/apply-{name}/{ifupdown}");
-            tests.push(needs(&needed, name, move || in_lab(|| test(ifupdown))));
-        };
-        add("vlan", vlan);
-        add("vrf", vrf);
-        add("veth", veth);
-        add("renumbered", renumbered);
-        add("netns", netns);
+        tests.push(trial("apply-vlan", ifupdown, vlan));
+        tests.push(trial("apply-vrf", ifupdown, vrf));
+        tests.push(trial("apply-veth", ifupdown, veth));
+        tests.push(trial("apply-renumbered", ifupdown, renumbered));
+        tests.push(trial("apply-netns", ifupdown, netns));
     }
     tests
 }

@@ -1,30 +1,27 @@
 //! `ifnetlink check` tells what `ip` and `bridge` changed behind ifup's back, and nothing else.
 
+use super::trial;
 use crate::{
     examples::cards,
-    features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, settle},
+    lab::{Netns, command, ip, settle},
 };
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     let mut add = |name: &str, version, executors, test: fn(Ifupdown)| {
-        let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
-        let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
-        let name = format!("ifnetlink/check-{name}/{ifupdown}");
-        tests.push(needs(&needed, name, move || in_lab(|| test(ifupdown))));
+        tests.push(trial(name, Ifupdown { version, executors, shell: Shell::Dash }, test));
     };
     for version in Version::ALL {
         for executors in Executors::ALL {
-            add("vrf", version, executors, vrf);
+            add("check-vrf", version, executors, vrf);
         }
-        add("veth", version, Executors::Replaced, veth);
-        add("vlan", version, Executors::Replaced, vlan);
-        add("which", version, Executors::Replaced, which);
+        add("check-veth", version, Executors::Replaced, veth);
+        add("check-vlan", version, Executors::Replaced, vlan);
+        add("check-which", version, Executors::Replaced, which);
     }
-    add("stock", Version::Trixie, Executors::Stock, stock);
+    add("check-stock", Version::Trixie, Executors::Stock, stock);
     tests
 }
 
