@@ -7,7 +7,7 @@
 
 use crate::{
     features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
+    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
     lab::{Netns, Ran, in_lab, run, settle},
     state::State,
 };
@@ -41,10 +41,13 @@ pub struct Setup {
 
 pub fn tests() -> Vec<Trial> {
     let usual = Ifupdown::USUAL;
-    // The executors in processes of their own, whose steps come in another order.
-    let single = Ifupdown { version: Version::Bookworm, executors: Executors::Absent, shell: Shell::Dash };
     let mut tests = Vec::new();
     for (name, needed, make) in setups::ALL {
+        // The executors in processes of their own, whose steps come in another order, where they can make it all: of a
+        // bridge's ports only the prefix executor knows.
+        let executors =
+            if example(name).contains("bridge-ports") { Executors::Replaced } else { Executors::Absent };
+        let single = Ifupdown { version: Version::Bookworm, executors, shell: Shell::Dash };
         for ifupdown in
             if std::env::var_os("IFNL_ROUNDS").is_some() { vec![usual, single] } else { vec![usual] }
         {
