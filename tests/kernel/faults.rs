@@ -81,7 +81,8 @@ fn difference(is: &[String], should: &[String]) -> Result<(), String> {
         let missing = these.iter().filter(|line| !those.contains(line));
         missing.map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
     };
-    Err([lines("-", should, is), lines("+", is, should)].concat().join("\n"))
+    let lines = [lines("-", should, is), lines("+", is, should)].concat();
+    Err(if lines.is_empty() { "the same in another order".to_owned() } else { lines.join("\n") })
 }
 
 impl Scene {

@@ -80,7 +80,12 @@ impl Shown {
             ("fdb", &self.fdb),
         ] {
             let kept = list.iter().cloned().filter_map(quiet).filter_map(without_noise);
-            lines.extend(kept.map(|line| format!("{about} {line}")));
+            let mut kept: Vec<_> = kept.map(|line| format!("{about} {line}")).collect();
+            // The kernel lists links by a part of their numbers, which are new each time; that of rules says something.
+            if !about.ends_with("rule") {
+                kept.sort();
+            }
+            lines.extend(kept);
         }
         lines
     }
