@@ -66,7 +66,7 @@ deny: ## licences, sources and duplicates among what is linked in, by deny.toml
 advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
 	tests/lane/deny advisories
 
-faults: ## every fault at every step, on the model and on a real kernel, and these compared (hours; IFNL_FAULTS=short)
+faults: ## every fault at every step, on the model and on a real kernel, and these compared (an hour; IFNL_FAULTS=short)
 	tests/lane/faults
 
 fuzz: ## whatever comes in from outside, at random, and random stanzas on the model and on a real kernel
