@@ -24,6 +24,12 @@ pub fn check(rows: &[Row<'_>]) {
     }
 }
 
+/// A stanza that cannot be meant: one line and status 2, before anything is touched.
+pub fn check_wrong(program: &str, keywords: &str, line: &str) {
+    let environment = format!("IFACE=red;PHASE=create;{keywords}");
+    check(&[(program, &environment, 2, "", &format!("{program}: red: {line}\n"))]);
+}
+
 #[test]
 fn a_phase_with_nothing_to_do_is_silent() {
     let phases = ["create", "pre-up", "up", "post-up", "pre-down", "down", "post-down", "destroy", "depend"];
@@ -158,10 +164,9 @@ fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
         ),
     ];
     for (program, keywords, line) in rows {
-        let environment = format!("IFACE=red;PHASE=create;{keywords}");
-        check(&[(program, &environment, 2, "", &format!("{program}: red: {line}\n"))]);
+        check_wrong(program, keywords, line);
         // The prefix executor says the same under its own name.
-        check(&[("vrf", &environment, 2, "", &format!("vrf: red: {line}\n"))]);
+        check_wrong("vrf", keywords, line);
     }
 }
 
