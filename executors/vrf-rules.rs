@@ -184,7 +184,7 @@ fn in_order(layout: &Layout, stanza: &Stanza) -> bool {
 /// Both executors of this file look at the same.
 fn look(phase: Phase, query: &mut Query) {
     let here = query.here();
-    here.vrfs = true;
+    here.vrfs.some = true;
     here.rules = true;
     if phase == Phase::Destroy {
         rules::look_at_accept(here);

@@ -7,7 +7,7 @@ use ifupdown_ng_netlink::{
     plan::Plan,
     rules,
     run::run,
-    snapshot::{Link, Query, Snapshot, State},
+    snapshot::{Link, Query, Snapshot, State, TableRef},
     stanza::{Problem, Stanza},
     values::{IfName, Invalid, TableId, TableRange, TableSpec},
 };
@@ -88,10 +88,19 @@ impl Executor for VrfTable {
         query.table_names |= matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
         let here = query.here();
         here.links.insert(at.iface.clone());
-        here.vrfs = true;
-        here.rules = at.phase == Phase::Destroy || matches!(self.table, Wanted::Auto(_));
         if at.phase == Phase::Destroy {
+            // Whether it is the last.
+            here.vrfs.some = true;
+            here.rules = true;
             rules::look_at_accept(here);
+            return;
+        }
+        match &self.table {
+            Wanted::Auto(_) => (here.vrfs.all, here.rules) = (true, true),
+            Wanted::Table(TableSpec::Id(table)) => drop(here.vrfs.with.insert(TableRef::Id(*table))),
+            Wanted::Table(TableSpec::Name(name)) => {
+                here.vrfs.with.insert(TableRef::Name(name.clone()));
+            }
         }
     }
 

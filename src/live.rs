@@ -11,13 +11,13 @@ use crate::{
     op::{Act, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
     rt_tables,
     run_dir::RunDir,
-    snapshot::{Link, Netns, Query, Snapshot, State, TableRef, Until, Wait, Wants},
+    snapshot::{Link, Netns, Query, Snapshot, State, Until, Wait, Wants},
     stanzas::Stanzas,
     trust,
     values::{IfName, NetnsRef},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::File,
     os::fd::AsFd as _,
     path::PathBuf,
@@ -66,7 +66,7 @@ impl Live {
         let wants = Wants { links: wait.links.clone(), ..Wants::default() };
         loop {
             let mut state = State::default();
-            self.channel(&Place::Here)?.read(&wants, &mut state)?;
+            self.channel(&Place::Here)?.read(&wants, &BTreeMap::new(), &mut state)?;
             let done = match wait.until {
                 Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
                 Until::Settled => !state
@@ -92,22 +92,7 @@ impl Live {
 
     fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
         let mut state = State::default();
-        let channel = self.channel(place)?;
-        channel.read(wants, &mut state)?;
-        let tables: BTreeSet<_> = wants
-            .routes
-            .iter()
-            .filter_map(|table| match table {
-                TableRef::Name(name) => found.table_names.get(name).copied(),
-                known => state.table(known),
-            })
-            .collect();
-        for table in tables {
-            channel.read_routes(Some(table), &mut state)?;
-        }
-        if wants.routes.contains(&TableRef::Ours) {
-            channel.read_routes(None, &mut state)?;
-        }
+        self.channel(place)?.read(wants, &found.table_names, &mut state)?;
         if !wants.sysctls.is_empty() || !wants.records.is_empty() {
             within(place, || read_files(wants, &mut state))??;
         }

@@ -2,8 +2,12 @@
 //!
 //! Both are plain data: a plan is a function of them and of nothing else.
 
+mod query;
+
+pub use query::{Query, TableRef, Until, VrfWants, Wait, Wants};
+
 use crate::{
-    bridging::{Bridging, BridgingWants},
+    bridging::Bridging,
     op::{LinkAddress, LinkKind, NetnsId, Place, Record, Residence, Route, Rule, Sysctl},
     stanzas::Stanzas,
     values::{Family, IfName, Mac, NetnsRef, TableId},
@@ -12,102 +16,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
-
-/// A table to be looked at, by number or as the table of a VRF.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TableRef {
-    /// By number.
-    Id(TableId),
-    /// By a name of rt_tables.
-    Name(String),
-    /// The table of this VRF, if there is one of that name.
-    Vrf(IfName),
-    /// The table of this link's master, if that is a VRF.
-    VrfOf(IfName),
-    /// Every table, but of the routes only ours.
-    Ours,
-}
-
-/// What to look at in one namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// These links, if they exist, and their masters.
-    pub links: BTreeSet<IfName>,
-    /// All links.
-    pub all_links: bool,
-    /// All VRFs.
-    pub vrfs: bool,
-    /// All rules of both families.
-    pub rules: bool,
-    /// The routes in these tables.
-    pub routes: BTreeSet<TableRef>,
-    /// The addresses on these links.
-    pub addresses: BTreeSet<IfName>,
-    /// The values of these sysctls.
-    pub sysctls: BTreeSet<Sysctl>,
-    /// These records.
-    pub records: BTreeSet<Record>,
-    /// What bridges do.
-    pub bridging: BridgingWants,
-    /// The numbers by which it knows these.
-    pub nsids: BTreeSet<Place>,
-}
-
-/// What to look at before planning.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Query {
-    /// By namespace.
-    pub places: BTreeMap<Place, Wants>,
-    /// The names of rt_tables.
-    pub table_names: bool,
-    /// These namespaces, and for those that say so the processes in them.
-    pub netns: BTreeMap<NetnsRef, bool>,
-    /// What of ours is in which namespace, and where these interfaces of ours are now.
-    pub away: BTreeSet<IfName>,
-    /// Whether these files can be trusted to be run as interfaces files.
-    pub files: BTreeSet<PathBuf>,
-    /// The stanzas of the interfaces file in use.
-    pub stanzas: bool,
-    /// What to wait for before looking.
-    pub wait: Option<Wait>,
-}
-
-/// Something that comes about without our doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
-    /// How long to wait for it at most, in seconds.
-    pub seconds: u32,
-    /// The links that it is about.
-    pub links: BTreeSet<IfName>,
-    /// What it is.
-    pub until: Until,
-}
-
-/// What links are waited for to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// To exist.
-    Exist,
-    /// As ports of a bridge, to have made up their minds whether to forward.
-    Settled,
-}
-
-impl Query {
-    /// What to look at in the namespace that the executor was started in.
-    pub fn here(&mut self) -> &mut Wants {
-        self.places.entry(Place::Here).or_default()
-    }
-
-    /// What to look at in a place.
-    pub fn at(&mut self, place: &Place) -> &mut Wants {
-        self.places.entry(place.clone()).or_default()
-    }
-
-    /// Whether nothing is to be looked at.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// A link that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +98,15 @@ impl State {
             TableRef::Vrf(vrf) => self.vrf_table(vrf),
             TableRef::VrfOf(link) => self.vrf_table(self.links.get(link)?.master.as_ref()?),
         }
+    }
+
+    /// The numbers of tables that are asked for, as far as they can be told, with the names of rt_tables.
+    pub fn tables(&self, asked: &BTreeSet<TableRef>, names: &BTreeMap<String, TableId>) -> BTreeSet<TableId> {
+        let number = |table: &TableRef| match table {
+            TableRef::Name(name) => names.get(name).copied(),
+            known => self.table(known),
+        };
+        asked.iter().filter_map(number).collect()
     }
 }
 

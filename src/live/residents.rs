@@ -9,6 +9,7 @@ use crate::{
     snapshot::{Away, State, Wants},
     values::{IfName, Mac},
 };
+use std::collections::BTreeMap;
 
 impl Live {
     /// Where an interface of ours is now.
@@ -27,7 +28,7 @@ impl Live {
         // Its namespace is gone. The kernel puts hardware into the first namespace, under its name in the
         // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
         let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
-        self.channel(&Place::Here)?.read(&all, &mut state)?;
+        self.channel(&Place::Here)?.read(&all, &BTreeMap::new(), &mut state)?;
         let mac_of = |name: &IfName| state.details.get(name).and_then(|details| details.mac);
         if state.links.contains_key(iface) && mac_of(iface) == residence.mac {
             return Ok(None);
@@ -52,7 +53,7 @@ impl Live {
     ) -> Result<Option<(LinkKind, Option<Mac>)>, Refusal> {
         let (mut state, mut wants) = (State::default(), Wants::default());
         wants.links.insert(name.clone());
-        self.channel(place)?.read(&wants, &mut state)?;
+        self.channel(place)?.read(&wants, &BTreeMap::new(), &mut state)?;
         let mac = state.details.get(name).and_then(|details| details.mac);
         Ok(state.links.remove(name).map(|link| (link.kind, mac)))
     }

@@ -21,6 +21,7 @@ use rtnetlink::{
 use std::{
     fmt,
     future::Future as _,
+    ops::ControlFlow,
     os::fd::AsFd as _,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
@@ -72,7 +73,8 @@ impl Channel {
         Ok(Self { connection, handle, is_broken: false })
     }
 
-    /// Whether the socket failed. Nothing goes through it any more; another channel may do better.
+    /// Whether nothing goes through it any more: the socket failed, or an answer was not read to its end. Another
+    /// channel may do better.
     pub fn is_broken(&self) -> bool {
         self.is_broken
     }
@@ -84,6 +86,7 @@ impl Channel {
             if let Some(closed) = closing(&answer) {
                 outcome = Some(closed);
             }
+            ControlFlow::Continue(())
         })?;
         outcome.unwrap_or_else(|| Err(lost("the answer to a request did not come")))
     }
@@ -94,10 +97,13 @@ impl Channel {
         message: RouteNetlinkMessage,
     ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
         let (mut outcome, mut found) = (None, None);
-        self.exchange(message, NLM_F_REQUEST, &mut |answer| match closing(&answer) {
-            None if found.is_none() => found = inner(answer),
-            None => {}
-            closed => outcome = closed,
+        self.exchange(message, NLM_F_REQUEST, &mut |answer| {
+            match closing(&answer) {
+                None if found.is_none() => found = inner(answer),
+                None => {}
+                closed => outcome = closed,
+            }
+            ControlFlow::Continue(())
         })?;
         match outcome {
             Some(Err(refusal)) if refusal.is_gone() => Ok(None),
@@ -112,6 +118,17 @@ impl Channel {
     pub(super) fn dump<T>(
         &mut self,
         message: &RouteNetlinkMessage,
+        keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        self.dump_some(message, usize::MAX, keep)
+    }
+
+    /// The same, but no more than so many. Where there are as many the rest stays unread and the channel is broken: the
+    /// kernel would go on with it among other answers.
+    pub(super) fn dump_some<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        most: usize,
         mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
     ) -> Result<Vec<T>, Refusal> {
         for _ in 0..DUMP_ATTEMPTS {
@@ -122,7 +139,11 @@ impl Channel {
                     None => kept.extend(inner(answer).and_then(&mut keep)),
                     closed => outcome = closed,
                 }
+                if kept.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
+            if kept.len() >= most {
+                return Ok(kept);
+            }
             outcome.unwrap_or_else(|| Err(lost("the end of an answer did not come")))?;
             if !interrupted {
                 return Ok(kept);
@@ -133,12 +154,12 @@ impl Channel {
         )))
     }
 
-    /// Sends a request and hands on the answers to it, the closing one included.
+    /// Sends a request and hands on the answers to it, the closing one included, or as many as are taken.
     fn exchange(
         &mut self,
         message: RouteNetlinkMessage,
         flags: u16,
-        take: &mut dyn FnMut(Message),
+        take: &mut dyn FnMut(Message) -> ControlFlow<()>,
     ) -> Result<(), Refusal> {
         let mut request = NetlinkMessage::from(message);
         request.header.flags = flags;
@@ -151,13 +172,18 @@ impl Channel {
         // Once to send, then once for each datagram, and again as long as the kernel takes its time.
         for attempt in 0.. {
             self.connection.socket_mut().may_receive.set(attempt > 0);
-            let finished = drive(&mut self.connection, stream.as_mut(), &mut context, take);
+            let progress = drive(&mut self.connection, stream.as_mut(), &mut context, take);
             if let Some(Fault { error, answer_lost }) = self.connection.socket_mut().fault.take() {
                 self.is_broken = true;
                 return Err(Refusal { answer_lost, ..Refusal::io(&error, "netlink") });
             }
-            if finished {
-                break;
+            match progress {
+                Progress::Finished => break,
+                Progress::Enough => {
+                    self.is_broken = true;
+                    break;
+                }
+                Progress::Pending => {}
             }
             let came_nothing = self.connection.socket_mut().may_receive.get();
             if came_nothing && !self.wait() {
@@ -176,19 +202,32 @@ impl Channel {
     }
 }
 
-/// Lets the connection send and receive once, and hands on what came; whether that was all.
+/// How far an exchange has come.
+enum Progress {
+    Pending,
+    Finished,
+    /// No more was taken.
+    Enough,
+}
+
+/// Lets the connection send and receive once, and hands on what came.
 fn drive(
     connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
     mut stream: Pin<&mut impl Stream<Item = Message>>,
     context: &mut Context<'_>,
-    take: &mut dyn FnMut(Message),
-) -> bool {
+    take: &mut dyn FnMut(Message) -> ControlFlow<()>,
+) -> Progress {
     let closed = Pin::new(connection).poll(context).is_ready();
     loop {
         match stream.as_mut().poll_next(context) {
-            Poll::Ready(Some(answer)) => take(answer),
-            Poll::Ready(None) => return true,
-            Poll::Pending => return closed,
+            Poll::Ready(Some(answer)) => {
+                if take(answer).is_break() {
+                    return Progress::Enough;
+                }
+            }
+            Poll::Ready(None) => return Progress::Finished,
+            Poll::Pending if closed => return Progress::Finished,
+            Poll::Pending => return Progress::Pending,
         }
     }
 }

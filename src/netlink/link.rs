@@ -21,8 +21,6 @@ impl Channel {
         let mut found = Vec::new();
         if wants.all_links {
             found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
-        } else if wants.vrfs {
-            found = self.dump(&RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf)), Found::of)?;
         }
         for name in wants.links.iter().filter(|_| !wants.all_links) {
             found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of));
@@ -37,6 +35,20 @@ impl Channel {
             state.details.insert(name.clone(), details);
             state.bridging.ports.extend(port.map(|port| (name.clone(), port)));
             state.links.insert(name, link);
+        }
+        Ok(())
+    }
+
+    /// The VRFs, all or [`SOME`], added to the state.
+    pub(super) fn read_vrfs(&mut self, all: bool, state: &mut State) -> Result<(), Refusal> {
+        let query = RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf));
+        let found = self.dump_some(&query, if all { usize::MAX } else { SOME }, |answer| match answer {
+            RouteNetlinkMessage::NewLink(message) => decode(&message),
+            _ => None,
+        })?;
+        // Nothing can be the master of a VRF (net/core/dev.c, drivers/net/vrf.c `IFF_NO_RX_HANDLER`).
+        for (name, link) in found {
+            state.links.entry(name).or_insert(link);
         }
         Ok(())
     }
@@ -87,6 +99,10 @@ impl Channel {
         self.change(RouteNetlinkMessage::SetLink(with_master(name, index)), 0)
     }
 }
+
+/// How many VRFs are some. The kernel sends about that many at once, and to read a few more on costs less than another
+/// socket.
+const SOME: usize = 32;
 
 /// What an answer says of a link.
 pub(super) struct Found {

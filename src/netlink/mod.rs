@@ -26,11 +26,12 @@ pub use channel::Channel;
 use crate::{
     apply::Refusal,
     op::Op,
-    snapshot::{State, Wants},
-    values::{Family, IfName},
+    snapshot::{State, TableRef, Wants},
+    values::{Family, IfName, TableId},
 };
 use nix::errno::Errno;
 use rtnetlink::packet_route::AddressFamily;
+use std::collections::BTreeMap;
 
 impl Family {
     /// The family in netlink's headers.
@@ -43,11 +44,16 @@ impl Family {
 }
 
 impl Channel {
-    /// Looks at what is wanted, as far as netlink shows it, and adds it to the state.
+    /// Looks at what is wanted, as far as netlink shows it, and adds it to the state. `names` are those of rt_tables.
     ///
     /// # Errors
     /// When the kernel refuses to answer.
-    pub fn read(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+    pub fn read(
+        &mut self,
+        wants: &Wants,
+        names: &BTreeMap<String, TableId>,
+        state: &mut State,
+    ) -> Result<(), Refusal> {
         self.read_links(wants, state)?;
         self.read_bridging(&wants.bridging, state)?;
         if wants.rules {
@@ -63,6 +69,21 @@ impl Channel {
         for link in wants.addresses.iter().filter(|link| state.links.contains_key(*link)) {
             let addresses = self.read_addresses(link)?;
             state.addresses.insert(link.clone(), addresses);
+        }
+        for table in state.tables(&wants.routes, names) {
+            self.read_routes(Some(table), state)?;
+        }
+        if wants.routes.contains(&TableRef::Ours) {
+            self.read_routes(None, state)?;
+        }
+        // A table that was never there is no VRF's, which is learnt without looking at all of them.
+        let mut all_vrfs = wants.vrfs.all;
+        for table in state.tables(&wants.vrfs.with, names) {
+            all_vrfs = all_vrfs || self.has_table(table)?;
+        }
+        // At last: the channel may take no other question afterwards.
+        if all_vrfs || wants.vrfs.some {
+            self.read_vrfs(all_vrfs, state)?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use std::{
 
 impl Channel {
     /// The routes with at most one next hop in a table, or ours in all, both families, added to the state.
-    pub(crate) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
+    pub(super) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
         let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
         for family in Family::BOTH {
             let mut query = RouteMessage::default();
@@ -64,6 +64,21 @@ impl Channel {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is a table of IPv4 routes with this number, empty or not. One comes with every VRF, and stays until
+    /// its namespace ends (drivers/net/vrf.c `vrf_rtable_create`, since Linux 4.7).
+    pub(super) fn has_table(&mut self, table: TableId) -> Result<bool, Refusal> {
+        let mut query = RouteMessage::default();
+        query.header.address_family = Family::Ipv4.address_family();
+        // Of a kind that hardly any route is: none need be shown.
+        query.header.kind = RouteType::Throw;
+        query.attributes.push(RouteAttribute::Table(table.get()));
+        match self.dump(&RouteNetlinkMessage::GetRoute(query), |_| None::<()>) {
+            Ok(_) => Ok(true),
+            Err(Refusal { errno: Some(Errno::ENOENT), .. }) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     pub(super) fn route_add(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {

@@ -139,7 +139,7 @@ impl Both {
             }
         }
         for wants in query.places.values_mut() {
-            (wants.all_links, wants.vrfs, wants.rules) = (true, true, true);
+            (wants.all_links, wants.vrfs.all, wants.rules) = (true, true, true);
             wants.routes.insert(TableRef::Ours);
             wants.bridging.links = true;
             wants.bridging.vlans = true;

@@ -17,6 +17,7 @@ pub fn tests() -> Vec<Trial> {
     vec![
         needs(&strace, "starts/veth-pair", || in_lab(veth_pair)),
         needs(&vrf, "starts/vrf-and-member", || in_lab(vrf_and_member)),
+        needs(&vrf, "starts/among-a-thousand-vrfs", || in_lab(among_a_thousand_vrfs)),
         needs(&vlan, "starts/vlans-of-a-port", || in_lab(vlans_of_a_port)),
         needs(&[Feature::Vrf], "starts/memory", || in_lab(memory)),
     ]
@@ -85,6 +86,40 @@ fn vrf_and_member() {
     assert!(ip("link show v0").contains("master red"));
 }
 
+/// What one `ip` is asked for.
+fn batch(lines: impl Iterator<Item = String>) {
+    fs::write("/run/batch", lines.collect::<String>()).unwrap();
+    ip("-batch /run/batch");
+}
+
+fn a_thousand_vrfs() -> impl Iterator<Item = String> {
+    (1..=1000).map(|n| format!("link add v{n} type vrf table {n}\n"))
+}
+
+/// However many VRFs there are, only those are looked at that matter; all of them where the table was somebody's before.
+fn among_a_thousand_vrfs() {
+    own_run();
+    batch(a_thousand_vrfs());
+    let received = |phase, table| {
+        let keywords = [("vrf-table", table), ("vrf-rules", "yes")];
+        Calls::of("vrf", "red", phase, &keywords).count(&["recv"])
+    };
+    let moved = || ip("rule show pref 32765").contains("lookup local");
+    for (phase, answers) in [("create", 10), ("pre-up", 40), ("destroy", 30)] {
+        let received = received(phase, "5000");
+        assert!(received <= answers, "{phase}: {received} datagrams");
+        assert_eq!(moved(), phase != "create", "{phase}: it is not the last VRF");
+    }
+    // A table stays when its VRF goes.
+    let again = received("create", "5000");
+    assert!((20..100).contains(&again), "{again} datagrams for a thousand VRFs");
+    assert!(ip("-d link show red").contains("vrf table 5000"));
+    let mut taken = Command::new(program("vrf"));
+    taken.env_clear().envs([("IFACE", "blue"), ("PHASE", "create"), (variable("vrf-table").as_str(), "777")]);
+    let refused = run(&mut taken);
+    assert_eq!(refused.stderr, "vrf: blue: vrf-table 777: already the table of v777\n");
+}
+
 fn vlans_of_a_port() {
     own_run();
     ip("link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0");
@@ -101,10 +136,8 @@ fn vlans_of_a_port() {
 fn memory() {
     const KILOBYTES: u32 = 1200;
     own_run();
-    let vrfs = (1..=1000).map(|n| format!("link add v{n} type vrf table {n}\n"));
     let rules = (1..=4000).map(|n| format!("rule add from 192.0.2.1 pref 10000 table {n}\n"));
-    fs::write("/run/batch", vrfs.chain(rules).collect::<String>()).unwrap();
-    ip("-batch /run/batch");
+    batch(a_thousand_vrfs().chain(rules));
     for phase in ["create", "pre-up"] {
         let mut limited = Command::new("sh");
         limited.args(["-c", &format!("ulimit -d {KILOBYTES}; exec \"$0\"")]).arg(program("vrf"));

@@ -3,10 +3,10 @@
 
 use ifupdown_ng_netlink::{
     op::{LinkKind, Place, Role},
-    snapshot::{Netns, Query, Snapshot, State, TableRef, Wants},
+    snapshot::{Netns, Query, Snapshot, State, Wants},
     values::TableId,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The part of a state that a query is answered with.
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
@@ -48,7 +48,16 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
 
 fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
     let mut shown = State::default();
-    let vrfs = state.links.iter().filter(|(_, link)| wants.vrfs && matches!(link.kind, LinkKind::Vrf(_)));
+    let of_these = state.tables(&wants.vrfs.with, names);
+    // Some are at least two, if there are so many: which ones nobody says.
+    let mut some: Vec<_> = state.vrfs().map(|(name, _)| name).collect();
+    let some = some.split_off(some.len().saturating_sub(2));
+    let vrfs = state.links.iter().filter(|(name, link)| match link.kind {
+        LinkKind::Vrf(table) => {
+            wants.vrfs.all || of_these.contains(&table) || (wants.vrfs.some && some.contains(name))
+        }
+        _ => false,
+    });
     let wanted = |name| wants.all_links || wants.links.contains(name);
     let chosen_links = state.links.iter().filter(|(name, _)| wanted(*name));
     for (name, link) in vrfs.chain(chosen_links) {
@@ -72,14 +81,7 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
     if wants.rules {
         shown.rules.clone_from(&state.rules);
     }
-    let tables: BTreeSet<TableId> = wants
-        .routes
-        .iter()
-        .filter_map(|table| match table {
-            TableRef::Name(name) => names.get(name).copied(),
-            known => shown.table(known),
-        })
-        .collect();
+    let tables = shown.tables(&wants.routes, names);
     shown.routes = state.routes.iter().filter(|route| tables.contains(&route.table)).cloned().collect();
     shown.addresses = chosen(&state.addresses, |link| wants.addresses.contains(link));
     shown.sysctls = chosen(&state.sysctls, |key| wants.sysctls.contains(key));
