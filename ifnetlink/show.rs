@@ -43,7 +43,7 @@ fn look() -> anyhow::Result<Snapshot> {
         let wants = query.at(place);
         wants.all_links = true;
         wants.rules = true;
-        wants.bridging.vlans = true;
+        wants.bridging.all_vlans = true;
         wants.nsids = places.iter().filter(|other| *other != place).cloned().collect();
     }
     // Whose routes and addresses are wanted shows in the links.

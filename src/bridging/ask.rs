@@ -73,16 +73,19 @@ impl Config {
             return;
         }
         here.links.extend(self.member.iter().chain(&named).cloned());
-        here.bridging.links |= asks || self.options.default_pvid.is_some();
+        // Of its ports as well, which may be others than are named.
+        let of_ports = asks || self.options.default_pvid.is_some();
+        here.bridging.links |= of_ports;
         if at.phase == Phase::PreUp {
-            here.bridging.vlans = true;
+            here.bridging.all_vlans |= of_ports;
+            here.bridging.vlans.insert(at.iface.clone());
             if asks || !self.own.fdb.is_empty() {
                 here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
             }
             let evpn = self.own.evpn.then_some(at.iface);
             here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
-        } else {
-            here.bridging.vlans = self.own.vlans.is_some();
+        } else if self.own.vlans.is_some() {
+            here.bridging.vlans.insert(at.iface.clone());
         }
     }
 }

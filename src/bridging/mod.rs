@@ -24,8 +24,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct BridgingWants {
     /// All links that a bridge could take or has taken.
     pub links: bool,
-    /// The VLANs of all ports and bridges: the kernel shows all or none.
-    pub vlans: bool,
+    /// The VLANs of these links, ports or bridges, which are looked at as well.
+    pub vlans: BTreeSet<IfName>,
+    /// The VLANs of all ports and bridges.
+    pub all_vlans: bool,
     /// The static entries in the forwarding databases of these bridges.
     pub fdb: BTreeSet<IfName>,
 }

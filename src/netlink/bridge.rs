@@ -20,8 +20,10 @@ impl Channel {
         if wants.links {
             self.read_all_links(state)?;
         }
-        if wants.vlans {
+        if wants.all_vlans {
             self.read_vlans(state)?;
+        } else {
+            wants.vlans.iter().try_for_each(|device| self.read_vlans_of(device, state))?;
         }
         wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
     }

@@ -3,6 +3,7 @@
 //! rtnetlink's own type of this name holds traffic control, statistics and more besides. Their decoders would be in
 //! every program and have to be read from disk with it, though nobody asks the kernel for such messages.
 
+use super::vlandb::VlanMessage;
 use rtnetlink::{
     packet_core::{
         DecodeError, Emitable as _, NetlinkDeserializable, NetlinkHeader, NetlinkPayload,
@@ -32,7 +33,8 @@ const AF_BRIDGE: u8 = 7;
 fn essential(link: &[u8]) -> Vec<u8> {
     let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
     let of_bridge = header.first() == Some(&AF_BRIDGE);
-    let mut kept = header.to_vec();
+    let mut kept = Vec::with_capacity(link.len());
+    kept.extend_from_slice(header);
     while let [length_0, length_1, kind_0, kind_1, ..] = *rest {
         let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
         if length < 4 || length > rest.len() {
@@ -101,6 +103,7 @@ messages! {
     NeighbourMessage: NewNeighbour = 28, DelNeighbour = 29, GetNeighbour = 30;
     RuleMessage: NewRule = 32, DelRule = 33, GetRule = 34;
     NsidMessage: NewNsId = 88, GetNsId = 90;
+    VlanMessage: NewVlan = 112, GetVlan = 114;
 }
 
 impl From<RouteNetlinkMessage> for NetlinkPayload<RouteNetlinkMessage> {

@@ -20,6 +20,7 @@ mod rule;
 mod socket;
 mod veth;
 mod vlan;
+mod vlandb;
 
 pub use channel::Channel;
 

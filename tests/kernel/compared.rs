@@ -142,7 +142,7 @@ impl Both {
             (wants.all_links, wants.vrfs.all, wants.rules) = (true, true, true);
             wants.routes.insert(TableRef::Ours);
             wants.bridging.links = true;
-            wants.bridging.vlans = true;
+            wants.bridging.all_vlans = true;
         }
         Self {
             model: Simulated::default(),

@@ -73,7 +73,8 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
         shown.bridging.eligible.clone_from(&state.bridging.eligible);
     }
     shown.bridging.ports = chosen(&state.bridging.ports, |port| shown.links.contains_key(port));
-    shown.bridging.vlans = chosen(&state.bridging.vlans, |_| wants.bridging.vlans);
+    shown.bridging.vlans =
+        chosen(&state.bridging.vlans, |name| wants.bridging.all_vlans || wants.bridging.vlans.contains(name));
     shown.bridging.fdb = chosen(&state.bridging.fdb, |port| {
         let master = state.links.get(port).and_then(|link| link.master.as_ref());
         master.is_some_and(|master| wants.bridging.fdb.contains(master))

@@ -15,13 +15,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 const HELP: [&str; 7] = ["about", "after_help", "flag", "help", "option", "path", "syntax"];
 
 /// Texts that are no errors by themselves, with what they are.
-const OTHER: [(&str, &str); 3] = [
+const OTHER: [(&str, &str); 4] = [
     (
         "Keywords: {text} ifupdown-ng runs this program for every phase of an interface;",
         "what --help ends with",
     ),
     ("the loopback interface", "a part of `… is … and cannot move`"),
     ("a message of type {other}", "for whoever reads the log of the netlink library"),
+    ("VLANs without a header", "the same"),
 ];
 
 /// The literals of a source but for those of tests, attributes (comments on items are attributes too) and help.
