@@ -80,7 +80,8 @@ impl Channel {
         // A table that was never there is no VRF's, which is learnt without looking at all of them.
         let mut all_vrfs = wants.vrfs.all;
         for table in state.tables(&wants.vrfs.with, names) {
-            all_vrfs = all_vrfs || self.has_table(table)?;
+            let is_known = state.vrfs().any(|(_, theirs)| theirs == table);
+            all_vrfs = all_vrfs || (!is_known && self.has_table(table)?);
         }
         // At last: the channel may take no other question afterwards.
         if all_vrfs || wants.vrfs.some {

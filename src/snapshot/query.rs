@@ -32,7 +32,7 @@ pub struct VrfWants {
     pub all: bool,
     /// Some: two at least, if there are as many.
     pub some: bool,
-    /// Those that have these tables.
+    /// For each of these tables one that has it, if there is one.
     pub with: BTreeSet<TableRef>,
 }
 

@@ -48,15 +48,16 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
 
 fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
     let mut shown = State::default();
-    let of_these = state.tables(&wants.vrfs.with, names);
-    // Some are at least two, if there are so many: which ones nobody says.
-    let mut some: Vec<_> = state.vrfs().map(|(name, _)| name).collect();
+    // Of those that have a table one is enough: which one, and which ones of some, nobody says.
+    let is_known = |table| wants.links.iter().any(|name| state.vrf_table(name) == Some(table));
+    let tables = state.tables(&wants.vrfs.with, names);
+    let with = |table| state.vrfs().filter(|(_, theirs)| *theirs == table).last();
+    let with = tables.into_iter().filter(|table| !is_known(*table)).filter_map(with);
+    let mut some: Vec<_> = state.vrfs().filter(|_| wants.vrfs.some).collect();
     let some = some.split_off(some.len().saturating_sub(2));
-    let vrfs = state.links.iter().filter(|(name, link)| match link.kind {
-        LinkKind::Vrf(table) => {
-            wants.vrfs.all || of_these.contains(&table) || (wants.vrfs.some && some.contains(name))
-        }
-        _ => false,
+    let told: Vec<_> = with.chain(some).map(|(name, _)| name).collect();
+    let vrfs = state.links.iter().filter(|(name, link)| {
+        told.contains(name) || (wants.vrfs.all && matches!(link.kind, LinkKind::Vrf(_)))
     });
     let wanted = |name| wants.all_links || wants.links.contains(name);
     let chosen_links = state.links.iter().filter(|(name, _)| wanted(*name));
