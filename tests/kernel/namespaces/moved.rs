@@ -81,8 +81,11 @@ pub fn closed() {
     let file = fs::File::create(log).unwrap();
     let mut monitor = monitor.args(["monitor", "address"]).stdout(file).spawn().unwrap();
     let stanza = moved_stanza();
-    ip("addr add 192.0.2.1/32 dev lo");
-    wait_until("the monitor is listening", || fs::read_to_string(log).unwrap().contains("192.0.2.1"));
+    wait_until("the monitor is listening", || {
+        // Told each time, and lost as long as nobody listens.
+        ip("addr replace 192.0.2.1/32 dev lo");
+        fs::read_to_string(log).unwrap().contains("192.0.2.1")
+    });
     stanza.up();
     stanza.down();
     ip("addr del 192.0.2.1/32 dev lo");
