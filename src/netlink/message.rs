@@ -10,8 +10,8 @@ use rtnetlink::{
         NetlinkSerializable, Parseable as _,
     },
     packet_route::{
-        address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage, nsid::NsidMessage,
-        route::RouteMessage, rule::RuleMessage,
+        AddressFamily, address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage,
+        nsid::NsidMessage, route::RouteMessage, rule::RuleMessage,
     },
 };
 
@@ -26,13 +26,12 @@ const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
 const NLA_TYPE_MASK: u16 = 0x3fff;
 /// What an address family says of a link. Bridges tell their VLANs in it; what others tell is long.
 const IFLA_AF_SPEC: u16 = 26;
-const AF_BRIDGE: u8 = 7;
 
 /// A link without what nobody here reads, its statistics for example: most of the message, and most of the work of
 /// decoding it, which counts where the kernel shows thousands.
 fn essential(link: &[u8]) -> Vec<u8> {
     let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
-    let of_bridge = header.first() == Some(&AF_BRIDGE);
+    let of_bridge = header.first() == Some(&u8::from(AddressFamily::Bridge));
     let mut kept = Vec::with_capacity(link.len());
     kept.extend_from_slice(header);
     while let [length_0, length_1, kind_0, kind_1, ..] = *rest {

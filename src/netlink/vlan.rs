@@ -80,12 +80,17 @@ pub(super) fn decode_vlans(message: &LinkMessage) -> VlanSet {
         }
         let first =
             begun.take().filter(|_| info.flags.contains(BridgeVlanInfoFlags::RangeEnd)).unwrap_or(vid);
-        set.insert(VlanRange {
-            first,
-            last: vid,
-            pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
-            untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
-        });
+        set.insert(decode_range(first, vid, info.flags));
     }
     set
+}
+
+/// VLANs that are treated alike, as these flags say.
+pub(super) fn decode_range(first: Vid, last: Vid, flags: BridgeVlanInfoFlags) -> VlanRange {
+    VlanRange {
+        first,
+        last,
+        pvid: flags.contains(BridgeVlanInfoFlags::Pvid),
+        untagged: flags.contains(BridgeVlanInfoFlags::Untagged),
+    }
 }

@@ -4,18 +4,17 @@
 //! of one device, and netlink-packet-route has no such message. What is asked and read of it is here; the states and
 //! statistics of VLANs are not, nor is changing any.
 
-use super::{Channel, message::RouteNetlinkMessage};
+use super::{Channel, message::RouteNetlinkMessage, vlan::decode_range};
 use crate::{
     apply::Refusal,
     snapshot::State,
     values::{IfName, Vid, VlanRange, VlanSet},
 };
 use rtnetlink::{
-    packet_core::{DecodeError, Emitable, NlasIterator, Parseable},
-    packet_route::link::BridgeVlanInfoFlags,
+    packet_core::{DecodeError, Emitable, NlasIterator, Parseable, parse_u16},
+    packet_route::{AddressFamily, link::BridgeVlanInfo},
 };
 
-const AF_BRIDGE: u8 = 7;
 /// What comes before the attributes (`struct br_vlan_msg`): the family, three bytes of nothing, the index of the device.
 const HEADER: usize = 8;
 // Attributes, and those within an entry (include/uapi/linux/if_bridge.h).
@@ -38,7 +37,7 @@ impl Emitable for VlanMessage {
     /// A question: answers are only received.
     fn emit(&self, buffer: &mut [u8]) {
         buffer[..HEADER].fill(0);
-        buffer[0] = AF_BRIDGE;
+        buffer[0] = AddressFamily::Bridge.into();
         buffer[4..HEADER].copy_from_slice(&self.index.to_ne_bytes());
     }
 }
@@ -61,26 +60,18 @@ impl Parseable<[u8]> for VlanMessage {
 
 /// One VLAN, or several that are treated alike; `None` for a number that is none.
 fn range(entry: &[u8]) -> Result<Option<VlanRange>, DecodeError> {
-    let (mut first, mut last, mut flags) = (None, None, BridgeVlanInfoFlags::empty());
+    let (mut info, mut last) = (None, None);
     for attribute in NlasIterator::new(entry) {
         let attribute = attribute?;
-        match (attribute.kind(), attribute.value()) {
-            // `struct bridge_vlan_info`.
-            (BRIDGE_VLANDB_ENTRY_INFO, &[flags_0, flags_1, vid_0, vid_1]) => {
-                flags = BridgeVlanInfoFlags::from_bits_retain(u16::from_ne_bytes([flags_0, flags_1]));
-                first = Vid::new(u16::from_ne_bytes([vid_0, vid_1]));
-            }
-            (BRIDGE_VLANDB_ENTRY_RANGE, &[vid_0, vid_1]) => {
-                last = Vid::new(u16::from_ne_bytes([vid_0, vid_1]));
-            }
+        match attribute.kind() {
+            BRIDGE_VLANDB_ENTRY_INFO => info = Some(BridgeVlanInfo::try_from(attribute.value())?),
+            BRIDGE_VLANDB_ENTRY_RANGE => last = Vid::new(parse_u16(attribute.value())?),
             _ => {}
         }
     }
-    Ok(first.map(|first| VlanRange {
-        first,
-        last: last.unwrap_or(first),
-        pvid: flags.contains(BridgeVlanInfoFlags::Pvid),
-        untagged: flags.contains(BridgeVlanInfoFlags::Untagged),
+    Ok(info.and_then(|info| {
+        let first = Vid::new(info.vid)?;
+        Some(decode_range(first, last.unwrap_or(first), info.flags))
     }))
 }
 
