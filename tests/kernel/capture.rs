@@ -24,7 +24,8 @@ impl Capture {
         let (frames, log) = (path("frames"), path("log"));
         let tcpdump = host.within(|| {
             Command::new("tcpdump")
-                .args(["-i", link, "-Q", "in", "-n", "-e", "-l", "-s", "128"])
+                // Each frame when it comes: otherwise it gets them in lots, and the last lot is lost when it ends.
+                .args(["--immediate-mode", "-i", link, "-Q", "in", "-n", "-e", "-l", "-s", "128"])
                 .args(filter.split_whitespace())
                 .stdin(Stdio::null())
                 .stdout(File::create(&frames).unwrap())
@@ -40,12 +41,29 @@ impl Capture {
         Self { tcpdump, frames }
     }
 
+    /// Waits for so many frames that show this text.
+    #[track_caller]
+    pub fn wait_for(&self, count: usize, text: &str) {
+        wait_until(&format!("{count} frames with {text:?}"), || {
+            self.seen().iter().filter(|frame| frame.contains(text)).count() >= count
+        });
+    }
+
     /// Ends it; the frames, a line each.
     pub fn frames(mut self) -> Vec<String> {
         // What is on its way arrives.
         std::thread::sleep(std::time::Duration::from_millis(300));
+        // Who sleeps in poll(2) has nothing left to read.
+        wait_until("tcpdump has read what there is", || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.tcpdump.id())).expect("it runs");
+            stat.contains(") S ")
+        });
         self.tcpdump.kill().unwrap();
         self.tcpdump.wait().unwrap();
+        self.seen()
+    }
+
+    fn seen(&self) -> Vec<String> {
         fs::read_to_string(&self.frames).unwrap().lines().map(str::to_owned).collect()
     }
 }

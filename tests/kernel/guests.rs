@@ -184,10 +184,8 @@ fn never_a_frame(name: &str, ifupdown: Ifupdown) {
     let heard = listen();
     installed.interfaces(&example(&name.replace("isolated", "routed")));
     installed.ifup("-a").quiet();
-    settle();
-    std::thread::sleep(std::time::Duration::from_secs(2));
     for capture in heard {
-        assert!(capture.frames().len() > 10);
+        capture.wait_for(10, "");
     }
     installed.ifdown("-a").quiet();
 }

@@ -71,22 +71,23 @@ pub fn nowhere_else(ifupdown: Ifupdown) {
     let installed = ifupdown.install(&example("vlan-access-trunk"));
     let pinging = babble(&hosts);
     let (trunk, host) = (Capture::start(&hosts[2], "eth0", ""), Capture::start(&here, "any", ""));
-    for _ in 0..2 {
+    for round in 1..=2 {
         installed.ifup("-a").quiet();
         installed.ifup("-f -a").quiet();
         for single in ["eth0", "eth1", "eth2"] {
             installed.ifdown(&format!("-f {single}"));
             installed.ifup(&format!("-f {single}")).quiet();
         }
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        for mac in &MAC[..2] {
+            trunk.wait_for(10 * round, &format!("{mac} >"));
+        }
         installed.ifdown_by_force();
     }
     drop(pinging);
     let frames = trunk.frames();
     for (mac, tag) in MAC.into_iter().zip(["vlan 10, ", "vlan 20, "]) {
-        let sent: Vec<_> = frames.iter().filter(|frame| frame.contains(&format!("{mac} >"))).collect();
-        assert!(sent.len() > 10, "{mac}: only {} frames", sent.len());
-        let other: Vec<_> = sent.iter().filter(|frame| !frame.contains(tag)).collect();
+        let sent = frames.iter().filter(|frame| frame.contains(&format!("{mac} >")));
+        let other: Vec<_> = sent.filter(|frame| !frame.contains(tag)).collect();
         assert!(other.is_empty(), "{other:#?}");
     }
     let frames = host.frames();
@@ -126,7 +127,7 @@ pub fn steady(ifupdown: Ifupdown) {
             });
         })
     });
-    assert!(lost > 10, "{lost} lost");
+    assert!(lost > 1, "{lost} lost");
 }
 
 /// The provider's tags, around nothing and around tags of a customer.

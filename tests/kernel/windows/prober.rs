@@ -214,6 +214,14 @@ impl Prober {
         Self { stop, sender, captures }
     }
 
+    /// Waits until each watch has seen so many packets.
+    #[track_caller]
+    pub fn wait_for_leaks(&self, count: usize) {
+        for capture in &self.captures {
+            capture.wait_for(count, "");
+        }
+    }
+
     /// Ends it.
     pub fn stop(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
