@@ -17,19 +17,17 @@ use std::collections::BTreeMap;
 
 impl Channel {
     pub(super) fn read_bridging(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
-        if wants.links {
-            self.read_all_links(state)?;
-        }
+        let links = if wants.links { self.read_all_links(state)? } else { BTreeMap::new() };
         if wants.all_vlans {
-            self.read_vlans(state)?;
+            self.read_all_vlans(links, state)?;
         } else {
             wants.vlans.iter().try_for_each(|device| self.read_vlans_of(device, state))?;
         }
         wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
     }
 
-    /// Every port, and every link that could become one.
-    fn read_all_links(&mut self, state: &mut State) -> Result<(), Refusal> {
+    /// Every port, and every link that could become one; the names of all links by their indices.
+    fn read_all_links(&mut self, state: &mut State) -> Result<BTreeMap<u32, IfName>, Refusal> {
         let mut names: BTreeMap<u32, IfName> = BTreeMap::new();
         let found = self.dump(&RouteNetlinkMessage::GetLink(link::all()), |answer| {
             let found = link::Found::of(answer)?;
@@ -44,7 +42,7 @@ impl Channel {
             state.bridging.ports.extend(found.port.map(|port| (found.name.clone(), port)));
             state.links.insert(found.name, found.link);
         }
-        Ok(())
+        Ok(names)
     }
 
     pub(super) fn bridge_apply(&mut self, op: &BridgeOp) -> Result<(), Refusal> {

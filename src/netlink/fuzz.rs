@@ -2,9 +2,7 @@
 //!
 //! The captures of tests/wire are where it starts from. It goes on for as long as tests/plain/timed.rs says.
 
-use super::{
-    address, bridge, channel, fdb, fixture, link, message::RouteNetlinkMessage, route, rule, veth, vlan,
-};
+use super::{address, bridge, channel, fdb, fixture, link, message::RouteNetlinkMessage, route, rule, veth};
 use crate::values::Family;
 use proptest::prelude::*;
 
@@ -17,7 +15,6 @@ fn read(message: &RouteNetlinkMessage) {
         RouteNetlinkMessage::NewLink(shown) => {
             drop(link::Found::of(message.clone()));
             let _ = (veth::details(shown), bridge::decode_options(shown));
-            vlan::decode_vlans(shown);
         }
         RouteNetlinkMessage::NewRule(message) => {
             let _ = Family::BOTH.map(|family| rule::decode(family, message));

@@ -3,15 +3,15 @@
 //! rtnetlink's own type of this name holds traffic control, statistics and more besides. Their decoders would be in
 //! every program and have to be read from disk with it, though nobody asks the kernel for such messages.
 
-use super::vlandb::VlanMessage;
+use super::vlan::VlanMessage;
 use rtnetlink::{
     packet_core::{
         DecodeError, Emitable as _, NetlinkDeserializable, NetlinkHeader, NetlinkPayload,
         NetlinkSerializable, Parseable as _,
     },
     packet_route::{
-        AddressFamily, address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage,
-        nsid::NsidMessage, route::RouteMessage, rule::RuleMessage,
+        address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage, nsid::NsidMessage,
+        route::RouteMessage, rule::RuleMessage,
     },
 };
 
@@ -24,14 +24,11 @@ const LINK_HEADER: usize = 16;
 const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
-/// What an address family says of a link. Bridges tell their VLANs in it; what others tell is long.
-const IFLA_AF_SPEC: u16 = 26;
 
 /// A link without what nobody here reads, its statistics for example: most of the message, and most of the work of
 /// decoding it, which counts where the kernel shows thousands.
 fn essential(link: &[u8]) -> Vec<u8> {
     let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
-    let of_bridge = header.first() == Some(&u8::from(AddressFamily::Bridge));
     let mut kept = Vec::with_capacity(link.len());
     kept.extend_from_slice(header);
     while let [length_0, length_1, kind_0, kind_1, ..] = *rest {
@@ -41,7 +38,7 @@ fn essential(link: &[u8]) -> Vec<u8> {
         }
         let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
         let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
-        if LINK_ATTRIBUTES.contains(&kind) || (kind == IFLA_AF_SPEC && of_bridge) {
+        if LINK_ATTRIBUTES.contains(&kind) {
             kept.extend_from_slice(attribute);
         }
         rest = others;

@@ -20,7 +20,6 @@ mod rule;
 mod socket;
 mod veth;
 mod vlan;
-mod vlandb;
 
 pub use channel::Channel;
 
