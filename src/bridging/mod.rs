@@ -26,7 +26,7 @@ pub struct BridgingWants {
     pub links: bool,
     /// The VLANs of these links, ports or bridges, which are looked at as well.
     pub vlans: BTreeSet<IfName>,
-    /// The VLANs of all ports and bridges among [`Self::links`].
+    /// The VLANs of all ports and bridges, and [`Self::links`].
     pub all_vlans: bool,
     /// The static entries in the forwarding databases of these bridges.
     pub fdb: BTreeSet<IfName>,

@@ -17,10 +17,13 @@ use std::collections::BTreeMap;
 
 impl Channel {
     pub(super) fn read_bridging(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
-        let links = if wants.links { self.read_all_links(state)? } else { BTreeMap::new() };
         if wants.all_vlans {
+            let links = self.read_all_links(state)?;
             self.read_all_vlans(links, state)?;
         } else {
+            if wants.links {
+                self.read_all_links(state)?;
+            }
             wants.vlans.iter().try_for_each(|device| self.read_vlans_of(device, state))?;
         }
         wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
