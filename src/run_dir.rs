@@ -44,7 +44,7 @@ impl RunDir {
         for _ in 1..ATTEMPTS {
             match Self::make(&path) {
                 // Another run that had nothing left to remember deleted the one or the other just now.
-                Err(refusal) if refusal.errno == Some(Errno::ENOENT) => {}
+                Err(refusal) if is_gone(&refusal) => {}
                 made => return made,
             }
         }
@@ -165,6 +165,19 @@ impl RunDir {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
+        for _ in 1..ATTEMPTS {
+            match self.write_once(record, value) {
+                // Another run that has let go of the lock deletes what is unfinished, and the directory of a namespace
+                // in which this one does not hold it.
+                Err(refusal) if is_gone(&refusal) => {}
+                written => return written,
+            }
+            make_private(&self.0).or_else(|refusal| if is_gone(&refusal) { Ok(()) } else { Err(refusal) })?;
+        }
+        self.write_once(record, value)
+    }
+
+    fn write_once(&self, record: &Record, value: &str) -> Result<(), Refusal> {
         let path = self.0.join(record.file_name());
         let new = self.0.join(format!("{}{UNFINISHED}", record.file_name()));
         write_file(&new, value)
@@ -186,6 +199,11 @@ impl RunDir {
         }
         Ok(())
     }
+}
+
+/// Whether something was deleted that had been there just before.
+fn is_gone(refusal: &Refusal) -> bool {
+    refusal.errno == Some(Errno::ENOENT)
 }
 
 /// Makes a directory of ours, and before it the one that all of them are in, that only their owner can write; or checks

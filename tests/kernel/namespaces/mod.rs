@@ -36,6 +36,8 @@ pub fn tests() -> Vec<Trial> {
     ] {
         tests.push(needs(&[], format!("namespaces/{name}"), move || in_lab(test)));
     }
+    let deleted = || in_lab(pairs::unfinished_deleted);
+    tests.push(needs(&[Feature::Strace], "namespaces/unfinished-deleted", deleted));
     tests.push(needs(&[Feature::Cards], "namespaces/hardware", hardware::thrown));
     let vrf = || in_lab(refusals::vrf);
     tests.push(needs(&[Feature::Vrf], "namespaces/vrf-cannot-move", vrf));

@@ -2,7 +2,7 @@
 
 use super::{card, moved_stanza, nothing_left, pair_stanza, state};
 use crate::{
-    lab::{Netns, command, ip, own_run, phase, wait_until},
+    lab::{Netns, command, ip, own_run, phase, phase_command, run, wait_until},
     tampered::{DOWN, UP, link},
 };
 use std::{fs, process::Command, thread};
@@ -97,6 +97,30 @@ pub fn both() {
     assert!(command("ip link show dev ab").status != 0, "an end is still here");
     all(DOWN);
     nothing_left("after both");
+}
+
+/// Another run deletes what is unfinished, in the moment after it has let go of the lock: what was being written then is
+/// written again.
+pub fn unfinished_deleted() {
+    own_run();
+    let stanza = pair_stanza();
+    let whole = phase_command(stanza.program, stanza.iface, "create", stanza.keywords);
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-e", "trace=/^rename"]);
+    strace.args(["-e", "inject=/^rename:delay_enter=3000000:when=1"]).arg(whole.get_program()).env_clear();
+    strace.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    thread::scope(|scope| {
+        let written = scope.spawn(|| run(&mut strace));
+        wait_until("something unfinished is deleted", || {
+            let unfinished = command("find /run/ifupdown-ng-netlink -name *.new -print -delete").stdout;
+            assert!(!unfinished.is_empty() || !written.is_finished(), "nothing was unfinished");
+            !unfinished.is_empty()
+        });
+        written.join().unwrap().quiet();
+    });
+    stanza.up();
+    stanza.down();
+    nothing_left("after all");
 }
 
 /// Twenty stanzas in twenty namespaces at once, and again.
