@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How often to make the directories while others delete them.
+/// How often to try while others delete.
 const ATTEMPTS: usize = 100;
 
 /// The name of the file that is locked, which is no record.
@@ -41,14 +41,8 @@ impl RunDir {
     /// When it cannot be made, or somebody else could write there.
     pub fn open() -> Result<Self, Refusal> {
         let path = Self::path()?;
-        for _ in 1..ATTEMPTS {
-            match Self::make(&path) {
-                // Another run that had nothing left to remember deleted the one or the other just now.
-                Err(refusal) if is_gone(&refusal) => {}
-                made => return made,
-            }
-        }
-        Self::make(&path)
+        // Another run that had nothing left to remember may delete the one or the other meanwhile.
+        repeat_if_gone(|| Self::make(&path))
     }
 
     fn make(path: &Path) -> Result<Self, Refusal> {
@@ -165,16 +159,15 @@ impl RunDir {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
-        for _ in 1..ATTEMPTS {
-            match self.write_once(record, value) {
-                // Another run that has let go of the lock deletes what is unfinished, and the directory of a namespace
-                // in which this one does not hold it.
-                Err(refusal) if is_gone(&refusal) => {}
-                written => return written,
-            }
-            make_private(&self.0).or_else(|refusal| if is_gone(&refusal) { Ok(()) } else { Err(refusal) })?;
+        match self.write_once(record, value) {
+            // Another run that has let go of the lock deletes what is unfinished, and the directory of a namespace in
+            // which this one does not hold it.
+            Err(refusal) if is_gone(&refusal) => repeat_if_gone(|| {
+                make_private(&self.0)?;
+                self.write_once(record, value)
+            }),
+            written => written,
         }
-        self.write_once(record, value)
     }
 
     fn write_once(&self, record: &Record, value: &str) -> Result<(), Refusal> {
@@ -204,6 +197,17 @@ impl RunDir {
 /// Whether something was deleted that had been there just before.
 fn is_gone(refusal: &Refusal) -> bool {
     refusal.errno == Some(Errno::ENOENT)
+}
+
+/// Does it again as long as something that it needs is deleted meanwhile.
+fn repeat_if_gone<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(refusal) if is_gone(&refusal) => {}
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// Makes a directory of ours, and before it the one that all of them are in, that only their owner can write; or checks

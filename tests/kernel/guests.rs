@@ -185,7 +185,7 @@ fn never_a_frame(name: &str, ifupdown: Ifupdown) {
     installed.interfaces(&example(&name.replace("isolated", "routed")));
     installed.ifup("-a").quiet();
     for capture in heard {
-        capture.wait_for(10, "");
+        capture.wait_for(11, "");
     }
     installed.ifdown("-a").quiet();
 }

@@ -192,7 +192,7 @@ fn settled<S: Seen>(see: impl Fn() -> S) -> S {
 /// Fails unless the same is seen as before, at once or a little later.
 #[track_caller]
 fn soon_same<S: Seen>(before: &S, see: impl Fn() -> S, when: &str) {
-    for _ in 0..100 {
+    for _ in 0..20 {
         if see() == *before {
             return;
         }

@@ -174,7 +174,7 @@ fn untagged(ifupdown: Ifupdown) {
     let seen = Capture::start(&hosts[1], "eth0", &unicast);
     let mut pinging = Pinging::default();
     pinging.start(&hosts[2], FIRST[0]);
-    seen.wait_for(10, MAC[0]);
+    seen.wait_for(20, MAC[0]);
     drop(pinging);
     before.assert_after_ifdown(&installed);
 }
@@ -236,5 +236,5 @@ fn never_a_frame(ifupdown: Ifupdown) {
     let heard = listen(&hosts[1], MAC[0]);
     installed.interfaces(&example("vlan-access-trunk").replace("20 pvid", "10 pvid"));
     installed.ifup("-f -a").quiet();
-    heard.wait_for(10, MAC[0]);
+    heard.wait_for(11, MAC[0]);
 }

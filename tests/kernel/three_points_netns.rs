@@ -88,7 +88,7 @@ pub fn never_a_frame(ifupdown: Ifupdown) {
     installed.interfaces(&trunk.replace("20 pvid", "10 pvid"));
     installed.ifup("-a").quiet();
     let heard = listen(&stations[1], MAC[0]);
-    heard.wait_for(10, MAC[0]);
+    heard.wait_for(11, MAC[0]);
     drop(pinging);
     installed.ifdown("-a").quiet();
 }

@@ -154,7 +154,7 @@ fn could_leak(setup: &Setup) {
     for watch in (setup.watches)(&setup.hosts) {
         let prober = Prober::start(&(setup.always)(&setup.hosts), &[watch]);
         (setup.tell)(&setup.hosts);
-        prober.wait_for_leaks(10);
+        prober.wait_for_leaks(11);
         prober.stop();
     }
 }
