@@ -6,9 +6,6 @@ use super::{
 };
 use std::{fs, path::Path};
 
-/// The longest that a file may be.
-const LINES: usize = 300;
-
 /// The sources in these folders, by their path within the package.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {
     let paths = folders.iter().flat_map(|folder| files(folder, ".rs"));
@@ -39,17 +36,6 @@ fn only_in(folders: &[&str], words: &[&str], allowed: &[&str]) {
         found.extend(lines.map(|(number, line)| format!("{path}:{number}: {}", line.trim())));
     }
     assert!(found.is_empty(), "{words:?} only in {allowed:?}:\n{}", found.join("\n"));
-}
-
-#[test]
-fn no_file_is_longer_than_a_reader_can_hold() {
-    let mut long: Vec<_> = sources(&["src", "executors", "ifnetlink", "tests"])
-        .into_iter()
-        .map(|(path, text)| (text.lines().count(), path))
-        .filter(|(lines, _)| *lines > LINES)
-        .collect();
-    long.sort();
-    assert!(long.is_empty(), "over {LINES} lines: {long:?}");
 }
 
 #[test]
