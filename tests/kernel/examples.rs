@@ -5,15 +5,16 @@ use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
     lab::{Netns, command, in_lab, ip, settle},
+    pages::checkout,
     pages::{pages, readme},
     probe::{PORT, echo, ping, tcp_reaches, unreachable},
     state::State,
 };
 use libtest_mimic::Trial;
-use std::{fs, path::Path};
+use std::fs;
 
 pub fn tests() -> Vec<Trial> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d");
+    let directory = checkout().join("interfaces.d");
     let mut names: Vec<String> = fs::read_dir(directory)
         .expect("interfaces.d")
         .map(|entry| entry.expect("an entry"))

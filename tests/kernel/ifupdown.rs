@@ -1,6 +1,9 @@
 //! The real ifupdown-ng, of both versions, with our executors absent, beside or in place of the stock ones.
 
-use crate::lab::{Ran, SCRATCH, bind, program, run};
+use crate::{
+    lab::{Ran, SCRATCH, bind, program, run},
+    pages::checkout,
+};
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
@@ -144,7 +147,7 @@ impl Ifupdown {
         }
         // The files that examples have beside them.
         for beside in ["interfaces.d/etc/.", "nftables.d"] {
-            let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(beside);
+            let beside = checkout().join(beside);
             run(Command::new("cp").arg("-r").arg(beside).arg(root.join("etc"))).ok();
         }
         installed.install_executors();
@@ -287,6 +290,6 @@ impl Installed {
 
 /// A file of interfaces.d.
 pub fn example(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("interfaces.d").join(name);
+    let path = checkout().join("interfaces.d").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -6,9 +6,9 @@ use crate::{
     capture::Capture,
     ifupdown::{Ifupdown, example},
     lab::{Netns, command, ip},
+    pages::checkout,
     probe::{lost_while, ping, reaches, serve},
 };
-use std::path::Path;
 
 const TWO_BRIDGES: &str = "
 auto br0
@@ -177,7 +177,7 @@ pub fn antispoof(ifupdown: Ifupdown) {
     serve(&hosts[2]);
     let installed = ifupdown.install(&example("vlan-asymmetric"));
     let before = up(&installed);
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("nftables.d/bridge-antispoof.nft");
+    let rules = checkout().join("nftables.d/bridge-antispoof.nft");
     command(&format!("nft -f {}", rules.display())).quiet();
     let third = ["192.168.5.3", "fd00:5::3"];
     table(&hosts, third, third);

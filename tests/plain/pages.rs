@@ -1,7 +1,16 @@
 //! The manual pages and what is in them: options, blocks, examples. The `kernel` tests read them with this too, and run
 //! every example that it finds.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The top of the package: where it was built, or where the virtual machine of tests/lane/vm has its copy.
+pub fn checkout() -> PathBuf {
+    std::env::var_os("IFNL_CHECKOUT")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).into(), PathBuf::from)
+}
 
 /// A manual page.
 #[derive(Debug)]
@@ -14,15 +23,14 @@ pub struct Page {
 
 /// The stanzas that README.md shows, which stand there indented.
 pub fn readme() -> Vec<String> {
-    let text =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    let text = fs::read_to_string(checkout().join("README.md")).expect("README.md");
     let blocks = text.split("\n\n").filter(|block| block.starts_with("    auto "));
     blocks.map(|block| format!("\n{block}\n").replace("\n    ", "\n")).collect()
 }
 
 /// All of them, by name.
 pub fn pages() -> Vec<Page> {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let docs = checkout().join("docs");
     let files = fs::read_dir(docs).expect("docs").map(|entry| entry.expect("an entry").path());
     let mut pages: Vec<Page> = files
         .filter_map(|path| {

@@ -4,6 +4,7 @@ use super::{domain, forwarding, outside};
 use crate::{
     ifupdown::{Ifupdown, Installed, example},
     lab::{Netns, Ran, command, ip, settle, wait_until},
+    pages::checkout,
     probe::ping,
     state::State,
 };
@@ -19,7 +20,7 @@ fn in_root(installed: &Installed, words: &str) -> Ran {
 fn start(installed: &Installed, domain: &str) {
     let line = format!("ip netns exec {domain} bird -s /run/bird-{domain}.ctl -P /run/bird-{domain}.pid");
     let file = format!("interfaces.d/etc/netns/{domain}/bird/bird.conf");
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let file = checkout().join(file);
     assert!(std::fs::read_to_string(file).unwrap().contains(&line), "the file has another command");
     in_root(installed, &line).ok();
 }
