@@ -38,6 +38,7 @@ mod interrupted;
 mod lab;
 mod management_vrf;
 mod managers;
+mod matrix;
 mod namespaces;
 mod openrc;
 #[path = "../plain/pages.rs"]
@@ -95,13 +96,18 @@ fn main() -> std::process::ExitCode {
         openrc::tests(),
     ];
     let (share, shares) = share();
-    let tests = tests.into_iter().flatten().enumerate();
+    let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();
+    let wanted: Vec<&str> = wanted.split_whitespace().collect();
+    let tests = matrix::chosen(tests.into_iter().flatten().collect()).into_iter();
+    let tests = tests
+        .filter(|test| wanted.is_empty() || wanted.iter().any(|wanted| test.name().contains(wanted)))
+        .enumerate();
     let tests = tests.filter(|(place, _)| place % shares == share).map(|(_, test)| test).collect();
     let conclusion: Conclusion = libtest_mimic::run(&arguments, tests);
     conclusion.exit_code()
 }
 
-/// `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
+/// `IFNL_TESTS`: only tests whose names contain one of these words. `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
 fn share() -> (usize, usize) {
     let text = std::env::var("IFNL_SHARE").unwrap_or_else(|_| "0/1".to_owned());
     let (share, shares) = text.split_once('/').expect("IFNL_SHARE=N/M");

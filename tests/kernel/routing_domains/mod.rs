@@ -30,7 +30,7 @@ pub fn tests() -> Vec<Trial> {
             ("daemons", daemons::daemons as fn(Ifupdown)),
             ("gre", tunnels::gre),
             ("rounds", rounds::rounds),
-            ("twenty-at-once", rounds::twenty_at_once),
+            ("many-at-once", rounds::many_at_once),
         ] {
             tests.push(needs(
                 &[Feature::Vrf, Feature::Roots],

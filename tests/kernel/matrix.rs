@@ -1,0 +1,40 @@
+//! The matrix: tests that differ only in the version of ifupdown-ng, the set of executors or the shell.
+
+use libtest_mimic::Trial;
+
+/// What a test's name has between slashes where it has variants.
+const VARIANTS: [&str; 8] = ["Bookworm", "Trixie", "Absent", "Present", "Replaced", "Stock", "Dash", "Ash"];
+
+/// Whether all of it is run. With `IFNL_MATRIX=one`, as `make test` has it, one or two variants of each test are run, and
+/// one in so many of the faults that are injected.
+pub fn is_whole() -> bool {
+    !std::env::var("IFNL_MATRIX").is_ok_and(|which| which == "one")
+}
+
+/// Those that are run. Which variants differs from test to test, so that every variant is run with some test; and with
+/// `IFNL_VARIANT` (a number), so that two kernels share the variants.
+pub fn chosen(tests: Vec<Trial>) -> Vec<Trial> {
+    if is_whole() {
+        return tests;
+    }
+    let shift: usize =
+        std::env::var("IFNL_VARIANT").map_or(0, |number| number.parse().expect("IFNL_VARIANT=N"));
+    let mut kinds: Vec<(String, Vec<Trial>)> = Vec::new();
+    for test in tests {
+        let kind: Vec<&str> = test.name().split('/').filter(|part| !VARIANTS.contains(part)).collect();
+        let kind = kind.join("/");
+        match kinds.iter_mut().find(|(name, _)| *name == kind) {
+            Some((_, variants)) => variants.push(test),
+            None => kinds.push((kind, vec![test])),
+        }
+    }
+    let some = kinds.into_iter().enumerate().flat_map(|(place, (_, variants))| {
+        let count = variants.len();
+        let first = (place + shift) % count;
+        // Half the way round is the other version.
+        let second = if count > 2 { (first + count / 2) % count } else { first };
+        let variants = variants.into_iter().enumerate();
+        variants.filter(move |(number, _)| [first, second].contains(number)).map(|(_, test)| test)
+    });
+    some.collect()
+}
