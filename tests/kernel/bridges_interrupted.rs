@@ -90,7 +90,8 @@ fn rounds(name: &str, ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example(name));
     let before = State::with_run(&installed);
-    let count = std::env::var("IFNL_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"));
+    let count = std::env::var("IFNL_ROUNDS")
+        .map_or(crate::matrix::count(5, 2), |rounds| rounds.parse().expect("a number"));
     let mut first = None;
     for _ in 0..count {
         installed.ifup("-a").quiet();

@@ -5,8 +5,8 @@ use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
     lab::{Netns, command, in_lab, ip, settle},
-    pages::checkout,
-    pages::{pages, readme},
+    matrix,
+    pages::{checkout, pages, readme},
     probe::{PORT, echo, ping, tcp_reaches, unreachable},
     state::State,
 };
@@ -100,7 +100,7 @@ fn forced_and_rounds(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example("management-vrf"));
     let before = State::with_run(&installed);
-    let up = rounds(&installed, &before, 20);
+    let up = rounds(&installed, &before, matrix::count(20, 4));
     forced(&installed, &before, &up);
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     features::{Feature, needs},
     lab::{Netns, Ran, command, in_lab, ip, own_run, phase, run, wait_until},
+    matrix,
     probe::{PORT, ping, tcp},
 };
 use libtest_mimic::Trial;
@@ -95,7 +96,7 @@ fn exchange(stream: &mut TcpStream, longest: &AtomicU64, mut goes_on: impl FnMut
 struct Pings(Vec<(String, JoinHandle<Ran>)>);
 
 impl Pings {
-    fn begin(addresses: &[&str], seconds: u32) -> Self {
+    fn begin(addresses: &[&str], seconds: usize) -> Self {
         let ping = |to: &&str| {
             let mut ping = Command::new("ping");
             ping.args(["-n", "-q", "-i", "0.01", "-W", "1", "-w", &seconds.to_string(), to]);
@@ -180,7 +181,7 @@ fn rules_move() {
     ] {
         flows.push(Flow::open(to, PORT, device, far));
     }
-    let pings = Pings::begin(&["127.0.0.1", "::1", "10.1.0.1", "fd00:1::1"], 10);
+    let pings = Pings::begin(&["127.0.0.1", "::1", "10.1.0.1", "fd00:1::1"], matrix::count(10, 4));
     let mut moves = 0;
     while moves < 12 || pings.are_running() {
         for layout in ["yes", "jump", "yes", "reset", "jump", "reset"] {
@@ -204,7 +205,7 @@ fn last_vrf_goes() {
     let [_far_red, far_main] = network();
     let flows =
         [Flow::open("10.1.0.2", PORT, None, &far_main), Flow::open("fd00:1::2", PORT, None, &far_main)];
-    let pings = Pings::begin(&["127.0.0.1", "::1", "10.1.0.1", "fd00:1::1"], 10);
+    let pings = Pings::begin(&["127.0.0.1", "::1", "10.1.0.1", "fd00:1::1"], matrix::count(10, 4));
     let mut rounds = 0;
     while pings.are_running() {
         for layout in ["vrf-rules yes", "vrf-rules jump"] {

@@ -4,6 +4,7 @@ use crate::{
     features::{Feature, needs},
     ifupdown::{Ifupdown, example},
     lab::{command, in_lab, ip, ip_json, own_run, phase, run, settle},
+    matrix,
     state::State,
     tampered::Stanza,
 };
@@ -81,7 +82,7 @@ fn two_at_once() {
         let running = commands.map(|mut command| thread::spawn(move || run(&mut command)));
         running.map(|running| running.join().unwrap().quiet())
     };
-    for _ in 0..5 {
+    for _ in 0..matrix::count(5, 2) {
         both("ifup", "-f");
         assert_rules("yes");
         both("ifdown", "-f");
@@ -120,7 +121,7 @@ fn many_at_once() {
         }
     };
     let before = State::now();
-    for _ in 0..5 {
+    for _ in 0..matrix::count(5, 2) {
         ["create", "pre-up"].into_iter().for_each(all);
         assert_rules("jump");
         ["pre-down", "destroy"].into_iter().for_each(all);
@@ -138,7 +139,7 @@ fn ifup_killed() {
     settle();
     let up = State::with_run(&installed);
     before.assert_after_ifdown(&installed);
-    for tenths in 1..=15 {
+    for tenths in (1..=15).step_by(matrix::count(1, 3)) {
         // `-s KILL` for all in the group that timeout makes.
         let mut ifup = Command::new("timeout");
         ifup.args(["-s", "KILL", &format!("{}", f64::from(tenths) / 20.0)]);

@@ -100,14 +100,16 @@ fn main() -> std::process::ExitCode {
     let wanted: Vec<&str> = wanted.split_whitespace().collect();
     let tests = matrix::chosen(tests.into_iter().flatten().collect()).into_iter();
     let tests = tests
-        .filter(|test| wanted.is_empty() || wanted.iter().any(|wanted| test.name().contains(wanted)))
+        .filter(|test| {
+            wanted.is_empty() || wanted.iter().any(|wanted| format!("^{}", test.name()).contains(wanted))
+        })
         .enumerate();
     let tests = tests.filter(|(place, _)| place % shares == share).map(|(_, test)| test).collect();
     let conclusion: Conclusion = libtest_mimic::run(&arguments, tests);
     conclusion.exit_code()
 }
 
-/// `IFNL_TESTS`: only tests whose names contain one of these words. `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
+/// `IFNL_TESTS`: only tests whose names contain one of these words, or begin with one after a `^`. `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
 fn share() -> (usize, usize) {
     let text = std::env::var("IFNL_SHARE").unwrap_or_else(|_| "0/1".to_owned());
     let (share, shares) = text.split_once('/').expect("IFNL_SHARE=N/M");

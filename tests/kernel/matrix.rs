@@ -5,10 +5,15 @@ use libtest_mimic::Trial;
 /// What a test's name has between slashes where it has variants.
 const VARIANTS: [&str; 8] = ["Bookworm", "Trixie", "Absent", "Present", "Replaced", "Stock", "Dash", "Ash"];
 
-/// Whether all of it is run. With `IFNL_MATRIX=one`, as `make test` has it, one or two variants of each test are run, and
-/// one in so many of the faults that are injected.
+/// Whether all of it is run. With `IFNL_MATRIX=one`, as `make test` has it, one or two variants of each test are run, fewer
+/// rounds, and one in so many of the faults that are injected.
 pub fn is_whole() -> bool {
     !std::env::var("IFNL_MATRIX").is_ok_and(|which| which == "one")
+}
+
+/// How often something is done: in the whole matrix, or else.
+pub fn count(whole: usize, short: usize) -> usize {
+    if is_whole() { whole } else { short }
 }
 
 /// Those that are run. Which variants differs from test to test, so that every variant is run with some test; and with

@@ -2,7 +2,7 @@
 
 use crate::{
     lab::{Ran, SCRATCH, command, phase, phase_command, program, run},
-    matrix::is_whole,
+    matrix::{count, is_whole},
     state::State,
 };
 use std::{collections::BTreeSet, fmt::Debug, fs, process::Command, thread, time::Duration};
@@ -120,7 +120,7 @@ impl Stanza {
         let mut kills = 0;
         for (at, (name, calls)) in UP.iter().chain(&DOWN).zip(calls).enumerate() {
             for (nth, call) in calls.iter().enumerate() {
-                for number in every(5, nth) {
+                for number in every(8, nth) {
                     self.phases(UP.iter().chain(&DOWN).take(at));
                     let when = format!("{name} killed at {call} {number}");
                     let was_killed = self.tampered(name, call, "signal=KILL", number).status != 0;
@@ -151,7 +151,7 @@ impl Stanza {
         let (clean, mut refusals) = (settled(&see), 0);
         for (at, name) in UP.iter().enumerate() {
             for (nth, (call, errno)) in REFUSED.into_iter().enumerate() {
-                for number in every(3, nth) {
+                for number in every(4, nth) {
                     self.phases(UP.iter().take(at));
                     let before = settled(&see);
                     let ran = self.tampered(name, call, &format!("error={errno}"), number);
@@ -185,7 +185,7 @@ fn every(step: usize, nth: usize) -> impl Iterator<Item = usize> {
 
 /// More than so many have to happen.
 fn least() -> usize {
-    if is_whole() { 5 } else { 1 }
+    count(5, 1)
 }
 
 /// What is seen when it is seen twice: the kernel notices some things later than it does them.

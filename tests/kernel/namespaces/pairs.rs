@@ -126,7 +126,7 @@ pub fn unfinished_deleted() {
 /// Twenty stanzas in twenty namespaces at once, and again.
 pub fn many_at_once() {
     own_run();
-    for round in 0..3 {
+    for round in 0..crate::matrix::count(3, 1) {
         let run_all = |names: [&'static str; 4]| {
             thread::scope(|scope| {
                 for n in 0..20 {
@@ -157,7 +157,7 @@ pub fn many_at_once() {
 pub fn rounds() {
     card();
     let before = state();
-    for _ in 0..100 {
+    for _ in 0..crate::matrix::count(100, 15) {
         for stanza in [moved_stanza(), pair_stanza()] {
             stanza.up();
             stanza.down();

@@ -4,14 +4,14 @@ use super::{forwarding, outside};
 use crate::{
     ifupdown::{Ifupdown, Installed, example},
     lab::{Netns, ip, run, settle},
-    matrix::is_whole,
+    matrix,
     state::State,
 };
 use std::{fs, path::Path, thread};
 
 /// How often `IFNL_ROUNDS` says, or as often as there is time for among other tests.
 fn how_often() -> usize {
-    std::env::var("IFNL_ROUNDS").map_or(3, |text| text.parse().expect("IFNL_ROUNDS=N"))
+    std::env::var("IFNL_ROUNDS").map_or(matrix::count(3, 2), |text| text.parse().expect("IFNL_ROUNDS=N"))
 }
 
 /// What is mounted for namespaces, as the calling thread sees it.
@@ -65,9 +65,9 @@ pub fn rounds(ifupdown: Ifupdown) {
     crate::lab::wait_until("the namespaces are gone", || namespaces() < alive.map(|alive| alive + 20));
 }
 
-/// As many stanzas in as many namespaces by as many `ifup` at once, three times.
+/// As many stanzas in as many namespaces by as many `ifup` at once, again and again.
 pub fn many_at_once(ifupdown: Ifupdown) {
-    let many: usize = if is_whole() { 20 } else { 6 };
+    let many = matrix::count(20, 5);
     let stanza = |n: usize| {
         format!(
             "iface v{n}\n    address 10.2.{n}.1/24\n    veth-peer veth0\n    veth-peer-netns d{n}\n    \
@@ -85,7 +85,7 @@ pub fn many_at_once(ifupdown: Ifupdown) {
             }
         });
     };
-    for round in 0..3 {
+    for round in 0..matrix::count(3, 1) {
         all("ifup");
         let layers = |path: &Path| {
             let at = |line: &&String| line.split(' ').nth(4) == path.to_str();
