@@ -10,7 +10,7 @@ use ifupdown_ng_netlink::{
         sysctls::{self, Setting},
     },
     invocation::Phase,
-    op::{LinkChange, LinkKind, Op, Place, Record, Resident, Role},
+    op::{LinkChange, LinkKind, Op, Place, Record, Residence, Resident, Role},
     plan::Plan,
     run::run,
     snapshot::{Away, Link, Query, Snapshot},
@@ -265,9 +265,17 @@ impl Moved {
     /// Brings the interface back, wherever it is.
     fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (place, here) = (self.place(), found.here());
-        let mut plan = self.interior.take_routes(self.inner(iface), &place, found);
+        let mut plan = Plan::default();
+        let is_there = |residence: &Residence| home::is_where(residence, &self.home, found);
+        // Not in another namespace that has this name or number now.
+        if home::residence(iface, Role::Moved, found).is_none_or(is_there) {
+            plan.append(self.interior.take_routes(self.inner(iface), &place, found));
+        }
         plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
         let Some(away) = found.away.get(iface) else {
+            if let Some(what) = found.doubtful.get(iface) {
+                plan.warnings.push(format!("left alone: {what}"));
+            }
             journey::forget(iface, found, &mut plan);
             return plan;
         };

@@ -274,8 +274,9 @@ impl VethPeer {
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = Plan::default();
         let residence = home::residence(iface, Role::Peer, found);
+        let mine = pair::record(iface, found).is_some() || self.is_pair(iface, found);
         if let Some(link) = found.here().links.get(iface) {
-            if pair::is_veth(link) && (residence.is_some() || self.is_pair(iface, found)) {
+            if pair::is_veth(link) && mine {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             } else {
                 let place = self.whereabouts();
@@ -290,7 +291,6 @@ impl VethPeer {
             plan.push(Op::ResidentDel(residence.resident.clone()), None);
         }
         if let Some(netns) = self.netns.as_ref().filter(|_| !self.keep) {
-            let mine = residence.is_some() || self.is_pair(iface, found);
             let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();
             plan.append(home::abandon(netns, &leaving, found));
         }

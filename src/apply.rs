@@ -1,7 +1,7 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, Action, LinkKind, Move, Op, Record},
+    op::{Act, Action, LinkKind, Move, Op, Place, Record},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
@@ -252,7 +252,14 @@ impl Held {
             }
             _ => false,
         };
-        let holds = |failed: &Act| failed.at == act.at && relies_on(&failed.op) || strands(&failed.op);
+        // What was remembered in another namespace is not taken for what was so in the next one.
+        let outlives = |failed: &Act| {
+            failed.at != Place::Here
+                && matches!((&failed.op, &act.op), (Op::RecordDel(_), Op::ResidentDel(_)))
+        };
+        let holds = |failed: &Act| {
+            failed.at == act.at && relies_on(&failed.op) || strands(&failed.op) || outlives(failed)
+        };
         self.0.iter().any(holds)
     }
 }

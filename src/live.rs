@@ -119,6 +119,14 @@ impl Live {
         if moved.is_err() && !self.is_at(from, name)? && self.is_at(to, name)? {
             self.channel(to)?.link_move(name, source.as_fd(), name)?;
         }
+        if moved.is_ok() {
+            match (from, to) {
+                (Place::Here, Place::In(_)) => self.note_index(name, Role::Moved, to, new_name),
+                // The index may be another one now.
+                (_, Place::Here) => self.note_index(new_name, Role::Peer, to, new_name),
+                _ => {}
+            }
+        }
         moved
     }
 
@@ -128,7 +136,8 @@ impl Live {
 
     /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
     fn nested(&mut self, nested: &Nested) -> Result<(), Refusal> {
-        let (key, id) = (Record::nested(&nested.iface), netns::id(&netns::open(&nested.netns)?)?);
+        let id = netns::id(&nested.netns, &netns::open(&nested.netns)?)?;
+        let key = Record::nested(&nested.iface);
         if nested.up {
             // What an earlier namespace of this number was told is not to be believed.
             netns::nested::forget(id);
@@ -215,7 +224,14 @@ impl Kernel for Live {
             }
             match role {
                 Role::Moved => {
-                    let Some(away) = self.find(&residence)? else { continue };
+                    let away = match self.find(&residence)? {
+                        residents::Found::At(away) => away,
+                        residents::Found::Nowhere => continue,
+                        residents::Found::Doubtful(what) => {
+                            found.doubtful.insert(iface.clone(), what);
+                            continue;
+                        }
+                    };
                     // It is there for those who plan its way back, whether or not anybody asked about that place.
                     let links = &mut found.places.entry(away.place.clone()).or_default().links;
                     let link = Link { kind: away.kind.clone(), master: None, up: false };
@@ -276,7 +292,9 @@ impl Live {
                     Place::Here => None,
                     Place::In(netns) => Some(netns::open(netns)?),
                 };
-                self.channel(at)?.veth_add(new, there.as_ref().map(File::as_fd))
+                self.channel(at)?.veth_add(new, there.as_ref().map(File::as_fd))?;
+                self.note_index(&new.end.name, Role::Peer, at, &new.end.name);
+                Ok(())
             }
             Op::Nested(nested) => self.nested(nested),
             op => self.channel(at)?.apply(op),

@@ -164,6 +164,8 @@ pub struct Snapshot {
     pub residences: Vec<Residence>,
     /// Where interfaces of ours are, if not where and what they should be when their stanza is down.
     pub away: BTreeMap<IfName, Away>,
+    /// What is in the place of interfaces of ours that were not found, or may be in their place.
+    pub doubtful: BTreeMap<IfName, String>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
     /// The stanzas of the interfaces file in use, if they can be told.

@@ -85,7 +85,7 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
         .map(|(name, _)| name)
         .collect();
     let ours = |link: &&IfName| {
-        let is_it = |r: &Residence| r.id.same(existing.id, netns) && r.resident.name == **link;
+        let is_it = |r: &Residence| r.id.same(existing.id) && r.resident.name == **link;
         found.residences.iter().any(is_it)
     };
     // Another stanza's link: that stanza will see to it.
@@ -109,6 +109,11 @@ pub fn residence<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<
     found.residences.iter().find(is_it)
 }
 
+/// Whether the namespace that a reference leads to is the one that a link was put into.
+pub fn is_where(residence: &Residence, netns: &NetnsRef, found: &Snapshot) -> bool {
+    found.existing(netns).is_some_and(|existing| existing.id.same(residence.id))
+}
+
 /// Remembers where a stanza puts a link.
 pub fn reside(plan: &mut Plan, resident: Resident) {
     plan.push(Op::ResidentSet(resident.clone()), Some(Op::ResidentDel(resident)));
@@ -118,7 +123,7 @@ pub fn reside(plan: &mut Plan, resident: Resident) {
 /// went with its namespace.
 pub fn nested(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Option<NestedRecord> {
     let record = NestedRecord::parse(found.here().records.get(&Record::nested(iface))?)?;
-    found.existing(netns).is_some_and(|existing| existing.id.same(record.id, netns)).then_some(record)
+    found.existing(netns).is_some_and(|existing| existing.id.same(record.id)).then_some(record)
 }
 
 /// Takes down what is up inside a namespace.

@@ -2,7 +2,7 @@
 
 use crate::{
     interior::home,
-    op::{LinkKind, Place, Role},
+    op::{LinkKind, Place, Residence, Role},
     snapshot::{Link, Netns, Snapshot},
     values::{IfName, NetnsRef},
 };
@@ -27,13 +27,20 @@ pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &
         })
 }
 
+/// The record of the pair whose end an interface is. An interface with another index only has its name.
+pub fn record<'a>(iface: &IfName, found: &'a Snapshot) -> Option<&'a Residence> {
+    let now = found.here().details.get(iface).map(|details| details.index);
+    home::residence(iface, Role::Peer, found)
+        .filter(|residence| residence.index.zip(now).is_none_or(|(was, now)| was == now))
+}
+
 /// Whether we put the peer of an interface into a namespace that is gone, or whose name or number is another's by now.
 /// The stanza may name a third one: the next container has another number.
 pub fn is_orphan(iface: &IfName, found: &Snapshot) -> bool {
-    let Some(residence) = home::residence(iface, Role::Peer, found) else { return false };
+    let Some(residence) = record(iface, found) else { return false };
     let was = &residence.resident.netns;
     match found.netns.get(was) {
-        Some(Netns::Is(now)) => !now.id.same(residence.id, was),
+        Some(Netns::Is(now)) => !now.id.same(residence.id),
         Some(Netns::Absent | Netns::Broken { .. }) => true,
         None => false,
     }

@@ -4,7 +4,8 @@
 //! there, and put back when the last of our links has left.
 
 use crate::{
-    op::{Op, Place, Record, Resident, Role, Sysctl},
+    interior::home,
+    op::{Op, Place, Record, Residence, Resident, Role, Sysctl},
     plan::Plan,
     snapshot::Snapshot,
     values::{Invalid, NetnsRef},
@@ -33,12 +34,12 @@ impl FromStr for Setting {
     }
 }
 
-/// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace of that
-/// number.
+/// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace with that
+/// inode.
 pub fn forget(settings: &[Setting], arriving: &Resident, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(arriving.netns.clone()), Plan::default());
     let inside = found.at(&place);
-    if others(arriving, found).any(|other| inside.links.contains_key(&other.name)) {
+    if others(arriving, found).next().is_some() {
         return plan;
     }
     let records = settings.iter().map(|setting| Record::original(&setting.key));
@@ -72,26 +73,29 @@ pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Sna
 }
 
 /// The other interfaces that were moved to where this one is.
-fn others<'a>(resident: &'a Resident, found: &'a Snapshot) -> impl Iterator<Item = &'a Resident> {
-    let there = |other: &&Resident| {
-        other.role == Role::Moved && other.netns == resident.netns && other.iface != resident.iface
-    };
-    found.residences.iter().map(|residence| &residence.resident).filter(there)
+fn others<'a>(resident: &'a Resident, found: &'a Snapshot) -> impl Iterator<Item = &'a Residence> {
+    found.residences.iter().filter(|other| {
+        other.resident.role == Role::Moved
+            && other.resident.iface != resident.iface
+            && home::is_where(other, &resident.netns, found)
+    })
 }
 
-/// Puts back what was remembered, unless another link of ours is still there.
+/// Puts back what was remembered, unless another link of ours is still there, or the namespace is another one by now.
 pub fn restore(settings: &[Setting], leaving: &Resident, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
     let inside = found.at(&place);
     if others(leaving, found).next().is_some() {
         return plan;
     }
+    let is_another = home::residence(&leaving.iface, Role::Moved, found)
+        .is_some_and(|residence| !home::is_where(residence, &leaving.netns, found));
     // Those of the link itself are as new when it comes back.
     let of_the_link = format!(".{}.", leaving.name.as_str().replace('.', "/"));
     for Setting { key, .. } in settings {
         let record = Record::original(key);
         let Some(value) = inside.records.get(&record) else { continue };
-        if inside.sysctls.contains_key(key) && !key.to_string().contains(&of_the_link) {
+        if !is_another && inside.sysctls.contains_key(key) && !key.to_string().contains(&of_the_link) {
             plan.push_at(&place, Op::SysctlSet { key: key.clone(), value: value.clone() }, None);
         }
         plan.push_at(&place, Op::RecordDel(record), None);

@@ -66,6 +66,14 @@ impl Channel {
         Ok(self.by_index(index)?.map(|(name, _)| name))
     }
 
+    /// The name and kind of the link with this index, if it exists.
+    ///
+    /// # Errors
+    /// When the kernel refuses to answer.
+    pub fn link_of(&mut self, index: u32) -> Result<Option<(IfName, LinkKind)>, Refusal> {
+        Ok(self.by_index(index)?.map(|(name, link)| (name, link.kind)))
+    }
+
     fn by_index(&mut self, index: u32) -> Result<Option<(IfName, Link)>, Refusal> {
         let mut query = LinkMessage::default();
         query.header.index = index;

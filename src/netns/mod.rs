@@ -16,8 +16,11 @@ use crate::{
 use nix::{
     errno::Errno,
     fcntl::{self, OFlag},
+    getsockopt_impl, libc,
     sched::{CloneFlags, setns},
+    sockopt_impl,
     sys::{
+        socket::{AddressFamily, SockFlag, SockType, getsockopt, socket},
         stat::Mode,
         statfs::{NSFS_MAGIC, fstatfs},
     },
@@ -64,14 +67,50 @@ fn attempt(netns: &NetnsRef) -> Result<Option<File>, Errno> {
         .map(|file| Some(file.into()))
 }
 
-/// Which namespace a file is.
+sockopt_impl!(
+    /// The kernel's number of the namespace of a socket.
+    NetnsCookie,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_NETNS_COOKIE,
+    u64
+);
+
+/// The number of the boot.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The identity of a namespace that a reference leads to.
 ///
 /// # Errors
-/// When the kernel does not say.
-pub fn id(file: &File) -> Result<NetnsId, Refusal> {
+/// When the kernel does not show it, or the file is a namespace of another kind (EINVAL).
+pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
     let found = file.metadata().map_err(|error| Refusal::io(&error, "namespace"))?;
-    let born = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
-    Ok(NetnsId { inode: found.ino(), born })
+    let boot = fs::read_to_string(BOOT_ID).map_err(|error| Refusal::io(&error, BOOT_ID))?;
+    let boot = u128::from_str_radix(&boot.trim_end().replace('-', ""), 16).unwrap_or_default();
+    let cookie = within(file, || {
+        let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        getsockopt(&socket, NetnsCookie)
+    })?;
+    let born = match process(netns) {
+        Some(pid) => start_time(pid).unwrap_or_default(),
+        None => i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()),
+    };
+    Ok(NetnsId { boot, inode: found.ino(), cookie: cookie.ok(), born })
+}
+
+/// The process that a reference leads through.
+fn process(netns: &NetnsRef) -> Option<u32> {
+    match netns {
+        NetnsRef::Pid(pid) => Some(*pid),
+        NetnsRef::Path(path) => path.to_str()?.strip_prefix("/proc/")?.strip_suffix("/ns/net")?.parse().ok(),
+        NetnsRef::Name(_) => None,
+    }
+}
+
+/// When a process was started, in ticks since the boot: the 22nd field of its `stat`, the 20th behind its name.
+fn start_time(pid: u32) -> Option<i128> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
 /// Does something inside a namespace. Sockets opened and files under `/proc/sys/net` are that namespace's.
@@ -106,16 +145,15 @@ pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
         }
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
     };
-    match within(&file, || ()) {
-        Ok(()) => {}
+    let id = match id(netns, &file) {
+        Ok(id) => id,
         // A namespace of another kind.
         Err(refusal) if refusal.errno == Some(Errno::EINVAL) => return Ok(Netns::Broken { ours: false }),
         Err(refusal) => return Err(refusal),
-    }
-    let id = id(&file)?;
+    };
     Ok(Netns::Is(Existing {
         id,
-        own: self::id(&own()?)?.inode == id.inode,
+        own: inode_of(OWN) == Some(id.inode),
         ours: named::is_ours(netns, id)?,
         ..Existing::default()
     }))
@@ -142,9 +180,9 @@ fn inode_of(path: impl AsRef<Path>) -> Option<u64> {
     Some(found.ino())
 }
 
-/// The record that we made a namespace: when its file came to be, and its name.
+/// The record that we made a namespace: its identity, and its name.
 fn made(id: NetnsId, name: &str) -> (Record, String) {
-    (Record::made(id.inode), format!("{} {name}", id.born))
+    (Record::made(id.inode), format!("{id} {name}"))
 }
 
 /// Whether a reference is the name of the namespace that is meant.

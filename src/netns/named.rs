@@ -64,7 +64,7 @@ fn is_ours_and_empty() -> Result<bool, Refusal> {
 const PREFIX: &str = "netns:";
 
 fn named_so(text: &str, name: &str) -> bool {
-    text.split_once(' ').is_some_and(|(_, recorded)| recorded == name)
+    text.rsplit_once(' ').is_some_and(|(_, recorded)| recorded == name)
 }
 
 /// Makes a namespace and gives it a name. `lo` in it is down.
@@ -86,7 +86,7 @@ fn add_locked(name: &str) -> Result<(), Refusal> {
     share()?;
     let netns = new()?;
     // Before the file: what we leave if we are stopped in between is known to be ours.
-    let id = id(&netns)?;
+    let id = id(&NetnsRef::Name(name.to_owned()), &netns)?;
     let (key, value) = made(id, name);
     if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
         remove_file(&path)?;

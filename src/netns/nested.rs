@@ -46,7 +46,7 @@ pub fn default_file(name: &str) -> PathBuf {
 pub fn run(nested: &Nested) -> Result<(), Refusal> {
     // Its commands are run as root.
     let file = trust::file(&nested.file).map_err(Refusal::text)?;
-    let inode = id(&open(&nested.netns)?)?.inode;
+    let inode = id(&nested.netns, &open(&nested.netns)?)?.inode;
     let state = RunDir::of(inode)?.join(STATE);
     let program = program(nested.up, PATH)?;
     let outcome = Command::new("/proc/self/exe")

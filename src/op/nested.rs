@@ -36,8 +36,8 @@ pub struct NestedRecord {
 impl NestedRecord {
     /// What a record tells of: the text that `Display` makes.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut words = text.splitn(3, ' ');
-        let id = NetnsId { inode: words.next()?.parse().ok()?, born: words.next()?.parse().ok()? };
+        let mut words = text.splitn(5, ' ');
+        let id = NetnsId::take(&mut words)?;
         Some(Self { id, file: PathBuf::from(words.next()?) })
     }
 }

@@ -4,27 +4,58 @@ use super::Place;
 use crate::values::{IfName, Mac, NetnsRef};
 use std::{fmt, str::FromStr};
 
-/// Which namespace it is, whatever it is called: the number that `ls -i` shows for its file, and when that
-/// file came to be, since the kernel gives a number to another namespace once it is free (fs/nsfs.c).
+/// The identity of a namespace, whatever its name. The inode alone is none: the kernel gives the number to another
+/// namespace once it is free (fs/nsfs.c).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NetnsId {
-    /// The inode.
+    /// The boot id of the kernel. In some containers `/run` survives a reboot.
+    pub boot: u128,
+    /// The inode: the number that `ls -iL` shows for the file of the namespace.
     pub inode: u64,
-    /// Its modification time in nanoseconds. It stays only as long as something holds the inode, as the
-    /// mount of a named namespace does; for others it says nothing.
+    /// The kernel's own number of the namespace (`SO_NETNS_COOKIE`), which is never used again; since Linux 5.14.
+    pub cookie: Option<u64>,
+    /// For older kernels: the start time of the process, for a namespace given by a process; else the modification time
+    /// of the file, which stays the same as long as the file is mounted.
     pub born: i128,
 }
 
 impl NetnsId {
-    /// Whether both mean one namespace, which goes by this reference.
-    pub fn same(self, other: Self, reference: &NetnsRef) -> bool {
-        self.inode == other.inode && (!matches!(reference, NetnsRef::Name(_)) || self.born == other.born)
+    /// Whether both are certainly one namespace.
+    pub fn same(self, other: Self) -> bool {
+        let told_apart = match (self.cookie, other.cookie) {
+            (Some(one), Some(another)) => one == another,
+            _ => self.born == other.born,
+        };
+        told_apart && (self.boot, self.inode) == (other.boot, other.inode)
+    }
+
+    /// Whether the two cannot be told apart: an older kernel, and the namespace was found by another reference.
+    pub fn may_be(self, other: Self) -> bool {
+        let unknown = self.cookie.is_none() || other.cookie.is_none();
+        unknown && (self.boot, self.inode) == (other.boot, other.inode)
+    }
+
+    /// Takes the words that `Display` prints.
+    pub(super) fn take<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        let inode = words.next()?.parse().ok()?;
+        let cookie = match words.next()? {
+            "-" => None,
+            number => Some(number.parse().ok()?),
+        };
+        let born = words.next()?.parse().ok()?;
+        let boot = u128::from_str_radix(words.next()?, 16).ok()?;
+        Some(Self { boot, inode, cookie, born })
     }
 }
 
 impl fmt::Display for NetnsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.inode, self.born)
+        write!(f, "{} ", self.inode)?;
+        match self.cookie {
+            Some(cookie) => write!(f, "{cookie}")?,
+            None => f.write_str("-")?,
+        }
+        write!(f, " {} {:x}", self.born, self.boot)
     }
 }
 
@@ -69,6 +100,9 @@ pub struct Residence {
     pub id: NetnsId,
     /// Its hardware address, by which it is known again when the namespace is gone.
     pub mac: Option<Mac>,
+    /// The index of the link: of a moved one in there, of a peer's own end here. `None` if we were stopped before we
+    /// could write it.
+    pub index: Option<u32>,
 }
 
 impl Residence {
@@ -77,12 +111,12 @@ impl Residence {
         fn next<T: FromStr>(word: Option<&str>) -> Option<T> {
             word?.parse().ok()
         }
-        let mut words = text.trim_end().splitn(5, ' ');
-        let id = NetnsId { inode: next(words.next())?, born: next(words.next())? };
+        let mut words = text.trim_end().splitn(8, ' ');
+        let id = NetnsId::take(&mut words)?;
         let name = next(words.next())?;
-        let mac = words.next().and_then(|word| word.parse().ok());
+        let (mac, index) = (next(words.next()), next(words.next()));
         let netns = next(words.next())?;
-        Some(Self { resident: Resident { iface, role, netns, name }, id, mac })
+        Some(Self { resident: Resident { iface, role, netns, name }, id, mac, index })
     }
 }
 
@@ -92,6 +126,10 @@ impl fmt::Display for Residence {
         match self.mac {
             Some(mac) => write!(f, "{mac}")?,
             None => f.write_str("-")?,
+        }
+        match self.index {
+            Some(index) => write!(f, " {index}")?,
+            None => f.write_str(" -")?,
         }
         write!(f, " {}", self.resident.netns)
     }

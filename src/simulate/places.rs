@@ -37,7 +37,7 @@ impl Simulated {
                 // One record for each.
                 let key = (&resident.iface, resident.role);
                 world.residences.retain(|known| (&known.resident.iface, known.resident.role) != key);
-                world.residences.push(Residence { resident: resident.clone(), id, mac: None });
+                world.residences.push(Residence { resident: resident.clone(), id, mac: None, index: None });
                 Ok(())
             }
             Op::ResidentDel(resident) => {
@@ -89,7 +89,7 @@ impl Simulated {
             return Err(Errno::EEXIST);
         }
         let inode = 1 + world.netns.len() as u64;
-        let id = NetnsId { inode, born: 0 };
+        let id = NetnsId { inode, ..NetnsId::default() };
         world.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
         world.places.insert(Place::In(netns), State::newborn());
         Ok(())

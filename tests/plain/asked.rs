@@ -42,6 +42,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         netns,
         residences: found.residences.iter().filter(|_| ours).cloned().collect(),
         away: chosen(&found.away, |iface| query.away.contains(iface)),
+        doubtful: chosen(&found.doubtful, |iface| query.away.contains(iface)),
         untrusted: chosen(&found.untrusted, |file| query.files.contains(file)),
     }
 }

@@ -14,7 +14,8 @@
 //! table red 100                               a name of rt_tables
 //! netns blue ours process 7                   a namespace: absent, ours, foreign, own, broken, unfinished
 //! in blue link eth0 physical up               what is in it
-//! moved wan blue eth0 physical                where wan of this namespace is; `peer` for the other end of a pair
+//! moved wan blue eth0 physical                where wan of this namespace is; `peer` for the other end of a pair;
+//! moved wan blue eth0 earlier                 the same, in an earlier namespace of that name
 //! link br0 bridge vlan_filtering 1 vlan_default_pvid 0 up
 //! vlan eth0 10-20 untagged                    as `bridge vlan` has it; of a port, or of a bridge itself
 //! port eth0 isolated on                       as `bridge link set` has it, on top of what a new port is
@@ -71,14 +72,17 @@ pub fn parse(text: &str) -> Snapshot {
         }
         if let "moved" | "peer" = noun {
             let role = if noun == "moved" { Role::Moved } else { Role::Peer };
+            let earlier = words.first() == Some(&"earlier");
+            words.retain(|word| *word != "earlier");
             let (iface, netns, name): (IfName, NetnsRef, IfName) =
                 (word(&mut words), word(&mut words), word(&mut words));
-            if role == Role::Moved {
+            if role == Role::Moved && !earlier {
                 let (place, kind) = (Place::In(netns.clone()), link(&mut words).kind);
                 found.away.insert(iface.clone(), Away { place, name: name.clone(), kind });
             }
+            let id = NetnsId { born: -i128::from(earlier), ..NetnsId::default() };
             let resident = Resident { iface, role, netns, name };
-            found.residences.push(Residence { resident, id: NetnsId::default(), mac: None });
+            found.residences.push(Residence { resident, id, mac: None, index: None });
             assert!(words.is_empty(), "{line:?}: what is {words:?}?");
             continue;
         }

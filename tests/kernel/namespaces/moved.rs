@@ -3,9 +3,15 @@
 use super::{card, card_is_somewhere, moved_stanza, nothing_left, state};
 use crate::{
     lab::{Netns, command, ip, own_run, phase, wait_until},
-    tampered::{DOWN, UP, link},
+    tampered::{DOWN, Stanza, UP, link},
 };
-use std::{fs, process::Command};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    process::{Child, Command},
+    thread,
+    time::Duration,
+};
 
 pub fn round() {
     card();
@@ -240,4 +246,139 @@ pub fn foreign_namespace() {
     nothing_left("after the end of the process");
     phase("netns", "eth0", "create", &lines)
         .refuses(1, &format!("netns: eth0: netns {pid}: there is no such process"));
+}
+
+/// A process in a namespace of its own, and the number of that.
+struct Container(Child, u64);
+
+impl Container {
+    fn new() -> Self {
+        let child = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+        let own = fs::metadata("/proc/thread-self/ns/net").unwrap().ino();
+        let inode = || fs::metadata(format!("/proc/{}/ns/net", child.id())).map_or(own, |found| found.ino());
+        wait_until("its own namespace", || inode() != own);
+        let inode = inode();
+        Self(child, inode)
+    }
+
+    fn ip(&self, words: &str) -> String {
+        command(&format!("nsenter --net=/proc/{}/ns/net ip {words}", self.0.id())).ok().stdout
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Makes namespaces until one has this inode. The kernel takes the lowest that is free.
+fn of_inode<T>(inode: u64, mut new: impl FnMut(usize) -> (T, u64)) -> T {
+    let mut others = Vec::new();
+    for n in 0..40 {
+        let (made, number) = new(n);
+        if number == inode {
+            return made;
+        }
+        others.push(made);
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("no namespace got the number {inode}");
+}
+
+/// The next container has the number of the one before, and an interface of the same name. That is not ours.
+pub fn next_container() {
+    card();
+    // They take the lower numbers.
+    let others: Vec<Container> = (0..10).map(|_| Container::new()).collect();
+    let first = Container::new();
+    let (pid, inode) = (first.0.id(), first.1);
+    let lines = [
+        format!("netns {pid}"),
+        "netns-ifname eth9".to_owned(),
+        "netns-address 10.1.0.2/24".to_owned(),
+        "netns-sysctl net.ipv4.ip_default_ttl=77".to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    phase("netns", "eth0", "post-up", &lines).quiet();
+    assert!(first.ip("-br addr").contains("10.1.0.2/24"));
+    drop(first);
+    wait_until("the card went with it", || !ip("-br link").contains("far"));
+    let next = of_inode(inode, |_| {
+        let next = Container::new();
+        let inode = next.1;
+        (next, inode)
+    });
+    // Nothing but its identity tells it apart: it has the name, the MAC address and the index.
+    next.ip("link add name eth9 address 02:00:00:00:00:0a type veth peer name eth8");
+    next.ip("addr add 10.1.0.2/24 dev eth9");
+    next.ip("route add unreachable 10.9.0.0/16 proto 73");
+    let before = next.ip("-d addr") + &next.ip("route");
+    for name in DOWN {
+        phase("netns", "eth0", name, &lines).quiet();
+    }
+    assert_eq!(next.ip("-d addr") + &next.ip("route"), before, "another container's interface was touched");
+    assert!(!ip("-br link").contains("eth"), "another container's interface was taken: {}", ip("-br link"));
+    drop(others);
+}
+
+/// The same of a name: deleted, and made again by somebody.
+pub fn next_of_the_name() {
+    card();
+    let others: Vec<Container> = (0..10).map(|_| Container::new()).collect();
+    ip("netns add red");
+    let inode = |name: &str| fs::metadata(format!("/run/netns/{name}")).unwrap().ino();
+    let number = inode("red");
+    let lines = ["netns red", "netns-ifname eth9", "netns-sysctl net.ipv4.ip_default_ttl=77"];
+    phase("netns", "eth0", "post-up", &lines).quiet();
+    ip("netns del red");
+    wait_until("the card went with it", || !ip("-br link").contains("far"));
+    of_inode(number, |n| {
+        let name = format!("n{n}");
+        ip(&format!("netns add {name}"));
+        let number = inode(&name);
+        (name, number)
+    });
+    let names = command("ip netns").stdout;
+    let last = names
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|name| inode(name) == number)
+        .unwrap();
+    fs::write("/run/netns/red", "").unwrap();
+    command(&format!("mount --bind /run/netns/{last} /run/netns/red")).ok();
+    command(&format!("umount /run/netns/{last}")).ok();
+    ip("-n red link add name eth9 address 02:00:00:00:00:0a type veth peer name eth8");
+    ip("netns exec red sysctl -qw net.ipv4.ip_default_ttl=99");
+    for name in DOWN {
+        phase("netns", "eth0", name, &lines).quiet();
+    }
+    assert!(ip("-n red link").contains("eth9"), "another namespace's interface was taken");
+    assert_eq!(ip("netns exec red sysctl -n net.ipv4.ip_default_ttl"), "99\n");
+    drop(others);
+}
+
+/// In the right namespace, another interface has the name; ours was renamed or deleted.
+pub fn another_of_the_name() {
+    card();
+    let stanza = Stanza { program: "netns", iface: "eth0", keywords: &["netns blue", "netns-ifname inner"] };
+    ip("netns add blue");
+    stanza.phase("post-up").quiet();
+    ip("-n blue link set inner down");
+    ip("-n blue link set inner name renamed");
+    ip("-n blue link add name inner type veth peer name theirs");
+    stanza.phase("pre-down").quiet();
+    assert!(ip("link show eth0").contains("02:00:00:00:00:0a"), "the renamed one is not back");
+    assert!(ip("-n blue -br link").contains("inner"), "another interface was taken");
+    ip("-n blue link del inner");
+    stanza.phase("post-up").quiet();
+    ip("-n blue link del inner");
+    ip("-n blue link add name inner address 02:00:00:00:00:0a type veth peer name theirs");
+    let ran = stanza.phase("pre-down").ok();
+    assert_eq!(
+        ran.stderr,
+        "netns: eth0: warning: left alone: inner in blue may be another interface than eth0\n"
+    );
+    assert!(ip("-n blue -br link").contains("inner"), "another interface was taken");
 }
