@@ -266,9 +266,8 @@ fn refuse(reason: &str) -> Result<bool, Refusal> {
 /// Reads a file that is no link.
 fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
-    // No record is as long as a page.
-    file.take(4096).read_to_string(&mut text)?;
+    let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
+    file.read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -16,6 +16,8 @@ use std::{
     path::{Component, Path},
 };
 
+/// More bytes than any parameter has: a list of all ports has 380 thousand.
+const LONGEST: usize = 1 << 19;
 /// Where all of them are.
 const ROOT: &str = "/proc/sys";
 
@@ -24,13 +26,23 @@ const ROOT: &str = "/proc/sys";
 /// # Errors
 /// When it does not tell.
 pub(super) fn read(key: &Sysctl) -> Result<Option<String>, Refusal> {
-    let mut value = String::new();
-    let read = find(key, OFlag::O_RDONLY).map_err(std::io::Error::from);
-    match read.and_then(|mut file| file.read_to_string(&mut value)) {
-        Ok(_) => Ok(Some(value.trim_end().to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Refusal::io(&error, key)),
+    let refuse = |error: &std::io::Error| Refusal::io(error, key);
+    let mut file = match find(key, OFlag::O_RDONLY) {
+        Err(refusal) if refusal.errno == Some(Errno::ENOENT) => return Ok(None),
+        found => found?,
+    };
+    // Some parameters show only as much as the first read has room for (kernel/sysctl.c `proc_do_large_bitmap`).
+    let (mut bytes, mut length) = (vec![0; LONGEST], 0);
+    loop {
+        match file.read(&mut bytes[length..]).map_err(|error| refuse(&error))? {
+            0 => break,
+            more => length += more,
+        }
     }
+    if length == LONGEST {
+        return Err(refuse(&Errno::EFBIG.into()));
+    }
+    Ok(Some(String::from_utf8_lossy(&bytes[..length]).trim_end().to_owned()))
 }
 
 /// Sets a parameter.
@@ -38,19 +50,23 @@ pub(super) fn read(key: &Sysctl) -> Result<Option<String>, Refusal> {
 /// # Errors
 /// When the kernel refuses.
 pub(super) fn write(key: &Sysctl, value: &str) -> Result<(), Refusal> {
-    let file = find(key, OFlag::O_WRONLY).map_err(std::io::Error::from);
-    file.and_then(|mut file| file.write_all(value.as_bytes()))
-        .map_err(|error| Refusal::io(&error, key.path().display()))
+    let path = key.path();
+    let written = find(key, OFlag::O_WRONLY)?.write_all(value.as_bytes());
+    written.map_err(|error| Refusal::io(&error, path.display()))
 }
 
-fn find(key: &Sysctl, flags: OFlag) -> Result<File, Errno> {
-    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let root = open(ROOT, directory, Mode::empty())?;
-    if fstatfs(&root)?.filesystem_type() != PROC_SUPER_MAGIC {
-        return Err(Errno::ENODEV);
-    }
+fn find(key: &Sysctl, flags: OFlag) -> Result<File, Refusal> {
     let path = key.path();
-    beneath(root, path.strip_prefix(ROOT).map_err(|_| Errno::EINVAL)?, flags)
+    let refuse = |errno: Errno| Refusal::io(&errno.into(), path.display());
+    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let root = open(ROOT, directory, Mode::empty()).map_err(refuse)?;
+    let below = path.strip_prefix(ROOT).map_err(|_| refuse(Errno::EINVAL))?;
+    let file = beneath(root, below, flags | OFlag::O_NONBLOCK).map_err(refuse)?;
+    // Of the file itself: something else may be mounted over it, or over a directory on the way.
+    if fstatfs(&file).map_err(refuse)?.filesystem_type() != PROC_SUPER_MAGIC {
+        return Err(Refusal::text(format!("{}: not on a proc file system", path.display())));
+    }
+    Ok(file)
 }
 
 /// Opens a file below a directory: no part of the way may lead up or be a link.
