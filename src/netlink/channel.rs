@@ -25,12 +25,14 @@ use std::{
     os::fd::AsFd as _,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
 };
 
 /// Set on a part of a dump before which something changed (include/uapi/linux/netlink.h).
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// How often an interrupted dump is begun again.
-const DUMP_ATTEMPTS: usize = 10;
+/// How long to wait before an interrupted dump is begun again, in milliseconds: about a second in all.
+const DUMP_PAUSES: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// How long an answer may take that was not there at once, in milliseconds.
 const PATIENCE: u16 = 5000;
 /// The text of an error, among the attributes of an extended ACK.
@@ -131,7 +133,8 @@ impl Channel {
         most: usize,
         mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
     ) -> Result<Vec<T>, Refusal> {
-        for _ in 0..DUMP_ATTEMPTS {
+        for pause in DUMP_PAUSES {
+            thread::sleep(Duration::from_millis(pause));
             let (mut outcome, mut interrupted, mut kept) = (None, false, Vec::new());
             self.exchange(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, &mut |answer| {
                 interrupted |= answer.header.flags & NLM_F_DUMP_INTR != 0;
@@ -150,7 +153,8 @@ impl Channel {
             }
         }
         Err(Refusal::text(format!(
-            "{DUMP_ATTEMPTS} times in a row something changed while it was being read"
+            "{} times in a row something changed while it was being read",
+            DUMP_PAUSES.len()
         )))
     }
 
