@@ -10,9 +10,10 @@ use crate::{
     op::{Nested, NetnsId},
     run_dir::RunDir,
     trust,
-    values::NetnsRef,
+    values::{NAMED, NetnsRef},
 };
 use nix::{
+    errno::Errno,
     mount::{MsFlags, mount},
     sched::{CloneFlags, setns, unshare},
     sys::statvfs::{FsFlags, statvfs},
@@ -20,7 +21,7 @@ use nix::{
 use std::{
     ffi::OsString,
     fs,
-    os::unix::process::CommandExt as _,
+    os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
 };
@@ -109,20 +110,14 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
 
 /// What `ip netns exec` does: `/sys` shows the namespace, and what is in `/etc/netns/NAME` is in `/etc`.
 ///
-/// Other than there, only the mounts of `/`, `/sys` and `/etc` stop passing on what happens to them: a
-/// namespace that is made in here, under `/run/netns`, is seen outside.
+/// Other than there, the mounts of named namespaces stay shared: one that is made in here is seen outside.
 fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     const NONE: Option<&str> = None;
     let at = |path: &Path| format!("{}: ", path.display());
     let file = open(&NetnsRef::Path(netns.to_owned())).map_err(|refusal| refusal.to_string())?;
     setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| at(netns) + errno.desc())?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| errno.desc().to_owned())?;
-    let root = Path::new("/");
-    mount(NONE, root, NONE, MsFlags::MS_SLAVE, NONE).map_err(|errno| at(root) + errno.desc())?;
-    // Neither need be a mount.
-    for path in ["/sys", "/etc"] {
-        let _ = mount(NONE, path, NONE, MsFlags::MS_SLAVE, NONE);
-    }
+    enslave_mounts(!name.as_os_str().is_empty())?;
     let read_only = statvfs("/sys").is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY));
     let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
     mount(Some("sysfs"), "/sys", Some("sysfs"), flags, NONE)
@@ -131,11 +126,65 @@ fn enter(netns: &Path, name: &Path) -> Result<(), String> {
         return Ok(());
     }
     for entry in fs::read_dir(Path::new(ETC).join(name)).into_iter().flatten().flatten() {
-        let target = Path::new("/etc").join(entry.file_name());
-        mount(Some(&entry.path()), &target, NONE, MsFlags::MS_BIND, NONE)
-            .map_err(|errno| at(&target) + errno.desc())?;
+        let (source, target) = (entry.path(), Path::new("/etc").join(entry.file_name()));
+        // As `ip netns exec` does: the others are there all the same.
+        if let Err(errno) = mount(Some(&source), &target, NONE, MsFlags::MS_BIND, NONE) {
+            let (source, target) = (source.display(), target.display());
+            crate::run::complain(&format_args!(
+                "warning: cannot bind {source} to {target}: {}",
+                errno.desc()
+            ));
+        }
     }
     Ok(())
+}
+
+/// Keeps what is mounted in this mount namespace from being mounted outside: every mount becomes a slave, also those
+/// that links in `/etc` lead to. Only the directory of the named namespaces, and what is mounted in it, stays shared;
+/// where it is no mount yet and nothing in `/etc` is covered, so does the mount that it is in.
+fn enslave_mounts(covers_etc: bool) -> Result<(), String> {
+    const TABLE: &str = "/proc/thread-self/mountinfo";
+    let table = fs::read(TABLE).map_err(|error| format!("{TABLE}: {error}"))?;
+    let mounts: Vec<(PathBuf, bool)> = table.split(|byte| *byte == b'\n').filter_map(mount_point).collect();
+    let named = Path::new(NAMED);
+    let holder = mounts.iter().map(|(path, _)| path).filter(|path| named.starts_with(path)).max();
+    let holder = holder.filter(|holder| *holder == named || !covers_etc).cloned();
+    for (path, is_autofs) in mounts {
+        // Looking at one of autofs could have something mounted there, and wait for it.
+        if is_autofs || path.starts_with(named) || Some(&path) == holder.as_ref() {
+            continue;
+        }
+        match mount(None::<&str>, &path, None::<&str>, MsFlags::MS_SLAVE, None::<&str>) {
+            // Hidden below another mount.
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+            Err(errno) => return Err(format!("{}: {}", path.display(), errno.desc())),
+        }
+    }
+    Ok(())
+}
+
+/// The mount point of a line of mountinfo (proc(5)), and whether it is one of autofs.
+fn mount_point(line: &[u8]) -> Option<(PathBuf, bool)> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let mut escaped = words.nth(4)?;
+    let mut path = Vec::new();
+    while let [byte, rest @ ..] = escaped {
+        // As \040.
+        let octal =
+            rest.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        escaped = match octal.filter(|_| *byte == b'\\') {
+            Some(special) => {
+                path.push(special);
+                &rest[3..]
+            }
+            None => {
+                path.push(*byte);
+                rest
+            }
+        };
+    }
+    let is_autofs = words.skip_while(|word| *word != b"-").nth(1) == Some(b"autofs");
+    Some((PathBuf::from(OsString::from_vec(path)), is_autofs))
 }
 
 #[cfg(test)]

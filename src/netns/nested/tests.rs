@@ -1,10 +1,19 @@
 //! What is said where ifupdown-ng is missing: PATH is no matter of the environment, so nothing else can show it.
 
-use super::program;
+use super::{mount_point, program};
 
 #[test]
 fn ifup_and_ifdown_are_looked_for_in_these_directories() {
     let said = |up| program(up, "/nonexistent:/nowhere").unwrap_err().to_string();
     assert_eq!(said(true), "there is neither ifup-ng nor ifup in /nonexistent:/nowhere");
     assert_eq!(said(false), "there is neither ifdown-ng nor ifdown in /nonexistent:/nowhere");
+}
+
+#[test]
+fn mount_points_are_read_from_mountinfo() {
+    let line = br"38 22 0:33 / /run/a\040b\134c rw,relatime shared:19 - tmpfs tmpfs rw";
+    assert_eq!(mount_point(line), Some((r"/run/a b\c".into(), false)));
+    let line = b"30 23 0:27 / /proc/sys/fs/binfmt_misc rw shared:9 - autofs systemd-1 rw,fd=29";
+    assert_eq!(mount_point(line), Some(("/proc/sys/fs/binfmt_misc".into(), true)));
+    assert_eq!(mount_point(b""), None);
 }
