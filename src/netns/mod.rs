@@ -50,21 +50,27 @@ pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
     match attempt(netns) {
         Ok(Some(file)) => Ok(file),
         Ok(None) => Err(Refusal::text(format!("{}: not a namespace", netns.path().display()))),
-        Err(errno) => Err(Refusal::io(&errno.into(), format!("namespace {netns}"))),
+        Err(refusal) => Err(refusal),
     }
 }
 
 /// Opens a namespace; `None` if what is there is none. Such a file is not opened: opening a device or a pipe can
 /// have effects.
-fn attempt(netns: &NetnsRef) -> Result<Option<File>, Errno> {
+fn attempt(netns: &NetnsRef) -> Result<Option<File>, Refusal> {
+    if let NetnsRef::Name(name) = netns {
+        named::check(name)?;
+    }
+    let refuse = |errno: Errno| Refusal::io(&errno.into(), format!("namespace {netns}"));
     // Gives a handle on whatever it is, which then stays the same whatever becomes of the path.
-    let handle = fcntl::open(&netns.path(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
-    if fstatfs(&handle)?.filesystem_type() != NSFS_MAGIC {
+    let handle =
+        fcntl::open(&netns.path(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(refuse)?;
+    if fstatfs(&handle).map_err(refuse)?.filesystem_type() != NSFS_MAGIC {
         return Ok(None);
     }
     let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
     fcntl::open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
         .map(|file| Some(file.into()))
+        .map_err(refuse)
 }
 
 sockopt_impl!(
@@ -134,16 +140,15 @@ pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
 /// # Errors
 /// When it cannot be told.
 pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
-    let path = netns.path();
     let file = match attempt(netns) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
         // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
-        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR) => {
+        Err(Refusal { errno: Some(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR), .. }) => {
             let ours = named::is_unfinished(netns)?;
             return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
         }
-        Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
+        Err(refusal) => return Err(refusal),
     };
     let id = match id(netns, &file) {
         Ok(id) => id,

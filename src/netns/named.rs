@@ -22,9 +22,15 @@ use std::{
         unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 const NONE: Option<&str> = None;
+/// How long to wait for another program, each of which needs some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look.
+const INTERVAL: Duration = Duration::from_millis(10);
 /// What [`Record::directory`] says when the directory was not there before us.
 const MADE: &str = "made";
 
@@ -46,6 +52,23 @@ pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(recorded || is_ours_and_empty()?),
         Err(_) => Ok(false),
     }
+}
+
+/// Whether a name leads where root wants: nobody else can write to the directory, and a link in it is root's.
+///
+/// # Errors
+/// Why it must not be used.
+pub(super) fn check(name: &str) -> Result<(), Refusal> {
+    let Ok(directory) = fs::symlink_metadata(NAMED) else { return Ok(()) };
+    if !directory.is_dir() {
+        return Err(Refusal::text(format!("{NAMED}: not a directory")));
+    }
+    let path = Path::new(NAMED).join(name);
+    let link = fs::symlink_metadata(&path).ok().filter(|found| found.is_symlink() && found.uid() != 0);
+    let of_the_link = || link.map(|found| format!("{} belongs to user {}", path.display(), found.uid()));
+    trust::others_change(Path::new(NAMED), &directory)
+        .or_else(of_the_link)
+        .map_or(Ok(()), |reason| Err(Refusal::text(format!("{reason}; take that right away, or remove it"))))
 }
 
 /// All namespaces that have a name.
@@ -185,12 +208,30 @@ fn lock() -> Result<Flock<File>, Refusal> {
             return Err(Refusal::text(format!("{reason}; take that right away, or remove it")));
         }
         let inode = found.ino();
-        let lock =
-            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| Refusal::errno(errno))?;
+        let lock = wait_for(directory)?;
         // Whoever held it may have removed the directory.
         if fs::metadata(NAMED).is_ok_and(|found| found.ino() == inode) {
             return Ok(lock);
         }
+    }
+}
+
+/// Takes the lock on the directory. Every user can hold it, so that it is not waited for without end.
+fn wait_for(mut directory: File) -> Result<Flock<File>, Refusal> {
+    let begun = Instant::now();
+    loop {
+        directory = match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((directory, Errno::EAGAIN)) if begun.elapsed() < PATIENCE => directory,
+            Err((_, Errno::EAGAIN)) => {
+                let seconds = PATIENCE.as_secs();
+                let text =
+                    format!("a process has held a lock on {NAMED} for {seconds} s; `fuser {NAMED}` names it");
+                return Err(Refusal::text(text));
+            }
+            Err((_, errno)) => return Err(Refusal::errno(errno)),
+        };
+        thread::sleep(INTERVAL);
     }
 }
 
@@ -202,14 +243,35 @@ fn share() -> Result<(), Refusal> {
         Err(Errno::EINVAL) => {}
         other => return other.map_err(refuse),
     }
-    // Not a mount yet. A copy of the one it is in would pass everything on to that one as well.
+    // Not a mount yet. A copy of the one it is in would pass everything on to that one as well, so it gets a peer group of
+    // its own; and gets it in another place, so that mount namespaces that only receive mounts receive those in it too.
     let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
     if RunDir::read(&Record::directory())?.is_none() {
         RunDir::open()?.write(&Record::directory(), "mounted")?;
     }
-    mount(Some(NAMED), NAMED, NONE, bind, NONE).map_err(refuse)?;
-    mount(NONE, NAMED, NONE, MsFlags::MS_PRIVATE, NONE).map_err(refuse)?;
-    share().map_err(refuse)
+    clear_stage();
+    match DirBuilder::new().mode(0o700).create(STAGE) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Refusal::io(&error, STAGE)),
+        _ => {}
+    }
+    let staged = || {
+        mount(Some(NAMED), STAGE, NONE, bind, NONE)?;
+        mount(NONE, STAGE, NONE, MsFlags::MS_PRIVATE, NONE)?;
+        mount(NONE, STAGE, NONE, MsFlags::MS_SHARED, NONE)?;
+        mount(Some(STAGE), NAMED, NONE, bind, NONE)
+    };
+    let outcome = staged();
+    clear_stage();
+    outcome.map_err(refuse)
+}
+
+/// Where the mount of the directory is prepared.
+const STAGE: &str = "/run/ifupdown-ng-netlink/netns-mount";
+
+/// Removes what is left there of this run, or of one that was killed.
+fn clear_stage() {
+    while umount2(STAGE, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).is_ok() {}
+    let _ = fs::remove_dir(STAGE);
 }
 
 /// Takes the directory away, if it is empty and we made it.
@@ -217,6 +279,7 @@ fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
     if !is_ours_and_empty()? {
         return Ok(());
     }
+    clear_stage();
     // Not mounted is as good. The lock is still held while it goes.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
     if RunDir::read(&Record::directory())?.as_deref() == Some(MADE) {

@@ -2,7 +2,7 @@
 
 use crate::{
     features::{Feature, needs},
-    lab::{Ran, command, in_lab, ip, own_run, phase, phase_command, program, run},
+    lab::{Netns, Ran, command, in_lab, ip, own_run, phase, phase_command, program, run, wait_until},
     variable::variable,
 };
 use libtest_mimic::Trial;
@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::{PermissionsExt as _, chown, symlink},
     path::Path,
     process::Command,
+    time::{Duration, Instant},
 };
 
 pub fn tests() -> Vec<Trial> {
@@ -20,6 +21,9 @@ pub fn tests() -> Vec<Trial> {
         ("records", records),
         ("loose-umask", loose_umask),
         ("named-namespaces", named_namespaces),
+        ("links-to-namespaces", links_to_namespaces),
+        ("held-lock", held_lock),
+        ("covered-sysctl", covered_sysctl),
         ("namespace-files", namespace_files),
         ("interfaces-files", interfaces_files),
     ] {
@@ -153,6 +157,68 @@ fn named_namespaces() {
     chown("/run/netns", Some(0), None).unwrap();
     create().quiet();
     destroy();
+}
+
+/// A link in /run/netns is followed if only root can have made it.
+fn links_to_namespaces() {
+    own_run();
+    ip("link add name eth0 type veth peer name far");
+    let mut process = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+    let path = format!("/proc/{}/ns/net", process.id());
+    let own = fs::read_link("/proc/thread-self/ns/net").unwrap();
+    wait_until("its own namespace", || fs::read_link(&path).is_ok_and(|theirs| theirs != own));
+    fs::create_dir("/run/netns").unwrap();
+    symlink(&path, "/run/netns/red").unwrap();
+    let up = || phase("netns", "eth0", "post-up", &["netns red"]);
+    let is_here = || ip("-br link").contains("eth0@");
+    set_mode("/run/netns", 0o777);
+    let ran = up();
+    assert!(ran.status == 1 && ran.stderr.contains("others can write /run/netns") && is_here(), "{ran}");
+    set_mode("/run/netns", 0o755);
+    std::os::unix::fs::lchown("/run/netns/red", Some(NOBODY), None).unwrap();
+    let ran = up();
+    assert!(ran.stderr.contains("/run/netns/red belongs to user 65534") && is_here(), "{ran}");
+    std::os::unix::fs::lchown("/run/netns/red", Some(0), None).unwrap();
+    up().quiet();
+    assert!(!is_here(), "a link of root's was not followed");
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+/// Anybody can hold the lock that `ip netns` takes.
+fn held_lock() {
+    own_run();
+    ip("netns add theirs");
+    let mut holder = Command::new("setpriv");
+    holder.args(["--reuid=65534", "--clear-groups", "flock", "/run/netns", "sleep", "600"]);
+    let mut holder = holder.spawn().unwrap();
+    wait_until("it is held", || command("flock -n /run/netns true").status != 0);
+    let begun = Instant::now();
+    refuses(&create(), "a process has held a lock on /run/netns for 10 s; `fuser /run/netns` names it");
+    assert!(begun.elapsed() >= Duration::from_secs(10));
+    command(&format!("pkill -P {}", holder.id()));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    wait_until("it is free", || command("flock -n /run/netns true").status == 0);
+    create().quiet();
+    destroy();
+}
+
+/// A file that is mounted over a parameter is not written.
+fn covered_sysctl() {
+    own_run();
+    ip("link add name eth0 type veth peer name far");
+    fs::write("/run/file", "").unwrap();
+    let parameter = "/proc/sys/net/ipv4/ip_default_ttl";
+    ip("netns add blue");
+    let inside = Netns::named("blue");
+    // The directory of parameters is another one in each namespace.
+    inside.within(|| command(&format!("mount --bind /run/file {parameter}")).ok());
+    let ran = phase("netns", "eth0", "post-up", &["netns blue", "netns-sysctl net.ipv4.ip_default_ttl=7"]);
+    let told = format!("{parameter}: not on a proc file system");
+    assert!(ran.status == 1 && ran.stderr.contains(&told), "{ran}");
+    assert_eq!(fs::read_to_string("/run/file").unwrap(), "");
+    inside.within(|| command(&format!("umount {parameter}")).ok());
 }
 
 /// What is no network namespace is refused, and not even opened.

@@ -4,6 +4,7 @@
 
 mod by_ifup;
 mod hardware;
+mod mounts;
 mod moved;
 mod pairs;
 mod refusals;
@@ -30,6 +31,10 @@ pub fn tests() -> Vec<Trial> {
         ("next-container", moved::next_container),
         ("next-of-the-name", moved::next_of_the_name),
         ("another-of-the-name", moved::another_of_the_name),
+        ("long-parameters", moved::long_parameters),
+        ("inside-etc", mounts::inside_etc),
+        ("seen-by-services", mounts::seen_by_services),
+        ("many-changes", mounts::many_changes),
         ("refusals", refusals::refusals),
         ("pair", pairs::pair),
         ("pair-replaced-namespace", pairs::pair_replaced),

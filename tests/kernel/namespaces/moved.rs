@@ -382,3 +382,30 @@ pub fn another_of_the_name() {
     );
     assert!(ip("-n blue -br link").contains("inner"), "another interface was taken");
 }
+
+/// A parameter of somebody else's namespace is put back, however long it is.
+pub fn long_parameters() {
+    card();
+    ip("netns add blue");
+    let ports = |step: usize, last: usize| {
+        (1001..last).step_by(step).map(|port| port.to_string()).collect::<Vec<_>>().join(",")
+    };
+    let read = || ip("netns exec blue cat /proc/sys/net/ipv4/ip_local_reserved_ports").trim().to_owned();
+    let stanza = Stanza {
+        program: "netns",
+        iface: "eth0",
+        keywords: &["netns blue", "netns-sysctl net.ipv4.ip_local_reserved_ports=10"],
+    };
+    for before in [ports(2, 1018), ports(2, 9000)] {
+        // Written at once: the kernel takes each write for a whole list.
+        fs::write("/run/ports", &before).unwrap();
+        ip(
+            "netns exec blue dd if=/run/ports of=/proc/sys/net/ipv4/ip_local_reserved_ports bs=1M status=none",
+        );
+        assert_eq!(read(), before);
+        stanza.up();
+        assert_eq!(read(), "10");
+        stanza.down();
+        assert_eq!(read(), before);
+    }
+}
