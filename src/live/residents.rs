@@ -42,6 +42,8 @@ impl Live {
             let place = Place::In(netns.clone());
             let of_that_name = self.look_for(&place, name)?;
             let of_that_index = match (residence.index, &of_that_name) {
+                // It may have the name as an alternative one.
+                (Some(index), Some(link)) if link.index == index => Some((name.clone(), link.kind.clone())),
                 (Some(index), _) => self.channel(&place)?.link_of(index)?,
                 (None, Some(link)) => Some((name.clone(), link.kind.clone())),
                 (None, None) => None,

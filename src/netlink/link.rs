@@ -14,6 +14,7 @@ use rtnetlink::{
         InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
     },
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Channel {
     /// Reads the links that are wanted, and the masters of those.
@@ -22,13 +23,24 @@ impl Channel {
         if wants.all_links {
             found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
         }
-        for name in wants.links.iter().filter(|_| !wants.all_links) {
-            found.extend(self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of));
+        let known: BTreeSet<IfName> = found.iter().map(|found: &Found| found.name.clone()).collect();
+        let mut asked = BTreeMap::new();
+        for name in wants.links.iter().filter(|name| !known.contains(*name)) {
+            let Some(answer) = self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of)
+            else {
+                continue;
+            };
+            // Asked for by an alternative name (ip-link(8) `altname`), it is known by that one too.
+            if answer.name != *name {
+                asked.insert(answer.details.index, name.clone());
+                found.push(Found { name: name.clone(), ..answer.clone() });
+            }
+            found.push(answer);
         }
         for Found { name, mut link, details, master, port, .. } in found {
             if let Some(index) = master {
                 if let Some((master_name, master)) = self.by_index(index)? {
-                    link.master = Some(master_name.clone());
+                    link.master = Some(asked.get(&index).unwrap_or(&master_name).clone());
                     state.links.entry(master_name).or_insert(master);
                 }
             }
@@ -113,6 +125,7 @@ impl Channel {
 const SOME: usize = 32;
 
 /// What an answer says of a link.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) name: IfName,
     /// Without its master's name.
@@ -127,17 +140,18 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// `None` for other answers, and for a link whose name we would not write.
+    /// `None` for other answers.
     pub(super) fn of(answer: RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewLink(message) = answer else { return None };
         let (name, link) = decode(&message)?;
         Some(Self {
-            name,
             link,
             details: super::veth::details(&message),
             master: master_index(&message),
             port: bridge::decode_port(&message),
-            can_be_port: bridge::can_be_port(&message),
+            // One whose name we would not write is left alone.
+            can_be_port: bridge::can_be_port(&message) && name.as_str().parse::<IfName>().is_ok(),
+            name,
         })
     }
 }
@@ -195,10 +209,10 @@ fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
     }
 }
 
-/// A link and its name; `None` for one whose name we would not write.
+/// A link and its name.
 pub(super) fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
     let name = message.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => name.parse().ok(),
+        LinkAttribute::IfName(name) => Some(IfName::of_kernel(name)),
         _ => None,
     })?;
     let info = message.attributes.iter().find_map(|attribute| match attribute {

@@ -3,7 +3,7 @@
 use super::{Channel, link::named, message::RouteNetlinkMessage};
 use crate::{apply::Refusal, values::IfName};
 use rtnetlink::packet_route::{
-    link::LinkAttribute,
+    link::{LinkAttribute, LinkMessage},
     nsid::{NsidAttribute, NsidMessage},
 };
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -15,7 +15,8 @@ impl Channel {
     /// # Errors
     /// When the kernel refuses. It is then where it was.
     pub fn link_move(&mut self, name: &IfName, to: BorrowedFd<'_>, new_name: &IfName) -> Result<(), Refusal> {
-        let mut message = named(new_name);
+        // A name that stays need not be given, and may be an alternative one.
+        let mut message = if name == new_name { LinkMessage::default() } else { named(new_name) };
         message.header.index = self.index(name)?;
         message.attributes.push(LinkAttribute::NetNsFd(to.as_raw_fd()));
         // Never as a request that may create (NLM_F_CREATE): that could make a link instead.

@@ -18,6 +18,12 @@ const NO_BREAK_SPACE: u8 = 0xa0;
 pub struct IfName(String);
 
 impl IfName {
+    /// The name of a link that exists. One that no stanza can name is escaped, so that the link is seen at least: it keeps
+    /// a namespace, and it is no link of ours.
+    pub fn of_kernel(name: &str) -> Self {
+        name.parse().unwrap_or_else(|_| Self(name.escape_debug().to_string()))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
