@@ -16,9 +16,11 @@ use crate::{
     trust,
     values::{IfName, NetnsRef},
 };
+use nix::errno::Errno;
 use std::{
     collections::BTreeMap,
     fs::File,
+    net::IpAddr,
     os::fd::AsFd as _,
     path::PathBuf,
     time::{Duration, Instant},
@@ -263,7 +265,25 @@ impl Kernel for Live {
     }
 }
 
+/// How long an IPv6 address may be checked for duplicates: the kernel waits for up to a second, then sends a probe and
+/// waits for another one (net/ipv6/addrconf.c `addrconf_dad_kick`).
+const DAD: Duration = Duration::from_secs(5);
+
 impl Live {
+    /// Adds an IPv6 route with a source address. The kernel refuses one that is still being checked for duplicates, as an
+    /// address is that was added just now; it is waited for.
+    fn route_from(&mut self, at: &Place, op: &Op) -> Result<(), Refusal> {
+        let deadline = Instant::now() + DAD;
+        loop {
+            let outcome = self.channel(at)?.apply(op);
+            let is_refused = |refusal: &Refusal| refusal.errno == Some(Errno::EINVAL);
+            if !outcome.as_ref().is_err_and(is_refused) || Instant::now() >= deadline {
+                return outcome;
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
     /// Makes one change.
     fn make(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
         match op {
@@ -297,6 +317,9 @@ impl Live {
                 Ok(())
             }
             Op::Nested(nested) => self.nested(nested),
+            Op::RouteAdd(route) | Op::RouteReplace(route) if matches!(route.src, Some(IpAddr::V6(_))) => {
+                self.route_from(at, op)
+            }
             op => self.channel(at)?.apply(op),
         }
     }
