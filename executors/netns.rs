@@ -55,6 +55,8 @@ enum Made {
     ByName,
 }
 
+/// Those that say whose port it is.
+const MASTERS: [&str; 3] = ["vrf-member", "vrf", "bridge-member"];
 /// Those that mean nothing without `netns`.
 const DEPENDENT: [&str; 5] =
     ["netns-ifname", "netns-address", "netns-gateway", "netns-route", "netns-sysctl"];
@@ -103,6 +105,11 @@ impl Executor for Moved {
             for keyword in DEPENDENT.into_iter().filter(|keyword| stanza.text(keyword).is_some()) {
                 stanza.reject(keyword, "says nothing without `netns`");
             }
+        }
+        for keyword in MASTERS.into_iter().filter(|keyword| stanza.uses(["netns"]) && stanza.uses([*keyword]))
+        {
+            let reason = "conflicts with `netns`: an interface that moves leaves its bridge or VRF";
+            stanza.reject(keyword, reason);
         }
         let home = home?;
         let addresses = stanza.text("addresses").unwrap_or_default();

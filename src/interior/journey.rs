@@ -11,8 +11,13 @@ use crate::{
 /// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
 const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];
 
-/// Why an interface cannot move.
+/// Why an interface cannot move, or must not.
 pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
+    if let Some(master) = here.links.get(iface).and_then(|link| link.master.as_ref()) {
+        return Some(format!(
+            "{iface} is a port of {master}; take it out with `ip link set {iface} nomaster`"
+        ));
+    }
     let kind = here.links.get(iface).map(|link| &link.kind);
     let what = match kind {
         _ if iface.as_str() == "lo" => "the loopback interface".to_owned(),
@@ -30,8 +35,8 @@ pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
     (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
 }
 
-/// Moves the interface in, after writing down where it goes. It comes back as new, down, with IPv6 and without a master:
-/// what it was before is set again, also where the kernel had moved it and then refused.
+/// Moves the interface in, after writing down where it goes. It comes back as new, down and with IPv6: what it was before
+/// is set again, also where the kernel had moved it and then refused.
 pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
     let (iface, inner) = (resident.iface.clone(), resident.name.clone());
     let place = Place::In(resident.netns.clone());
@@ -39,9 +44,6 @@ pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
     let (key, closed) = (ipv6(&iface), "1".to_owned());
     if here.sysctls.get(&key) == Some(&closed) {
         undo.push(Act::here(Op::SysctlSet { key, value: closed }));
-    }
-    if let Some(master) = here.links.get(&iface).and_then(|link| link.master.clone()) {
-        undo.push(Act::here(Op::LinkMaster { name: iface.clone(), master: Some(master) }));
     }
     if here.links.get(&iface).is_some_and(|link| link.up) {
         undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     fs,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     process::{Child, Command},
     thread,
     time::Duration,
@@ -408,4 +408,94 @@ pub fn long_parameters() {
         stanza.down();
         assert_eq!(read(), before);
     }
+}
+
+/// By an alternative name, there and back; and on the way back, when somebody else's link has the name as such.
+pub fn alternative_names() {
+    card();
+    ip("link property add dev eth0 altname enp7s0");
+    for iface in ["enp7s0", "eth0"] {
+        let stanza = Stanza {
+            program: "netns",
+            iface: "enp7s0",
+            keywords: &["netns blue", "netns-address 10.1.0.2/24"],
+        };
+        let stanza = Stanza { iface: if iface == "eth0" { "eth0" } else { "enp7s0" }, ..stanza };
+        stanza.up();
+        assert!(ip("-n blue addr show dev eth0").contains("10.1.0.2/24"), "{iface}");
+        stanza.up();
+        assert!(ip("-n blue addr show dev eth0").contains("10.1.0.2/24"), "{iface}, again");
+        stanza.down();
+        assert!(ip("link show eth0").contains("altname enp7s0"), "{iface}");
+    }
+    nothing_left("after both");
+    let stanza = Stanza { program: "netns", iface: "eth0", keywords: &["netns blue"] };
+    stanza.up();
+    ip("link add name other type veth peer name other2");
+    ip("link property add dev other altname eth0");
+    ip("link property add dev other altname eth0-1");
+    let back = stanza.phase("pre-down").ok();
+    assert_eq!(
+        back.stderr,
+        "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-2 now\n"
+    );
+    assert!(ip("link show eth0-2").contains("02:00:00:00:00:0a"));
+}
+
+/// A link with a name that no stanza could have keeps a namespace as any other.
+pub fn strange_names() {
+    card();
+    for (name, shown) in [(&b"a\x07b"[..], "a\\u{7}b"), (b"a\xffb", "a?b")] {
+        let stanza = Stanza { program: "netns", iface: "eth0", keywords: &["netns blue"] };
+        stanza.up();
+        let name = std::ffi::OsStr::from_bytes(name);
+        let mut add = Command::new("ip");
+        add.args(["-n", "blue", "link", "add", "name"]).arg(name).args(["type", "bridge"]);
+        assert!(add.status().unwrap().success());
+        for phase in ["pre-down", "down", "post-down"] {
+            stanza.phase(phase).quiet();
+        }
+        let kept = stanza.phase("destroy").ok();
+        assert_eq!(
+            kept.stderr,
+            format!("netns: eth0: warning: namespace blue is kept, it has {shown} in it\n")
+        );
+        let mut del = Command::new("ip");
+        assert!(del.args(["-n", "blue", "link", "del"]).arg(name).status().unwrap().success());
+        stanza.phase("destroy").quiet();
+        nothing_left(shown);
+    }
+}
+
+/// A route from an address that was added a moment ago, and is being checked for duplicates.
+pub fn fresh_source() {
+    card();
+    const ROUTE: &str = "netns-route 2001:db8:9::/64 via fd00:1::1 src fd00:1::2";
+    let stanza = Stanza {
+        program: "netns",
+        iface: "eth0",
+        keywords: &["netns blue", "netns-address fd00:1::2/64", ROUTE],
+    };
+    for _ in 0..2 {
+        stanza.up();
+        let routes = ip("-n blue -6 route");
+        assert!(routes.contains("2001:db8:9::/64 via fd00:1::1 dev eth0 proto 73 src fd00:1::2"), "{routes}");
+        stanza.down();
+    }
+    own_run();
+    let peer = Stanza {
+        program: "veth",
+        iface: "v0",
+        keywords: &[
+            "veth-peer v1",
+            "veth-peer-netns blue",
+            "veth-peer-address fd00:1::2/64",
+            "veth-peer-route 2001:db8:9::/64 via fd00:1::1 src fd00:1::2",
+        ],
+    };
+    peer.up();
+    let routes = ip("-n blue -6 route");
+    assert!(routes.contains("2001:db8:9::/64 via fd00:1::1 dev v1 proto 73 src fd00:1::2"), "{routes}");
+    peer.down();
+    nothing_left("after all");
 }

@@ -80,3 +80,25 @@ pub fn vrf() {
     );
     assert_eq!(state(), before);
 }
+
+/// A port of somebody's bridge stays there.
+pub fn ports() {
+    card();
+    ip("link add name br0 type bridge");
+    ip("link set eth0 master br0");
+    for name in ["create", "pre-up", "post-up"] {
+        phase("netns", "eth0", name, &["netns blue"]).refuses(
+            1,
+            "netns: eth0: netns blue: eth0 is a port of br0; take it out with `ip link set eth0 nomaster`",
+        );
+        assert!(ip("link show eth0").contains("master br0"), "taken out");
+    }
+    for keyword in ["vrf-member", "vrf", "bridge-member"] {
+        phase("netns", "eth0", "create", &["netns blue", &format!("{keyword} red")]).refuses(
+            2,
+            &format!(
+                "netns: eth0: {keyword} red: conflicts with `netns`: an interface that moves leaves its bridge or VRF"
+            ),
+        );
+    }
+}
