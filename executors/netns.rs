@@ -169,6 +169,11 @@ impl Executor for Moved {
         }
     }
 
+    fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        let failed = at.phase == Phase::PostUp;
+        if failed { journey::give_up(at.iface, found.here()) } else { Plan::default() }
+    }
+
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
         let link = |kind| Link { kind, master: None, up: false };
         let here = world.here_mut();

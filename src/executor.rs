@@ -63,6 +63,12 @@ pub trait Executor: Sized + 'static {
     /// Why what was found does not allow what is wanted.
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
 
+    /// What to do when a phase of ifup failed, after its own steps were rolled back: phases before it may have prepared
+    /// for it. `found` is what was there before.
+    fn give_up(&self, _at: At<'_>, _found: &Snapshot) -> Plan {
+        Plan::default()
+    }
+
     /// Adds to a world what must exist before this stanza can go up. MOCK plans in such a world.
     fn assume(&self, iface: &IfName, world: &mut Snapshot);
 }
@@ -73,6 +79,7 @@ trait Configured {
     fn acts(&self, phase: Phase) -> bool;
     fn query(&self, at: At<'_>, query: &mut Query);
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
+    fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan;
     fn assume(&self, iface: &IfName, world: &mut Snapshot);
 }
 
@@ -88,6 +95,9 @@ impl<E: Executor> Configured for E {
     }
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         Executor::plan(self, at, found)
+    }
+    fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        Executor::give_up(self, at, found)
     }
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
         Executor::assume(self, iface, world);
@@ -212,6 +222,16 @@ impl Configuration {
             }
         }
         if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
+    }
+
+    /// What to do when a phase of ifup failed.
+    pub fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        let mut whole = Plan::default();
+        self.parts
+            .iter()
+            .filter(|part| part.acts(at.phase))
+            .for_each(|part| whole.append(part.give_up(at, found)));
+        whole
     }
 
     /// What to look at before [`Self::plan_up`].

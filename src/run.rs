@@ -177,6 +177,9 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
     for &phase in phases() {
         let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
+            if invocation.mode == Mode::Apply {
+                give_up(&configuration.give_up(at(phase), &world.0), &mut kernel, &mut outcome);
+            }
             break;
         }
         match invocation.mode {
@@ -190,6 +193,7 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
                     // What they warn of did not come about, or was undone.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
+                    give_up(&configuration.give_up(at(phase), &world.0), &mut kernel, &mut outcome);
                 }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
@@ -203,6 +207,13 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
     }
     kernel.finish();
     Ok(outcome)
+}
+
+/// Carries out what is to be done when a phase of ifup failed.
+fn give_up(plan: &Plan, kernel: &mut Live, outcome: &mut Outcome) {
+    if let Err(failures) = apply::down(plan, kernel) {
+        outcome.fail(FAILED, failures);
+    }
 }
 
 /// Whether a stanza with problems goes no further.

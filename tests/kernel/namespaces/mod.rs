@@ -36,6 +36,7 @@ pub fn tests() -> Vec<Trial> {
         ("seen-by-services", mounts::seen_by_services),
         ("many-changes", mounts::many_changes),
         ("ports", refusals::ports),
+        ("failed-in-post-up", refusals::failed_in_post_up),
         ("alternative-names", moved::alternative_names),
         ("strange-names", moved::strange_names),
         ("fresh-source", moved::fresh_source),

@@ -102,3 +102,31 @@ pub fn ports() {
         );
     }
 }
+
+/// A card that could not move is down, and has IPv6 as before: the stanza may be another one next.
+pub fn failed_in_post_up() {
+    card();
+    let ipv6 = || command("sysctl -n net.ipv6.conf.eth0.disable_ipv6").ok().stdout;
+    let (taken, route) =
+        (["netns taken", "netns-ifname veth0"], ["netns blue", "netns-route 10.9.0.0/16 via 10.250.0.9"]);
+    ip("netns add taken");
+    ip("-n taken link add name veth0 type veth peer name veth1");
+    for lines in [taken, route] {
+        let lines = [lines[0], lines[1], "netns-address 10.1.0.2/24"];
+        for name in ["create", "pre-up"] {
+            phase("netns", "eth0", name, &lines).quiet();
+        }
+        assert_eq!(ipv6(), "1\n");
+        ip("link set eth0 up");
+        let ran = phase("netns", "eth0", "post-up", &lines);
+        assert_eq!((ran.status, ran.stderr.lines().count()), (1, 1), "{ran}");
+        assert_eq!(ipv6(), "0\n", "{ran}");
+        assert!(!ip("link show eth0").contains(",UP"), "up, and not in its namespace");
+        assert!(!command("find /run/ifupdown-ng-netlink").stdout.contains("sysctl:"), "{ran}");
+        // The next one begins as the first.
+        phase("netns", "eth0", "pre-up", &lines).quiet();
+        assert_eq!(ipv6(), "1\n");
+        phase("netns", "eth0", "destroy", &lines).quiet();
+        assert_eq!(ipv6(), "0\n");
+    }
+}
