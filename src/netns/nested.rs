@@ -172,15 +172,12 @@ fn mount_point(line: &[u8]) -> Option<(PathBuf, bool)> {
         // As \040.
         let octal =
             rest.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        escaped = match octal.filter(|_| *byte == b'\\') {
-            Some(special) => {
-                path.push(special);
-                &rest[3..]
-            }
-            None => {
-                path.push(*byte);
-                rest
-            }
+        escaped = if let Some(special) = octal.filter(|_| *byte == b'\\') {
+            path.push(special);
+            &rest[3..]
+        } else {
+            path.push(*byte);
+            rest
         };
     }
     let is_autofs = words.skip_while(|word| *word != b"-").nth(1) == Some(b"autofs");

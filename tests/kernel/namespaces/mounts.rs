@@ -85,10 +85,8 @@ pub fn many_changes() {
         for name in ["x", "y"] {
             let done = &done;
             scope.spawn(move || {
-                let mut batch = String::new();
-                for _ in 0..200 {
-                    batch += &format!("link add name {name} type veth peer name {name}2\nlink del {name}\n");
-                }
+                let batch = format!("link add name {name} type veth peer name {name}2\nlink del {name}\n")
+                    .repeat(200);
                 let file = format!("/run/{name}");
                 fs::write(&file, batch).unwrap();
                 while !done.load(Ordering::Relaxed) {
@@ -100,6 +98,8 @@ pub fn many_changes() {
         let check = ["--iface", "eth0", "--phase", "destroy", "--check", "netns=blue"];
         let results: Vec<_> = (0..40).map(|_| run(Command::new(program("netns")).args(check))).collect();
         done.store(true, Ordering::Relaxed);
-        results.into_iter().for_each(|ran| drop(ran.ok()));
+        for ran in results {
+            ran.ok();
+        }
     });
 }

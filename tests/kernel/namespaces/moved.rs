@@ -469,8 +469,8 @@ pub fn strange_names() {
 
 /// A route from an address that was added a moment ago, and is being checked for duplicates.
 pub fn fresh_source() {
-    card();
     const ROUTE: &str = "netns-route 2001:db8:9::/64 via fd00:1::1 src fd00:1::2";
+    card();
     let stanza = Stanza {
         program: "netns",
         iface: "eth0",
