@@ -11,6 +11,7 @@ use crate::{
     snapshot::State,
     values::{IfName, Vid, VlanRange, VlanSet},
 };
+use nix::errno::Errno;
 use rtnetlink::{
     packet_core::{DecodeError, Emitable, NlasIterator, Parseable, parse_u16},
     packet_route::{
@@ -129,8 +130,13 @@ impl Channel {
         let answers = self.dump(&RouteNetlinkMessage::GetVlan(query), |answer| match answer {
             RouteNetlinkMessage::NewVlan(message) => Some(message),
             _ => None,
-        })?;
-        Ok(by_index(answers))
+        });
+        match answers {
+            Ok(answers) => Ok(by_index(answers)),
+            // The module bridge is not loaded, or the kernel has no VLAN filtering: there are no VLANs.
+            Err(Refusal { errno: Some(Errno::EOPNOTSUPP), .. }) => Ok(BTreeMap::new()),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     pub(super) fn encode_vlans(

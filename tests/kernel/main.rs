@@ -66,7 +66,7 @@ fn main() -> std::process::ExitCode {
     // Some measure time, and the virtual machine has one processor.
     arguments.test_threads.get_or_insert(1);
     let tests = [
-        vec![refusals::first_of_all()],
+        refusals::first_of_all(),
         management_vrf::tests(),
         namespaces::tests(),
         routing_domains::tests(),

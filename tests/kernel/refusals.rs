@@ -26,16 +26,31 @@ pub fn tests() -> Vec<Trial> {
     ]
 }
 
-/// To be asked for before any other test: it is tried then and there, since the module cannot be unloaded once one
-/// of the others has looked whether there are VRFs.
-pub fn first_of_all() -> Trial {
-    let here = Feature::NoVrf.is_here() && Feature::Root.is_here();
-    let outcome = here.then(|| std::panic::catch_unwind(|| in_lab(no_vrf)));
-    needs(&[Feature::NoVrf], "refusals/no-vrf-in-kernel", move || {
-        if let Some(Err(panic)) = outcome {
-            std::panic::resume_unwind(panic);
-        }
-    })
+/// To be asked for before any other test: they are tried then and there, since a module cannot be unloaded once one
+/// of the others has looked whether there are VRFs or bridges.
+pub fn first_of_all() -> Vec<Trial> {
+    let tried = |features: &'static [Feature], name: &str, test: fn()| {
+        let here = features.iter().all(|feature| feature.is_here()) && Feature::Root.is_here();
+        let outcome = here.then(|| std::panic::catch_unwind(|| in_lab(test)));
+        needs(features, name, move || {
+            if let Some(Err(panic)) = outcome {
+                std::panic::resume_unwind(panic);
+            }
+        })
+    };
+    vec![
+        tried(&[], "refusals/no-bridge-in-kernel", no_bridge),
+        tried(&[Feature::NoVrf], "refusals/no-vrf-in-kernel", no_vrf),
+    ]
+}
+
+/// A kernel that has not loaded the module for bridges refuses to tell VLANs, as does one without VLAN filtering.
+fn no_bridge() {
+    own_run();
+    ip("link add eth0 type veth peer name eth1");
+    let shown = run(Command::new(program("ifnetlink")).args(["show", "--json"])).quiet().stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["namespaces"][0]["bridges"], serde_json::json!([]), "{shown}");
 }
 
 /// Runs a phase that must be refused with this line, and must change nothing.
