@@ -2,6 +2,7 @@
 
 use crate::{
     all::PROGRAMS,
+    cost,
     left::{Left, left},
     targets::{Options, Targets},
 };
@@ -9,11 +10,10 @@ use anyhow::Context as _;
 use ifupdown_ng_netlink::{
     apply,
     live::Live,
-    op::{LinkKind, Op},
+    op::Op,
     plan::Plan,
     run::{FAILED, MISCONFIGURED, complain},
     snapshot::Snapshot,
-    values::IfName,
 };
 use std::io::Write as _;
 
@@ -21,7 +21,7 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
-pub fn apply(options: &Options) -> anyhow::Result<u8> {
+pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
     let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
     let mut kernel = Live::new(None);
     kernel.lock().context("cannot lock out other runs")?;
@@ -29,7 +29,14 @@ pub fn apply(options: &Options) -> anyhow::Result<u8> {
     // `__inet_del_ifa`), which are missing then.
     for _ in 0..2 {
         let found = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
-        let Changes { plan, lines, refused } = Changes::new(&targets, &found);
+        let Changes { plan, lines, mut warnings, mut refused } = Changes::new(&targets, &found);
+        let costs = cost::of(&plan, &mut kernel).context("cannot read the state of the kernel")?;
+        if disruptive {
+            warnings.extend(costs);
+        } else {
+            let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
+            refused.extend(costs.into_iter().map(advice));
+        }
         for line in targets.wrong.iter().chain(&refused) {
             complain(&format_args!("ifnetlink: {line}"));
         }
@@ -39,7 +46,7 @@ pub fn apply(options: &Options) -> anyhow::Result<u8> {
         if !refused.is_empty() {
             return Ok(FAILED);
         }
-        for warning in &plan.warnings {
+        for warning in warnings.iter().chain(&plan.warnings) {
             complain(&format_args!("ifnetlink: warning: {warning}"));
         }
         if let Err(failure) = apply::up(&plan, &mut kernel) {
@@ -59,38 +66,36 @@ struct Changes {
     plan: Plan,
     /// The changes as they are printed.
     lines: String,
+    /// What is left as it is.
+    warnings: Vec<String>,
     refused: Vec<String>,
 }
 
 impl Changes {
     fn new(targets: &Targets, found: &Snapshot) -> Self {
         let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
-        for Left { iface, plan, problems } in left(targets, found) {
+        let mut warnings = Vec::new();
+        for Left { iface, plan, problems, kept } in left(targets, found) {
             if !targets.running.contains(iface.as_str()) {
                 refused.push(format!("{iface}: not up; ifup it"));
                 continue;
             }
             refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
-            let why = why_not(iface, &plan, found);
-            refused.extend(why.map(|why| format!("{iface}: {why}; ifdown and ifup it")));
+            warnings.extend(kept.iter().map(|line| format!("{iface}: {line}")));
+            refused.extend(why_not(&plan).map(|why| format!("{iface}: {why}; ifdown and ifup it")));
             let changes = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
             lines.extend(changes.map(|step| format!("{iface}: {}\n", step.act)));
             whole.append(plan);
         }
-        Self { plan: whole, lines: lines.concat(), refused }
+        Self { plan: whole, lines: lines.concat(), warnings, refused }
     }
 }
 
 /// Why a plan cannot be carried out under an interface that is in use: it would lose what other executors gave it.
-fn why_not(iface: &IfName, plan: &Plan, found: &Snapshot) -> Option<String> {
-    let is_vrf =
-        |name: &IfName| matches!(found.here().links.get(name).map(|link| &link.kind), Some(LinkKind::Vrf(_)));
+fn why_not(plan: &Plan) -> Option<String> {
     plan.steps.iter().find_map(|step| match &step.act.op {
         Op::LinkAdd(_) | Op::VethAdd(_) => Some(format!("it is not up, `{}` is to be done first", step.act)),
         Op::LinkMove(_) | Op::LinkDel { .. } => Some(format!("`{}` ends what is going on there", step.act)),
-        Op::LinkMaster { name, master } if name == iface && master.as_ref().is_some_and(is_vrf) => {
-            Some(format!("`{}` ends its sessions", step.act))
-        }
         _ => None,
     })
 }

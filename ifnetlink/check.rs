@@ -33,7 +33,10 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     }
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
     let mut found = Vec::new();
-    for Left { iface, plan, problems } in left(&targets, &snapshot) {
+    for Left { iface, plan, problems, kept } in left(&targets, &snapshot) {
+        if let Some(line) = kept {
+            complain(&format_args!("ifnetlink: {iface}: warning: {line}"));
+        }
         let steps = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
         found.extend(steps.map(|step| (iface, Drift::Step(step.act.to_string()))));
         found.extend(problems.iter().map(|problem| (iface, Drift::InTheWay(problem.to_string()))));

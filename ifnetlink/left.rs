@@ -21,6 +21,8 @@ pub struct Left<'a> {
     pub plan: Plan,
     /// What does not allow them.
     pub problems: Vec<Problem>,
+    /// What is left although no stanza has it, and why.
+    pub kept: Option<String>,
 }
 
 /// What is left to do for the interfaces that were asked for. Each is compared with what the kernel will be when those
@@ -33,13 +35,15 @@ pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
             Ok(plan) => (plan, Vec::new()),
             Err(conflict) => conflict,
         };
+        let mut kept = None;
         world.assume_all(&plan);
-        if problems.is_empty() {
-            let surplus = wanted.as_ref().map(|wanted| wanted.surplus(target, &world.0)).unwrap_or_default();
+        if let (true, Some(wanted)) = (problems.is_empty(), &wanted) {
+            let (surplus, left) = wanted.surplus(target, targets, &world.0);
             world.assume_all(&surplus);
             plan.append(surplus);
+            kept = left;
         }
-        all.push(Left { iface: &target.iface, plan, problems });
+        all.push(Left { iface: &target.iface, plan, problems, kept });
     }
     all
 }
@@ -84,19 +88,27 @@ impl Wanted {
     }
 
     /// What an interface's stanza once had, as far as that can be seen, and none has any more: its addresses and those of
-    /// its other end; routes over it, over its other end and in its table; the rules, if it is a VRF.
-    fn surplus(&self, target: &Target, found: &Snapshot) -> Plan {
+    /// its other end; routes over it, over its other end and in its table; the rules, if it is a VRF. Then what is said of
+    /// routes that are left, since an interface may want them whose stanza is not in this file. The rules are left where
+    /// there is a VRF of which it cannot be told.
+    fn surplus(&self, target: &Target, targets: &Targets, found: &Snapshot) -> (Plan, Option<String>) {
         let mut query = Query::default();
         target.query(&mut query);
         let own_table = found.here().vrf_table(&target.iface);
-        let mut plan = Plan::default();
+        let (mut plan, mut routes_left) = (Plan::default(), Vec::new());
+        let strangers = targets.strangers(found);
         for (place, wants) in &query.places {
             let (here, state) = (*place == Place::Here, found.at(place));
             let devices: BTreeSet<&IfName> =
                 wants.addresses.iter().chain(Some(&target.iface).filter(|_| here)).collect();
+            // A route in its table over an interface without a stanza is not its own.
+            let own = |route: &Route| {
+                let over = route.dev.as_ref().is_none_or(|dev| targets.has_stanza(dev));
+                here && own_table == Some(route.table) && over
+            };
             let its = |route: &&Route| {
                 let over = route.dev.as_ref().is_some_and(|dev| devices.contains(&dev));
-                route.is_ours() && (over || here && own_table == Some(route.table))
+                route.is_ours() && (over || own(route))
             };
             for dev in devices.iter().map(|&dev| dev.clone()) {
                 let present = state.addresses.get(&dev).map_or(&[][..], Vec::as_slice);
@@ -109,20 +121,35 @@ impl Wanted {
                     }
                 }
             }
-            for route in state.routes.iter().filter(its) {
-                if !self.routes.iter().any(|(at, wanted)| at == place && wanted.same(route)) {
+            let wanted = |route: &&Route| self.routes.iter().any(|(at, own)| at == place && own.same(route));
+            for route in state.routes.iter().filter(its).filter(|route| !wanted(route)) {
+                if here && !strangers.is_empty() {
+                    routes_left.push(route.clone());
+                } else {
                     let op = Op::RouteDel(route.clone());
                     plan.push_at(place, op, Some(Op::RouteAdd(route.clone())));
                 }
             }
         }
-        if own_table.is_some() {
+        if own_table.is_some() && targets.strange_vrfs(found).is_empty() {
             let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
             let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
             plan.append(rules::restore(&State { rules, ..State::default() }));
         }
-        plan
+        (plan, kept(&routes_left, &strangers))
     }
+}
+
+/// What is said of routes that no stanza of the file has, where an interface may want them whose stanza is not read.
+fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
+    let join = |names: Vec<String>| names.join(", ");
+    let routes = join(routes.iter().map(ToString::to_string).collect());
+    let names = join(strangers.iter().cloned().collect());
+    let line = format!(
+        "no stanza has these routes: {routes}; they are left, since {names} may need them: no stanza of this file that \
+         ifup has brought up is theirs"
+    );
+    (!routes.is_empty()).then_some(line)
 }
 
 /// Whether an address is ours, and no other is deleted with it: the kernel deletes the later ones of the same prefix

@@ -7,6 +7,7 @@
 mod all;
 mod apply;
 mod check;
+mod cost;
 mod left;
 mod show;
 mod targets;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let outcome = match matches.subcommand() {
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
-        Some(("apply", matches)) => apply::apply(&options(matches)),
+        Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
         Some(("show", matches)) => show::show(matches.get_flag("json")),
         // clap asks for one of those that there are.
         _ => Ok(0),
@@ -53,6 +54,12 @@ fn command() -> Command {
              Exit status: 0 if all is in line, 2 if a stanza is wrong, 1 on other failures.",
         )
         .arg(interfaces().num_args(1..).required(true))
+        .arg(
+            Arg::new("disruptive")
+                .long("disruptive")
+                .action(ArgAction::SetTrue)
+                .help("Also what costs an interface in use its addresses, routes or sessions"),
+        )
         .args(files());
     let show = Command::new("show")
         .about("Draws VRFs, named namespaces, bridges with their VLANs, and veth pairs as they are")

@@ -58,6 +58,12 @@ pub struct Targets {
     pub running: BTreeSet<String>,
     /// All that is up can be worked on, so that what none of it wants is wanted by nobody.
     pub complete: bool,
+    /// The interfaces of the file that are up, or were asked for.
+    listed: BTreeSet<IfName>,
+    /// The interfaces that ifup has brought up, and that the file does not name.
+    strangers: BTreeSet<String>,
+    /// The interfaces that have a stanza for our executors, and that ifup has not brought up.
+    idle: BTreeSet<IfName>,
 }
 
 impl Targets {
@@ -77,17 +83,20 @@ impl Targets {
             let also = |name: &str| !options.auto && running.contains(name);
             stanzas.interfaces().filter(|name| stanzas.is_auto(name) || also(name)).collect()
         };
-        let others = stanzas.interfaces().filter(|name| running.contains(*name) && !chosen.contains(name));
+        let others = stanzas.interfaces().filter(|name| !chosen.contains(name));
         let all = chosen.iter().map(|name| (*name, true)).chain(others.map(|name| (name, false)));
         let ours: Vec<_> =
             programs.iter().copied().filter(|program| is_ours(&options.executors, program.name)).collect();
+        let (mut listed, mut idle) = (BTreeSet::new(), BTreeSet::new());
         for (name, chosen) in all {
             let iface: IfName = match name.parse() {
                 Ok(iface) => iface,
-                Err(error) => {
+                Err(error) if named && chosen => {
                     wrong.push(format!("{name}: {error}"));
                     continue;
                 }
+                // An alias such as eth0:1 is no interface of the kernel's, and no executor of ours has a part in it.
+                Err(_) => continue,
             };
             let Some(stanza) = stanzas.environment(&iface) else {
                 wrong.push(format!("{iface}: there is no such stanza in {}", options.file.display()));
@@ -98,6 +107,13 @@ impl Targets {
                 .filter_map(|used| ours.iter().copied().find(|program| program.name == used))
                 .collect();
             let (configuration, problems) = configure(&used, &stanza);
+            if !chosen && !running.contains(name) {
+                if !configuration.is_empty() {
+                    idle.insert(iface);
+                }
+                continue;
+            }
+            listed.insert(iface.clone());
             complete &= problems.is_empty();
             if chosen {
                 wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
@@ -113,7 +129,31 @@ impl Targets {
             let iface = target.iface.clone();
             take(&iface, &mut known, &mut ordered);
         }
-        Ok(Self { stanzas, known: ordered, wrong, running, complete })
+        let strangers = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
+        Ok(Self { stanzas, known: ordered, wrong, running, complete, listed, strangers, idle })
+    }
+
+    /// The interfaces that may want routes of ours, and whose stanza is not in the file or, by ifup's account, not up.
+    pub fn strangers(&self, found: &Snapshot) -> BTreeSet<String> {
+        let state = found.here();
+        let is_used = |iface: &&IfName| {
+            let master = state.links.get(*iface).and_then(|link| link.master.as_ref());
+            master.is_some_and(|master| state.vrf_table(master).is_some())
+                || state.routes.iter().any(|route| route.is_ours() && route.dev.as_ref() == Some(*iface))
+        };
+        let idle = self.idle.iter().filter(is_used).map(ToString::to_string);
+        self.strangers.iter().cloned().chain(idle).chain(self.strange_vrfs(found)).collect()
+    }
+
+    /// The VRFs of the kernel that may want rules, and whose stanza is not in the file or, by ifup's account, not up.
+    pub fn strange_vrfs(&self, found: &Snapshot) -> BTreeSet<String> {
+        let vrfs = found.here().vrfs().map(|(vrf, _)| vrf);
+        vrfs.filter(|vrf| !self.listed.contains(*vrf)).map(ToString::to_string).collect()
+    }
+
+    /// Whether the file has a stanza for an interface.
+    pub fn has_stanza(&self, iface: &IfName) -> bool {
+        self.stanzas.interfaces().any(|name| name == iface.as_str())
     }
 
     /// What was found for all of them.
@@ -127,6 +167,8 @@ impl Targets {
         }
         // What nobody wants any more shows in what no stanza asks for.
         query.here().rules = true;
+        query.here().vrfs.all = true;
+        query.here().links.extend(self.idle.iter().cloned());
         for wants in query.places.values_mut() {
             wants.routes.insert(TableRef::Ours);
         }

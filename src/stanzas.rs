@@ -90,6 +90,16 @@ impl Stanzas {
         })
     }
 
+    /// Whether there is a stanza for a name, or one has the name as a word or is for a VLAN on it: ifup brings up what
+    /// a stanza depends on.
+    pub fn mentions(&self, name: &str) -> bool {
+        let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
+        let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
+        self.lines
+            .iter()
+            .any(|(iface, lines)| iface == name || vlan(iface) || lines.iter().any(|(_, value)| word(value)))
+    }
+
     /// The interfaces, by name.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.lines.keys().map(String::as_str)

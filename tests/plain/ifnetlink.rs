@@ -56,6 +56,7 @@ Arguments:
   <IFACE>...  Interfaces
 
 Options:
+      --disruptive                 Also what costs an interface in use its addresses, routes or sessions
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
   -h, --help                       Print help

@@ -22,6 +22,8 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-veth", ifupdown, veth));
         tests.push(trial("apply-renumbered", ifupdown, renumbered));
         tests.push(trial("apply-netns", ifupdown, netns));
+        tests.push(trial("apply-other-file", ifupdown, other_file));
+        tests.push(trial("apply-disruptive", ifupdown, disruptive));
     }
     tests
 }
@@ -258,4 +260,100 @@ fn netns(ifupdown: Ifupdown) {
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");
+}
+
+/// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are taken away.
+fn other_file(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let red = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n";
+    let eth0 = "auto eth0\niface eth0\n    vrf-member red\n    address 192.0.2.1/24\n    \
+                vrf-route 192.0.2.0/24 dev eth0 table 20, unreachable 10.8.0.0/16 table 20\n";
+    let blue = |routes: &str| format!("auto blue\niface blue\n    vrf-table 20\n{routes}");
+    let installed = ifupdown.install(&format!("{red}{eth0}"));
+    installed.ifup("-a").quiet();
+    let both = blue("    vrf-route unreachable 10.9.0.0/16\n")
+        + "auto br0:0\niface br0:0\n    address 192.0.2.9/24\n";
+    installed.interfaces(&both);
+    installed.ifup("blue").quiet();
+    settle();
+    let routes = |family: &str| ip(&format!("{family} route show table 20"));
+    let rules = [ip("-4 rule"), ip("-6 rule")];
+    assert!(rules[0].contains("2000:") && rules[1].contains("2000:"), "{rules:?}");
+    let before = routes("-4");
+    for route in ["10.8.0.0/16", "10.9.0.0/16", "192.0.2.0/24 dev eth0"] {
+        assert!(before.contains(route), "{before}");
+    }
+    let line = |command: &str, routes: &str| {
+        let ran = installed.ifnetlink(command);
+        let line = format!(
+            "ifnetlink: {}no stanza has these routes: {routes}; they are left, since eth0, red may need them: no stanza of \
+             this file that ifup has brought up is theirs\n",
+            if command == "check" { "blue: warning: " } else { "warning: blue: " }
+        );
+        assert_eq!(
+            (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+            (0, "", line.as_str()),
+            "{command}"
+        );
+    };
+    let of_eth0 = "unreachable 10.8.0.0/16 table 20 protocol 73";
+    // The alias does not stop it.
+    line("check", of_eth0);
+    installed.interfaces(&blue(""));
+    let both = format!("{of_eth0}, unreachable 10.9.0.0/16 table 20 protocol 73");
+    line("check", &both);
+    line("apply blue", &both);
+    assert_eq!([ip("-4 rule"), ip("-6 rule")], rules);
+    assert_eq!(routes("-4"), before);
+    // ifup has forgotten everything: the same.
+    installed.forget();
+    installed.interfaces(&(red.to_owned() + eth0 + &blue("")));
+    installed.ifup("blue");
+    installed.ifnetlink("apply blue");
+    assert_eq!([ip("-4 rule"), ip("-6 rule")], rules);
+    assert_eq!(routes("-4"), before);
+    // Those that are up, and want none of it.
+    installed.ifup("-f -a");
+    let ran = installed.ifnetlink("apply blue").quiet();
+    assert_eq!(ran.stdout, "blue: ip -4 route del unreachable 10.9.0.0/16 table 20 protocol 73\n");
+    assert_eq!([ip("-4 rule"), ip("-6 rule")], rules);
+}
+
+/// A card with addresses and a default route becomes a port of a bridge.
+fn disruptive(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = |eth1: &str| {
+        format!(
+            "auto br0\niface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid none\n\
+             auto eth0\niface eth0\n    bridge-member br0\n    bridge-vlan 10 pvid untagged\n\
+             auto eth1\niface eth1\n    address 192.0.2.1/24\n    address 2001:db8:1::1/64\n{eth1}"
+        )
+    };
+    let installed = ifupdown.install(&file(""));
+    installed.ifup("-a").quiet();
+    settle();
+    for words in ["-4 route add default via 192.0.2.254", "-6 route add default via 2001:db8:1::fe"] {
+        ip(&format!("{words} dev eth1"));
+    }
+    let member = file("    bridge-member br0\n    bridge-vlan 20 pvid untagged\n");
+    installed.interfaces(&member);
+    let before = State::with_run(&installed);
+    let ran = installed.ifnetlink("apply eth1");
+    let line = "ifnetlink: eth1: `ip link set eth1 master br0` interrupts it, which has 192.0.2.1/24, 2001:db8:1::1/64, \
+                route default via 192.0.2.254 dev eth1 table main";
+    assert!(ran.status == 1 && ran.stderr.starts_with(line), "{ran}");
+    assert!(ran.stderr.ends_with("; ifdown and ifup it, or add --disruptive\n"), "{ran}");
+    before.assert_same(&State::with_run(&installed), "refused");
+    let ran = installed.ifnetlink("apply --disruptive eth1").ok();
+    assert!(ran.stderr.starts_with("ifnetlink: warning: eth1: "), "{ran}");
+    assert_eq!(ip_json("link show eth1")[0]["master"], "br0");
+    assert_eq!(vlans("eth1"), ["20 PVID Egress Untagged"]);
+    // One that has nothing to lose.
+    installed.interfaces(&(member + "auto eth2\niface eth2\n"));
+    installed.ifup("eth2").quiet();
+    installed.interfaces(
+        &(file("") + "auto eth2\niface eth2\n    bridge-member br0\n    bridge-vlan 20 pvid untagged\n"),
+    );
+    installed.ifnetlink("apply eth2").quiet();
+    assert_eq!(ip_json("link show eth2")[0]["master"], "br0");
 }
