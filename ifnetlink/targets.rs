@@ -106,6 +106,10 @@ impl Targets {
                 .executors(&iface)
                 .filter_map(|used| ours.iter().copied().find(|program| program.name == used))
                 .collect();
+            if chosen {
+                let unread = unread(name, &stanzas, &used, programs, &ours);
+                wrong.extend(unread.into_iter().map(|line| format!("{iface}: {line}")));
+            }
             let (configuration, problems) = configure(&used, &stanza);
             if !chosen && !running.contains(name) {
                 if !configuration.is_empty() {
@@ -178,6 +182,47 @@ impl Targets {
         found.stanzas = Some(self.stanzas.clone());
         Ok(found)
     }
+}
+
+/// The keywords of a stanza that are ours and that none of the executors which run for it reads, a line each. Those of
+/// an executor alone that replaces a stock one are the stock one's too.
+fn unread(
+    iface: &str,
+    stanzas: &Stanzas,
+    used: &[&Program],
+    programs: &[&'static Program],
+    ours: &[&'static Program],
+) -> Vec<String> {
+    let reads = |program: &&Program, keyword: &str| program.keywords().any(|own| own.name == keyword);
+    let mut lines = Vec::new();
+    for (keyword, value) in stanzas.lines(iface) {
+        let reader = programs.iter().find(|program| {
+            reads(program, keyword)
+                && keyword.starts_with(beginning(program.name))
+                && !REPLACES.contains(&program.name)
+        });
+        let Some(reader) = reader else { continue };
+        if used.iter().any(|program| reads(program, keyword)) {
+            continue;
+        }
+        lines.push(if ours.iter().any(|program| program.name == reader.name) {
+            format!("{keyword} {value}: no executor of this package reads it; add `use {}`", reader.name)
+        } else {
+            format!(
+                "{keyword} {value}: no executor of this package reads it; {} is not installed",
+                reader.name
+            )
+        });
+    }
+    lines
+}
+
+/// The executors that replace stock ones.
+const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
+
+/// A program's name up to its first dash.
+fn beginning(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
 }
 
 /// Moves an interface to the others, and before it what it depends on.

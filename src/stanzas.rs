@@ -100,6 +100,12 @@ impl Stanzas {
             .any(|(iface, lines)| iface == name || vlan(iface) || lines.iter().any(|(_, value)| word(value)))
     }
 
+    /// The lines of an interface's stanza.
+    pub fn lines(&self, iface: &str) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.lines.get(iface).into_iter().flatten();
+        lines.map(|(keyword, value)| (keyword.as_str(), value.trim()))
+    }
+
     /// The interfaces, by name.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.lines.keys().map(String::as_str)

@@ -22,6 +22,8 @@ pub fn tests() -> Vec<Trial> {
         add("check-which", version, Executors::Replaced, which);
     }
     add("check-stock", Version::Trixie, Executors::Stock, stock);
+    add("check-unread", Version::Trixie, Executors::Stock, unread);
+    add("check-unread", Version::Trixie, Executors::Replaced, unread);
     tests
 }
 
@@ -172,6 +174,28 @@ fn which(ifupdown: Ifupdown) {
         "{wrong}"
     );
     assert_eq!(wrong.stderr.lines().count(), 1, "{wrong}");
+}
+
+/// A stanza of which none of our executors reads anything is no stanza that is in order.
+fn unread(ifupdown: Ifupdown) {
+    let installed = ifupdown.install("");
+    let stock = ifupdown.executors == Executors::Stock;
+    for (stanza, reader) in
+        [("vrf-table 10", "vrf-table"), ("netns red", "netns"), ("bridge-vlan 10", "bridge-vlan")]
+    {
+        installed.file("/mnt/interfaces", &format!("auto eth1\niface eth1\n    {stanza}\n"));
+        let ran = installed.ifnetlink("check");
+        let line = |what: String| {
+            format!("ifnetlink: eth1: {stanza}: no executor of this package reads it; {what}\n")
+        };
+        if stock {
+            assert_eq!((ran.status, ran.stderr), (2, line(format!("{reader} is not installed"))));
+        } else if reader == "netns" {
+            assert_eq!((ran.status, ran.stderr), (2, line("add `use netns`".to_owned())));
+        } else {
+            assert!(!ran.stderr.contains("reads it"), "{ran}");
+        }
+    }
 }
 
 /// Executors that are not ours are none of our business.
