@@ -2,9 +2,9 @@
 
 use crate::{
     features::{Feature, needs},
-    ifupdown::{Ifupdown, example},
+    ifupdown::{Ifupdown, Shell, example},
     lab::{Netns, in_lab, ip, settle},
-    probe::{echo, serve, serve_here},
+    probe::{PORT, echo, reaches, serve, serve_here, tcp_reaches},
     state::State,
     tables::{self, BOUND_PORT, INTERNET, VRF},
 };
@@ -22,9 +22,42 @@ pub fn tests() -> Vec<Trial> {
             ));
         }
     }
+    for ifupdown in Ifupdown::all().into_iter().filter(|ifupdown| ifupdown.shell == Shell::Dash) {
+        tests.push(needs(
+            &[Feature::Vrf, Feature::Roots],
+            format!("management-vrf/reachable/{ifupdown}"),
+            move || {
+                for (name, answers) in [("management-vrf", false), ("management-vrf-reachable", true)] {
+                    in_lab(|| reachable(ifupdown, name, answers));
+                }
+            },
+        ));
+    }
     tests
 }
 
+/// An unbound service answers clients behind the gateway by the variant, and not without it.
+fn reachable(ifupdown: Ifupdown, name: &str, answers: bool) {
+    let outside = outside();
+    // A client there: the gateway itself, with an address that is not of the LAN.
+    for (to, from) in [("10.20.30.40", INTERNET[0]), ("fd00:30::40", INTERNET[1])] {
+        outside.gateway.ip(&format!("route add {to} dev eth0 src {from}"));
+    }
+    let installed = ifupdown.install(&example(name));
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    settle();
+    serve_here();
+    for to in ["10.20.30.40", "fd00:30::40"] {
+        let answer = outside.gateway.within(|| tcp_reaches(to, PORT, None));
+        assert_eq!(answer.is_ok(), answers, "{name}: {to}: {answer:?}");
+        outside.lan.within(|| tcp_reaches(to, PORT, None)).expect("a client of the LAN");
+    }
+    for to in INTERNET {
+        reaches("unbound", to, None);
+    }
+    before.assert_after_ifdown(&installed);
+}
 /// The LAN: a bridge with the card, a host and the gateway on it, all in one outside namespace, and behind the
 /// gateway the Internet.
 pub struct Outside {
