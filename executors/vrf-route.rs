@@ -6,11 +6,15 @@ use ifupdown_ng_netlink::{
     op::{LinkKind, Op, Place, Route},
     plan::Plan,
     run::run,
-    snapshot::{Link, Query, Snapshot, TableRef},
+    snapshot::{Link, Query, Snapshot, TableRef, Until, Wait},
     stanza::{Problem, Stanza},
     values::{Family, IfName, List, RouteSpec, RouteTable, TableId, TableSpec, unspecified},
 };
-use std::process::ExitCode;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+    process::ExitCode,
+};
 
 /// The program.
 pub const PROGRAM: Program = Program {
@@ -23,6 +27,10 @@ pub const PROGRAM: Program = Program {
 fn main() -> ExitCode {
     run(&PROGRAM)
 }
+
+/// How long a source address may take that the kernel checks for duplicates: about two seconds, after the link has got
+/// its carrier.
+const CHECK_SECONDS: u32 = 10;
 
 /// `vrf-route`.
 pub struct VrfRoute {
@@ -45,6 +53,12 @@ impl Executor for VrfRoute {
     fn parse(stanza: &Stanza) -> Option<Self> {
         let List(routes) = stanza.get::<List<RouteSpec>>("vrf-route")?;
         let is_vrf = stanza.text("vrf-table").is_some();
+        if let Some(route) = routes.iter().find(|route| is_vrf && route.dev.is_none() && is_link_local(route))
+        {
+            let via = route.via.map(|via| via.to_string()).unwrap_or_default();
+            stanza.reject("vrf-route", format!("via {via}: a link-local gateway requires dev"));
+            return None;
+        }
         let has_table = is_vrf || stanza.text("vrf-member").or(stanza.text("vrf")).is_some();
         if !has_table && routes.iter().any(|route| route.table == RouteTable::Own) {
             stanza.reject(
@@ -76,6 +90,16 @@ impl Executor for VrfRoute {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
+        if self.is_vrf && at.phase == Phase::PreDown {
+            query.here().links.insert(at.iface.clone());
+            query.here().members.insert(at.iface.clone());
+        }
+        let sources: BTreeSet<_> = self.routes.iter().filter_map(|route| Some(ipv6(route.src?)?)).collect();
+        if at.phase == Phase::PostUp && !sources.is_empty() {
+            // The kernel takes no source address that it has not checked, and the stock executor added it just now.
+            let until = Until::Checked(sources);
+            query.wait = Some(Wait { seconds: CHECK_SECONDS, links: BTreeSet::new(), until });
+        }
         for route in &self.routes {
             if let RouteTable::Table(TableSpec::Name(_)) = route.table {
                 query.table_names = true;
@@ -83,7 +107,7 @@ impl Executor for VrfRoute {
             let here = query.here();
             // Which families there are shows in the rules.
             here.rules |= route.prefix.is_none();
-            here.links.extend(route.dev.clone());
+            here.links.extend(self.dev(route, at.iface).cloned());
             here.links.extend(match &route.table {
                 RouteTable::Vrf(vrf) => Some(vrf.clone()),
                 RouteTable::Own => Some(at.iface.clone()),
@@ -113,6 +137,11 @@ impl Executor for VrfRoute {
             plan.warnings.extend(missing.map(|family| {
                 format!("{family} is disabled in this kernel: default route for the other family only")
             }));
+        }
+        if self.is_vrf && at.phase == Phase::PreDown && found.here().members(at.iface).next().is_some() {
+            // The VRF is left for them, and so are the routes in its table, which go with it.
+            let own = found.here().vrf_table(at.iface);
+            wanted.retain(|route| Some(route.table) != own);
         }
         for (place, route) in wanted.iter().enumerate() {
             let added = match wanted[..place].iter().find(|earlier| earlier.competes_with(route)) {
@@ -146,6 +175,11 @@ impl Executor for VrfRoute {
 }
 
 impl VrfRoute {
+    /// The interface that a route is sent through. A link-local gateway is on the stanza's own.
+    fn dev<'a>(&self, spec: &'a RouteSpec, iface: &'a IfName) -> Option<&'a IfName> {
+        spec.dev.as_ref().or(Some(iface).filter(|_| !self.is_vrf && is_link_local(spec)))
+    }
+
     fn own_table(&self, spec: &RouteSpec, iface: &IfName) -> Option<TableRef> {
         match &spec.table {
             RouteTable::Table(_) => None,
@@ -170,6 +204,7 @@ impl VrfRoute {
                 of_vrf.ok_or_else(|| format!("{iface} is neither a VRF nor a member of one"))?
             }
         };
+        let spec = &RouteSpec { dev: self.dev(spec, iface).cloned(), ..spec.clone() };
         if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
             return Err(format!("dev {dev}: there is no such interface"));
         }
@@ -178,6 +213,18 @@ impl VrfRoute {
             spec.prefix.map_or_else(|| families().map(unspecified).collect(), |prefix| vec![prefix]);
         Ok(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
     }
+}
+
+fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => Some(v6),
+    }
+}
+
+/// Whether the gateway is an address that means something on one link only.
+fn is_link_local(route: &RouteSpec) -> bool {
+    route.via.and_then(ipv6).is_some_and(|via| via.is_unicast_link_local())
 }
 
 /// Whether the kernel has a family. Without any rules it was not asked.

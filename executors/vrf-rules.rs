@@ -83,6 +83,7 @@ impl Executor for VrfRules {
         },
     ];
     const EXCLUSIVE: bool = true;
+    const ISOLATES: Option<Phase> = Some(Phase::PreUp);
 
     fn parse(stanza: &Stanza) -> Option<Self> {
         let priority = |keyword, default| match stanza.get::<OrNo<RulePriority>>(keyword) {

@@ -3,11 +3,11 @@
 use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     invocation::Phase,
-    op::{LinkKind, NewLink, Op},
+    op::{LinkKind, NewLink, Op, Record, Route},
     plan::Plan,
     rules,
     run::run,
-    snapshot::{Link, Query, Snapshot, State, TableRef},
+    snapshot::{Link, Query, Snapshot, State, TableRef, Wants},
     stanza::{Problem, Stanza},
     values::{IfName, Invalid, TableId, TableRange, TableSpec},
 };
@@ -88,19 +88,18 @@ impl Executor for VrfTable {
         query.table_names |= matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
         let here = query.here();
         here.links.insert(at.iface.clone());
+        here.records.insert(Record::left(at.iface));
+        let named = match &self.table {
+            Wanted::Auto(_) => None,
+            Wanted::Table(TableSpec::Id(table)) => Some(TableRef::Id(*table)),
+            Wanted::Table(TableSpec::Name(name)) => Some(TableRef::Name(name.clone())),
+        };
+        here.vrfs.with.extend(named.clone());
         if at.phase == Phase::Destroy {
-            // Whether it is the last.
-            here.vrfs.some = true;
-            here.rules = true;
-            rules::look_at_accept(here);
-            return;
-        }
-        match &self.table {
-            Wanted::Auto(_) => (here.vrfs.all, here.rules) = (true, true),
-            Wanted::Table(TableSpec::Id(table)) => drop(here.vrfs.with.insert(TableRef::Id(*table))),
-            Wanted::Table(TableSpec::Name(name)) => {
-                here.vrfs.with.insert(TableRef::Name(name.clone()));
-            }
+            look_at_the_end_of(at.iface, here);
+            here.routes.extend(named);
+        } else if matches!(self.table, Wanted::Auto(_)) {
+            (here.vrfs.all, here.rules, here.used_tables) = (true, true, true);
         }
     }
 
@@ -111,9 +110,12 @@ impl Executor for VrfTable {
         }
         let conflict = |reason: String| vec![Problem::new("vrf-table", &self.written, reason)];
         let table = self.table(at.iface, found).map_err(conflict)?;
+        let mut plan = Plan::default();
+        // It is up again, so that it does not go with its last member.
+        forget_left(at.iface, state, &mut plan);
         if let Some(link) = state.links.get(at.iface) {
             return match link.kind {
-                LinkKind::Vrf(running) if running == table => Ok(Plan::default()),
+                LinkKind::Vrf(running) if running == table => Ok(plan),
                 _ => Err(conflict(format!(
                     "{} exists and is a {}; ifdown it, or delete it by hand",
                     at.iface, link.kind
@@ -124,7 +126,6 @@ impl Executor for VrfTable {
             return Err(conflict(format!("already the table of {other}")));
         }
         let (name, kind) = (at.iface.clone(), LinkKind::Vrf(table));
-        let mut plan = Plan::default();
         plan.push(
             Op::LinkAdd(NewLink { name: name.clone(), kind: kind.clone() }),
             Some(Op::LinkDel { name, kind }),
@@ -157,6 +158,7 @@ impl VrfTable {
                     state.vrfs().any(|(_, theirs)| theirs == *table)
                         || found.table_names.values().any(|named| named == table)
                         || rules::looks_up(state, *table)
+                        || state.used_tables.contains(table)
                 };
                 let mut free =
                     range.clone().filter_map(TableId::new).filter(|t| !t.is_reserved() && !taken(t));
@@ -168,27 +170,93 @@ impl VrfTable {
         }
     }
 
-    /// Deletes the VRF if it is ours; with the last one the rules go back to what they were.
+    /// Deletes the VRF if it is ours and has no members. One that has is left, since the kernel would release them into
+    /// the host's own routing: it is set up again, for the stock executor has set it down by now, and goes with the last
+    /// of them.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (state, mut plan) = (found.here(), Plan::default());
-        if let Some(Link { kind, .. }) = state.links.get(iface) {
-            match (kind, self.table(iface, found)) {
-                (LinkKind::Vrf(running), Ok(table)) if *running == table => {
-                    plan.push(Op::LinkDel { name: iface.clone(), kind: kind.clone() }, None);
-                }
-                _ => {
-                    plan.warnings.push(format!(
-                        "left alone: {iface} is a {kind}, not a VRF with table {}",
-                        self.written
-                    ));
-                    return plan;
-                }
+        let wanted = self.table(iface, found);
+        let Some(link) = state.links.get(iface) else {
+            end(iface, wanted.ok(), state, &mut plan);
+            return plan;
+        };
+        match (&link.kind, wanted) {
+            (LinkKind::Vrf(running), Ok(table)) if *running == table => {}
+            (kind, _) => {
+                plan.warnings
+                    .push(format!("left alone: {iface} is a {kind}, not a VRF with table {}", self.written));
+                return plan;
             }
         }
-        if rules::is_last_vrf(iface, state) {
-            plan.append(rules::restore(state));
+        let members: Vec<&str> = state.members(iface).map(IfName::as_str).collect();
+        if members.is_empty() {
+            end(iface, None, state, &mut plan);
+            return plan;
         }
+        if let Some(mark) = left_mark(iface, state) {
+            let key = Record::left(iface);
+            if state.records.get(&key) != Some(&mark) {
+                plan.push(Op::RecordSet { key, value: mark }, None);
+            }
+        }
+        if !link.up {
+            plan.push(Op::LinkUp { name: iface.clone(), up: true }, None);
+        }
+        plan.warnings.push(format!(
+            "{iface} is kept, since it has members: {}; it is deleted with the ifdown of the last one",
+            members.join(", ")
+        ));
         plan
+    }
+}
+
+/// What [`end`] needs to know of a VRF.
+fn look_at_the_end_of(vrf: &IfName, here: &mut Wants) {
+    here.links.insert(vrf.clone());
+    here.members.insert(vrf.clone());
+    here.records.insert(Record::left(vrf));
+    here.routes.insert(TableRef::Vrf(vrf.clone()));
+    // Whether it is the last.
+    here.vrfs.some = true;
+    here.rules = true;
+    rules::look_at_accept(here);
+}
+
+/// Deletes a VRF that has no members, and what only made sense with it: the routes of ours in its table, and with the
+/// last VRF the rules. Nothing gets out meanwhile, since it is down. If it is gone already, the table may be told.
+fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan) {
+    let table = state.vrf_table(vrf).or(table);
+    let link = state.links.get(vrf);
+    if link.is_some_and(|link| link.up) {
+        plan.push(Op::LinkUp { name: vrf.clone(), up: false }, None);
+    }
+    let is_others = state.vrfs().any(|(other, theirs)| other != vrf && Some(theirs) == table);
+    let own = |route: &&Route| {
+        // Those over it go with it.
+        route.is_ours() && Some(route.table) == table && route.dev.as_ref() != Some(vrf)
+    };
+    for route in state.routes.iter().filter(own).filter(|_| !is_others) {
+        plan.push(Op::RouteDel(route.clone()), None);
+    }
+    if let Some(Link { kind, .. }) = link {
+        plan.push(Op::LinkDel { name: vrf.clone(), kind: kind.clone() }, None);
+    }
+    if rules::is_last_vrf(vrf, state) {
+        plan.append(rules::restore(state));
+    }
+    forget_left(vrf, state, plan);
+}
+
+/// What is recorded of a VRF that is left: by this it is known again.
+fn left_mark(vrf: &IfName, state: &State) -> Option<String> {
+    let index = state.details.get(vrf).map_or(0, |details| details.index);
+    state.vrf_table(vrf).map(|table| format!("{index} {}", table.get()))
+}
+
+fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
+    let key = Record::left(vrf);
+    if let Some(value) = state.records.get(&key) {
+        plan.push(Op::RecordDel(key.clone()), Some(Op::RecordSet { key, value: value.clone() }));
     }
 }
 
@@ -209,6 +277,7 @@ impl Executor for VrfMember {
         Keyword { name: "vrf", syntax: "VRF", help: "The same" },
     ];
     const EXCLUSIVE: bool = true;
+    const ISOLATES: Option<Phase> = Some(Phase::PreUp);
 
     fn parse(stanza: &Stanza) -> Option<Self> {
         let keyword = if stanza.text("vrf-member").is_some() { "vrf-member" } else { "vrf" };
@@ -234,6 +303,8 @@ impl Executor for VrfMember {
         here.links.extend([at.iface.clone(), self.vrf.clone()]);
         if at.phase == Phase::PreUp {
             here.addresses.insert(at.iface.clone());
+        } else {
+            look_at_the_end_of(&self.vrf, here);
         }
     }
 
@@ -244,6 +315,13 @@ impl Executor for VrfMember {
         if at.phase == Phase::PostDown {
             if link.is_some_and(|link| link.master.as_ref() == Some(&self.vrf)) {
                 plan.push(Op::LinkMaster { name: iface.clone(), master: None }, None);
+            }
+            let record = state.records.get(&Record::left(&self.vrf));
+            // Without it, a run that deleted it was killed.
+            let is_it =
+                !state.links.contains_key(&self.vrf) || left_mark(&self.vrf, state).as_ref() == record;
+            if record.is_some() && is_it && state.members(&self.vrf).all(|member| member == iface) {
+                end(&self.vrf, None, state, &mut plan);
             }
             return Ok(plan);
         }
@@ -268,10 +346,10 @@ impl Executor for VrfMember {
 
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
         let links = &mut world.here_mut().links;
-        let link = |kind| Link { kind, master: None, up: false };
-        links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
+        let link = |kind, up| Link { kind, master: None, up };
+        links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical, false));
         if let Some(table) = TableId::new(*RANGE.start()) {
-            links.entry(self.vrf.clone()).or_insert_with(|| link(LinkKind::Vrf(table)));
+            links.entry(self.vrf.clone()).or_insert_with(|| link(LinkKind::Vrf(table), true));
         }
     }
 }
@@ -279,15 +357,16 @@ impl Executor for VrfMember {
 impl VrfMember {
     fn can_join(&self, iface: &IfName, state: &State) -> Result<(), String> {
         let link = state.links.get(iface).ok_or_else(|| format!("there is no interface {iface}"))?;
-        let vrf = state
-            .links
-            .get(&self.vrf)
-            .ok_or("there is no such interface; give it a stanza with vrf-table")?;
+        let vrf = state.links.get(&self.vrf).ok_or_else(|| {
+            format!("there is no such interface; ifup -f {0} if {0} has a stanza with vrf-table", self.vrf)
+        })?;
         if !matches!(vrf.kind, LinkKind::Vrf(_)) {
             return Err(format!("not a VRF but a {}", vrf.kind));
         }
         match &link.master {
             Some(master) if *master != self.vrf => Err(format!("{iface} is a port of {master}")),
+            // Its own ifup may have failed before its rules were set.
+            None if !vrf.up => Err(format!("{0} is down; ifup -f {0}", self.vrf)),
             _ => Ok(()),
         }
     }

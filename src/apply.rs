@@ -1,12 +1,12 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, Action, LinkKind, Move, Op, Place, Record},
+    op::{Act, Action, LinkKind, Move, Op, Place, Record, Route},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
 use nix::errno::Errno;
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 /// What plans are made about and carried out on: the running kernel ([`crate::live`]), or a model of it
 /// ([`crate::simulate`]).
@@ -63,6 +63,7 @@ impl Refusal {
         match act.op {
             // The parameter went with its link; any other refusal leaves it as it is.
             Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
+            Op::RecordSet { .. } | Op::LinkUp { up: true, .. } => false,
             _ => self.is_gone() && !act.op.is_addition(),
         }
     }
@@ -72,6 +73,9 @@ impl Refusal {
         self.errno == Some(Errno::EEXIST) && act.op.is_addition()
     }
 }
+
+/// What the kernel says of a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).
+const IPV6_IS_DISABLED: &str = "IPv6 is disabled on this device";
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,10 +87,17 @@ impl fmt::Display for Refusal {
             (Some(text), None) => f.write_str(text)?,
             (None, _) => {}
         }
-        if matches!(self.errno, Some(Errno::EPERM | Errno::EACCES)) {
-            f.write_str("; this needs root")?;
+        match self.errno {
+            Some(Errno::EPERM) => f.write_str("; this needs root (CAP_NET_ADMIN)"),
+            // The kernel says so in its own words where it means something else.
+            Some(Errno::EACCES)
+                if self.text.as_ref().is_some_and(|text| text.starts_with(IPV6_IS_DISABLED)) =>
+            {
+                f.write_str("; its sysctl disable_ipv6 is 1")
+            }
+            Some(Errno::EACCES) => f.write_str("; this needs root"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -126,6 +137,12 @@ impl std::error::Error for Failure {}
 fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     match (op, cause.errno?) {
         (Op::LinkAdd(_), Errno::EOPNOTSUPP) => Some("does this kernel have the module for that type?"),
+        (
+            Op::RouteAdd(Route { src: Some(IpAddr::V6(_)), .. })
+            | Op::RouteAppend(Route { src: Some(IpAddr::V6(_)), .. })
+            | Op::RouteReplace(Route { src: Some(IpAddr::V6(_)), .. }),
+            Errno::EINVAL,
+        ) => Some("the source address is missing, or tentative as long as its link has no carrier"),
         _ => None,
     }
 }
@@ -230,9 +247,10 @@ impl Held {
             (Op::RuleDelDuplicate(local), Op::RuleDel(rule)) => {
                 matches!(rule.action, Action::GotoL3mdev(_)) && local.family == rule.family
             }
-            // The rules hold what is in a VRF for as long as it exists.
+            // The rules hold what is in a VRF for as long as it exists, and it does as long as ours are in its table.
+            (Op::RouteDel(route), Op::LinkDel { kind: LinkKind::Vrf(table), .. }) => route.table == *table,
             (
-                Op::LinkDel { kind: LinkKind::Vrf(_), .. },
+                Op::LinkDel { kind: LinkKind::Vrf(_), .. } | Op::RouteDel(_),
                 Op::RuleAdd { .. }
                 | Op::RuleExpect(_)
                 | Op::RuleDel(_)
@@ -240,6 +258,15 @@ impl Held {
                 | Op::SysctlSet { .. }
                 | Op::RecordDel(_),
             ) => true,
+            // That a VRF was left is known until all that goes with it is gone.
+            (
+                Op::RuleAdd { .. }
+                | Op::RuleExpect(_)
+                | Op::RuleDel(_)
+                | Op::RuleDelDuplicate(_)
+                | Op::SysctlSet { .. },
+                Op::RecordDel(record),
+            ) if record.is_of_left_vrf() => true,
             // What a sysctl was is remembered until it is so again.
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
             _ => false,

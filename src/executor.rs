@@ -42,6 +42,9 @@ pub trait Executor: Sized + 'static {
     /// Whether two of them in one namespace must not run at once, because what one has read the other
     /// may change.
     const EXCLUSIVE: bool = false;
+    /// The phase of ifup after which the interface is isolated as the keywords say, if that is what they are for. An
+    /// interface that this ifup sets up and that is not so then is set down again ([`crate::guard`]).
+    const ISOLATES: Option<Phase> = None;
 
     /// Reads the keywords; wrong values are recorded in the stanza. `None` if there is nothing to do.
     fn parse(stanza: &Stanza) -> Option<Self>;
@@ -75,6 +78,7 @@ pub trait Executor: Sized + 'static {
 
 /// [`Executor`] without the type: what a program is composed of.
 trait Configured {
+    fn isolates(&self) -> Option<Phase>;
     fn exclusive(&self) -> bool;
     fn acts(&self, phase: Phase) -> bool;
     fn query(&self, at: At<'_>, query: &mut Query);
@@ -84,6 +88,9 @@ trait Configured {
 }
 
 impl<E: Executor> Configured for E {
+    fn isolates(&self) -> Option<Phase> {
+        E::ISOLATES
+    }
     fn exclusive(&self) -> bool {
         E::EXCLUSIVE
     }
@@ -109,6 +116,7 @@ impl<E: Executor> Configured for E {
 pub struct Part {
     /// The keywords.
     pub keywords: &'static [Keyword],
+    isolates: Option<Phase>,
     depends: fn(&Stanza) -> Vec<IfName>,
     parse: fn(&Stanza) -> Option<Box<dyn Configured>>,
 }
@@ -117,6 +125,7 @@ pub struct Part {
 pub const fn part<E: Executor>() -> Part {
     Part {
         keywords: E::KEYWORDS,
+        isolates: E::ISOLATES,
         depends: E::depends,
         parse: |stanza| E::parse(stanza).map(|configured| Box::new(configured) as Box<dyn Configured>),
     }
@@ -137,6 +146,13 @@ impl Program {
     /// All keywords.
     pub fn keywords(&self) -> impl Iterator<Item = &'static Keyword> + use<> {
         self.parts.iter().flat_map(|part| part.keywords)
+    }
+
+    /// The phase after which an interface with this stanza is isolated as it says, if it says so. The values may be
+    /// wrong.
+    pub fn isolates(&self, stanza: &Stanza) -> Option<Phase> {
+        let named = |part: &&Part| part.keywords.iter().any(|keyword| stanza.text(keyword.name).is_some());
+        self.parts.iter().filter(named).filter_map(|part| part.isolates).max()
     }
 
     /// The interfaces that must be up before this one, shorter names first: ifupdown-ng takes a name for
@@ -232,6 +248,26 @@ impl Configuration {
             .filter(|part| part.acts(at.phase))
             .for_each(|part| whole.append(part.give_up(at, found)));
         whole
+    }
+
+    /// What to look at before [`Self::is_isolated`].
+    pub fn query_isolated(&self, iface: &IfName, query: &mut Query) {
+        for part in &self.parts {
+            if let Some(phase) = part.isolates() {
+                part.query(At { iface, phase, alone: true }, query);
+            }
+        }
+    }
+
+    /// Whether the interface is isolated as the stanza says: nothing is left to do for it.
+    pub fn is_isolated(&self, iface: &IfName, found: &Snapshot) -> bool {
+        let holds = |part: &dyn Configured| match part.isolates() {
+            Some(phase) => {
+                part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
+            }
+            None => true,
+        };
+        self.parts.iter().all(|part| holds(part.as_ref()))
     }
 
     /// What to look at before [`Self::plan_up`].

@@ -21,6 +21,7 @@ pub mod apply;
 pub mod bridging;
 pub mod command_line;
 pub mod executor;
+pub mod guard;
 pub mod interior;
 pub mod invocation;
 pub mod live;

@@ -64,12 +64,18 @@ impl Live {
     /// # Errors
     /// When the kernel does not answer.
     pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
-        let deadline = Instant::now() + Duration::from_secs(wait.seconds.into());
+        let (begun, patience) = (Instant::now(), Duration::from_secs(wait.seconds.into()));
         let wants = Wants { links: wait.links.clone(), ..Wants::default() };
         loop {
             let mut state = State::default();
             self.channel(&Place::Here)?.read(&wants, &BTreeMap::new(), &mut state)?;
-            let done = match wait.until {
+            let half = begun.elapsed() >= patience / 2;
+            let done = match &wait.until {
+                Until::Checked(addresses) => {
+                    let carriers = self.channel(&Place::Here)?.unchecked(addresses)?;
+                    // A link may have no carrier at first, or never.
+                    carriers.is_empty() || (half && !carriers.contains(&true))
+                }
                 Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
                 Until::Settled => !state
                     .bridging
@@ -77,7 +83,7 @@ impl Live {
                     .iter()
                     .any(|(name, port)| port.undecided || (port.unnoticed && state.master_is_up(name))),
             };
-            if done || Instant::now() >= deadline {
+            if done || begun.elapsed() >= patience {
                 return Ok(());
             }
             std::thread::sleep(INTERVAL);

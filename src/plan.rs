@@ -41,15 +41,28 @@ impl Plan {
     /// # Errors
     /// Somebody else's route that is in its place.
     pub fn add_route<'a>(&mut self, at: &Place, route: &Route, state: &'a State) -> Result<(), &'a Route> {
-        let rivals = || state.routes.iter().filter(|rival| rival.competes_with(route));
-        if rivals().any(|rival| route.same(rival)) {
+        let (automatic, rivals): (Vec<_>, Vec<_>) = state
+            .routes
+            .iter()
+            .filter(|rival| rival.competes_with(route))
+            .partition(|rival| rival.is_automatic());
+        if rivals.iter().any(|rival| route.same(rival)) {
+            return Ok(());
+        }
+        if automatic.iter().any(|rival| route.same(rival)) {
+            self.warnings.push(format!(
+                "{route}: the kernel has this route already, as long as a router advertises it; a metric keeps one of its own"
+            ));
             return Ok(());
         }
         let route = route.clone();
-        match rivals().next() {
+        match rivals.first() {
+            None if !automatic.is_empty() => {
+                self.push_at(at, Op::RouteAppend(route.clone()), Some(Op::RouteDel(route)));
+            }
             None => self.push_at(at, Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
             Some(rival) if rival.is_ours() => {
-                self.push_at(at, Op::RouteReplace(route), Some(Op::RouteReplace(rival.clone())));
+                self.push_at(at, Op::RouteReplace(route), Some(Op::RouteReplace((*rival).clone())));
             }
             Some(rival) => return Err(rival),
         }

@@ -7,6 +7,7 @@ use crate::{
     apply::{self, Kernel},
     command_line,
     executor::{At, Program},
+    guard::Guard,
     invocation::{Found, Invocation, Mode, Phase, mentions},
     live::Live,
     netns::nested,
@@ -145,6 +146,30 @@ pub const MISCONFIGURED: u8 = 2;
 pub const DRIFTED: u8 = 3;
 
 fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let mut kernel = Live::new(invocation.interfaces_file.clone());
+    let mut warnings = Vec::new();
+    let guard = Guard::new(program, invocation);
+    if let Some(Err(error)) = guard.as_ref().map(|guard| guard.before(&mut kernel, &mut warnings)) {
+        let mut outcome = Outcome { warnings, ..Outcome::default() };
+        outcome.fail(FAILED, [error]);
+        return Ok(outcome);
+    }
+    let mut outcome = carry_out(program, invocation, &mut kernel);
+    let succeeded = outcome.as_ref().is_ok_and(|outcome| outcome.code == 0);
+    let guarded = guard.as_ref().map_or(Ok(()), |guard| guard.after(&mut kernel, succeeded));
+    match (&mut outcome, guarded) {
+        (Ok(outcome), Err(error)) => outcome.fail(FAILED, [error]),
+        (Err(_), Err(error)) => complain(&format_args!("{}: {}: {error}", program.name, invocation.iface)),
+        (_, Ok(())) => {}
+    }
+    if let Ok(outcome) = &mut outcome {
+        outcome.warnings.append(&mut warnings);
+    }
+    kernel.finish();
+    outcome
+}
+
+fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> anyhow::Result<Outcome> {
     let (configuration, problems) = program.configure(&invocation.stanza);
     let mut outcome = Outcome::default();
     if !problems.is_empty() && refuses(invocation, &problems, &mut outcome) {
@@ -165,7 +190,6 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
     }
     let mut query = Query::default();
     phases().for_each(|&phase| configuration.query(at(phase), &mut query));
-    let mut kernel = Live::new(invocation.interfaces_file.clone());
     if let (Some(wait), Mode::Apply) = (&query.wait, invocation.mode) {
         // Not under the lock: what is waited for may be another run's doing.
         kernel.wait(wait).context("cannot wait")?;
@@ -178,22 +202,22 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
         let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
             if invocation.mode == Mode::Apply {
-                give_up(&configuration.give_up(at(phase), &world.0), &mut kernel, &mut outcome);
+                give_up(&configuration.give_up(at(phase), &world.0), kernel, &mut outcome);
             }
             break;
         }
         match invocation.mode {
             Mode::Apply if phase.is_down() => {
-                if let Err(failures) = apply::down(&plan, &mut kernel) {
+                if let Err(failures) = apply::down(&plan, kernel) {
                     outcome.fail(FAILED, failures);
                 }
             }
             Mode::Apply => {
-                if let Err(failure) = apply::up(&plan, &mut kernel) {
+                if let Err(failure) = apply::up(&plan, kernel) {
                     // What they warn of did not come about, or was undone.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
-                    give_up(&configuration.give_up(at(phase), &world.0), &mut kernel, &mut outcome);
+                    give_up(&configuration.give_up(at(phase), &world.0), kernel, &mut outcome);
                 }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
@@ -205,7 +229,6 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
             }
         }
     }
-    kernel.finish();
     Ok(outcome)
 }
 

@@ -97,6 +97,14 @@ impl State {
                 _ => Err(Errno::EIO),
             },
             Op::RouteAdd(route) => self.add_route(route),
+            Op::RouteAppend(route) => {
+                let automatic = |found: &Route| found.competes_with(route) && found.is_automatic();
+                let (beside, others) = self.routes.drain(..).partition(automatic);
+                self.routes = others;
+                let outcome = self.add_route(route);
+                self.routes.splice(0..0, Vec::from_iter(beside as Vec<Route>));
+                outcome
+            }
             Op::RouteReplace(route) => {
                 let former = self.routes.clone();
                 self.routes.retain(|found| !found.competes_with(route));

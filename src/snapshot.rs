@@ -61,6 +61,8 @@ pub struct State {
     pub rules: BTreeMap<Family, Vec<Rule>>,
     /// Routes.
     pub routes: Vec<Route>,
+    /// The tables that have routes.
+    pub used_tables: BTreeSet<TableId>,
     /// Addresses by link, those that the kernel makes by itself (IPv6 link-local) left out.
     pub addresses: BTreeMap<IfName, Vec<LinkAddress>>,
     /// Sysctls; one that the kernel does not have is missing.
@@ -80,6 +82,11 @@ impl State {
             LinkKind::Vrf(table) => Some((name, table)),
             _ => None,
         })
+    }
+
+    /// The links that have this one for a master.
+    pub fn members(&self, master: &IfName) -> impl Iterator<Item = &IfName> {
+        self.links.iter().filter(move |(_, link)| link.master.as_ref() == Some(master)).map(|(name, _)| name)
     }
 
     /// The table of a VRF.
@@ -200,6 +207,7 @@ impl Snapshot {
             details: BTreeMap::new(),
             rules: BTreeMap::new(),
             routes: Vec::new(),
+            used_tables: BTreeSet::new(),
             addresses: BTreeMap::new(),
             sysctls: BTreeMap::new(),
             records: BTreeMap::new(),

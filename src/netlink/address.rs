@@ -12,10 +12,13 @@ use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
     packet_route::{
         AddressFamily,
-        address::{AddressAttribute, AddressMessage},
+        address::{AddressAttribute, AddressFlags, AddressMessage},
     },
 };
-use std::net::IpAddr;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+};
 
 impl Channel {
     /// The addresses on a link, but for those that the kernel makes by itself.
@@ -28,6 +31,20 @@ impl Channel {
             RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(&message),
             _ => None,
         })
+    }
+
+    /// Of each of these addresses that the kernel has not checked for duplicates yet, whether its link has a carrier.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn unchecked(&mut self, addresses: &BTreeSet<Ipv6Addr>) -> Result<Vec<bool>, Refusal> {
+        let mut query = AddressMessage::default();
+        query.header.family = AddressFamily::Inet6;
+        let links = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => unchecked(&message, addresses),
+            _ => None,
+        })?;
+        links.into_iter().map(|index| self.has_carrier(index)).collect()
     }
 
     pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
@@ -44,6 +61,19 @@ impl Channel {
         let message = encode(self.index(dev)?, address);
         self.change(RouteNetlinkMessage::DelAddress(message), 0)
     }
+}
+
+/// The link of an address that is one of these and has not been checked yet.
+fn unchecked(message: &AddressMessage, addresses: &BTreeSet<Ipv6Addr>) -> Option<u32> {
+    let is_one = message.attributes.iter().any(|attribute| {
+        matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if addresses.contains(address))
+    });
+    let flags = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Flags(flags) => Some(*flags),
+        _ => None,
+    })?;
+    let usable = flags.intersects(AddressFlags::Optimistic | AddressFlags::Dadfailed);
+    (is_one && !usable && flags.contains(AddressFlags::Tentative)).then_some(message.header.index)
 }
 
 fn encode(index: u32, address: IpNet) -> AddressMessage {

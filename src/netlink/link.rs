@@ -37,6 +37,11 @@ impl Channel {
             }
             found.push(answer);
         }
+        for master in wants.members.iter().filter(|_| !wants.all_links) {
+            if let Some(index) = self.index_of(master)? {
+                found.extend(self.dump(&RouteNetlinkMessage::GetLink(members_of(index)), Found::of)?);
+            }
+        }
         for Found { name, mut link, details, master, port, .. } in found {
             if let Some(index) = master {
                 if let Some((master_name, master)) = self.by_index(index)? {
@@ -84,6 +89,16 @@ impl Channel {
     /// When the kernel refuses to answer.
     pub fn link_of(&mut self, index: u32) -> Result<Option<(IfName, LinkKind)>, Refusal> {
         Ok(self.by_index(index)?.map(|(name, link)| (name, link.kind)))
+    }
+
+    /// Whether the link with this index has a carrier.
+    pub(super) fn has_carrier(&mut self, index: u32) -> Result<bool, Refusal> {
+        let mut query = LinkMessage::default();
+        query.header.index = index;
+        Ok(match self.get(RouteNetlinkMessage::GetLink(query))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => message.header.flags.contains(LinkFlags::LowerUp),
+            _ => false,
+        })
     }
 
     fn by_index(&mut self, index: u32) -> Result<Option<(IfName, Link)>, Refusal> {
@@ -184,6 +199,12 @@ pub(super) fn named(name: &IfName) -> LinkMessage {
 pub(super) fn all() -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message
+}
+
+fn members_of(master: u32) -> LinkMessage {
+    let mut message = all();
+    message.attributes.push(LinkAttribute::Controller(master));
     message
 }
 

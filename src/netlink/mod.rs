@@ -30,7 +30,10 @@ use crate::{
     values::{Family, IfName, TableId},
 };
 use nix::errno::Errno;
-use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::{
+    packet_core::{NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE},
+    packet_route::AddressFamily,
+};
 use std::collections::BTreeMap;
 
 impl Family {
@@ -70,6 +73,9 @@ impl Channel {
             let addresses = self.read_addresses(link)?;
             state.addresses.insert(link.clone(), addresses);
         }
+        if wants.used_tables {
+            state.used_tables = self.used_tables()?;
+        }
         for table in state.tables(&wants.routes, names) {
             self.read_routes(Some(table), state)?;
         }
@@ -104,8 +110,9 @@ impl Channel {
             Op::RuleDel(rule) => self.rule_del(rule),
             Op::RuleDelDuplicate(rule) => self.rule_del_duplicate(rule),
             Op::RuleExpect(rule) => self.rule_expect(rule),
-            Op::RouteAdd(route) => self.route_add(route, false),
-            Op::RouteReplace(route) => self.route_add(route, true),
+            Op::RouteAdd(route) => self.route_add(route, NLM_F_EXCL),
+            Op::RouteAppend(route) => self.route_add(route, NLM_F_APPEND),
+            Op::RouteReplace(route) => self.route_add(route, NLM_F_REPLACE),
             Op::RouteDel(route) => self.route_del(route),
             Op::LinkSet { name, change } => self.link_set(name, change),
             Op::AddressAdd { dev, address } => self.address_add(dev, *address),

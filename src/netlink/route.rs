@@ -10,14 +10,14 @@ use crate::{
 use ipnet::IpNet;
 use nix::errno::Errno;
 use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE},
+    packet_core::NLM_F_CREATE,
     packet_route::route::{
         RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
         RouteType,
     },
 };
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::IpAddr,
 };
 
@@ -81,9 +81,29 @@ impl Channel {
         }
     }
 
-    pub(super) fn route_add(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {
+    /// The tables that have routes, whoever added them.
+    pub(super) fn used_tables(&mut self) -> Result<BTreeSet<TableId>, Refusal> {
+        let mut used = BTreeSet::new();
+        for family in Family::BOTH {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family.address_family();
+            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| {
+                let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
+                used.extend(table(&message));
+                None::<()>
+            });
+            match found {
+                Ok(_) | Err(Refusal { errno: Some(Errno::EAFNOSUPPORT), .. }) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(used)
+    }
+
+    /// Adds a route, beside, in the place of, or only without another one, as the flag says.
+    pub(super) fn route_add(&mut self, route: &Route, flag: u16) -> Result<(), Refusal> {
         let message = self.encode_route(route)?;
-        self.change(RouteNetlinkMessage::NewRoute(message), add_flags(replace))
+        self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | flag)
     }
 
     pub(super) fn route_del(&mut self, route: &Route) -> Result<(), Refusal> {
@@ -98,8 +118,13 @@ impl Channel {
     }
 }
 
-fn add_flags(replace: bool) -> u16 {
-    NLM_F_CREATE | if replace { NLM_F_REPLACE } else { NLM_F_EXCL }
+/// The table that a route is in.
+fn table(message: &RouteMessage) -> Option<TableId> {
+    let named = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    TableId::new(named.unwrap_or_else(|| message.header.table.into()))
 }
 
 fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
@@ -137,8 +162,8 @@ fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
     message
 }
 
-/// A route and the index of its interface; `None` for one that we do not deal in (several next hops,
-/// broadcast and the like).
+/// A route and the index of its interface; `None` for one that we do not deal in (several next hops, broadcast and the
+/// like), and for one that holds for some packets only, by their TOS or source, which the kernel keeps beside others.
 pub(super) fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
     let header = &message.header;
     let kind = match header.kind {
@@ -148,6 +173,9 @@ pub(super) fn decode(family: Family, message: &RouteMessage) -> Option<(Route, O
         RouteType::Prohibit => RouteKind::Prohibit,
         _ => return None,
     };
+    if header.tos != 0 || header.source_prefix_length != 0 {
+        return None;
+    }
     let mut route = Route {
         table: TableId::new(u32::from(header.table)).unwrap_or(TableId::MAIN),
         prefix: unspecified(family),

@@ -83,6 +83,8 @@ pub enum Op {
     RuleExpect(Rule),
     /// Adds a route.
     RouteAdd(Route),
+    /// Adds a route beside others with the same prefix, table and metric.
+    RouteAppend(Route),
     /// Puts a route in the place of the one with the same prefix, table and metric.
     RouteReplace(Route),
     /// Deletes a route.
@@ -164,6 +166,7 @@ impl Op {
             self,
             Self::RuleAdd { again: false, .. }
                 | Self::RouteAdd(_)
+                | Self::RouteAppend(_)
                 | Self::AddressAdd { .. }
                 | Self::NetnsAdd(_)
                 | Self::VethAdd(_)
@@ -210,6 +213,7 @@ impl fmt::Display for Op {
             }
             Self::RuleExpect(rule) => write!(f, "ip {} rule show {rule}", rule.family.option()),
             Self::RouteAdd(route) => write!(f, "ip {} route add {route}", route.family().option()),
+            Self::RouteAppend(route) => write!(f, "ip {} route append {route}", route.family().option()),
             Self::RouteReplace(route) => write!(f, "ip {} route replace {route}", route.family().option()),
             Self::RouteDel(route) => write!(f, "ip {} route del {route}", route.family().option()),
             Self::SysctlSet { key, value } => write!(f, "sysctl -w {key}={value}"),

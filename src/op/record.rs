@@ -35,6 +35,21 @@ impl Record {
         Self("run-netns".to_owned())
     }
 
+    /// That `ifdown` left this VRF, because it had members: its index, and its table.
+    pub fn left(vrf: &crate::values::IfName) -> Self {
+        Self(format!("left:{vrf}"))
+    }
+
+    /// Whether it says that a VRF was left.
+    pub fn is_of_left_vrf(&self) -> bool {
+        self.0.starts_with("left:")
+    }
+
+    /// That an interface was not up when an executor began to isolate it, and is not isolated yet.
+    pub fn raised(program: &str, iface: &crate::values::IfName) -> Self {
+        Self(format!("raised:{program}:{iface}"))
+    }
+
     /// The file name.
     pub fn file_name(&self) -> &str {
         &self.0

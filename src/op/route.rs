@@ -1,12 +1,15 @@
 //! Routes (ip-route(8)).
 
-use super::OUR_PROTOCOL;
+use super::{KERNEL_PROTOCOL, OUR_PROTOCOL};
 use crate::values::{Family, IfName, RouteKind, RouteSpec, TableId};
 use ipnet::IpNet;
 use std::{fmt, net::IpAddr};
 
 /// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); the kernel reports it so.
 const DEFAULT_METRIC_IPV6: u32 = 1024;
+
+/// The mark on what a router advertised (`RTPROT_RA`).
+const RA_PROTOCOL: u8 = 9;
 
 /// A route with at most one next hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,11 @@ impl Route {
             via: spec.via,
             dev: spec.dev.clone(),
             src: spec.src,
-            metric: spec.metric.unwrap_or_else(|| Self::default_metric(Family::of(prefix.addr()))),
+            // 0 is none: IPv6 takes it for the default (net/ipv6/route.c `rtm_to_fib6_config`).
+            metric: spec
+                .metric
+                .filter(|metric| *metric != 0)
+                .unwrap_or_else(|| Self::default_metric(Family::of(prefix.addr()))),
             onlink: spec.onlink,
             protocol: OUR_PROTOCOL,
         }
@@ -73,6 +80,12 @@ impl Route {
             && self.via == other.via
             && (self.dev.is_none() || self.dev == other.dev)
             && (self.src.is_none() || self.src == other.src)
+    }
+
+    /// Whether the kernel made it, or learnt it from a router. It leaves room for ours: of IPv6 the kernel keeps several
+    /// routes with one prefix and metric.
+    pub fn is_automatic(&self) -> bool {
+        self.family() == Family::Ipv6 && [RA_PROTOCOL, KERNEL_PROTOCOL].contains(&self.protocol)
     }
 
     /// Whether it is one of ours.

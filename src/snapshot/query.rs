@@ -7,6 +7,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::Ipv6Addr,
     path::PathBuf,
 };
 
@@ -43,12 +44,16 @@ pub struct Wants {
     pub links: BTreeSet<IfName>,
     /// All links.
     pub all_links: bool,
+    /// The links that have one of these for a master.
+    pub members: BTreeSet<IfName>,
     /// These VRFs.
     pub vrfs: VrfWants,
     /// All rules of both families.
     pub rules: bool,
     /// The routes in these tables.
     pub routes: BTreeSet<TableRef>,
+    /// Which tables have routes.
+    pub used_tables: bool,
     /// The addresses on these links.
     pub addresses: BTreeSet<IfName>,
     /// The values of these sysctls.
@@ -92,12 +97,14 @@ pub struct Wait {
 }
 
 /// What links are waited for to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Until {
     /// To exist.
     Exist,
     /// As ports of a bridge, to have made up their minds whether to forward.
     Settled,
+    /// These addresses, on whichever links, to have been checked for duplicates. It takes a carrier.
+    Checked(BTreeSet<Ipv6Addr>),
 }
 
 impl Query {

@@ -57,6 +57,7 @@ mod tampered;
 mod three_points;
 #[path = "../plain/variable.rs"]
 mod variable;
+mod walls;
 mod windows;
 
 use libtest_mimic::{Arguments, Conclusion};
@@ -74,6 +75,7 @@ fn main() -> std::process::ExitCode {
         examples::tests(),
         stock::tests(),
         flows::tests(),
+        walls::tests(),
         refusals::tests(),
         security::tests(),
         faults::tests(),

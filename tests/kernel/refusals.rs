@@ -115,7 +115,7 @@ fn conflicts() {
     refused(
         member("eth0", "vrf-member nix"),
         1,
-        "vrf-table: eth0: vrf-member nix: there is no such interface; give it a stanza with vrf-table",
+        "vrf-table: eth0: vrf-member nix: there is no such interface; ifup -f nix if nix has a stanza with vrf-table",
     );
     refused(member("eth0", "vrf-member eth1"), 1, "vrf-table: eth0: vrf-member eth1: not a VRF but a veth");
     refused(
@@ -217,7 +217,7 @@ fn one_of_many(version: Version) {
         ("iface bad\n    vrf-table 10\n", "vrf: bad: vrf-table 10: already the table of red"),
         (
             "iface eth1\n    vrf-member nix\n",
-            "vrf: eth1: vrf-member nix: there is no such interface; give it a stanza with vrf-table",
+            "vrf: eth1: vrf-member nix: there is no such interface; ifup -f nix if nix has a stanza with vrf-table",
         ),
     ] {
         in_lab(|| one_wrong(ifupdown, wrong, line));

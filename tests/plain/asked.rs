@@ -3,7 +3,7 @@
 
 use ifupdown_ng_netlink::{
     op::{LinkKind, Place, Role},
-    snapshot::{Netns, Query, Snapshot, State, Wants},
+    snapshot::{Link, Netns, Query, Snapshot, State, Wants},
     values::TableId,
 };
 use std::collections::BTreeMap;
@@ -60,8 +60,9 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
     let vrfs = state.links.iter().filter(|(name, link)| {
         told.contains(name) || (wants.vrfs.all && matches!(link.kind, LinkKind::Vrf(_)))
     });
-    let wanted = |name| wants.all_links || wants.links.contains(name);
-    let chosen_links = state.links.iter().filter(|(name, _)| wanted(*name));
+    let is_member = |link: &Link| link.master.as_ref().is_some_and(|master| wants.members.contains(master));
+    let wanted = |name, link| wants.all_links || wants.links.contains(name) || is_member(link);
+    let chosen_links = state.links.iter().filter(|(name, link)| wanted(*name, link));
     for (name, link) in vrfs.chain(chosen_links) {
         shown.links.insert(name.clone(), link.clone());
         shown.details.extend(state.details.get(name).map(|details| (name.clone(), details.clone())));
@@ -81,6 +82,9 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
         let master = state.links.get(port).and_then(|link| link.master.as_ref());
         master.is_some_and(|master| wants.bridging.fdb.contains(master))
     });
+    if wants.used_tables {
+        shown.used_tables = state.routes.iter().map(|route| route.table).collect();
+    }
     if wants.rules {
         shown.rules.clone_from(&state.rules);
     }

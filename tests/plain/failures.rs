@@ -36,7 +36,7 @@ fn said(at: usize, fault: Fault, for_good: bool) -> String {
 fn the_step_is_named_and_what_was_taken_back() {
     assert_eq!(
         said(0, Fault::Refused(Errno::EPERM), false),
-        "ip -4 rule add pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root"
+        "ip -4 rule add pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN)"
     );
     assert_eq!(
         said(1, Fault::Refused(Errno::ENOMEM), false),
@@ -57,14 +57,14 @@ fn what_could_not_be_taken_back_is_named_too() {
     assert_eq!(
         said(2, Fault::Refused(Errno::EIO), true),
         "ip -4 rule show pref 32765 table local protocol 73: I/O error (EIO); \
-         not undone: ip -4 rule del pref 32765 table local protocol 73: Operation not permitted (EPERM); this needs root; \
-         not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root"
+         not undone: ip -4 rule del pref 32765 table local protocol 73: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN); \
+         not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN)"
     );
     // Where local cannot be put back, the one that was to replace it stays.
     assert_eq!(
         said(3, Fault::LostButMade, true),
         "ip -4 rule del pref 0 table local protocol kernel: no answer; \
-         not undone: ip -4 rule add pref 0 table local protocol kernel: Operation not permitted (EPERM); this needs root; \
+         not undone: ip -4 rule add pref 0 table local protocol kernel: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN); \
          not undone: ip -4 rule del pref 32765 table local protocol 73: its replacement is missing; \
          not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: its replacement is missing"
     );

@@ -126,7 +126,11 @@ pub fn parse(text: &str) -> Snapshot {
             }
             "record" => {
                 let (key, value) = line.split_once("record ").unwrap().1.trim().split_once('=').unwrap();
-                state.records.insert(Record::original(&key.parse::<Sysctl>().unwrap()), value.to_owned());
+                let record = match key.strip_prefix("left:") {
+                    Some(vrf) => Record::left(&vrf.parse().unwrap()),
+                    None => Record::original(&key.parse::<Sysctl>().unwrap()),
+                };
+                state.records.insert(record, value.to_owned());
                 words.clear();
             }
             "table" => {

@@ -29,7 +29,10 @@ fn route(prefix: &str, via: Option<&str>, metric: u32) -> Route {
 
 fn add(route: &Route, replace: bool) -> Request {
     let index = route.dev.as_ref().map(|_| ETH0);
-    Request::ours(RouteNetlinkMessage::NewRoute(encode(route, index)), add_flags(replace))
+    Request::ours(
+        RouteNetlinkMessage::NewRoute(encode(route, index)),
+        NLM_F_CREATE | if replace { NLM_F_REPLACE } else { NLM_F_EXCL },
+    )
 }
 
 #[test]
