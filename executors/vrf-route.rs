@@ -94,7 +94,7 @@ impl Executor for VrfRoute {
             query.here().links.insert(at.iface.clone());
             query.here().members.insert(at.iface.clone());
         }
-        let sources: BTreeSet<_> = self.routes.iter().filter_map(|route| Some(ipv6(route.src?)?)).collect();
+        let sources: BTreeSet<_> = self.routes.iter().filter_map(|route| ipv6(route.src?)).collect();
         if at.phase == Phase::PostUp && !sources.is_empty() {
             // The kernel takes no source address that it has not checked, and the stock executor added it just now.
             let until = Until::Checked(sources);

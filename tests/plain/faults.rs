@@ -194,7 +194,7 @@ impl Trial<'_> {
                 }
                 // Or as if what another process did had been so from the start.
                 let mut since = Faulty::new(before.clone());
-                for (rival, _) in &self.kernel.rival {
+                if let Some((rival, _)) = &self.kernel.rival {
                     let _ = since.apply(rival);
                     interface.phase(*phase, &mut since);
                     interface.link(link, &mut since);

@@ -5,6 +5,7 @@ use crate::{
     netlink::fixture::{Request, answers, damaged},
     op::OUR_PROTOCOL,
 };
+use rtnetlink::packet_core::{NLM_F_EXCL, NLM_F_REPLACE};
 
 /// The index of `eth0` in the captures.
 const ETH0: u32 = 10;
