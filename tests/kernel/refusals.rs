@@ -97,7 +97,7 @@ fn values() {
 
 fn conflicts() {
     own_run();
-    ip("link add name red type vrf table 10");
+    ip("link add name red up type vrf table 10");
     ip("link add name eth0 type veth peer name eth1");
     let table = |iface, keyword| move || phase("vrf-table", iface, "create", &[keyword]);
     refused(table("blue", "vrf-table 10"), 1, "vrf-table: blue: vrf-table 10: already the table of red");

@@ -33,7 +33,7 @@ pub const SCENES: &[Scene] = &[
         program: "vrf-table",
         iface: "eth0",
         keywords: &["vrf-member red"],
-        needs: &[CARD[0], "link add name red type vrf table 10", "link add name blue type vrf table 20"],
+        needs: &[CARD[0], "link add name red up type vrf table 10", "link add name blue type vrf table 20"],
         rivals: &[
             ("pre-up", "link set eth0 master blue", "link set eth0 nomaster"),
             ("post-down", "link set eth0 nomaster", "link show lo"),
