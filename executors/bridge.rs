@@ -6,7 +6,7 @@ use ifupdown_ng_netlink::{
     executor::{Keyword, Program, part},
     run::run,
     stanza::Stanza,
-    values::IfName,
+    values::{IfName, words},
 };
 use std::process::ExitCode;
 
@@ -123,7 +123,11 @@ impl Reads for All {
             return Vlans::depends(stanza);
         }
         let ports = stanza.text("bridge-ports").unwrap_or_default();
-        let words = ports.split_whitespace().filter(|port| !matches!(*port, "none" | "all"));
-        words.filter_map(|port| port.parse().ok()).collect()
+        // Patterns are no names.
+        if words(ports).any(|word| matches!(word, "glob" | "regex")) {
+            return Vec::new();
+        }
+        let names = words(ports).filter(|port| !matches!(*port, "none" | "all"));
+        names.filter_map(|port| port.parse().ok()).collect()
     }
 }

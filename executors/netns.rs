@@ -7,7 +7,7 @@ use ifupdown_ng_netlink::{
     executor::{At, Executor, Keyword, Program, part},
     interior::{
         Interior, home, journey,
-        sysctls::{self, Setting},
+        sysctls::{self, Setting, Settings},
     },
     invocation::Phase,
     op::{LinkChange, LinkKind, Op, Place, Record, Residence, Resident, Role},
@@ -15,7 +15,7 @@ use ifupdown_ng_netlink::{
     run::run,
     snapshot::{Away, Link, Query, Snapshot},
     stanza::{Problem, Stanza},
-    values::{IfName, List, NetnsRef, Switch},
+    values::{IfName, NetnsRef, Switch},
 };
 use std::process::ExitCode;
 
@@ -100,7 +100,7 @@ impl Executor for Moved {
         let home = stanza.get("netns");
         let ifname = stanza.get("netns-ifname");
         let interior = Interior::parse("netns", stanza);
-        let sysctls = stanza.get::<List<Setting>>("netns-sysctl");
+        let sysctls = stanza.get::<Settings>("netns-sysctl");
         if stanza.text("netns").is_none() {
             for keyword in DEPENDENT.into_iter().filter(|keyword| stanza.text(keyword).is_some()) {
                 stanza.reject(keyword, "says nothing without `netns`");
@@ -117,7 +117,7 @@ impl Executor for Moved {
             home,
             ifname,
             interior: interior.with_plain_lines(stanza),
-            sysctls: sysctls.map(|List(all)| all).unwrap_or_default(),
+            sysctls: sysctls.map(|Settings(all)| all).unwrap_or_default(),
             keep,
             ipv6_outside: addresses.contains(':'),
             made: match (stanza.text("link-type"), stanza.text("vlan-raw-device")) {

@@ -9,7 +9,7 @@ use ifupdown_ng_netlink::{
     run::run,
     snapshot::{Query, Snapshot, State},
     stanza::{Problem, Stanza},
-    values::{Families, Family, IfName, Invalid, OrNo, RulePriority},
+    values::{Families, Family, IfName, Invalid, OrNo, RulePriority, Switch, Words},
 };
 use std::{process::ExitCode, str::FromStr};
 
@@ -46,10 +46,12 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text {
-            "yes" => Ok(Self::Yes),
             "jump" => Ok(Self::Jump),
-            "no" => Ok(Self::No),
-            _ => Err(Invalid::new("not one of yes, jump, no")),
+            switch => match switch.parse() {
+                Ok(Switch(true)) => Ok(Self::Yes),
+                Ok(Switch(false)) => Ok(Self::No),
+                Err(_) => Err(Invalid::new("not one of yes, jump, no")),
+            },
         }
     }
 }
@@ -213,12 +215,20 @@ impl FromStr for Protocols {
         if text == "none" {
             return Ok(Self(Vec::new()));
         }
-        let known = |word| rules::ACCEPT_PROTOCOLS.into_iter().find(|protocol| *protocol == word);
-        let wrong = |word| Invalid::new(format!("{word}: not one of tcp, udp, raw, nor none"));
-        text.split_whitespace()
-            .map(|word| known(word).ok_or_else(|| wrong(word)))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let Words(protocols) = text.parse::<Words<Protocol>>()?;
+        Ok(Self(protocols.into_iter().map(|Protocol(name)| name).collect()))
+    }
+}
+
+/// One of `tcp udp raw`.
+struct Protocol(&'static str);
+
+impl FromStr for Protocol {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let known = rules::ACCEPT_PROTOCOLS.into_iter().find(|protocol| *protocol == text);
+        known.map(Self).ok_or_else(|| Invalid::new("not one of tcp, udp, raw, nor none"))
     }
 }
 

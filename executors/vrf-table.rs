@@ -281,6 +281,11 @@ impl Executor for VrfMember {
 
     fn parse(stanza: &Stanza) -> Option<Self> {
         let keyword = if stanza.text("vrf-member").is_some() { "vrf-member" } else { "vrf" };
+        if keyword == "vrf-member" && stanza.text("vrf").is_some_and(|vrf| Some(vrf) != stanza.text(keyword))
+        {
+            stanza.reject("vrf", "conflicts with vrf-member; keep one of the two");
+            return None;
+        }
         let vrf = stanza.get(keyword)?;
         if stanza.text("vrf-table").is_some() {
             stanza.reject(keyword, "a VRF cannot be a member of a VRF");

@@ -31,6 +31,9 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     for line in &targets.wrong {
         complain(&format_args!("ifnetlink: {line}"));
     }
+    for line in &targets.warnings {
+        complain(&format_args!("ifnetlink: warning: {line}"));
+    }
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
     let mut found = Vec::new();
     for Left { iface, plan, problems, kept } in left(&targets, &snapshot) {

@@ -3,6 +3,7 @@
 use ifupdown_ng_netlink::{
     apply::{Kernel, Refusal},
     executor::{Configuration, Program, configure},
+    keywords::Unknown,
     snapshot::{Query, Snapshot, TableRef},
     stanzas::{self, Stanzas},
     values::IfName,
@@ -54,6 +55,8 @@ pub struct Targets {
     pub known: Vec<Target>,
     /// Why those that were asked for cannot, a line each.
     pub wrong: Vec<String>,
+    /// What is odd in their stanzas, a line each.
+    pub warnings: Vec<String>,
     /// The interfaces that ifup has brought up.
     pub running: BTreeSet<String>,
     /// All that is up can be worked on, so that what none of it wants is wanted by nobody.
@@ -76,6 +79,7 @@ impl Targets {
         let stanzas = Stanzas::read(&options.file)?;
         let running = stanzas::running(&options.file)?;
         let (mut known, mut wrong, mut complete) = (Vec::new(), Vec::new(), true);
+        let mut warnings = Vec::new();
         let named = !options.interfaces.is_empty();
         let chosen: BTreeSet<&str> = if named {
             options.interfaces.iter().map(String::as_str).collect()
@@ -110,7 +114,9 @@ impl Targets {
                 let unread = unread(name, &stanzas, &used, programs, &ours);
                 wrong.extend(unread.into_iter().map(|line| format!("{iface}: {line}")));
             }
-            let (configuration, problems) = configure(&used, &stanza);
+            let (configuration, mut problems) = configure(&used, &stanza);
+            let mut unknown = Unknown::of(&stanza, None);
+            problems.append(&mut unknown.misspelt);
             if !chosen && !running.contains(name) {
                 if !configuration.is_empty() {
                     idle.insert(iface);
@@ -121,6 +127,7 @@ impl Targets {
             complete &= problems.is_empty();
             if chosen {
                 wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
+                warnings.extend(unknown.warnings.iter().map(|warning| format!("{iface}: {warning}")));
             }
             // One that was named may have had something of ours before.
             if problems.is_empty() && (named && chosen || !configuration.is_empty()) {
@@ -134,7 +141,7 @@ impl Targets {
             take(&iface, &mut known, &mut ordered);
         }
         let strangers = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
-        Ok(Self { stanzas, known: ordered, wrong, running, complete, listed, strangers, idle })
+        Ok(Self { stanzas, known: ordered, wrong, warnings, running, complete, listed, strangers, idle })
     }
 
     /// The interfaces that may want routes of ours, and whose stanza is not in the file or, by ifup's account, not up.

@@ -137,7 +137,7 @@ fn by_hand(program: &Program, found: &Found, matches: &ArgMatches) -> Result<Inv
             mode,
             verbose: matches.get_flag("verbose") || found.verbose,
             by_hand: true,
-            stanza: Stanza::new(keywords.map(|(keyword, value)| (keyword, value))),
+            stanza: Stanza::handed_over(keywords.map(|(keyword, value)| (keyword, value))),
             interfaces_file: found.interfaces_file.clone(),
         }),
         _ => Err(wrong),

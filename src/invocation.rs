@@ -3,7 +3,11 @@
 //! ifupdown-ng hands over IFACE, PHASE, VERBOSE and one `IF_KEYWORD` variable per keyword
 //! (ifupdown-executor(7)). By hand the same comes from the command line ([`crate::command_line`]).
 
-use crate::{stanza::Stanza, values::IfName};
+use crate::{
+    keywords::is_unknown,
+    stanza::{Stanza, canonical},
+    values::IfName,
+};
 use std::{ffi::OsString, fmt, io::IsTerminal as _, path::PathBuf, str::FromStr};
 
 /// A phase of ifup or ifdown.
@@ -124,19 +128,25 @@ pub struct Found {
     pub keywords: Vec<(String, String)>,
 }
 
-/// Whether the environment has a value for any of these keywords, under the name that ifupdown-ng gives it.
+/// Whether the environment has a value for any of these keywords, under the name that ifupdown-ng gives it, or for one
+/// with the prefix of the program that nobody knows.
 ///
-/// Nothing else of it is read, since this decides most starts: whoever writes `use vrf` has us started for every phase,
+/// Nothing else of it is kept, since this decides most starts: a stanza with `use vrf` has us started for every phase,
 /// and each page of memory that such a start does not touch shortens it.
-pub fn mentions(keywords: impl IntoIterator<Item = &'static str>) -> bool {
+pub fn mentions(program: &str, keywords: impl IntoIterator<Item = &'static str>) -> bool {
     // Room for any of them at once: each size of memory that is asked for anew is another page.
     let mut name = String::with_capacity(64);
     name.push_str(VARIABLE);
-    keywords.into_iter().any(|keyword| {
+    let known = keywords.into_iter().any(|keyword| {
         name.truncate(VARIABLE.len());
         name.extend(keyword.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }));
         std::env::var_os(&name).is_some_and(|value| !value.is_empty())
-    })
+    });
+    known
+        || std::env::vars_os().any(|(name, value)| {
+            let keyword = name.to_str().and_then(|name| name.strip_prefix(VARIABLE));
+            !value.is_empty() && keyword.is_some_and(|keyword| is_unknown(&canonical(keyword), program))
+        })
 }
 
 /// What the variables of keywords begin with.
@@ -185,7 +195,7 @@ impl Found {
 
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
-        Stanza::new(self.keywords.iter().map(|(keyword, value)| (keyword, value)))
+        Stanza::handed_over(self.keywords.iter().map(|(keyword, value)| (keyword, value)))
     }
 
     /// The invocation that was asked for by environment alone.

@@ -24,6 +24,7 @@ pub mod executor;
 pub mod guard;
 pub mod interior;
 pub mod invocation;
+pub mod keywords;
 pub mod live;
 pub mod lock;
 pub mod netlink;

@@ -9,6 +9,7 @@ use crate::{
     executor::{At, Program},
     guard::Guard,
     invocation::{Found, Invocation, Mode, Phase, mentions},
+    keywords::Unknown,
     live::Live,
     netns::nested,
     plan::Plan,
@@ -49,7 +50,7 @@ pub fn run(program: &Program) -> ExitCode {
     if let Some(arguments) = by_hand.then(command_line::inside).flatten() {
         return nested::become_inside(&arguments);
     }
-    if !by_hand && !mentions(program.keywords().map(|keyword| keyword.name)) {
+    if !by_hand && !mentions(program.name, program.keywords().map(|keyword| keyword.name)) {
         return ExitCode::SUCCESS;
     }
     let found = Found::in_process();
@@ -170,8 +171,15 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
 }
 
 fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> anyhow::Result<Outcome> {
-    let (configuration, problems) = program.configure(&invocation.stanza);
+    let (configuration, mut problems) = program.configure(&invocation.stanza);
     let mut outcome = Outcome::default();
+    if !invocation.phases[0].is_down() {
+        let mut unknown = Unknown::of(&invocation.stanza, Some(program.name));
+        problems.append(&mut unknown.misspelt);
+        if invocation.phases[0] == Phase::Create && invocation.mode != Mode::Mock {
+            outcome.warnings = unknown.warnings;
+        }
+    }
     if !problems.is_empty() && refuses(invocation, &problems, &mut outcome) {
         return Ok(outcome);
     }

@@ -3,14 +3,19 @@
 //! The values arrive as text and leave as types ([`crate::values`]); what is wrong is collected, so that
 //! all of it is reported at once. Where the text comes from is [`crate::invocation`]'s business.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 /// Something wrong with one keyword of a stanza, displayed as `vrf-table 0: not a routing table …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The keyword, as the user writes it.
     pub keyword: String,
-    /// Its value.
+    /// Its value; empty where only the keyword is wrong.
     pub value: String,
     /// What is wrong with it, and what would be right.
     pub reason: String,
@@ -25,8 +30,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blank = if self.value.is_empty() { "" } else { " " };
         // One problem is one line, whatever is in the value.
-        f.write_str(&one_line(&format!("{} {}: {}", self.keyword, self.value, self.reason)))
+        f.write_str(&one_line(&format!("{}{blank}{}: {}", self.keyword, self.value, self.reason)))
     }
 }
 
@@ -49,8 +55,15 @@ impl std::error::Error for Problem {}
 #[derive(Debug, Clone, Default)]
 pub struct Stanza {
     values: BTreeMap<String, String>,
+    /// Keywords whose values may lack their end.
+    cut: BTreeSet<String>,
     problems: RefCell<Vec<Problem>>,
 }
+
+/// The shortest `NAME=VALUE` that may lack its end. ifupdown-ng reads 4094 bytes of a line, joined lines and indentation
+/// included (fgetline.c), and hands over 4095 bytes of a variable (environment.c), both without a word. The name of a
+/// variable is three bytes longer than its keyword, and a line is indented by up to 32 bytes here.
+const SHORTEST_CUT: usize = 4094 + 3 - 32;
 
 impl Stanza {
     /// The stanza with these keywords. Values are trimmed, since ifupdown-ng keeps trailing blanks.
@@ -60,12 +73,26 @@ impl Stanza {
             .map(|(keyword, value)| (canonical(keyword.as_ref()), value.as_ref().trim().to_owned()))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        Self { values, problems: RefCell::default() }
+        Self { values, cut: BTreeSet::new(), problems: RefCell::default() }
+    }
+
+    /// The same of what ifupdown-ng hands over, which cuts what is too long.
+    pub fn handed_over<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let pairs: Vec<(K, V)> = pairs.into_iter().collect();
+        let length = |(keyword, value): &(K, V)| "IF_=".len() + keyword.as_ref().len() + value.as_ref().len();
+        let long = pairs.iter().filter(|pair| length(pair) >= SHORTEST_CUT);
+        let cut = long.map(|(keyword, _)| canonical(keyword.as_ref())).collect();
+        Self { cut, ..Self::new(pairs) }
     }
 
     /// The value of a keyword as text.
     pub fn text(&self, keyword: &str) -> Option<&str> {
         self.values.get(keyword).map(String::as_str)
+    }
+
+    /// The keywords that have a value.
+    pub fn keywords(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
     }
 
     /// Whether any of these keywords has a value.
@@ -75,8 +102,23 @@ impl Stanza {
 
     /// The value of a keyword as a `T`; a text that is no `T` becomes a [`Problem`] and reads as absent.
     pub fn get<T: FromStr<Err: fmt::Display>>(&self, keyword: &str) -> Option<T> {
-        let text = self.text(keyword)?;
+        let text = self.whole(keyword)?;
         text.parse().map_err(|error: T::Err| self.reject(keyword, error)).ok()
+    }
+
+    /// The value of a keyword as text, if it is whole; one that may lack its end becomes a [`Problem`].
+    pub fn whole(&self, keyword: &str) -> Option<&str> {
+        let text = self.text(keyword)?;
+        if !self.cut.contains(keyword) {
+            return Some(text);
+        }
+        let begin: String = text.chars().take(16).collect();
+        let reason = format!(
+            "{} bytes, and ifupdown-ng cuts a line at 4094 bytes without a message; make it shorter, as by ranges",
+            text.len()
+        );
+        self.problems.borrow_mut().push(Problem::new(keyword, format_args!("{begin}…"), reason));
+        None
     }
 
     /// Records that the value of this keyword will not do.

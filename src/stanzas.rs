@@ -7,7 +7,7 @@
 use crate::{
     apply::Refusal,
     stanza::{Stanza, canonical},
-    values::IfName,
+    values::{IfName, words},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -86,7 +86,7 @@ impl Stanzas {
     /// Whether a stanza names the interface among its bridge-ports.
     pub fn is_port(&self, iface: &IfName) -> bool {
         self.lines.values().flatten().any(|(keyword, value)| {
-            keyword == "bridge-ports" && value.split_whitespace().any(|port| port == iface.as_str())
+            keyword == "bridge-ports" && words(value).any(|port| port == iface.as_str())
         })
     }
 
@@ -143,7 +143,7 @@ impl Stanzas {
             }
             variables.insert(keyword, value.clone());
         }
-        Some(Stanza::new(variables))
+        Some(Stanza::handed_over(variables))
     }
 }
 

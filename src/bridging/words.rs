@@ -1,6 +1,6 @@
 //! What may stand behind the keywords of bridges, and nowhere else.
 
-use crate::values::{IfName, Invalid};
+use crate::values::{IfName, Invalid, Words, words};
 use std::str::FromStr;
 
 /// The ports of a bridge.
@@ -16,15 +16,36 @@ impl FromStr for Ports {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut ports = Vec::new();
-        for word in text.split_whitespace() {
-            match word {
-                "all" => return Ok(Self::All),
-                "none" => {}
-                _ => ports.push(word.parse().map_err(|error| Invalid::new(format!("{word}: {error}")))?),
-            }
+        let Words(mut words) = text.parse::<Words<Port>>()?;
+        if words.contains(&Port::All) {
+            return Ok(Self::All);
         }
-        Ok(Self::Listed(ports))
+        let names = words.drain(..).filter_map(|word| match word {
+            Port::Named(name) => Some(name),
+            Port::All | Port::None => None,
+        });
+        Ok(Self::Listed(names.collect()))
+    }
+}
+
+/// A word of `bridge-ports`.
+#[derive(PartialEq)]
+enum Port {
+    All,
+    None,
+    Named(IfName),
+}
+
+impl FromStr for Port {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "all" => Ok(Self::All),
+            "none" => Ok(Self::None),
+            "glob" | "regex" => Err(Invalid::new("patterns are not supported; name each port")),
+            _ => text.parse().map(Self::Named),
+        }
     }
 }
 
@@ -77,7 +98,7 @@ impl FromStr for WaitPort {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut words = text.split_whitespace();
+        let mut words = words(text);
         let seconds = words.next().and_then(|word| word.parse().ok());
         let seconds = seconds.ok_or_else(|| Invalid::new("not SECONDS [PORT …]"))?;
         let ports = words.map(str::parse).collect::<Result<_, _>>()?;

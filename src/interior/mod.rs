@@ -14,7 +14,8 @@ use crate::{
     snapshot::{Query, Snapshot, State, TableRef},
     stanza::{Problem, Stanza},
     values::{
-        Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, unspecified,
+        Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words,
+        unspecified,
     },
 };
 use ipnet::IpNet;
@@ -37,17 +38,17 @@ impl Interior {
     /// The values of `PREFIX-address`, `PREFIX-gateway` and `PREFIX-route`.
     pub fn parse(prefix: &str, stanza: &Stanza) -> Self {
         let keyword = |end: &str| format!("{prefix}-{end}");
-        let addresses = stanza.get::<List<Address>>(&keyword("address"));
-        let gateways = stanza.get::<List<Gateway>>(&keyword("gateway"));
+        let addresses = stanza.get::<Words<Address>>(&keyword("address"));
+        let gateways = stanza.get::<Words<Gateway>>(&keyword("gateway"));
         let routes = stanza.get::<List<RouteSpec>>(&keyword("route"));
-        let addresses: Vec<IpNet> = addresses.into_iter().flat_map(|List(all)| all).map(|a| a.0).collect();
+        let addresses: Vec<IpNet> = addresses.into_iter().flat_map(|Words(all)| all).map(|a| a.0).collect();
         let mut interior = Self {
             gateways: Vec::new(),
             routes: routes.map(|List(all)| all).unwrap_or_default(),
             keyword: keyword("route"),
             addresses,
         };
-        for Gateway(gateway) in gateways.into_iter().flat_map(|List(all)| all) {
+        for Gateway(gateway) in gateways.into_iter().flat_map(|Words(all)| all) {
             if interior.reaches(gateway) {
                 interior.gateways.push((gateway, false));
             } else {
@@ -65,14 +66,14 @@ impl Interior {
     /// Adds what `address` and `gateway` lines of the stanza say: ifupdown-ng hands them over all together.
     #[must_use]
     pub fn with_plain_lines(mut self, stanza: &Stanza) -> Self {
-        for word in stanza.text("addresses").unwrap_or_default().split_whitespace() {
+        for word in stanza.whole("addresses").unwrap_or_default().split_whitespace() {
             match word.parse() {
                 Ok(Address(address)) if !self.addresses.contains(&address) => self.addresses.push(address),
                 Ok(_) => {}
                 Err(error) => stanza.reject("addresses", format_args!("{word}: {error}")),
             }
         }
-        for word in stanza.text("gateways").unwrap_or_default().split_whitespace() {
+        for word in stanza.whole("gateways").unwrap_or_default().split_whitespace() {
             match word.parse() {
                 Ok(Gateway(gateway)) => {
                     let onlink = !self.reaches(gateway);

@@ -34,6 +34,33 @@ impl FromStr for Setting {
     }
 }
 
+/// Settings separated by commas. A comma is a part of a value, too: what follows begins a new setting where it is one, or
+/// looks like one without a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings(pub Vec<Setting>);
+
+impl FromStr for Settings {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut entries: Vec<String> = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match entries.last_mut() {
+                Some(before) if !part.contains('=') && !part.starts_with("net.") => {
+                    before.push(',');
+                    before.push_str(part);
+                }
+                _ => entries.push(part.to_owned()),
+            }
+        }
+        let parse = |entry: &String| entry.parse().map_err(|error| Invalid::new(format!("{entry}: {error}")));
+        if entries.is_empty() {
+            return Err(Invalid::new("not KEY=VALUE"));
+        }
+        entries.iter().map(parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace with that
 /// inode.
 pub fn forget(settings: &[Setting], arriving: &Resident, found: &Snapshot) -> Plan {

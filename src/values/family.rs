@@ -51,7 +51,7 @@ impl FromStr for Family {
     }
 }
 
-/// Families separated by blanks, each once and in order.
+/// A list of families, each once and in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Families(pub Vec<Family>);
 
@@ -59,7 +59,7 @@ impl FromStr for Families {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut families = text.split_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        let super::Words(mut families) = text.parse::<super::Words<Family>>()?;
         families.sort();
         families.dedup();
         Ok(Self(families))

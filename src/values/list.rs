@@ -1,11 +1,10 @@
-//! Lists on one line: entries separated by commas.
+//! Lists on one line, since ifupdown-ng hands a repeated keyword to an executor as its last line only.
 
 use super::Invalid;
 use std::{fmt::Display, str::FromStr};
 
-/// Entries separated by commas, each of them a `T`; empty entries (a trailing comma) are skipped.
-///
-/// One line, since ifupdown-ng hands a repeated keyword to an executor as its last line only.
+/// Entries separated by commas, each of them a `T`, which may have blanks in it; empty entries (a trailing comma) are
+/// skipped, and one at least is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -13,14 +12,38 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        let (mut values, mut wrong) = (Vec::new(), Vec::new());
-        for entry in entries {
-            match entry.parse::<T>() {
-                Ok(value) => values.push(value),
-                Err(error) => wrong.push(format!("{entry}: {error}")),
-            }
+        all(text.split(',').map(str::trim).filter(|entry| !entry.is_empty())).map(Self)
+    }
+}
+
+/// The same of a `T` without blanks: separated by commas, by blanks or by both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words<T>(pub Vec<T>);
+
+impl<T: FromStr<Err: Display>> FromStr for Words<T> {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        all(words(text)).map(Self)
+    }
+}
+
+/// The words of a list, separated by commas, by blanks or by both.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
+}
+
+fn all<'a, T: FromStr<Err: Display>>(entries: impl Iterator<Item = &'a str>) -> Result<Vec<T>, Invalid> {
+    let (mut values, mut wrong) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry.parse::<T>() {
+            Ok(value) => values.push(value),
+            Err(error) => wrong.push(format!("{entry}: {error}")),
         }
-        if wrong.is_empty() { Ok(Self(values)) } else { Err(Invalid::new(wrong.join("; "))) }
+    }
+    match (wrong.is_empty(), values.is_empty()) {
+        (true, false) => Ok(values),
+        (true, true) => Err(Invalid::new("a list without an entry")),
+        (false, _) => Err(Invalid::new(wrong.join("; "))),
     }
 }

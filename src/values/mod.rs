@@ -20,7 +20,7 @@ mod vlan;
 pub use address::Address;
 pub use family::{Families, Family};
 pub use ifname::IfName;
-pub use list::List;
+pub use list::{List, Words, words};
 pub use mac::Mac;
 pub use netns::{NAMED, NetnsRef};
 pub use number::{Mtu, Queues, RulePriority};

@@ -48,5 +48,7 @@ impl FromStr for RulePriority {
 }
 
 fn within(text: &str, least: u32, most: u32) -> Option<u32> {
-    text.parse().ok().filter(|number| (least..=most).contains(number))
+    // A leading 0 is octal to ip(8), and a sign has no meaning.
+    let is_decimal = text.starts_with(|c: char| c.is_ascii_digit() && c != '0');
+    text.parse().ok().filter(|_| is_decimal).filter(|number| (least..=most).contains(number))
 }

@@ -28,7 +28,8 @@ impl<T: FromStr<Err: Display>> FromStr for OrNo<T> {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if text == "no" {
+        // Not `0`, which may be meant as a value.
+        if matches!(text, "no" | "off" | "false") {
             return Ok(Self(None));
         }
         text.parse().map(|value| Self(Some(value))).map_err(|error| Invalid::new(format!("{error}")))

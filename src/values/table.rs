@@ -57,6 +57,11 @@ impl FromStr for TableSpec {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
+            let decimal = text.trim_start_matches('0');
+            let is_octal = decimal != text && decimal.bytes().all(|byte| byte.is_ascii_digit());
+            if is_octal && !decimal.is_empty() {
+                return Err(Invalid::new(format!("octal to ip(8); write {decimal}")));
+            }
             let number = match text.strip_prefix("0x") {
                 Some(hex) if hex.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
                     u32::from_str_radix(hex, 16).ok()

@@ -121,9 +121,6 @@ impl FromStr for VlanRange {
         if first > last {
             return Err(Invalid::new(format!("ends before it begins; write {last}-{first}")));
         }
-        if first == last && vids.contains('-') {
-            return Err(Invalid::new(format!("a range of one VLAN; write {first}")));
-        }
         let mut range = Self { first, last, pvid: false, untagged: false };
         let mut tagged = false;
         for word in words {
@@ -254,7 +251,7 @@ impl FromStr for VlanSet {
     }
 }
 
-/// VLANs as the stock keyword bridge-vids has them: numbers and ranges separated by blanks, all tagged.
+/// VLANs as the stock keyword bridge-vids has them: numbers and ranges, all tagged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vids(pub Vec<VlanRange>);
 
@@ -262,9 +259,6 @@ impl FromStr for Vids {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
-        let parse =
-            |word: &str| word.parse::<VlanRange>().map_err(|error| Invalid::new(format!("{word}: {error}")));
-        words.map(parse).collect::<Result<_, _>>().map(Self)
+        text.parse().map(|super::Words(ranges)| Self(ranges))
     }
 }

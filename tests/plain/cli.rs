@@ -64,6 +64,14 @@ fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
             "IF_VRF_TABLE=-5",
             "vrf-table -5: not a routing table (1-4294967295) nor a name of rt_tables",
         ),
+        ("vrf-table", "IF_VRF_TABLE=010", "vrf-table 010: octal to ip(8); write 10"),
+        (
+            "vrf-table",
+            "IF_VRF_MEMBER=blue;IF_VRF=green",
+            "vrf green: conflicts with vrf-member; keep one of the two",
+        ),
+        ("vrf", "IF_VRF_MEMEBER=red", "vrf-memeber: unknown keyword; did you mean vrf-member?"),
+        ("vrf-table", "IF_VRF_TABEL=10", "vrf-tabel: unknown keyword; did you mean vrf-table?"),
         ("vrf-table", "IF_VRF_TABLE=1 2", &format!("vrf-table 1 2: {table}")),
         ("vrf-table", "IF_VRF_TABLE=254", "vrf-table 254: a table of the host itself, not of a VRF"),
         ("vrf-table", "IF_VRF_TABLE=main", "vrf-table main: a table of the host itself, not of a VRF"),
@@ -120,7 +128,7 @@ fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
         (
             "vrf-rules",
             "IF_VRF_RULES=yes;IF_VRF_RULES_FAMILY=ipv4 ipx",
-            "vrf-rules-family ipv4 ipx: neither ipv4 nor ipv6",
+            "vrf-rules-family ipv4 ipx: ipx: neither ipv4 nor ipv6",
         ),
         (
             "vrf-rules",

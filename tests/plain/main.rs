@@ -23,6 +23,7 @@ mod ifnetlink;
 mod install;
 mod interfaces;
 mod invariants;
+mod keywords;
 mod links;
 mod manual;
 mod mock;

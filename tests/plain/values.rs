@@ -98,7 +98,7 @@ fn lists_tell_every_wrong_entry() {
         parse::<List<Switch>>(" yes ,no,, on, "),
         Ok(List(vec![Switch(true), Switch(false), Switch(true)]))
     );
-    assert_eq!(parse::<List<Switch>>(","), Ok(List(vec![])));
+    assert_eq!(error::<List<Switch>>(","), "a list without an entry");
     assert_eq!(error::<List<Switch>>("yes, a, no, b"), "a: neither yes nor no; b: neither yes nor no");
 }
 

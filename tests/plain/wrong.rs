@@ -87,6 +87,11 @@ fn namespaces() {
             "netns-address 224.0.0.1/4: 224.0.0.1/4: not an address that an interface can have",
         ),
         ("netns", "IF_NETNS=x;IF_NETNS_SYSCTL=net.a", "netns-sysctl net.a: net.a: not KEY=VALUE"),
+        (
+            "netns",
+            "IF_NETNS=x;IF_NETNS_SYSCTL=net.a=1, net.b",
+            "netns-sysctl net.a=1, net.b: net.b: not KEY=VALUE",
+        ),
         ("netns", "IF_NETNS=x;IF_NETNS_SYSCTL=net.a=", "netns-sysctl net.a=: net.a=: no value"),
         (
             "netns",
@@ -134,7 +139,7 @@ fn vlans() {
     check_all(&[
         ("bridge-vlan", "IF_BRIDGE_VLAN=0", "bridge-vlan 0: 0: not a VLAN (1-4094)"),
         ("bridge-vlan", "IF_BRIDGE_VLAN=3-2", "bridge-vlan 3-2: 3-2: ends before it begins; write 2-3"),
-        ("bridge-vlan", "IF_BRIDGE_VLAN=2-2", "bridge-vlan 2-2: 2-2: a range of one VLAN; write 2"),
+        ("bridge-vlan", "IF_BRIDGE_VLAN=,", "bridge-vlan ,: a list without an entry"),
         (
             "bridge-vlan",
             "IF_BRIDGE_VLAN=2 trunk",
@@ -187,6 +192,11 @@ fn bridges() {
             "bridge",
             "IF_BRIDGE_MEMBER=br0;IF_BRIDGE_STP=yes",
             "bridge-stp yes: a port of a bridge, as bridge-member makes it, cannot be a bridge",
+        ),
+        (
+            "bridge",
+            "IF_BRIDGE_PORTS=glob swp1-3",
+            "bridge-ports glob swp1-3: glob: patterns are not supported; name each port",
         ),
         ("bridge", "IF_BRIDGE_PORTS=x;IF_BRIDGE_WAITPORT=x", "bridge-waitport x: not SECONDS [PORT …]"),
         (

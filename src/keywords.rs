@@ -1,0 +1,195 @@
+//! Keywords that no executor reads: misspelt ones of ours are errors, other unknown ones with our prefixes are warnings.
+//!
+//! An executor sees the keywords of a stanza, and not who else reads them. So the names are listed here; a test compares
+//! them with the tables of the executors.
+
+use crate::stanza::{Problem, Stanza};
+
+/// The keywords of all executors of this package.
+pub const OURS: [&str; 56] = [
+    "bridge-access",
+    "bridge-ageing",
+    "bridge-allow-untagged",
+    "bridge-arp-nd-suppress",
+    "bridge-bridgeprio",
+    "bridge-default-pvid",
+    "bridge-fd",
+    "bridge-fdb",
+    "bridge-hello",
+    "bridge-hw",
+    "bridge-isolated",
+    "bridge-learning",
+    "bridge-locked",
+    "bridge-maxage",
+    "bridge-maxwait",
+    "bridge-member",
+    "bridge-pathcost",
+    "bridge-portprio",
+    "bridge-ports",
+    "bridge-pvid",
+    "bridge-stp",
+    "bridge-vids",
+    "bridge-vlan",
+    "bridge-vlan-aware",
+    "bridge-vlan-filtering",
+    "bridge-vlan-protocol",
+    "bridge-waitport",
+    "netns",
+    "netns-address",
+    "netns-gateway",
+    "netns-ifname",
+    "netns-interfaces",
+    "netns-keep",
+    "netns-route",
+    "netns-sysctl",
+    "veth-peer",
+    "veth-peer-address",
+    "veth-peer-gateway",
+    "veth-peer-hwaddress",
+    "veth-peer-master",
+    "veth-peer-mtu",
+    "veth-peer-netns",
+    "veth-peer-route",
+    "veth-peer-up",
+    "veth-queues",
+    "vrf",
+    "vrf-accept",
+    "vrf-member",
+    "vrf-route",
+    "vrf-rules",
+    "vrf-rules-family",
+    "vrf-rules-l3mdev",
+    "vrf-rules-local",
+    "vrf-rules-unreachable",
+    "vrf-table",
+    "vrf-table-range",
+];
+
+/// Keywords with our prefixes that the stock executors, ifupdown2, bridge-utils or Proxmox read, and we do not.
+const THEIRS: [&str; 34] = [
+    "bridge-always-up",
+    "bridge-broadcast-flood",
+    "bridge-disable-mac-learning",
+    "bridge-gcint",
+    "bridge-hashel",
+    "bridge-hashmax",
+    "bridge-igmp-version",
+    "bridge-l2protocol-tunnel",
+    "bridge-mclmc",
+    "bridge-mclmi",
+    "bridge-mcmi",
+    "bridge-mcqi",
+    "bridge-mcqifaddr",
+    "bridge-mcqpi",
+    "bridge-mcqri",
+    "bridge-mcqv4src",
+    "bridge-mcrouter",
+    "bridge-mcsqc",
+    "bridge-mcsqi",
+    "bridge-mcstats",
+    "bridge-mld-version",
+    "bridge-multicast-flood",
+    "bridge-pathcosts",
+    "bridge-port-pvids",
+    "bridge-port-vids",
+    "bridge-portmcfl",
+    "bridge-portmcrouter",
+    "bridge-portprios",
+    "bridge-ports-condone-regex",
+    "bridge-trunk",
+    "bridge-unicast-flood",
+    "bridge-vlan-vni-map",
+    "veth-peer-name",
+    "vrf-default-route",
+];
+
+/// Others of theirs, which are often meant to change what the bridge does.
+const NOT_SUPPORTED: [&str; 4] =
+    ["bridge-hwaddress", "bridge-mcquerier", "bridge-mcsnoop", "bridge-vlan-stats"];
+
+/// The first words of our keywords.
+const FAMILIES: [&str; 4] = ["bridge", "netns", "veth", "vrf"];
+
+/// The keywords of a stanza that nobody reads, with what is to be said of each.
+#[derive(Debug, Default)]
+pub struct Unknown {
+    /// Keywords that are almost one of ours.
+    pub misspelt: Vec<Problem>,
+    /// The others that have one of our prefixes.
+    pub warnings: Vec<String>,
+}
+
+impl Unknown {
+    /// Those of a stanza: with the prefix of one program, or all.
+    pub fn of(stanza: &Stanza, program: Option<&str>) -> Self {
+        let mut unknown = Self::default();
+        let family = program.map(first_word);
+        for keyword in stanza.keywords().filter(|keyword| family.is_none_or(|own| first_word(keyword) == own))
+        {
+            if OURS.contains(&keyword) || THEIRS.contains(&keyword) {
+                continue;
+            }
+            if keyword == "bridge-hwaddress" {
+                unknown.warnings.push(format!("{keyword}: ignored; bridge-hw sets the address of a bridge"));
+            } else if NOT_SUPPORTED.contains(&keyword) {
+                unknown.warnings.push(format!("{keyword}: not supported; ignored"));
+            } else if let Some(meant) = meant(keyword) {
+                let reason = format!("unknown keyword; did you mean {meant}?");
+                unknown.misspelt.push(Problem::new(keyword, "", reason));
+            } else if FAMILIES.contains(&first_word(keyword)) {
+                unknown.warnings.push(format!("{keyword}: unknown keyword; ignored"));
+            }
+        }
+        unknown
+    }
+}
+
+/// Whether a keyword has the prefix of a program and is in none of the lists of those that are passed over.
+pub fn is_unknown(keyword: &str, program: &str) -> bool {
+    first_word(keyword) == first_word(program) && !OURS.contains(&keyword) && !THEIRS.contains(&keyword)
+}
+
+fn first_word(keyword: &str) -> &str {
+    keyword.split('-').next().unwrap_or_default()
+}
+
+/// The keyword of ours that an unknown one is most like, if it is like one: one or two letters differ, or the end is
+/// missing.
+fn meant(keyword: &str) -> Option<&'static str> {
+    let rest = |keyword: &str| keyword.len() - first_word(keyword).len();
+    let near = |ours: &&'static str| {
+        let most = if rest(keyword).min(rest(ours)) > 4 { 2 } else { 1 };
+        let is_begun = ours.starts_with(keyword) && ours.len() - keyword.len() <= 4 && rest(keyword) > 4;
+        match distance(keyword, ours) {
+            letters if letters <= most => Some(letters),
+            _ if is_begun => Some(3),
+            _ => None,
+        }
+    };
+    // "vrf" and "netns" are like too many words.
+    let ours = OURS.into_iter().filter(|ours| ours.contains('-'));
+    ours.filter_map(|ours| Some((near(&ours)?, ours)))
+        .min_by_key(|(letters, _)| *letters)
+        .map(|(_, ours)| ours)
+}
+
+/// How many letters have to be added, left out, changed or exchanged with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            if i == 0 || j == 0 {
+                rows[i][j] = i + j;
+                continue;
+            }
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = least;
+        }
+    }
+    rows[a.len()][b.len()]
+}
