@@ -184,7 +184,7 @@ impl Targets {
             wants.routes.insert(TableRef::Ours);
         }
         // They are here already.
-        query.stanzas = false;
+        (query.stanzas, query.stanzas_beside_bridge) = (false, false);
         let mut found = kernel.read(&query)?;
         found.stanzas = Some(self.stanzas.clone());
         Ok(found)

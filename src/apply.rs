@@ -1,7 +1,7 @@
 //! Carries a plan out: going up all or nothing, going down as much as possible.
 
 use crate::{
-    op::{Act, Action, LinkKind, Move, Op, Place, Record, Route},
+    op::{Act, Action, BridgeOp, LinkKind, Move, Op, Place, Record, Route},
     plan::{Plan, Step},
     snapshot::{Query, Snapshot},
 };
@@ -257,7 +257,9 @@ impl Held {
                 | Op::RuleDelDuplicate(_)
                 | Op::SysctlSet { .. }
                 | Op::RecordDel(_),
-            ) => true,
+            )
+            // A port that stays up would be a link of the host's.
+            | (Op::Bridge(BridgeOp::Release { .. }), Op::LinkDel { kind: LinkKind::Bridge(_), .. }) => true,
             // That a VRF was left is known until all that goes with it is gone.
             (
                 Op::RuleAdd { .. }

@@ -173,9 +173,16 @@ impl Program {
 
 /// Reads a stanza as several programs do that are run one after the other. The problems are those of all of them.
 pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<Problem>) {
-    let parts = programs.iter().flat_map(|program| program.parts);
-    let parts = parts.filter_map(|part| (part.parse)(stanza)).collect();
-    let mut problems = stanza.take_problems();
+    let (mut parts, mut sound, mut problems) = (Vec::new(), Vec::new(), stanza.take_problems());
+    for part in programs.iter().flat_map(|program| program.parts) {
+        let read = (part.parse)(stanza);
+        let mut wrong = stanza.take_problems();
+        if let Some(read) = read {
+            sound.push(wrong.is_empty());
+            parts.push(read);
+        }
+        problems.append(&mut wrong);
+    }
     // Programs that read the same keyword find the same.
     let mut told = Vec::new();
     problems.retain(|problem| {
@@ -184,12 +191,14 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
             true
         }
     });
-    (Configuration { parts }, problems)
+    (Configuration { parts, sound }, problems)
 }
 
 /// A stanza as a program understood it.
 pub struct Configuration {
     parts: Vec<Box<dyn Configured>>,
+    /// Which of them were read without a problem.
+    sound: Vec<bool>,
 }
 
 impl Configuration {
@@ -201,6 +210,14 @@ impl Configuration {
     /// Whether there may be something to do in this phase.
     pub fn acts(&self, phase: Phase) -> bool {
         self.parts.iter().any(|part| part.acts(phase))
+    }
+
+    /// The same without the components that were read with problems.
+    #[must_use]
+    pub fn without_problems(self) -> Self {
+        let sound = self.parts.into_iter().zip(self.sound).filter(|(_, sound)| *sound);
+        let (parts, sound) = sound.unzip();
+        Self { parts, sound }
     }
 
     /// Whether it must not run twice at once.

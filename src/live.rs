@@ -8,7 +8,7 @@ use crate::{
     lock::{self, Lock},
     netlink::Channel,
     netns,
-    op::{Act, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
+    op::{Act, LinkKind, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
     rt_tables,
     run_dir::RunDir,
     snapshot::{Link, Netns, Query, Snapshot, State, Until, Wait, Wants},
@@ -200,9 +200,6 @@ impl Kernel for Live {
         if query.table_names {
             found.table_names = rt_tables::read();
         }
-        if let (true, Some(file)) = (query.stanzas, &self.interfaces_file) {
-            found.stanzas = Some(Stanzas::read(file)?);
-        }
         for (place, wants) in &query.places {
             if let Place::In(netns) = place {
                 if !matches!(netns::look(netns)?, Netns::Is(_)) {
@@ -211,6 +208,11 @@ impl Kernel for Live {
             }
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state);
+        }
+        let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
+        let beside_bridge = query.stanzas_beside_bridge && found.here().links.values().any(is_bridge);
+        if let (true, Some(file)) = (query.stanzas || beside_bridge, &self.interfaces_file) {
+            found.stanzas = Some(Stanzas::read(file)?);
         }
         // After the links: the kernel numbers a namespace when it first shows a link that leads there.
         for (netns, processes) in &query.netns {

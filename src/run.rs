@@ -6,7 +6,7 @@
 use crate::{
     apply::{self, Kernel},
     command_line,
-    executor::{At, Program},
+    executor::{At, Configuration, Program},
     guard::Guard,
     invocation::{Found, Invocation, Mode, Phase, mentions},
     keywords::Unknown,
@@ -181,6 +181,10 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         }
     }
     if !problems.is_empty() && refuses(invocation, &problems, &mut outcome) {
+        let told = !outcome.errors.is_empty() && invocation.mode != Mode::Mock;
+        if told && invocation.phases[0] == Phase::Create {
+            outcome.fail(FAILED, conflicts(&configuration.without_problems(), invocation));
+        }
         return Ok(outcome);
     }
     let phases = || invocation.phases.iter().filter(|phase| configuration.acts(**phase));
@@ -247,6 +251,20 @@ fn give_up(plan: &Plan, kernel: &mut Live, outcome: &mut Outcome) {
     }
 }
 
+/// What else is wrong that is found by `create`, so that all of it is told at once.
+fn conflicts(configuration: &Configuration, invocation: &Invocation) -> Vec<Problem> {
+    let at = At { iface: &invocation.iface, phase: Phase::Create, alone: false };
+    if !configuration.acts(at.phase) {
+        return Vec::new();
+    }
+    let mut query = Query::default();
+    configuration.query(at, &mut query);
+    // What does not let it be read is told when the rest is right.
+    let found = Live::new(invocation.interfaces_file.clone()).read(&query).ok();
+    let planned = found.map(|found| configuration.plan(at, &found));
+    planned.and_then(Result::err).map(|(_, problems)| problems).unwrap_or_default()
+}
+
 /// Whether a stanza with problems goes no further.
 ///
 /// Going up it never does. ifupdown-ng runs every phase of an executor with the same stanza, so the problems
@@ -266,7 +284,7 @@ fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome)
 /// The plan, with what stands in its way and its warnings put into the outcome.
 fn settle(planned: Result<Plan, (Plan, Vec<Problem>)>, outcome: &mut Outcome) -> Plan {
     let mut plan = planned.unwrap_or_else(|(plan, problems)| {
-        outcome.fail(FAILED, &problems);
+        outcome.fail(FAILED, problems.iter().filter(|problem| !problem.reported));
         plan
     });
     outcome.warnings.append(&mut plan.warnings);

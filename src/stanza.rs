@@ -19,12 +19,15 @@ pub struct Problem {
     pub value: String,
     /// What is wrong with it, and what would be right.
     pub reason: String,
+    /// An earlier phase has reported it.
+    pub reported: bool,
 }
 
 impl Problem {
     /// A problem with this keyword and value.
     pub fn new(keyword: &str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
-        Self { keyword: keyword.to_owned(), value: value.to_string(), reason: reason.to_string() }
+        let (value, reason) = (value.to_string(), reason.to_string());
+        Self { keyword: keyword.to_owned(), value, reason, reported: false }
     }
 }
 

@@ -83,11 +83,13 @@ impl Stanzas {
         lines.iter().rev().find(|(found, _)| found == keyword).map(|(_, value)| value.trim())
     }
 
-    /// Whether a stanza names the interface among its bridge-ports.
-    pub fn is_port(&self, iface: &IfName) -> bool {
-        self.lines.values().flatten().any(|(keyword, value)| {
+    /// The interface whose stanza names this one among its bridge-ports.
+    pub fn bridge_of(&self, iface: &IfName) -> Option<IfName> {
+        let names = |(keyword, value): &(String, String)| {
             keyword == "bridge-ports" && words(value).any(|port| port == iface.as_str())
-        })
+        };
+        let (bridge, _) = self.lines.iter().find(|(_, lines)| lines.iter().any(names))?;
+        bridge.parse().ok()
     }
 
     /// Whether there is a stanza for a name, or one has the name as a word or is for a VLAN on it: ifup brings up what

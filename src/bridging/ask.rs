@@ -48,6 +48,8 @@ impl Config {
             _ => Vec::new(),
         };
         let asks = self.asks_stanzas();
+        let may_be_port = at.phase == Phase::PreUp && self.role == Role::Unclear;
+        query.stanzas_beside_bridge |= may_be_port;
         query.stanzas |= match at.phase {
             Phase::PreUp => asks || (self.role == Role::Unclear && !self.own.is_stock()),
             Phase::Create | Phase::PostDown => asks,
@@ -69,13 +71,15 @@ impl Config {
         }
         let here = query.here();
         here.links.insert(at.iface.clone());
+        // Those of the bridge are set down before it goes.
+        here.bridging.links |= at.phase == Phase::Destroy;
         if matches!(at.phase, Phase::Create | Phase::Destroy) {
             return;
         }
         here.links.extend(self.member.iter().chain(&named).cloned());
         // Of its ports as well, which may be others than are named.
         let of_ports = asks || self.options.default_pvid.is_some();
-        here.bridging.links |= of_ports;
+        here.bridging.links |= of_ports || may_be_port;
         if at.phase == Phase::PreUp {
             here.bridging.all_vlans |= of_ports;
             here.bridging.vlans.insert(at.iface.clone());

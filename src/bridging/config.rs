@@ -78,7 +78,6 @@ pub struct Config {
 impl Config {
     /// Reads a stanza; `None` if it has nothing to do with bridges.
     pub fn read(stanza: &Stanza, scope: Scope) -> Option<Self> {
-        let own = PortConfig::read(stanza, scope);
         let options = read_options(stanza, scope);
         let member = stanza.get::<IfName>("bridge-member");
         let named = stanza
@@ -89,7 +88,7 @@ impl Config {
         let role = match (stanza.text("bridge-member"), of_bridge, named) {
             (Some(_), Some(keyword), _) => {
                 stanza.reject(keyword, "a port of a bridge, as bridge-member makes it, cannot be a bridge");
-                return None;
+                Role::Port
             }
             (Some(_), None, _) => Role::Port,
             (None, Some(_), _) => Role::Bridge,
@@ -97,6 +96,7 @@ impl Config {
             (None, None, Some(ports)) if stanza.text("requires") != Some(ports) => Role::Bridge,
             _ => Role::Unclear,
         };
+        let own = PortConfig::read(stanza, scope, role == Role::Unclear);
         if role == Role::Bridge {
             for keyword in ["bridge-isolated", "bridge-learning", "bridge-locked", "bridge-fdb"] {
                 if stanza.text(keyword).is_some() {
@@ -132,7 +132,7 @@ impl Config {
             member: stanza.get("bridge-member"),
             ports: None,
             options: BridgeOptions::default(),
-            own: PortConfig::read(stanza, Scope::All),
+            own: PortConfig::read(stanza, Scope::All, false),
             all_ports: PortOptions::default(),
             some_ports: BTreeMap::new(),
             wait_port: None,
@@ -198,7 +198,7 @@ impl Config {
                 .bridging
                 .eligible
                 .iter()
-                .filter(|port| *port != iface)
+                .filter(|port| *port != iface && !state.is_above(port, iface))
                 .filter(|port| {
                     let master = state.links.get(*port).and_then(|link| link.master.as_ref());
                     master.is_none_or(|master| master == iface)

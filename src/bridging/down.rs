@@ -105,11 +105,21 @@ impl Config {
     }
 }
 
-/// Deletes the bridge; anything else of that name is left alone.
+/// Deletes the bridge, and before that sets the ports down that it still has; anything else of that name is left alone.
 fn destroy(iface: &IfName, found: &Snapshot) -> Plan {
-    let mut plan = Plan::default();
-    match found.here().links.get(iface).map(|link| &link.kind) {
+    let (state, mut plan) = (found.here(), Plan::default());
+    match state.links.get(iface).map(|link| &link.kind) {
         Some(LinkKind::Bridge(_)) => {
+            // The kernel would leave them up, and what they hear would reach the host and what it routes to.
+            let is_port = |(_, link): &(&IfName, &Link)| link.master.as_ref() == Some(iface);
+            for (port, link) in state.links.iter().filter(is_port) {
+                plan.push(Op::Bridge(BridgeOp::Release { port: port.clone() }), None);
+                if link.up {
+                    plan.warnings.push(format!(
+                        "{port} was a port of {iface} and is set down; ifup {iface}, then ifup -f {port}"
+                    ));
+                }
+            }
             let kind = LinkKind::Bridge(BridgeOptions::default());
             plan.push(Op::LinkDel { name: iface.clone(), kind }, None);
         }

@@ -37,6 +37,8 @@ pub struct BridgingWants {
 pub struct Bridging {
     /// Links that a bridge can take: Ethernet, not loopback, and neither a bridge nor a VRF.
     pub eligible: BTreeSet<IfName>,
+    /// The link below each VLAN, MAC-VLAN and such.
+    pub lower: BTreeMap<IfName, IfName>,
     /// The ports among the links.
     pub ports: BTreeMap<IfName, PortState>,
     /// VLANs of ports and of bridges.
@@ -50,6 +52,7 @@ impl Bridging {
     pub const fn new() -> Self {
         Self {
             eligible: BTreeSet::new(),
+            lower: BTreeMap::new(),
             ports: BTreeMap::new(),
             vlans: BTreeMap::new(),
             fdb: BTreeMap::new(),
@@ -69,10 +72,31 @@ pub struct PortState {
 }
 
 impl State {
+    /// Whether a link is on another one, directly or not, as a VLAN on a bridge.
+    pub fn is_above(&self, link: &IfName, other: &IfName) -> bool {
+        let mut below = self.bridging.lower.get(link);
+        // As deep as the kernel lets links be stacked (net/core/dev.c `MAX_NEST_DEV`), in case they change meanwhile.
+        for _ in 0..8 {
+            match below {
+                Some(name) if name == other => return true,
+                Some(name) => below = self.bridging.lower.get(name),
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// Whether a link is a port of something that is up.
     pub fn master_is_up(&self, port: &IfName) -> bool {
         let master = self.links.get(port).and_then(|link| self.links.get(link.master.as_ref()?));
         master.is_some_and(|master| master.up)
+    }
+
+    /// Whether VLANs can be set on a bridge and its ports: a kernel without VLAN filtering shows no default VLAN.
+    pub fn keeps_vlans(&self, bridge: &IfName) -> bool {
+        let keeps =
+            |options: &BridgeOptions| options.filtering == Some(true) || options.default_pvid.is_some();
+        self.bridge(bridge).is_some_and(keeps)
     }
 
     /// The settings of a bridge; `None` if there is no bridge of that name.

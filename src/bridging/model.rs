@@ -2,7 +2,7 @@
 
 use super::PortState;
 use crate::{
-    op::{BridgeOp, BridgeOptions, LinkKind, PortOptions},
+    op::{BridgeOp, BridgeOptions, FdbEntry, LinkKind, PortOptions},
     snapshot::State,
     values::{Centiseconds, IfName, Vid, VlanProtocol, VlanSet},
 };
@@ -108,17 +108,29 @@ impl State {
             }
             BridgeOp::FdbAdd { port, entry } => {
                 self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
-                for entries in self.bridging.fdb.values_mut() {
-                    entries.remove(entry);
+                for entry in self.entries_of(port, *entry) {
+                    for entries in self.bridging.fdb.values_mut() {
+                        entries.remove(&entry);
+                    }
+                    self.bridging.fdb.entry(port.clone()).or_default().insert(entry);
                 }
-                self.bridging.fdb.entry(port.clone()).or_default().insert(*entry);
                 Ok(())
             }
             BridgeOp::FdbDel { port, entry } => {
-                let removed = self.bridging.fdb.get_mut(port).is_some_and(|entries| entries.remove(entry));
-                if removed { Ok(()) } else { Err(Errno::ENOENT) }
+                let each = self.entries_of(port, *entry);
+                let entries = self.bridging.fdb.get_mut(port).ok_or(Errno::ENOENT)?;
+                let removed = each.iter().filter(|entry| entries.remove(entry)).count();
+                if removed > 0 { Ok(()) } else { Err(Errno::ENOENT) }
             }
         }
+    }
+
+    /// What an entry stands for: without a VLAN also for one in each that the port is in (net/bridge/br_fdb.c
+    /// `br_fdb_add`, `br_fdb_delete`).
+    pub(super) fn entries_of(&self, port: &IfName, entry: FdbEntry) -> Vec<FdbEntry> {
+        let vlans = self.bridging.vlans.get(port).filter(|_| entry.vid.is_none());
+        let each = vlans.map(VlanSet::vids).unwrap_or_default();
+        [entry].into_iter().chain(each.into_iter().map(|vid| FdbEntry { vid: Some(vid), ..entry })).collect()
     }
 
     fn set_bridge(&mut self, bridge: &IfName, change: &BridgeOptions) -> Result<(), Errno> {

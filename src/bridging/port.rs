@@ -3,13 +3,14 @@
 use super::port_config::PortConfig;
 use crate::{
     apply::Kernel as _,
-    op::{Act, BridgeOp, LinkKind, Op, PortOptions, Sysctl, VlanDevice},
+    op::{Act, BridgeOp, FdbEntry, LinkKind, Op, PortOptions, Sysctl, VlanDevice},
     plan::{Plan, Step},
     simulate::Simulated,
     snapshot::{Snapshot, State},
     stanza::Problem,
     values::{IfName, VlanSet},
 };
+use std::collections::BTreeSet;
 
 /// A plan, and the kernel as it will be when the plan is carried out so far.
 pub(super) struct Draft {
@@ -105,7 +106,7 @@ impl Draft {
             let undo = BridgeOp::PortSet { port: port.clone(), options: former.masked(&change) };
             self.bridge_op(BridgeOp::PortSet { port: port.clone(), options: change }, [undo]);
         }
-        if let Some(wanted) = &wanted {
+        if let Some(wanted) = wanted.as_ref().filter(|_| self.state().keeps_vlans(bridge)) {
             self.set_vlans(&VlanDevice { name: port.clone(), is_bridge: false }, wanted);
         }
         self.add_stations(joining);
@@ -133,18 +134,44 @@ impl Draft {
     /// Static entries are added and never removed: whose they are cannot be seen.
     fn add_stations(&mut self, joining: &Joining<'_>) {
         for &entry in &joining.config.fdb {
-            let state = self.state();
-            let holder = state.bridging.fdb.iter().find(|(_, entries)| entries.contains(&entry));
-            let holder = holder.map(|(port, _)| port.clone());
-            if holder.as_ref() == Some(joining.port) {
-                continue;
+            // VLANs that the port came to be in later have none yet.
+            let each = self.state().entries_of(joining.port, entry);
+            let missing: Vec<FdbEntry> = each
+                .iter()
+                .filter(|entry| self.holder(entry).as_ref() != Some(joining.port))
+                .copied()
+                .collect();
+            if missing == each {
+                self.add_station(joining.port, entry, &each);
+            } else {
+                for entry in missing {
+                    self.add_station(joining.port, entry, &[entry]);
+                }
             }
-            let undo = match holder {
-                Some(port) => BridgeOp::FdbAdd { port, entry },
-                None => BridgeOp::FdbDel { port: joining.port.clone(), entry },
-            };
-            self.bridge_op(BridgeOp::FdbAdd { port: joining.port.clone(), entry }, [undo]);
         }
+    }
+
+    /// The port of the bridge that has a static entry.
+    fn holder(&self, entry: &FdbEntry) -> Option<IfName> {
+        let holds = |(_, entries): &(&IfName, &BTreeSet<FdbEntry>)| entries.contains(entry);
+        self.state().bridging.fdb.iter().find(holds).map(|(port, _)| port.clone())
+    }
+
+    /// Adds an entry, by which the kernel makes these.
+    fn add_station(&mut self, port: &IfName, entry: FdbEntry, each: &[FdbEntry]) {
+        let mut undo = vec![BridgeOp::FdbDel { port: port.clone(), entry }];
+        for taken in each {
+            if let Some(holder) = self.holder(taken) {
+                let station = FdbEntry::to_string(taken);
+                self.plan.warnings.push(format!("bridge-fdb {station}: was a static entry of {holder}"));
+                undo.push(BridgeOp::FdbAdd { port: holder, entry: *taken });
+            }
+        }
+        // Adding it there moves it.
+        if undo.len() > each.len() {
+            undo.remove(0);
+        }
+        self.bridge_op(BridgeOp::FdbAdd { port: port.clone(), entry }, undo);
     }
 
     /// The VXLAN end of an EVPN has no address of its own (`ip link set … addrgenmode none`).
@@ -200,8 +227,7 @@ pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let set = vlans.resolve(state.default_vlans(bridge).pvid());
     for entry in &config.fdb {
         if let Some(vid) = entry.vid.filter(|vid| !set.contains(*vid)) {
-            let station = format!("{} vlan {vid}", entry.mac);
-            problems.push(Problem::new("bridge-fdb", station, format!("{port} is not in VLAN {vid}")));
+            problems.push(Problem::new("bridge-fdb", entry, format!("{port} is not in VLAN {vid}")));
         }
     }
     problems

@@ -53,7 +53,10 @@ pub struct PortConfig {
 
 impl PortConfig {
     /// Reads the keywords of ports.
-    pub fn read(stanza: &Stanza, scope: Scope) -> Self {
+    ///
+    /// `inherits`: ifupdown-ng may have put `bridge-pvid` and `bridge-vids` of a bridge into this stanza, which names the
+    /// interface among its ports (compat.c `compat_ifupdown2_bridge_ports_inherit_vlans`).
+    pub fn read(stanza: &Stanza, scope: Scope, inherits: bool) -> Self {
         let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
         let mut options = PortOptions {
             isolated: switch("bridge-isolated"),
@@ -72,7 +75,7 @@ impl PortConfig {
         let fdb = stanza.get::<List<Station>>("bridge-fdb").map_or_else(Vec::new, |List(stations)| {
             stations.into_iter().map(|Station(entry)| entry).collect()
         });
-        Self { vlans: read_vlans(stanza, scope), options, fdb, evpn }
+        Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, evpn }
     }
 
     /// Whether nothing but stock keywords speak of it.
@@ -84,7 +87,18 @@ impl PortConfig {
     }
 }
 
-fn read_vlans(stanza: &Stanza, scope: Scope) -> Option<(&'static str, String, Vlans)> {
+/// What a stanza says of VLANs in two ways: a keyword in whose presence `bridge-vlan` has no place.
+pub fn other_words(stanza: &Stanza) -> Option<&'static str> {
+    let stock = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
+    stock.into_iter().find(|keyword| stanza.text(keyword).is_some())
+}
+
+/// Why two keywords cannot stand together.
+pub fn keep_one(other: &str) -> String {
+    format!("{other} says otherwise; keep one of the two")
+}
+
+fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static str, String, Vlans)> {
     let written = |keyword: &'static str, vlans| {
         Some((keyword, stanza.text(keyword).unwrap_or_default().to_owned(), vlans))
     };
@@ -93,10 +107,12 @@ fn read_vlans(stanza: &Stanza, scope: Scope) -> Option<(&'static str, String, Vl
     if scope == Scope::Vlan {
         return own;
     }
-    let stock = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
-    let first = stock.into_iter().find(|keyword| stanza.text(keyword).is_some());
+    let first = other_words(stanza);
     if let (Some(first), Some(_)) = (first, stanza.text("bridge-vlan")) {
-        stanza.reject("bridge-vlan", format!("{first} says otherwise; keep one of the two"));
+        if inherits && ["bridge-pvid", "bridge-vids"].contains(&first) {
+            return own;
+        }
+        stanza.reject("bridge-vlan", keep_one(first));
     }
     let access = stanza.get::<Vid>("bridge-access");
     let pvid = stanza.get("bridge-pvid");

@@ -3,6 +3,7 @@
 use super::{
     config::{Config, Role, Scope},
     port::{Draft, Joining, check, unfiltered},
+    port_config::{keep_one, other_words},
 };
 use crate::{
     executor::At,
@@ -10,7 +11,8 @@ use crate::{
     op::{BridgeOp, BridgeOptions, LinkKind, NewLink, Op, PortOptions, VlanDevice},
     plan::Plan,
     snapshot::Snapshot,
-    stanza::Problem,
+    stanza::{Problem, Stanza},
+    stanzas::Stanzas,
     values::IfName,
 };
 
@@ -67,7 +69,15 @@ impl Config {
             Some(kind) => {
                 Err(wrong(format!("{iface} exists and is a {kind}; ifdown it, or delete it by hand")))
             }
-            None => Err(wrong("there is no such bridge; was the phase create run?".to_owned())),
+            // What kept it from being made was reported then.
+            None => match self.create(iface, found) {
+                Ok(_) => {
+                    Err(wrong("there is no such bridge; the phase create failed or was not run".to_owned()))
+                }
+                Err(problems) => {
+                    Err(problems.into_iter().map(|problem| Problem { reported: true, ..problem }).collect())
+                }
+            },
         }
     }
 
@@ -87,11 +97,17 @@ impl Config {
         set_bridge(&mut draft, iface, change);
         let (ports, mut problems) = self.port_configs(iface, found);
         problems.extend(unfiltered(&self.own, iface, filtering));
-        if let Some((_, _, vlans)) = &self.own.vlans {
+        if let Some((_, _, vlans)) = self.own.vlans.as_ref().filter(|_| draft.state().keeps_vlans(iface)) {
             let wanted = vlans.resolve(draft.state().default_vlans(iface).pvid());
             draft.set_vlans(&VlanDevice { name: iface.clone(), is_bridge: true }, &wanted);
         }
         for (port, config, options) in &ports {
+            if !draft.state().links.contains_key(port) {
+                let without =
+                    format!("bridge-ports {port}: there is no such interface; {iface} is without it");
+                draft.plan.warnings.push(without);
+                continue;
+            }
             let joining =
                 Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
             problems.extend(check(&joining, draft.state()).into_iter().map(|found| of_port(port, found)));
@@ -141,7 +157,15 @@ impl Config {
         for port in ports {
             let stanza = found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(&port)).unwrap_or_default();
             let config = Config::read_as_port(&stanza);
-            problems.extend(stanza.take_problems().into_iter().map(|found| of_port(&port, found)));
+            let wrong = stanza.take_problems();
+            let reads = |stanzas: &Stanzas| stanzas.executors(&port).any(|name| name == "bridge");
+            if !wrong.is_empty() && found.stanzas.as_ref().is_some_and(reads) {
+                // Its own run reports what.
+                let reason = format!("its stanza is wrong; see `ifnetlink check {port}`");
+                problems.push(Problem::new("bridge-ports", &port, reason));
+            } else {
+                problems.extend(wrong.into_iter().map(|found| of_port(&port, found)));
+            }
             if let Some(other) = config.member.as_ref().filter(|member| *member != iface) {
                 problems.push(Problem::new(
                     &format!("{port}: bridge-member"),
@@ -170,17 +194,19 @@ impl Config {
                 ));
             }
         };
-        self.bring_in(iface, bridge, filtering, found)
+        self.bring_in(iface, bridge, filtering, PortOptions::default(), found)
     }
 
+    /// Makes the interface a port; `options` are those that the bridge's stanza has for it.
     fn bring_in(
         &self,
         iface: &IfName,
         bridge: &IfName,
         filtering: bool,
+        mut options: PortOptions,
         found: &Snapshot,
     ) -> Result<Plan, Vec<Problem>> {
-        let mut options = self.settings(iface);
+        options.update(&self.settings(iface));
         options.update(&self.own.options);
         let joining =
             Joining { bridge, port: iface, config: &self.own, options: &options, filtering, set_up: false };
@@ -199,19 +225,31 @@ impl Config {
         Ok(draft.plan)
     }
 
-    /// A bridge that is not ours to make, a port that is one already, or one that its bridge will take later.
+    /// A bridge that is not ours to make, a port that is one already, one that its bridge will take later, or one that
+    /// came to be after its bridge.
     fn configure_what_is_there(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let state = found.here();
         let link = state.links.get(iface);
         if state.bridge(iface).is_some() {
             return self.configure(iface, found);
         }
-        let master = link.and_then(|link| link.master.as_ref());
-        if let Some((bridge, options)) = master.and_then(|bridge| Some((bridge, state.bridge(bridge)?))) {
-            return self.bring_in(iface, bridge, options.filtering == Some(true), found);
+        if let Some(problem) = found.stanzas.as_ref().and_then(|stanzas| two_ways(&stanzas.stanza(iface)?)) {
+            return Err(vec![problem]);
         }
-        let later = found.stanzas.as_ref().is_some_and(|stanzas| stanzas.is_port(iface));
-        if self.own.is_stock() || later {
+        let master = link.and_then(|link| link.master.as_ref());
+        let listing = found.stanzas.as_ref().and_then(|stanzas| stanzas.bridge_of(iface));
+        let bridge = master.or(listing.as_ref().filter(|_| link.is_some()));
+        if let Some((bridge, running)) = bridge.and_then(|bridge| Some((bridge, state.bridge(bridge)?))) {
+            // As the bridge reads it: what ifupdown-ng hands down from the bridge is not in there.
+            let stanza = |name: &IfName| found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(name));
+            let listed = stanza(iface).filter(|_| listing.as_ref() == Some(bridge));
+            let config = listed.as_ref().map(Self::read_as_port);
+            let theirs = listed.as_ref().and_then(|_| Self::read(&stanza(bridge)?, Scope::All));
+            let options = theirs.map(|theirs| theirs.settings(iface)).unwrap_or_default();
+            let filtering = running.filtering == Some(true);
+            return config.as_ref().unwrap_or(self).bring_in(iface, bridge, filtering, options, found);
+        }
+        if self.own.is_stock() || listing.is_some() {
             return Ok(Plan::default());
         }
         let (keyword, written) = match &self.own.vlans {
@@ -221,6 +259,12 @@ impl Config {
         let reason = format!("{iface} is no port of a bridge; say bridge-member BRIDGE");
         Err(vec![Problem::new(keyword, written, reason)])
     }
+}
+
+/// What is wrong with a stanza that says itself, and has not been handed down, in two ways what its VLANs are.
+fn two_ways(stanza: &Stanza) -> Option<Problem> {
+    let vlan = stanza.text("bridge-vlan")?;
+    other_words(stanza).map(|other| Problem::new("bridge-vlan", vlan, keep_one(other)))
 }
 
 /// A problem with the stanza of a port, told by its bridge.

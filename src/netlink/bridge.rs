@@ -5,7 +5,7 @@ use crate::{
     apply::Refusal,
     bridging::{BridgingWants, PortState},
     op::{BridgeOp, BridgeOptions, LinkKind, PortOptions},
-    snapshot::State,
+    snapshot::{Peer, State},
     values::{Centiseconds, IfName, Mac, Vid, VlanProtocol},
 };
 use rtnetlink::packet_route::link::{
@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{
     InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
     VlanProtocol as WireProtocol,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Channel {
     pub(super) fn read_bridging(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
@@ -37,9 +37,27 @@ impl Channel {
             names.insert(found.details.index, found.name.clone());
             Some(found)
         })?;
+        let mut taken: BTreeSet<IfName> = BTreeSet::new();
+        for found in &found {
+            let (LinkKind::Other(kind), Some(Peer { index, nsid: None })) =
+                (&found.link.kind, found.details.peer)
+            else {
+                continue;
+            };
+            let Some(lower) = names.get(&index).filter(|_| STACKED.contains(&kind.as_str())) else {
+                continue;
+            };
+            if kind != "vlan" {
+                taken.insert(lower.clone());
+            }
+            state.bridging.lower.insert(found.name.clone(), lower.clone());
+        }
         for mut found in found {
             found.link.master = found.master.and_then(|index| names.get(&index).cloned());
-            if found.can_be_port && !matches!(found.link.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_)) {
+            let is_master = matches!(found.link.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_));
+            let takes_frames =
+                matches!(&found.link.kind, LinkKind::Other(kind) if NO_PORTS.contains(&kind.as_str()));
+            if found.can_be_port && !is_master && !takes_frames && !taken.contains(&found.name) {
                 state.bridging.eligible.insert(found.name.clone());
             }
             state.bridging.ports.extend(found.port.map(|port| (found.name.clone(), port)));
@@ -126,6 +144,13 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
         "the kernel took this and shows no{missed}; it may be too old for that"
     ))))
 }
+
+/// The kinds of links that are on another one; all but VLANs take the frames of that before a bridge could
+/// (net/core/dev.c `netdev_rx_handler_register`).
+const STACKED: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
+
+/// The kinds among them that are no ports either.
+const NO_PORTS: [&str; 3] = ["macvtap", "ipvlan", "ipvtap"];
 
 /// Whether the kernel would take a link as a port (net/bridge/br_if.c `br_add_if`). It has not one of its own address
 /// where the module of a tunnel is loaded: `gretap0` and `erspan0` are then in every namespace.

@@ -21,6 +21,14 @@ impl FdbEntry {
     }
 }
 
+/// As the keyword `bridge-fdb` has it.
+impl fmt::Display for FdbEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mac.fmt(f)?;
+        self.vid.map_or(Ok(()), |vid| write!(f, " vlan {vid}"))
+    }
+}
+
 /// Something that VLANs are set on: a port, or the bridge itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VlanDevice {

@@ -36,13 +36,14 @@ impl BridgeOptions {
             address: differing(self.address, found.address),
             // A kernel without VLAN filtering shows nothing here, and does not filter.
             filtering: differing(self.filtering, Some(found.filtering.unwrap_or(false))),
-            default_pvid: differing(self.default_pvid, found.default_pvid),
+            // Nor has it a default VLAN.
+            default_pvid: differing(self.default_pvid, Some(found.default_pvid.flatten())),
             protocol: differing(self.protocol, found.protocol),
             stp: differing(self.stp, found.stp),
-            ageing: differing(self.ageing, found.ageing),
-            forward_delay: differing(self.forward_delay, found.forward_delay),
-            hello: differing(self.hello, found.hello),
-            max_age: differing(self.max_age, found.max_age),
+            ageing: time_differing(self.ageing, found.ageing),
+            forward_delay: time_differing(self.forward_delay, found.forward_delay),
+            hello: time_differing(self.hello, found.hello),
+            max_age: time_differing(self.max_age, found.max_age),
             priority: differing(self.priority, found.priority),
         }
     }
@@ -110,6 +111,10 @@ impl BridgeOptions {
 
 fn differing<T: PartialEq + Copy>(wanted: Option<T>, found: Option<T>) -> Option<T> {
     if wanted == found { None } else { wanted }
+}
+
+fn time_differing(wanted: Option<Centiseconds>, found: Option<Centiseconds>) -> Option<Centiseconds> {
+    wanted.filter(|wanted| !found.is_some_and(|found| wanted.rounds_to(found)))
 }
 
 /// Settings of a port of a bridge.

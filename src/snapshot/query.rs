@@ -81,6 +81,8 @@ pub struct Query {
     pub files: BTreeSet<PathBuf>,
     /// The stanzas of the interfaces file in use.
     pub stanzas: bool,
+    /// The same if there is a bridge, whose port the interface may be.
+    pub stanzas_beside_bridge: bool,
     /// What to wait for before looking.
     pub wait: Option<Wait>,
 }

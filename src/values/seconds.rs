@@ -7,6 +7,14 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Centiseconds(pub u32);
 
+impl Centiseconds {
+    /// Whether the kernel keeps one as the other: it counts in ticks of its own, at most one hundredth of a second long,
+    /// and rounds (include/linux/jiffies.h `clock_t_to_jiffies`).
+    pub fn rounds_to(self, other: Self) -> bool {
+        self.0.abs_diff(other.0) <= 1
+    }
+}
+
 impl FromStr for Centiseconds {
     type Err = Invalid;
 

@@ -189,6 +189,11 @@ impl VlanSet {
         self.members.contains_key(&vid)
     }
 
+    /// All of them.
+    pub fn vids(&self) -> Vec<Vid> {
+        self.members.keys().copied().collect()
+    }
+
     /// All of them as the fewest ranges.
     pub fn ranges(&self) -> Vec<VlanRange> {
         self.ranges_where(|_| true)

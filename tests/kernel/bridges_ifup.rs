@@ -27,6 +27,8 @@ pub fn tests() -> Vec<Trial> {
         add("named-br", named_br);
         add("port-stanzas", port_stanzas);
         add("wrong-port-stanza", wrong_port_stanza);
+        add("misspelt-keyword", misspelt_keyword);
+        add("cut-list", cut_list);
         add("all", all);
         add("spanning-tree", spanning_tree);
         add("evpn", evpn);
@@ -132,6 +134,50 @@ fn wrong_port_stanza(ifupdown: Ifupdown) {
     assert!(ran.stderr.contains(line), "{ran}");
     assert!(command("ip link show br0").status != 0);
     assert!(!ip("link show eth0").contains("master"));
+}
+
+/// A misspelt keyword is named with the one that was meant, by ifup and by check; the port is in no bridge.
+fn misspelt_keyword(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid none\n\
+         iface eth0\n    bridge-memebr br0\n    bridge-vlan 10 pvid untagged\n\
+         iface eth1\n    bridge-member br0\n    bridge-vlans 10 pvid untagged\n",
+    );
+    installed.ifup("br0").quiet();
+    for (port, line) in [
+        ("eth0", "bridge-memebr: unknown keyword; did you mean bridge-member?"),
+        ("eth1", "bridge-vlans: unknown keyword; did you mean bridge-vlan?"),
+    ] {
+        let ran = installed.ifup(port);
+        assert!(ran.stderr.contains(&format!("bridge: {port}: {line}\n")), "{ran}");
+        assert_eq!(ran.stderr.matches("unknown keyword").count(), 1, "{ran}");
+        assert_eq!(ran.status == 0, ifupdown.version == Version::Bookworm, "{ran}");
+        assert!(!ip(&format!("link show {port}")).contains("master"), "{port}");
+        let checked = installed.ifnetlink(&format!("check {port}"));
+        assert_eq!(checked.status, 2, "{checked}");
+        assert!(checked.stderr.contains(&format!("{port}: {line}\n")), "{checked}");
+    }
+}
+
+/// A list that is longer than what ifupdown-ng takes is refused, however it is cut: as a line, or as a variable.
+fn cut_list(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let vlans: Vec<String> = (1..=2000).map(|half| (2 * half).to_string()).collect();
+    let installed = ifupdown.install("");
+    for indent in ["    ", "\t", " "] {
+        installed.interfaces(&format!(
+            "iface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid none\n\
+             iface eth0\n    bridge-member br0\n{indent}bridge-vlan {}\n",
+            vlans.join(", ")
+        ));
+        let ran = installed.ifup("br0 eth0");
+        assert!(ran.stderr.contains("bridge: eth0: bridge-vlan 2, 4, 6, 8, 10, …: "), "{ran}");
+        assert!(ran.stderr.contains("ifupdown-ng cuts a line at 4094 bytes"), "{ran}");
+        assert!(!ip("link show eth0").contains("master"), "{indent:?}");
+        installed.ifdown("-f eth0 br0");
+        let _ = command("ip link del br0");
+    }
 }
 
 fn all(ifupdown: Ifupdown) {

@@ -16,7 +16,7 @@ pub fn refusals() {
         ("4095", "4095: not a VLAN (1-4094)"),
         ("5000", "5000: not a VLAN (1-4094)"),
         ("10-5", "10-5: ends before it begins; write 5-10"),
-        ("10-10", "10-10: a range of one VLAN; write 10"),
+        (",", "a list without an entry"),
         ("10 pvid, 20 pvid", "both 10 and 20 are pvid; a port has one"),
         ("10-20 pvid", "10-20 pvid: a range cannot be pvid; name the one VLAN that is"),
         ("10-20, 15 untagged", "VLAN 15 is named twice"),

@@ -23,6 +23,7 @@ mod bridges_ifup;
 mod bridges_interrupted;
 mod bridges_refused;
 mod bridges_starts;
+mod bridges_use;
 mod by_hand;
 mod capture;
 mod compared;
@@ -87,6 +88,7 @@ fn main() -> std::process::ExitCode {
         bridges_ifup::tests(),
         bridges_interrupted::tests(),
         bridges_starts::tests(),
+        bridges_use::tests(),
         bridge_defaults::tests(),
         bridge_stock::tests(),
         ifnetlink::tests(),

@@ -19,7 +19,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         };
         Some((place.clone(), part(wants, state, &table_names)))
     });
-    let places = places.collect();
+    let places: BTreeMap<Place, State> = places.collect();
     let mut netns = chosen(&found.netns, |netns| query.netns.contains_key(netns));
     for (reference, found) in &mut netns {
         if let (Netns::Is(existing), Some(false)) = (found, query.netns.get(reference)) {
@@ -34,11 +34,15 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
+    let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
+    let here = places.get(&Place::Here);
+    let beside_bridge =
+        query.stanzas_beside_bridge && here.is_some_and(|here| here.links.values().any(is_bridge));
     let ours = !query.netns.is_empty() || !query.away.is_empty();
     Snapshot {
         places,
         table_names,
-        stanzas: found.stanzas.clone().filter(|_| query.stanzas),
+        stanzas: found.stanzas.clone().filter(|_| query.stanzas || beside_bridge),
         netns,
         residences: found.residences.iter().filter(|_| ours).cloned().collect(),
         away: chosen(&found.away, |iface| query.away.contains(iface)),
@@ -74,6 +78,7 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
     if wants.bridging.links {
         shown.links.clone_from(&state.links);
         shown.bridging.eligible.clone_from(&state.bridging.eligible);
+        shown.bridging.lower.clone_from(&state.bridging.lower);
     }
     shown.bridging.ports = chosen(&state.bridging.ports, |port| shown.links.contains_key(port));
     shown.bridging.vlans =

@@ -133,6 +133,15 @@ impl Trial<'_> {
             let mut found = without(found, place);
             found.residences.clear();
             found.away.clear();
+            // What a link that is gone was set to is nowhere.
+            for state in found.places.values_mut() {
+                let links = &state.links;
+                state.sysctls.retain(|key, _| {
+                    let key = key.to_string();
+                    let link = key.strip_suffix(".addr_gen_mode").and_then(|key| key.rsplit('.').next());
+                    link.is_none_or(|link| links.contains_key(link))
+                });
+            }
             everything(&found)
         };
         let iface = &self.scene.interface.name;

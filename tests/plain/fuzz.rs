@@ -145,7 +145,7 @@ fn what_ifquery_prints() {
         let stanzas = Stanzas::parse(&lines.join("\n"));
         for name in ["br0", "eth0"].map(|name| name.parse::<IfName>().unwrap()) {
             let stanza = stanzas.stanza(&name);
-            let _ = (stanzas.text(&name, "bridge-vlan"), stanzas.is_port(&name));
+            let _ = (stanzas.text(&name, "bridge-vlan"), stanzas.bridge_of(&name));
             for program in PROGRAMS {
                 let _ = stanza.as_ref().map(|stanza| program.configure(stanza));
             }

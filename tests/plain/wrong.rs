@@ -185,7 +185,7 @@ fn bridges() {
     check_all(&[
         (
             "bridge",
-            "IF_BRIDGE_VLAN=2;IF_BRIDGE_VIDS=3",
+            "IF_BRIDGE_MEMBER=br0;IF_BRIDGE_VLAN=2;IF_BRIDGE_VIDS=3",
             "bridge-vlan 2: bridge-vids says otherwise; keep one of the two",
         ),
         (

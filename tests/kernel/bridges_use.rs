@@ -1,0 +1,282 @@
+//! Bridges as they are used: ports that come late or never, stations in new VLANs, links that cannot be ports, bridges
+//! taken down before their ports. What is right is seen by `ip`, `bridge` and packets.
+
+use crate::{
+    bridges::{lab, once_up, vlans},
+    examples::cards,
+    features::{Feature, needs},
+    ifupdown::{Executors, Ifupdown, Shell, Version},
+    lab::{command, in_lab, ip, ip_json, own_run, phase, phase_command, run, settle},
+    probe::ping,
+};
+use libtest_mimic::Trial;
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = vec![
+        needs(&[], "bridges/plain", || in_lab(plain)),
+        needs(&[], "bridges/all-wrong-at-once", || in_lab(all_wrong_at_once)),
+        needs(&[Feature::Vlan], "bridges/station-in-a-new-vlan", || in_lab(station_in_a_new_vlan)),
+        needs(&[Feature::Vlan], "bridges/all-but-what-cannot-be-a-port", || {
+            in_lab(all_but_what_cannot_be_a_port);
+        }),
+    ];
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        let mut add = |name: &str, test: fn(Ifupdown)| {
+            let needed = [Feature::Vlan, Feature::Roots];
+            tests.push(needs(&needed, format!("bridges/{name}/{ifupdown}"), move || {
+                in_lab(|| test(ifupdown));
+            }));
+        };
+        add("missing-port", missing_port);
+        add("missing-port-waited-for", missing_port_waited_for);
+        add("words-handed-down", words_handed_down);
+        add("errors-of-a-port-once", errors_of_a_port_once);
+        add("down-before-its-ports", down_before_its_ports);
+    }
+    tests
+}
+
+fn link(name: &str) -> serde_json::Value {
+    ip_json(&format!("-d link show {name}")).remove(0)
+}
+
+fn is_up(name: &str) -> bool {
+    link(name)["flags"].as_array().unwrap().iter().any(|flag| flag == "UP")
+}
+
+fn is_port_of(name: &str, bridge: &str) -> bool {
+    link(name)["master"] == bridge
+}
+
+/// A bridge without a word about VLANs, as it works on kernels without VLAN filtering; times that a kernel of 250 ticks a
+/// second cannot keep exactly.
+fn plain() {
+    lab();
+    let keywords = [
+        "bridge-ports p1 p9 p2",
+        "bridge-hello 1.25",
+        "bridge-fd 2.01",
+        "bridge-ageing 10.01",
+        "bridge-maxage 6.25",
+    ];
+    phase("bridge", "br0", "create", &keywords).quiet();
+    let ran = phase("bridge", "br0", "pre-up", &keywords);
+    ran.refuses(0, "bridge: br0: warning: bridge-ports p9: there is no such interface; br0 is without it");
+    let data = link("br0")["linkinfo"]["info_data"].clone();
+    for (name, wanted) in
+        [("hello_time", 125), ("forward_delay", 201), ("ageing_time", 1001), ("max_age", 625)]
+    {
+        let found = data[name].as_u64().unwrap();
+        assert!(found.abs_diff(wanted) <= 1, "{name} {found}");
+    }
+    for port in ["p1", "p2"] {
+        assert!(is_port_of(port, "br0") && is_up(port), "{port}");
+    }
+    let again = run(phase_command("bridge", "br0", "pre-up", &keywords).env("VERBOSE", "1"));
+    assert_eq!((again.status, again.stderr.lines().count()), (0, 1), "only the warning: {again}");
+    for down in ["post-down", "destroy"] {
+        phase("bridge", "br0", down, &keywords).quiet();
+    }
+    assert!(command("ip link show br0").status != 0 && link("p1")["master"].is_null() && !is_up("p1"));
+}
+
+/// Nothing hides behind something else that is wrong.
+fn all_wrong_at_once() {
+    own_run();
+    phase("vrf", "red", "create", &["vrf-table ten", "vrf-rules maybe"]).refuses(
+        2,
+        "vrf: red: vrf-rules maybe: not one of yes, jump, no\nvrf: red: vrf-table ten: not a name of rt_tables",
+    );
+    phase("bridge", "lo", "create", &["bridge-vlan-filtering yes", "bridge-fd 31", "bridge-vlan 0"]).refuses(
+        2,
+        "bridge: lo: bridge-fd 31: not a time from 0 to 30 seconds\nbridge: lo: bridge-vlan 0: 0: not a VLAN (1-4094)",
+    );
+    assert!(command("ip link show red").status != 0);
+}
+
+/// The station of a locked port is let in, in a VLAN that was added later too; a station that another port has moves,
+/// with a warning.
+fn station_in_a_new_vlan() {
+    let hosts = cards();
+    let (station, other) = (&hosts[0], "02:00:00:00:00:99");
+    let mac = station.within(|| link("eth0")["address"].as_str().unwrap().to_owned());
+    let whole = ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-vlan 10, 20, 30"];
+    for up in ["create", "pre-up"] {
+        phase("bridge", "br0", up, &whole).quiet();
+    }
+    let port = |vlans: &str| {
+        let fdb = format!("bridge-fdb {mac}, {other}");
+        let vlans = format!("bridge-vlan {vlans}");
+        phase("bridge", "eth0", "pre-up", &["bridge-member br0", "bridge-locked yes", &vlans, &fdb])
+    };
+    port("10, 20").quiet();
+    for link in ["br0", "eth0"] {
+        ip(&format!("link set {link} up"));
+    }
+    let reach = |vid: u32| {
+        ip(&format!("link add link br0 name br0.{vid} up type vlan id {vid}"));
+        ip(&format!("addr add 10.9.{vid}.1/24 dev br0.{vid}"));
+        station.ip(&format!("link add link eth0 name eth0.{vid} up type vlan id {vid}"));
+        station.ip(&format!("addr add 10.9.{vid}.2/24 dev eth0.{vid}"));
+        settle();
+        station.within(|| ping(&format!("10.9.{vid}.1"), None))
+    };
+    reach(10).expect("in a VLAN that it was in before");
+    port("10, 20, 30").quiet();
+    reach(30).expect("in a VLAN that was added");
+    let again = port("10, 20, 30");
+    assert_eq!((again.status, again.stderr.as_str()), (0, ""), "{again}");
+    // Somebody's entry for a station that eth1's stanza has as well.
+    let theirs = ["bridge-member br0", "bridge-vlan 10", &format!("bridge-fdb {other} vlan 10")];
+    phase("bridge", "eth1", "pre-up", &theirs).refuses(
+        0,
+        &format!("bridge: eth1: warning: bridge-fdb {other} vlan 10: was a static entry of eth0"),
+    );
+    let fdb = command("bridge fdb show br br0").ok().stdout;
+    assert!(fdb.contains(&format!("{other} dev eth1 vlan 10 master br0 static")), "{fdb}");
+    assert!(fdb.contains(&format!("{other} dev eth0 vlan 20 master br0 static")), "{fdb}");
+}
+
+fn all_but_what_cannot_be_a_port() {
+    lab();
+    for words in [
+        "link add d1 type dummy",
+        "link add link d1 name under1 type macvlan",
+        "link add d2 type dummy",
+        "link add link d2 name under2 type ipvlan",
+        "link add d3 type dummy",
+        "link add link d3 name under3 type macvtap",
+        "link add free type dummy",
+    ] {
+        ip(words);
+    }
+    let all = ["bridge-ports all"];
+    for _ in 0..2 {
+        for up in ["create", "pre-up"] {
+            phase("bridge", "br0", up, &all).quiet();
+        }
+        for port in ["p1", "p2", "p3", "free", "under1"] {
+            assert!(is_port_of(port, "br0"), "{port}");
+        }
+        for port in ["d1", "d2", "d3", "under2", "under3"] {
+            assert!(link(port)["master"].is_null(), "{port}");
+        }
+        // Not of the second run either: it is on the bridge.
+        if command("ip link show br0.7").status != 0 {
+            ip("link add link br0 name br0.7 type vlan id 7");
+        }
+    }
+    assert!(link("br0.7")["master"].is_null());
+}
+
+/// One port of two is missing: the bridge and what comes after it are up. The port joins when it exists, by its own ifup.
+fn missing_port(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "auto br0\niface br0\n    bridge-ports eth0 eth9\n    bridge-vlan-aware yes\n    address 10.1.0.1/24\n\
+         auto eth3\niface eth3\n    address 10.3.0.1/24\n",
+    );
+    let ran = installed.ifup("-a");
+    let warning = "bridge: br0: warning: bridge-ports eth9: there is no such interface; br0 is without it\n";
+    assert_eq!(ran.stderr.matches(warning).count(), 1, "{ran}");
+    assert!(is_port_of("eth0", "br0") && is_up("eth0") && is_up("br0") && is_up("eth3"), "{ran}");
+    assert!(ip("addr show dev br0").contains("10.1.0.1/24"));
+    ip("link add name eth9 type veth peer name far9");
+    once_up("eth9");
+    installed.interfaces(
+        "auto br0\niface br0\n    bridge-ports eth0 eth9\n    bridge-vlan-aware yes\n    bridge-pathcost eth9 7\n\
+         \x20   address 10.1.0.1/24\n\
+         iface eth9\n    bridge-access 20\n\
+         auto eth3\niface eth3\n    address 10.3.0.1/24\n",
+    );
+    installed.ifup("-f eth9").quiet();
+    assert!(is_port_of("eth9", "br0") && is_up("eth9"));
+    assert_eq!(vlans("eth9"), ["20 PVID Egress Untagged"]);
+    assert!(command("bridge -d link show dev eth9").ok().stdout.contains("cost 7 "));
+}
+
+fn missing_port_waited_for(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface br0\n    bridge-ports eth0 eth9\n    bridge-waitport 1 eth9\n    address 10.1.0.1/24\n",
+    );
+    let ran = installed.ifup("br0");
+    assert!(ran.stderr.contains("warning: bridge-ports eth9: there is no such interface"), "{ran}");
+    assert!(is_port_of("eth0", "br0") && is_up("br0"), "{ran}");
+    assert!(ip("addr show dev br0").contains("10.1.0.1/24"));
+}
+
+/// What ifupdown-ng hands down from the bridge is no word of the port's.
+fn words_handed_down(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge-vlan 30 pvid\n\
+         iface eth1\n\
+         iface br0\n    bridge-ports eth0 eth1\n    bridge-vlan-aware yes\n    bridge-pvid 4\n    bridge-vids 40\n",
+    );
+    installed.ifup("br0").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID"]);
+    assert_eq!(vlans("br0"), ["4 PVID Egress Untagged", "40"]);
+    installed.ifup("-f eth0").quiet();
+    assert_eq!(vlans("eth0"), ["30 PVID"]);
+    installed.ifdown("br0").quiet();
+    // The same in one stanza contradicts itself.
+    installed.interfaces("iface eth0\n    bridge-vlan 30\n    bridge-vids 40\n");
+    let ran = installed.ifup("-f eth0");
+    assert!(
+        ran.stderr.contains("bridge-vlan 30: bridge-vids says otherwise; keep one of the two\n"),
+        "{ran}"
+    );
+}
+
+/// What is wrong with a port's stanza is reported once, by the port; the bridge says where to look, and does not go on.
+fn errors_of_a_port_once(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(
+        "iface eth0\n    bridge-vlan 5000\niface br0\n    bridge-ports eth0\n    bridge-vlan-filtering yes\n",
+    );
+    let ran = installed.ifup("br0");
+    assert_eq!(ran.stderr.matches("5000: not a VLAN (1-4094)").count(), 1, "{ran}");
+    assert!(!ran.stderr.contains("there is no such bridge"), "{ran}");
+    assert!(command("ip link show br0").status != 0, "{ran}");
+    if ifupdown.version == Version::Bookworm {
+        let line = "bridge: br0: bridge-ports eth0: its stanza is wrong; see `ifnetlink check eth0`\n";
+        assert!(ran.stderr.contains(line), "{ran}");
+    }
+    let checked = installed.ifnetlink("check eth0");
+    assert!(checked.stderr.contains("eth0: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n"), "{checked}");
+}
+
+/// A bridge that goes before its ports leaves none of them up: what they hear reaches neither the host nor another port.
+fn down_before_its_ports(ifupdown: Ifupdown) {
+    let hosts = cards();
+    let installed = ifupdown.install(
+        "iface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid none\n\
+         iface eth0\n    bridge-member br0\n    bridge-vlan 10 pvid untagged\n\
+         iface eth1\n    bridge-member br0\n    bridge-vlan 10 pvid untagged\n",
+    );
+    hosts[0].ip("addr add 10.9.0.1/24 dev eth0");
+    hosts[1].ip("addr add 10.9.0.2/24 dev eth0");
+    let passes = || hosts[0].within(|| ping("10.9.0.2", None)).is_ok();
+    installed.ifup("br0 eth0 eth1").quiet();
+    settle();
+    assert!(passes());
+    let ran = installed.ifdown("-f br0");
+    for port in ["eth0", "eth1"] {
+        let line = format!(
+            "bridge: br0: warning: {port} was a port of br0 and is set down; ifup br0, then ifup -f {port}\n"
+        );
+        assert!(ran.stderr.contains(&line), "{ran}");
+        assert!(link(port)["master"].is_null() && !is_up(port), "{port}: {ran}");
+    }
+    assert!(command("ip link show br0").status != 0, "{ran}");
+    ip("addr add 192.0.2.1/32 dev lo");
+    hosts[0].ip("route add 192.0.2.1/32 dev eth0");
+    assert!(hosts[0].within(|| ping("192.0.2.1", None)).is_err(), "the host is reached");
+    installed.ifup("-f br0").quiet();
+    installed.ifup("-f eth0 eth1").quiet();
+    settle();
+    assert!(passes());
+    installed.ifdown("eth0 eth1 br0").quiet();
+}
