@@ -132,7 +132,7 @@ impl Config {
             member: stanza.get("bridge-member"),
             ports: None,
             options: BridgeOptions::default(),
-            own: PortConfig::read(stanza, Scope::All, false),
+            own: PortConfig::read(stanza, Scope::All, true),
             all_ports: PortOptions::default(),
             some_ports: BTreeMap::new(),
             wait_port: None,

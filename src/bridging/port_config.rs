@@ -3,7 +3,7 @@
 use super::config::Scope;
 use crate::{
     op::{FdbEntry, PortOptions},
-    stanza::Stanza,
+    stanza::{Problem, Stanza},
     values::{Invalid, List, Switch, Vid, Vids, VlanSet},
 };
 use std::str::FromStr;
@@ -87,15 +87,27 @@ impl PortConfig {
     }
 }
 
-/// What a stanza says of VLANs in two ways: a keyword in whose presence `bridge-vlan` has no place.
-pub fn other_words(stanza: &Stanza) -> Option<&'static str> {
-    let stock = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
-    stock.into_iter().find(|keyword| stanza.text(keyword).is_some())
-}
+/// The keywords of the stock executor, in whose presence `bridge-vlan` has no place.
+const STOCK: [&str; 4] = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
+
+/// Those that ifupdown-ng hands down from a bridge to its ports.
+const HANDED_DOWN: [&str; 2] = ["bridge-pvid", "bridge-vids"];
 
 /// Why two keywords cannot stand together.
-pub fn keep_one(other: &str) -> String {
+fn keep_one(other: &str) -> String {
     format!("{other} says otherwise; keep one of the two")
+}
+
+/// What is wrong with a port's stanza that says itself in two ways what its VLANs are. What ifquery prints of it has
+/// what was handed down from its bridge.
+pub fn two_ways(port: &Stanza, bridge: Option<&Stanza>) -> Option<Problem> {
+    let vlan = port.text("bridge-vlan")?;
+    let own = |keyword: &&str| {
+        let of_bridge =
+            bridge.filter(|_| HANDED_DOWN.contains(keyword)).and_then(|bridge| bridge.text(keyword));
+        port.text(keyword).is_some_and(|text| !of_bridge.is_some_and(|of_bridge| of_bridge.contains(text)))
+    };
+    STOCK.into_iter().find(own).map(|other| Problem::new("bridge-vlan", vlan, keep_one(other)))
 }
 
 fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static str, String, Vlans)> {
@@ -107,9 +119,9 @@ fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static
     if scope == Scope::Vlan {
         return own;
     }
-    let first = other_words(stanza);
+    let first = STOCK.into_iter().find(|keyword| stanza.text(keyword).is_some());
     if let (Some(first), Some(_)) = (first, stanza.text("bridge-vlan")) {
-        if inherits && ["bridge-pvid", "bridge-vids"].contains(&first) {
+        if inherits && HANDED_DOWN.contains(&first) {
             return own;
         }
         stanza.reject("bridge-vlan", keep_one(first));

@@ -3,7 +3,7 @@
 use super::{
     config::{Config, Role, Scope},
     port::{Draft, Joining, check, unfiltered},
-    port_config::{keep_one, other_words},
+    port_config::two_ways,
 };
 use crate::{
     executor::At,
@@ -11,7 +11,7 @@ use crate::{
     op::{BridgeOp, BridgeOptions, LinkKind, NewLink, Op, PortOptions, VlanDevice},
     plan::Plan,
     snapshot::Snapshot,
-    stanza::{Problem, Stanza},
+    stanza::Problem,
     stanzas::Stanzas,
     values::IfName,
 };
@@ -157,7 +157,11 @@ impl Config {
         for port in ports {
             let stanza = found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(&port)).unwrap_or_default();
             let config = Config::read_as_port(&stanza);
-            let wrong = stanza.take_problems();
+            let mut wrong = stanza.take_problems();
+            if wrong.is_empty() {
+                let own = found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(iface));
+                wrong.extend(two_ways(&stanza, own.as_ref()));
+            }
             let reads = |stanzas: &Stanzas| stanzas.executors(&port).any(|name| name == "bridge");
             if !wrong.is_empty() && found.stanzas.as_ref().is_some_and(reads) {
                 // Its own run reports what.
@@ -233,15 +237,16 @@ impl Config {
         if state.bridge(iface).is_some() {
             return self.configure(iface, found);
         }
-        if let Some(problem) = found.stanzas.as_ref().and_then(|stanzas| two_ways(&stanzas.stanza(iface)?)) {
-            return Err(vec![problem]);
-        }
         let master = link.and_then(|link| link.master.as_ref());
         let listing = found.stanzas.as_ref().and_then(|stanzas| stanzas.bridge_of(iface));
+        let stanza = |name: &IfName| found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(name));
+        let of_bridge = listing.as_ref().and_then(stanza);
+        if let Some(problem) = stanza(iface).and_then(|own| two_ways(&own, of_bridge.as_ref())) {
+            return Err(vec![problem]);
+        }
         let bridge = master.or(listing.as_ref().filter(|_| link.is_some()));
         if let Some((bridge, running)) = bridge.and_then(|bridge| Some((bridge, state.bridge(bridge)?))) {
-            // As the bridge reads it: what ifupdown-ng hands down from the bridge is not in there.
-            let stanza = |name: &IfName| found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(name));
+            // As the bridge reads it.
             let listed = stanza(iface).filter(|_| listing.as_ref() == Some(bridge));
             let config = listed.as_ref().map(Self::read_as_port);
             let theirs = listed.as_ref().and_then(|_| Self::read(&stanza(bridge)?, Scope::All));
@@ -259,12 +264,6 @@ impl Config {
         let reason = format!("{iface} is no port of a bridge; say bridge-member BRIDGE");
         Err(vec![Problem::new(keyword, written, reason)])
     }
-}
-
-/// What is wrong with a stanza that says itself, and has not been handed down, in two ways what its VLANs are.
-fn two_ways(stanza: &Stanza) -> Option<Problem> {
-    let vlan = stanza.text("bridge-vlan")?;
-    other_words(stanza).map(|other| Problem::new("bridge-vlan", vlan, keep_one(other)))
 }
 
 /// A problem with the stanza of a port, told by its bridge.
