@@ -82,8 +82,10 @@ fn veth_pair() {
 fn vrf_and_member() {
     own_run();
     Calls::of("vrf", "red", "create", &[("vrf-table", "10")]).make(1, 60);
+    ip("link set red up");
     ip("link add v0 type veth peer name v1");
-    Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 60);
+    // It is recorded until it has joined.
+    Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 110);
     assert!(ip("link show v0").contains("master red"));
 }
 
