@@ -37,6 +37,7 @@ pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
         };
         let mut kept = None;
         world.assume_all(&plan);
+        assume_up(&mut world, &target.iface);
         if let (true, Some(wanted)) = (problems.is_empty(), &wanted) {
             let (surplus, left) = wanted.surplus(target, targets, &world.0);
             world.assume_all(&surplus);
@@ -46,6 +47,13 @@ pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
         all.push(Left { iface: &target.iface, plan, problems, kept });
     }
     all
+}
+
+/// The stock `link` sets an interface up; what depends on it may need that.
+fn assume_up(world: &mut Simulated, iface: &IfName) {
+    if let Some(link) = world.0.here_mut().links.get_mut(iface) {
+        link.up = true;
+    }
 }
 
 /// What the stanzas want of the kinds of things that carry our mark.
@@ -73,6 +81,7 @@ impl Wanted {
         for target in &targets.known {
             let plan = target.configuration.plan_up(&target.iface, &world.0).ok()?;
             world.assume_all(&plan);
+            assume_up(&mut world, &target.iface);
             for step in plan.steps {
                 match step.act.op {
                     Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address)),

@@ -71,7 +71,11 @@ fn found() {
 
 fn killed(stanza: &Stanza) {
     found();
-    stanza.killed(everything, |_| {}, |_| {});
+    let see = || {
+        let (state, vlans, fdb) = everything();
+        (state.without_carriers(), vlans, fdb)
+    };
+    stanza.killed(see, |_| {}, |_| {});
 }
 
 /// Without what a bridge keeps of a port that it had for a moment: limits of size.

@@ -152,11 +152,35 @@ impl Around {
                     return Err(ran.to_string());
                 }
                 command(&format!("ip {undo}"));
-                scene.run(&[self.name]).map_err(|why| format!("{ran}\nagain: {why}"))?;
+                self.again(scene).map_err(|why| format!("{ran}\nagain: {why}"))?;
                 difference(&state(), &self.after).map_err(|why| format!("{ran}\nagain: {why}"))?;
                 scene.reach(self.at)
             }
         }
+    }
+
+    /// The next ifup or ifdown, as far as this phase. ifup runs all phases again.
+    fn again(&self, scene: &Scene) -> Result<(), String> {
+        if self.is_down() { scene.run(&[self.name]) } else { scene.run(&UP[..=self.at]) }
+    }
+
+    /// Of a state, what a phase of ifup that fails leaves as it was. That the interface is not isolated yet is recorded
+    /// until ifdown. `netns` gives up in post-up: it sets the interface down, with IPv6 as it was.
+    fn kept_by_a_failure(&self, scene: &Scene, mut state: Vec<String>) -> Vec<String> {
+        state.retain(|line| !line.contains("/raised:"));
+        let of_files: Vec<String> = state.iter().filter(|line| line.starts_with("/run/")).cloned().collect();
+        let is_used =
+            |directory: &str| of_files.iter().any(|file| file.starts_with(&format!("{directory}/")));
+        state.retain(|line| {
+            !line.starts_with("/run/ifupdown-ng-netlink") || line.contains(':') || is_used(line)
+        });
+        if scene.program == "netns" && self.name == "post-up" {
+            state.retain(|line| !line.ends_with(".disable_ipv6") && !["0\n", "1\n"].contains(&line.as_str()));
+            for line in &mut state {
+                *line = line.replace(r#""flags":["UP"],"ifname":"eth0""#, r#""flags":[],"ifname":"eth0""#);
+            }
+        }
+        state
     }
 
     /// Whether the state is right after a fault, and after the next run.
@@ -171,7 +195,9 @@ impl Around {
             }
             (false, 1) if self.is_down() => {}
             (false, 1) => {
-                difference(&state(), &self.before).map_err(|lines| text() + "failed, but:\n" + &lines)?;
+                let [is, before] =
+                    [state(), self.before.clone()].map(|state| self.kept_by_a_failure(scene, state));
+                difference(&is, &before).map_err(|lines| text() + "failed, but:\n" + &lines)?;
             }
             _ => return Err(text()),
         }
@@ -186,7 +212,7 @@ impl Around {
             difference(&state(), &self.down).map_err(|lines| text() + "then down:\n" + &lines)?;
             scene.rise(self.at)
         } else {
-            scene.run(&[self.name]).map_err(|why| text() + "again: " + &why)?;
+            self.again(scene).map_err(|why| text() + "again: " + &why)?;
             difference(&state(), &self.after).map_err(|lines| text() + "again:\n" + &lines)?;
             scene.reach(self.at)
         }

@@ -243,6 +243,8 @@ fn one_wrong(ifupdown: Ifupdown, wrong: &str, line: &str) {
     crate::lab::settle();
     // 0.11.4 goes on with `link`, which brings the card up.
     ip("link set eth1 down");
+    // That it came up without its VRF is recorded until then.
+    installed.ifdown(&format!("--force {name}"));
     up.assert_same(&State::with_run(&installed), "the good stanzas");
     installed.ifdown("-a");
     ip("link set lo up");
