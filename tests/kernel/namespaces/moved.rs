@@ -275,6 +275,8 @@ impl Drop for Container {
 
 /// Takes the numbers that are free between others, until each is the next one.
 fn fill() -> Vec<Container> {
+    // Those of an earlier test have to be free by now.
+    thread::sleep(Duration::from_secs(2));
     let mut all: Vec<Container> = Vec::new();
     while all.len() < 100 {
         all.push(Container::new());
@@ -293,13 +295,13 @@ fn until_it_has_the_number(attempt: impl Fn() -> bool) {
 }
 
 /// Makes namespaces until one has this inode. The kernel takes the lowest that is free.
-fn of_inode<T>(inode: u64, mut new: impl FnMut(usize) -> (T, u64)) -> Option<T> {
+fn of_inode(inode: u64) -> Option<Container> {
     let mut others = Vec::new();
     // The kernel takes back the numbers of a namespace a little later, one after the other.
     thread::sleep(Duration::from_secs(1));
-    for n in 0..10 {
-        let (made, number) = new(n);
-        if number == inode {
+    for _ in 0..10 {
+        let made = Container::new();
+        if made.1 == inode {
             return Some(made);
         }
         others.push(made);
@@ -329,11 +331,7 @@ fn next_container_once() -> bool {
     assert!(first.ip("-br addr").contains("10.1.0.2/24"));
     drop(first);
     wait_until("the card went with it", || !ip("-br link").contains("far"));
-    let next = of_inode(inode, |_| {
-        let next = Container::new();
-        let inode = next.1;
-        (next, inode)
-    });
+    let next = of_inode(inode);
     let Some(next) = next else { return false };
     // Nothing but its identity tells it apart: it has the name, the MAC address and the index.
     next.ip("link add name eth9 address 02:00:00:00:00:0a type veth peer name eth8");
@@ -357,23 +355,16 @@ pub fn next_of_the_name() {
 fn next_of_the_name_once() -> bool {
     card();
     let others = fill();
-    ip("netns add red");
-    let inode = |name: &str| fs::metadata(format!("/run/netns/{name}")).unwrap().ino();
-    let number = inode("red");
+    let first = Container::new();
+    let number = first.1;
+    ip(&format!("netns attach red {}", first.0.id()));
     let lines = ["netns red", "netns-ifname eth9", "netns-sysctl net.ipv4.ip_default_ttl=77"];
     phase("netns", "eth0", "post-up", &lines).quiet();
     ip("netns del red");
+    drop(first);
     wait_until("the card went with it", || !ip("-br link").contains("far"));
-    let last = of_inode(number, |n| {
-        let name = format!("n{n}");
-        ip(&format!("netns add {name}"));
-        let number = inode(&name);
-        (name, number)
-    });
-    let Some(last) = last else { return false };
-    fs::write("/run/netns/red", "").unwrap();
-    command(&format!("mount --bind /run/netns/{last} /run/netns/red")).ok();
-    command(&format!("umount /run/netns/{last}")).ok();
+    let Some(next) = of_inode(number) else { return false };
+    ip(&format!("netns attach red {}", next.0.id()));
     ip("-n red link add name eth9 address 02:00:00:00:00:0a type veth peer name eth8");
     ip("netns exec red sysctl -qw net.ipv4.ip_default_ttl=99");
     for name in DOWN {
