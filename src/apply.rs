@@ -75,7 +75,7 @@ impl Refusal {
 }
 
 /// What the kernel says of a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).
-const IPV6_IS_DISABLED: &str = "IPv6 is disabled on this device";
+const IPV6_IS_DISABLED: [&str; 2] = ["IPv6 is disabled on this device", "IPv6 is disabled on nexthop device"];
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +91,9 @@ impl fmt::Display for Refusal {
             Some(Errno::EPERM) => f.write_str("; this needs root (CAP_NET_ADMIN)"),
             // The kernel says so in its own words where it means something else.
             Some(Errno::EACCES)
-                if self.text.as_ref().is_some_and(|text| text.starts_with(IPV6_IS_DISABLED)) =>
+                if self.text.as_ref().is_some_and(|text| {
+                    IPV6_IS_DISABLED.iter().any(|disabled| text.starts_with(disabled))
+                }) =>
             {
                 f.write_str("; its sysctl disable_ipv6 is 1")
             }

@@ -168,9 +168,9 @@ impl Around {
     /// until ifdown. `netns` gives up in post-up: it sets the interface down, with IPv6 as it was.
     fn kept_by_a_failure(&self, scene: &Scene, mut state: Vec<String>) -> Vec<String> {
         state.retain(|line| !line.contains("/raised:"));
-        let of_files: Vec<String> = state.iter().filter(|line| line.starts_with("/run/")).cloned().collect();
-        let is_used =
-            |directory: &str| of_files.iter().any(|file| file.starts_with(&format!("{directory}/")));
+        let records: Vec<String> =
+            state.iter().filter(|line| line.starts_with("/run/") && line.contains(':')).cloned().collect();
+        let is_used = |directory: &str| records.iter().any(|file| file.starts_with(&format!("{directory}/")));
         state.retain(|line| {
             !line.starts_with("/run/ifupdown-ng-netlink") || line.contains(':') || is_used(line)
         });

@@ -52,10 +52,15 @@ impl State {
     /// The same without whether links have a carrier: a bridge that had a port has none until it has one again, and one
     /// that never had a port has one.
     pub fn without_carriers(mut self) -> Self {
-        for line in self.0.values_mut().flatten() {
-            *line = line
-                .replace("\"NO-CARRIER\",", "")
-                .replace("\"operstate\":\"DOWN\"", "\"operstate\":\"UNKNOWN\"");
+        for (about, lines) in &mut self.0 {
+            for line in lines.iter_mut() {
+                *line = line
+                    .replace("\"NO-CARRIER\",", "")
+                    .replace("\"operstate\":\"DOWN\"", "\"operstate\":\"UNKNOWN\"");
+            }
+            if !about.ends_with("rules") {
+                lines.sort_unstable();
+            }
         }
         self
     }
