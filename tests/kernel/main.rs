@@ -35,6 +35,7 @@ mod flows;
 mod guests;
 mod ifnetlink;
 mod ifupdown;
+mod interference;
 mod interrupted;
 mod lab;
 mod management_vrf;
@@ -45,6 +46,7 @@ mod openrc;
 #[path = "../plain/pages.rs"]
 mod pages;
 mod probe;
+mod published;
 mod refusals;
 mod routing_domains;
 mod security;
@@ -98,6 +100,8 @@ fn main() -> std::process::ExitCode {
         soak::tests(),
         managers::tests(),
         openrc::tests(),
+        published::tests(),
+        interference::tests(),
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();
