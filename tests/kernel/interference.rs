@@ -3,7 +3,8 @@
 //! - An act of ours removes and changes nothing of others: rules, routes, links, VLANs, FDB entries, namespaces and
 //!   sysctls that others made are seen as before.
 //! - While the VRF's rules are there, the host behind a VRF member reaches no host in the table main.
-//! - After a forced `ifdown` of everything nothing of ours is left, and `ifup -a` gives the full state again.
+//! - After a forced `ifdown` of everything (every fourth time twice) nothing of ours is left. Every second time, all that
+//!   others made is removed then, and `ifup -a` gives the full state again.
 //!
 //! `IFNL_SEQUENCES` is the number of sequences (50), which are the same each time. `IFNL_SEED` names one sequence, and
 //! only this one is run. A failure prints the seed and the acts so far.
@@ -13,7 +14,7 @@
 use crate::{
     features::{Feature, needs},
     ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
-    lab::{Netns, Ran, in_lab, ip, run, settle},
+    lab::{Netns, Ran, in_lab, ip, run},
     probe::ping,
     shown::Shown,
 };
@@ -36,8 +37,12 @@ pub fn tests() -> Vec<Trial> {
 mod known {
     /// H2: `ifdown` of a VRF with members releases them into the table main.
     pub const VRF_WITH_MEMBERS_GOES_DOWN: bool = false;
-    /// H5: what is remembered of a namespace that others deleted stays in `/run`.
-    pub const DELETED_NAMESPACE_IS_FORGOTTEN: bool = false;
+    /// H5: where others deleted a link or its namespace, `ifdown` of 0.12.1 ends before our part (the stock `static`
+    /// fails), and our files in `/run` stay.
+    pub const MISSING_LINK_GOES_DOWN: bool = false;
+    /// C5 and E8: with a VRF of others under the name of ours, 0.11.4 goes on after `vrf-table` has failed, and
+    /// `vrf-route` puts the stanza's routes into the table of that VRF, where they stay.
+    pub const ROUTES_STAY_OUT_OF_OTHERS_VRF: bool = false;
 }
 
 fn sequences() {
@@ -272,12 +277,13 @@ impl Plan {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
         let version = random.one(&Version::ALL);
-        let layout = random.one(&["yes", "jump"]);
-        let groups = match random.below(6) {
-            0 | 1 => vec![&VRF],
-            2 | 3 => vec![&VRF, &NETNS],
-            4 => vec![&NETNS],
-            _ => vec![&BRIDGE],
+        let bookworm = version == Version::Bookworm;
+        // Each layout with each version, in as few sets of stanzas as will do.
+        let (groups, layout) = match random.below(6) {
+            0 | 1 => (vec![&VRF], if bookworm { "yes" } else { "jump" }),
+            2 | 3 => (vec![&VRF, &NETNS], if bookworm { "jump" } else { "yes" }),
+            4 => (vec![&NETNS], ""),
+            _ => (vec![&BRIDGE], ""),
         };
         let names: Vec<&str> = groups.iter().flat_map(|group| group.names).copied().collect();
         let mut acts: Vec<Act> = Vec::new();
@@ -369,8 +375,8 @@ struct World {
     astray: BTreeMap<String, String>,
     /// What `ifup` has brought up and `ifdown` has not taken down.
     up: BTreeSet<&'static str>,
-    /// Whether others deleted the namespace `blue`.
-    deleted_netns: bool,
+    /// Whether others deleted the namespace `blue`, or a link of a stanza.
+    deleted: bool,
     /// Whether others changed the VRF, or a member of it, since the member was brought up.
     breached: bool,
 }
@@ -407,7 +413,7 @@ impl World {
             others: BTreeSet::new(),
             astray: BTreeMap::new(),
             up: BTreeSet::new(),
-            deleted_netns: false,
+            deleted: false,
             breached: false,
         }
     }
@@ -425,7 +431,6 @@ impl World {
             }
         }
         self.installed.ifup("-X lo -a").quiet();
-        settle();
         let full = self.full_lines();
         self.installed.ifdown("-X lo -a").quiet();
         full
@@ -489,6 +494,12 @@ impl World {
                 self.tell(&ran);
                 self.up.remove(name);
             }
+            Act::Add(number)
+                if OTHERS[number][0] == "ip link add red type vrf table 11"
+                    && !known::ROUTES_STAY_OUT_OF_OTHERS_VRF =>
+            {
+                self.told.push_str(": left out");
+            }
             Act::Add(number) => {
                 self.added.insert(number);
                 self.hand(OTHERS[number]);
@@ -525,7 +536,7 @@ impl World {
             },
             Act::Delete(name) => {
                 self.hand(&[&format!("ip link del {name}")]);
-                self.breached = true;
+                (self.deleted, self.breached) = (true, true);
             }
             Act::Release(name) => {
                 self.hand(&[&format!("ip link set {name} nomaster")]);
@@ -539,7 +550,7 @@ impl World {
                 }
             }
             Act::DeleteNetns | Act::RemakeNetns => {
-                self.deleted_netns |= before.lines.iter().any(|line| line.starts_with("netns blue "));
+                self.deleted = true;
                 self.hand(&["ip netns del blue"]);
                 if matches!(act, Act::RemakeNetns) {
                     self.hand(&["ip netns add blue"]);
@@ -686,8 +697,7 @@ impl World {
         Ok(())
     }
 
-    /// Everything down, by force and twice; nothing of ours is left. Then all that others made is removed, and all
-    /// goes up.
+    /// Everything down, by force; nothing of ours is left. Then all that others made is removed, and all goes up.
     fn end(&mut self, plan: &Plan, full: &[String]) -> Result<(), String> {
         for back in std::mem::take(&mut self.astray).into_values() {
             self.hand(&[&back]);
@@ -704,7 +714,8 @@ impl World {
         self.others.retain(|line| before.has(line) || !deleted.has(line));
         self.told.push_str("\n  down by force");
         // One by one: `ifdown -a` of 0.12.1 ends at the first interface that fails.
-        for name in plan.names().chain(plan.names()) {
+        let again = plan.names().filter(|_| plan.seed % 4 == 0);
+        for name in plan.names().chain(again) {
             let ran = self.installed.ifdown(&format!("-f {name}"));
             self.tell(&ran);
         }
@@ -713,6 +724,10 @@ impl World {
         self.up.clear();
         self.judge(Act::Down("all"), true, &before, &now)?;
         self.nothing_of_ours(&now)?;
+        // The rest takes as long as all before.
+        if plan.seed % 2 == 1 {
+            return Ok(());
+        }
         self.told.push_str("\n  without others");
         for name in now
             .links
@@ -783,7 +798,7 @@ impl World {
             .flatten()
             .flatten()
             .map(|entry| entry.path().display().to_string());
-        let deleted = self.deleted_netns && !known::DELETED_NAMESPACE_IS_FORGOTTEN;
+        let deleted = self.deleted && !known::MISSING_LINK_GOES_DOWN;
         left.extend(files.filter(|_| !kept && !deleted));
         for protocol in ["tcp", "udp", "raw"] {
             let key = format!("/proc/sys/net/ipv4/{protocol}_l3mdev_accept");

@@ -658,8 +658,8 @@ iface eth0 inet static
     address 203.0.113.10/32
     pointopoint 203.0.113.1
     gateway 203.0.113.1
-    post-up sysctl -q -w net.ipv4.ip_forward=1
-    post-down sysctl -q -w net.ipv4.ip_forward=0
+    post-up echo 1 >/proc/sys/net/ipv4/ip_forward
+    post-down echo 0 >/proc/sys/net/ipv4/ip_forward
 iface eth0 inet6 static
     address 2001:db8:1::2/128
     gateway fe80::1
