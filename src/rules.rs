@@ -135,7 +135,7 @@ fn ensure(plan: &mut Plan, rules: &[Rule], wanted: &Rule) {
     plan.delete_rules(all(rules, wanted).skip(1));
 }
 
-/// The rules that do the same at the same place, whoever added them.
+/// The rules that do the same at the same place, whichever program added them.
 fn all<'a>(rules: &'a [Rule], wanted: &'a Rule) -> impl Iterator<Item = &'a Rule> {
     rules.iter().filter(|rule| rule.same(wanted))
 }

@@ -260,7 +260,7 @@ fn look(path: &Path) -> Result<Option<Metadata>, Refusal> {
 }
 
 fn refuse(reason: &str) -> Result<bool, Refusal> {
-    Err(Refusal::text(format!("{reason}; take that right away, or remove it")))
+    Err(trust::refusal(reason))
 }
 
 /// Reads a file that is no link.

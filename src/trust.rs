@@ -1,5 +1,6 @@
 //! Whether anybody but root can change what is at a path: what we run, or rely on, must not be others' to change.
 
+use crate::apply::Refusal;
 use std::{
     fs::{self, Metadata},
     os::unix::fs::MetadataExt as _,
@@ -24,6 +25,11 @@ pub fn others_change(path: &Path, found: &Metadata) -> Option<String> {
 /// Why others can put something else in the place of what is in a directory, if they can.
 pub fn others_replace(path: &Path, found: &Metadata) -> Option<String> {
     others_change(path, found).filter(|_| found.uid() != 0 || found.mode() & STICKY == 0)
+}
+
+/// The refusal to use what others can change.
+pub fn refusal(reason: &str) -> Refusal {
+    Refusal::text(format!("{reason}; let only root write it, or delete it"))
 }
 
 /// The file that a path leads to, by a path without links, if nobody else can change the one or the other.

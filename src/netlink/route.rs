@@ -81,7 +81,7 @@ impl Channel {
         }
     }
 
-    /// The tables that have routes, whoever added them.
+    /// The tables that have routes, whichever program added them.
     pub(super) fn used_tables(&mut self) -> Result<BTreeSet<TableId>, Refusal> {
         let mut used = BTreeSet::new();
         for family in Family::BOTH {

@@ -68,7 +68,7 @@ pub(super) fn check(name: &str) -> Result<(), Refusal> {
     let of_the_link = || link.map(|found| format!("{} belongs to user {}", path.display(), found.uid()));
     trust::others_change(Path::new(NAMED), &directory)
         .or_else(of_the_link)
-        .map_or(Ok(()), |reason| Err(Refusal::text(format!("{reason}; take that right away, or remove it"))))
+        .map_or(Ok(()), |reason| Err(trust::refusal(&reason)))
 }
 
 /// All namespaces that have a name.
@@ -205,7 +205,7 @@ fn lock() -> Result<Flock<File>, Refusal> {
         let directory = directory.map_err(|error| about(&error))?;
         let found = directory.metadata().map_err(|error| about(&error))?;
         if let Some(reason) = trust::others_change(Path::new(NAMED), &found) {
-            return Err(Refusal::text(format!("{reason}; take that right away, or remove it")));
+            return Err(trust::refusal(&reason));
         }
         let inode = found.ino();
         let lock = wait_for(directory)?;

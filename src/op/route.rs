@@ -72,7 +72,7 @@ impl Route {
         (self.table, self.prefix, self.metric) == (other.table, other.prefix, other.metric)
     }
 
-    /// Whether both say the same, whoever added them. Whether a gateway was declared on-link is not
+    /// Whether both say the same, whichever program added them. Whether a gateway was declared on-link is not
     /// compared: the kernel does not always report it back.
     pub fn same(&self, other: &Self) -> bool {
         self.competes_with(other)

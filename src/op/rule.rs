@@ -52,7 +52,7 @@ impl Rule {
         Self { family, priority, action, protocol, selective: false }
     }
 
-    /// Whether both do the same to the same packets at the same place, whoever added them.
+    /// Whether both do the same to the same packets at the same place, whichever program added them.
     pub fn same(&self, other: &Self) -> bool {
         Self { protocol: other.protocol, ..self.clone() } == *other
     }

@@ -216,7 +216,7 @@ fn down(keywords: &[&str]) {
     }
 }
 
-/// What was taken out of the stanza while it was up goes with the VRF; what is somebody else's stays.
+/// A route that the stanza lost while it was up goes with the VRF; a route of another program stays.
 fn routes_go() {
     own_run();
     red(&[
