@@ -43,6 +43,8 @@ mod known {
     /// C5 and E8: with a VRF of others under the name of ours, 0.11.4 goes on after `vrf-table` has failed, and
     /// `vrf-route` puts the stanza's routes into the table of that VRF, where they stay.
     pub const ROUTES_STAY_OUT_OF_OTHERS_VRF: bool = false;
+    /// Found here, with IFNL_SEED=49: a rule of others for `local` at the priority of ours is deleted as a duplicate.
+    pub const DUPLICATE_RULES_OF_OTHERS_STAY: bool = false;
 }
 
 fn sequences() {
@@ -290,7 +292,7 @@ impl Plan {
         if random.below(2) == 0 {
             acts.extend(names.iter().map(|name| Act::Up(name)));
         }
-        for _ in 0..4 + random.below(7) {
+        for _ in 0..4 + random.below(5) {
             let name = random.one(&names);
             let act = match random.below(24) {
                 0..=4 => Act::Up(name),
@@ -497,6 +499,13 @@ impl World {
             Act::Add(number)
                 if OTHERS[number][0] == "ip link add red type vrf table 11"
                     && !known::ROUTES_STAY_OUT_OF_OTHERS_VRF =>
+            {
+                self.told.push_str(": left out");
+            }
+            Act::Add(number)
+                if OTHERS[number][0].ends_with(" pref 32765 lookup local protocol 4")
+                    && before.is_closed()
+                    && !known::DUPLICATE_RULES_OF_OTHERS_STAY =>
             {
                 self.told.push_str(": left out");
             }
