@@ -113,8 +113,8 @@ fn exactly() {
     set("150-160 untagged");
     assert_eq!(vlans("p1").len(), 11);
     assert!(vlans("p1").iter().all(|vlan| vlan.ends_with("Egress Untagged")));
-    // Every second one: as many entries as there can be.
-    let all: Vec<String> = (2..=4094).step_by(2).map(|vid| vid.to_string()).collect();
+    // Every second one: as many entries as a line of ifupdown-ng can have.
+    let all: Vec<String> = (2..=1400).step_by(2).map(|vid| vid.to_string()).collect();
     set(&all.join(", "));
     assert_eq!(vlans("p1"), all);
     set(&all.join(","));
