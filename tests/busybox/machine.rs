@@ -66,8 +66,11 @@ pub fn beside(ours: &str, theirs: &str) -> Netns {
 pub fn join(here: &Netns, ours: &str, there: &Netns, theirs: &str) {
     here.within(|| {
         // An earlier test's: its host has services that do not end.
-        if Path::new("/sys/class/net").join(ours).exists() {
-            ip(&format!("link del {ours}"));
+        // Its namespace, and the link with it, may go at this moment.
+        let link = Path::new("/sys/class/net").join(ours);
+        if link.exists() {
+            command(&format!("ip link del {ours}"));
+            wait_until("the earlier link is gone", || !link.exists());
         }
         ip(&format!("link add {ours} type veth"));
         // Once up, so that going up later leaves no trace of the kernel's own.
