@@ -104,7 +104,7 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, S
         let wanted = if priority == L3MDEV_PRIORITY { kernel_l3mdev(family) } else { wanted };
         ensure(&mut plan, rules, &wanted);
         if priority != L3MDEV_PRIORITY {
-            plan.delete_rules(all(rules, &kernel_l3mdev(family)));
+            plan.delete_rules(all(rules, &kernel_l3mdev(family)).filter(|rule| !is_of_others(rule)));
         }
     }
     if let Some(priority) = layout.unreachable {
@@ -127,12 +127,21 @@ fn local_in_front<'a>(layout: &Layout, rules: &'a [Rule]) -> Option<&'a Rule> {
     rules.iter().find(found)
 }
 
-/// Adds a rule that is missing, and deletes all but one where it is there several times.
+/// Adds a rule that is missing, and deletes all but one where it is there several times. Another program's stays.
 fn ensure(plan: &mut Plan, rules: &[Rule], wanted: &Rule) {
     if all(rules, wanted).next().is_none() {
         plan.add_rule(wanted.clone());
     }
-    plan.delete_rules(all(rules, wanted).skip(1));
+    plan.delete_rules(surplus(all(rules, wanted)));
+}
+
+/// All but the first of the rules that the kernel or we added.
+fn surplus<'a>(rules: impl Iterator<Item = &'a Rule>) -> impl Iterator<Item = &'a Rule> {
+    rules.filter(|rule| !is_of_others(rule)).skip(1)
+}
+
+fn is_of_others(rule: &Rule) -> bool {
+    ![OUR_PROTOCOL, KERNEL_PROTOCOL].contains(&rule.protocol)
 }
 
 /// The rules that do the same at the same place, whichever program added them.
@@ -193,7 +202,7 @@ fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     let locals = |range: &[Rule]| all(range, &local).cloned().collect::<Vec<_>>();
     let (mut surplus, mut behind) = (locals(&rules[..jump_at]), locals(&rules[jump_at..]));
     if !behind.is_empty() {
-        surplus.extend(behind.drain(1..));
+        surplus.extend(behind.drain(1..).filter(|rule| !is_of_others(rule)));
     } else if surplus.is_empty() {
         plan.add_rule(local.clone());
         plan.push(Op::RuleExpect(local.clone()), None);
