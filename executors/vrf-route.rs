@@ -37,6 +37,8 @@ pub struct VrfRoute {
     routes: Vec<RouteSpec>,
     /// Whether the interface is a VRF itself.
     is_vrf: bool,
+    /// The table that `vrf-table` gives to the VRF, unless it is `auto`.
+    own_table: Option<TableSpec>,
     written: String,
 }
 
@@ -67,7 +69,13 @@ impl Executor for VrfRoute {
             );
             return None;
         }
-        Some(Self { routes, is_vrf, written: stanza.text("vrf-route")?.to_owned() })
+        let own_table = stanza.text("vrf-table").filter(|table| *table != "auto");
+        Some(Self {
+            routes,
+            is_vrf,
+            own_table: own_table.and_then(|table| table.parse().ok()),
+            written: stanza.text("vrf-route")?.to_owned(),
+        })
     }
 
     /// The VRFs that routes are leaked into. Not for a VRF: two that leak into each other would wait for
@@ -100,6 +108,7 @@ impl Executor for VrfRoute {
             let until = Until::Checked(sources);
             query.wait = Some(Wait { seconds: CHECK_SECONDS, links: BTreeSet::new(), until });
         }
+        query.table_names |= matches!(self.own_table, Some(TableSpec::Name(_)));
         for route in &self.routes {
             if let RouteTable::Table(TableSpec::Name(_)) = route.table {
                 query.table_names = true;
@@ -125,7 +134,11 @@ impl Executor for VrfRoute {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
         let mut wanted: Vec<Route> = Vec::new();
         for spec in &self.routes {
-            match self.resolve(spec, at.iface, found) {
+            let table = match &spec.table {
+                RouteTable::Own if at.phase == Phase::PostUp => self.check_own_table(at.iface, found),
+                _ => Ok(()),
+            };
+            match table.and_then(|()| self.resolve(spec, at.iface, found)) {
                 Ok(mut routes) => wanted.append(&mut routes),
                 // Without its VRF or interface a route is gone already.
                 Err(_) if at.phase == Phase::PreDown => {}
@@ -186,6 +199,21 @@ impl VrfRoute {
             RouteTable::Vrf(vrf) => Some(TableRef::Vrf(vrf.clone())),
             RouteTable::Own if self.is_vrf => Some(TableRef::Vrf(iface.clone())),
             RouteTable::Own => Some(TableRef::VrfOf(iface.clone())),
+        }
+    }
+
+    /// That a VRF has the table of its stanza, and is not another program's of the same name.
+    fn check_own_table(&self, iface: &IfName, found: &Snapshot) -> Result<(), String> {
+        let wanted = match &self.own_table {
+            Some(TableSpec::Id(id)) => Some(id),
+            Some(TableSpec::Name(name)) => found.table_names.get(name),
+            None => None,
+        };
+        match (found.here().vrf_table(iface), wanted) {
+            (Some(running), Some(wanted)) if running != *wanted => {
+                Err(format!("{iface} is a VRF with table {running}, not {wanted}"))
+            }
+            _ => Ok(()),
         }
     }
 
