@@ -107,6 +107,11 @@ impl<R: Reads> Executor for Bridging<R> {
         R::depends(stanza)
     }
 
+    /// A port that joins by itself. One that its bridge takes is set up by its bridge.
+    fn isolates(stanza: &Stanza) -> Option<Phase> {
+        stanza.uses(["bridge-member"]).then_some(Phase::PreUp)
+    }
+
     fn acts(&self, phase: Phase) -> bool {
         self.config.acts(phase)
     }

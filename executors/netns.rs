@@ -128,6 +128,10 @@ impl Executor for Moved {
         })
     }
 
+    fn isolates(stanza: &Stanza) -> Option<Phase> {
+        stanza.uses(["netns"]).then_some(Phase::PostUp)
+    }
+
     fn acts(&self, phase: Phase) -> bool {
         matches!(phase, Phase::Create | Phase::PreUp | Phase::PostUp | Phase::PreDown | Phase::Destroy)
     }
@@ -170,8 +174,9 @@ impl Executor for Moved {
     }
 
     fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
-        let failed = at.phase == Phase::PostUp;
-        if failed { journey::give_up(at.iface, found.here()) } else { Plan::default() }
+        // It stays outside, and where the stanza is changed or removed next, nobody would give IPv6 back to it.
+        let stays = at.phase == Phase::PostUp && found.here().links.contains_key(at.iface);
+        if stays { journey::reopen(at.iface, found.here()) } else { Plan::default() }
     }
 
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {

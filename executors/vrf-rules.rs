@@ -85,7 +85,6 @@ impl Executor for VrfRules {
         },
     ];
     const EXCLUSIVE: bool = true;
-    const ISOLATES: Option<Phase> = Some(Phase::PreUp);
 
     fn parse(stanza: &Stanza) -> Option<Self> {
         let priority = |keyword, default| match stanza.get::<OrNo<RulePriority>>(keyword) {
@@ -116,6 +115,10 @@ impl Executor for VrfRules {
         let named = families.is_some();
         let families = families.map_or(Family::BOTH.to_vec(), |Families(families)| families);
         Some(Self { layout, families, named, written: stanza.text("vrf-rules")?.to_owned() })
+    }
+
+    fn isolates(stanza: &Stanza) -> Option<Phase> {
+        stanza.uses(["vrf-rules"]).then_some(Phase::PreUp)
     }
 
     fn acts(&self, phase: Phase) -> bool {

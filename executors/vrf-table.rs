@@ -277,7 +277,6 @@ impl Executor for VrfMember {
         Keyword { name: "vrf", syntax: "VRF", help: "The same" },
     ];
     const EXCLUSIVE: bool = true;
-    const ISOLATES: Option<Phase> = Some(Phase::PreUp);
 
     fn parse(stanza: &Stanza) -> Option<Self> {
         let keyword = if stanza.text("vrf-member").is_some() { "vrf-member" } else { "vrf" };
@@ -292,6 +291,10 @@ impl Executor for VrfMember {
             return None;
         }
         Some(Self { vrf, keyword })
+    }
+
+    fn isolates(stanza: &Stanza) -> Option<Phase> {
+        stanza.uses(["vrf-member", "vrf"]).then_some(Phase::PreUp)
     }
 
     fn depends(stanza: &Stanza) -> Vec<IfName> {

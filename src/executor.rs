@@ -42,16 +42,19 @@ pub trait Executor: Sized + 'static {
     /// Whether two of them in one namespace must not run at once, because what one has read the other
     /// may change.
     const EXCLUSIVE: bool = false;
-    /// The phase of ifup after which the interface is isolated as the keywords say, if that is what they are for. An
-    /// interface that this ifup sets up and that is not so then is set down again ([`crate::guard`]).
-    const ISOLATES: Option<Phase> = None;
-
     /// Reads the keywords; wrong values are recorded in the stanza. `None` if there is nothing to do.
     fn parse(stanza: &Stanza) -> Option<Self>;
 
     /// The interfaces that must be up before this one. Must not record problems.
     fn depends(_stanza: &Stanza) -> Vec<IfName> {
         Vec::new()
+    }
+
+    /// The phase of ifup after which the interface is isolated as the keywords say, if that is what they are for. An
+    /// interface that this ifup sets up and that is not so then is set down again ([`crate::guard`]). The values may be
+    /// wrong.
+    fn isolates(_stanza: &Stanza) -> Option<Phase> {
+        None
     }
 
     /// Whether there may be something to do in this phase.
@@ -66,8 +69,8 @@ pub trait Executor: Sized + 'static {
     /// Why what was found does not allow what is wanted.
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
 
-    /// What to do when a phase of ifup failed, after its own steps were rolled back: phases before it may have prepared
-    /// for it. `found` is what was there before.
+    /// What to do when a phase of ifup failed, after its own steps were rolled back, and the interface was set down if
+    /// this ifup had set it up: phases before it may have prepared for it. `found` is what was there before.
     fn give_up(&self, _at: At<'_>, _found: &Snapshot) -> Plan {
         Plan::default()
     }
@@ -78,7 +81,6 @@ pub trait Executor: Sized + 'static {
 
 /// [`Executor`] without the type: what a program is composed of.
 trait Configured {
-    fn isolates(&self) -> Option<Phase>;
     fn exclusive(&self) -> bool;
     fn acts(&self, phase: Phase) -> bool;
     fn query(&self, at: At<'_>, query: &mut Query);
@@ -88,9 +90,6 @@ trait Configured {
 }
 
 impl<E: Executor> Configured for E {
-    fn isolates(&self) -> Option<Phase> {
-        E::ISOLATES
-    }
     fn exclusive(&self) -> bool {
         E::EXCLUSIVE
     }
@@ -116,7 +115,7 @@ impl<E: Executor> Configured for E {
 pub struct Part {
     /// The keywords.
     pub keywords: &'static [Keyword],
-    isolates: Option<Phase>,
+    isolates: fn(&Stanza) -> Option<Phase>,
     depends: fn(&Stanza) -> Vec<IfName>,
     parse: fn(&Stanza) -> Option<Box<dyn Configured>>,
 }
@@ -125,7 +124,7 @@ pub struct Part {
 pub const fn part<E: Executor>() -> Part {
     Part {
         keywords: E::KEYWORDS,
-        isolates: E::ISOLATES,
+        isolates: E::isolates,
         depends: E::depends,
         parse: |stanza| E::parse(stanza).map(|configured| Box::new(configured) as Box<dyn Configured>),
     }
@@ -151,8 +150,7 @@ impl Program {
     /// The phase after which an interface with this stanza is isolated as it says, if it says so. The values may be
     /// wrong.
     pub fn isolates(&self, stanza: &Stanza) -> Option<Phase> {
-        let named = |part: &&Part| part.keywords.iter().any(|keyword| stanza.text(keyword.name).is_some());
-        self.parts.iter().filter(named).filter_map(|part| part.isolates).max()
+        self.parts.iter().filter_map(|part| (part.isolates)(stanza)).max()
     }
 
     /// The interfaces that must be up before this one, shorter names first: ifupdown-ng takes a name for
@@ -173,13 +171,12 @@ impl Program {
 
 /// Reads a stanza as several programs do that are run one after the other. The problems are those of all of them.
 pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<Problem>) {
-    let (mut parts, mut sound, mut problems) = (Vec::new(), Vec::new(), stanza.take_problems());
+    let (mut parts, mut problems) = (Vec::new(), stanza.take_problems());
     for part in programs.iter().flat_map(|program| program.parts) {
         let read = (part.parse)(stanza);
         let mut wrong = stanza.take_problems();
-        if let Some(read) = read {
-            sound.push(wrong.is_empty());
-            parts.push(read);
+        if let Some(executor) = read {
+            parts.push(ReadPart { executor, sound: wrong.is_empty(), isolates: (part.isolates)(stanza) });
         }
         problems.append(&mut wrong);
     }
@@ -191,17 +188,31 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
             true
         }
     });
-    (Configuration { parts, sound }, problems)
+    (Configuration { parts }, problems)
 }
 
 /// A stanza as a program understood it.
 pub struct Configuration {
-    parts: Vec<Box<dyn Configured>>,
-    /// Which of them were read without a problem.
-    sound: Vec<bool>,
+    parts: Vec<ReadPart>,
+}
+
+/// A stanza as one executor understood it.
+struct ReadPart {
+    executor: Box<dyn Configured>,
+    /// Read without a problem.
+    sound: bool,
+    isolates: Option<Phase>,
 }
 
 impl Configuration {
+    fn executors(&self) -> impl Iterator<Item = &dyn Configured> {
+        self.parts.iter().map(|part| part.executor.as_ref())
+    }
+
+    fn isolating(&self) -> impl Iterator<Item = (Phase, &dyn Configured)> {
+        self.parts.iter().filter_map(|part| Some((part.isolates?, part.executor.as_ref())))
+    }
+
     /// Whether there is nothing to do in any phase.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -209,25 +220,23 @@ impl Configuration {
 
     /// Whether there may be something to do in this phase.
     pub fn acts(&self, phase: Phase) -> bool {
-        self.parts.iter().any(|part| part.acts(phase))
+        self.executors().any(|part| part.acts(phase))
     }
 
     /// The same without the components that were read with problems.
     #[must_use]
     pub fn without_problems(self) -> Self {
-        let sound = self.parts.into_iter().zip(self.sound).filter(|(_, sound)| *sound);
-        let (parts, sound) = sound.unzip();
-        Self { parts, sound }
+        Self { parts: self.parts.into_iter().filter(|part| part.sound).collect() }
     }
 
     /// Whether it must not run twice at once.
     pub fn exclusive(&self) -> bool {
-        self.parts.iter().any(|part| part.exclusive())
+        self.executors().any(Configured::exclusive)
     }
 
     /// What to look at.
     pub fn query(&self, at: At<'_>, query: &mut Query) {
-        self.parts.iter().filter(|part| part.acts(at.phase)).for_each(|part| part.query(at, query));
+        self.executors().filter(|part| part.acts(at.phase)).for_each(|part| part.query(at, query));
     }
 
     /// The plan for one phase. Each component plans for the state that those before it leave behind.
@@ -239,7 +248,7 @@ impl Configuration {
         // Made only for a component that is not the first: what was found may be large.
         let mut world: Option<Simulated> = None;
         let (mut whole, mut problems) = (Plan::default(), Vec::new());
-        let mut acting: Vec<_> = self.parts.iter().filter(|part| part.acts(at.phase)).collect();
+        let mut acting: Vec<_> = self.executors().filter(|part| part.acts(at.phase)).collect();
         if at.phase.is_down() {
             acting.reverse();
         }
@@ -260,8 +269,7 @@ impl Configuration {
     /// What to do when a phase of ifup failed.
     pub fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
         let mut whole = Plan::default();
-        self.parts
-            .iter()
+        self.executors()
             .filter(|part| part.acts(at.phase))
             .for_each(|part| whole.append(part.give_up(at, found)));
         whole
@@ -269,22 +277,16 @@ impl Configuration {
 
     /// What to look at before [`Self::is_isolated`].
     pub fn query_isolated(&self, iface: &IfName, query: &mut Query) {
-        for part in &self.parts {
-            if let Some(phase) = part.isolates() {
-                part.query(At { iface, phase, alone: true }, query);
-            }
+        for (phase, part) in self.isolating() {
+            part.query(At { iface, phase, alone: true }, query);
         }
     }
 
     /// Whether the interface is isolated as the stanza says: nothing is left to do for it.
     pub fn is_isolated(&self, iface: &IfName, found: &Snapshot) -> bool {
-        let holds = |part: &dyn Configured| match part.isolates() {
-            Some(phase) => {
-                part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
-            }
-            None => true,
-        };
-        self.parts.iter().all(|part| holds(part.as_ref()))
+        self.isolating().all(|(phase, part)| {
+            part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
+        })
     }
 
     /// What to look at before [`Self::plan_up`].
@@ -314,9 +316,7 @@ impl Configuration {
     /// The smallest world in which the stanza can go up, and then as the phases before this one leave it.
     pub fn world(&self, iface: &IfName, phase: Phase) -> Snapshot {
         let mut world = Simulated(Snapshot::default());
-        for part in &self.parts {
-            part.assume(iface, &mut world.0);
-        }
+        self.executors().for_each(|part| part.assume(iface, &mut world.0));
         for phase in Phase::UP.into_iter().chain(Phase::DOWN).take_while(|before| *before != phase) {
             if let Ok(plan) = self.plan(At { iface, phase, alone: false }, &world.0) {
                 world.assume_all(&plan);

@@ -68,7 +68,7 @@ pub fn run(program: &Program) -> ExitCode {
     let report =
         |line: &dyn Display| complain(&format_args!("{}: {}: {line}", program.name, invocation.iface));
     match execute(program, &invocation) {
-        Ok(Outcome { warnings, errors, code }) => {
+        Ok(Outcome { warnings, errors, code, give_up: _ }) => {
             for line in &warnings {
                 report(&format_args!("warning: {line}"));
             }
@@ -130,6 +130,8 @@ struct Outcome {
     warnings: Vec<String>,
     errors: Vec<String>,
     code: u8,
+    /// What is left to do, since a phase of ifup failed.
+    give_up: Plan,
 }
 
 impl Outcome {
@@ -165,6 +167,9 @@ fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome
     }
     if let Ok(outcome) = &mut outcome {
         outcome.warnings.append(&mut warnings);
+        if let Err(failures) = apply::down(&std::mem::take(&mut outcome.give_up), &mut kernel) {
+            outcome.fail(FAILED, failures);
+        }
     }
     kernel.finish();
     outcome
@@ -214,7 +219,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
             if invocation.mode == Mode::Apply {
-                give_up(&configuration.give_up(at(phase), &world.0), kernel, &mut outcome);
+                outcome.give_up = configuration.give_up(at(phase), &world.0);
             }
             break;
         }
@@ -229,7 +234,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                     // What they warn of did not come about, or was undone.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
-                    give_up(&configuration.give_up(at(phase), &world.0), kernel, &mut outcome);
+                    outcome.give_up = configuration.give_up(at(phase), &world.0);
                 }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
@@ -242,13 +247,6 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         }
     }
     Ok(outcome)
-}
-
-/// Carries out what is to be done when a phase of ifup failed.
-fn give_up(plan: &Plan, kernel: &mut Live, outcome: &mut Outcome) {
-    if let Err(failures) = apply::down(plan, kernel) {
-        outcome.fail(FAILED, failures);
-    }
 }
 
 /// What else is wrong that is found by `create`, so that all of it is told at once.

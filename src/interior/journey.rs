@@ -96,17 +96,6 @@ pub fn close(iface: &IfName, here: &State) -> Plan {
     plan
 }
 
-/// The interface stays outside, since it could not move: it is set down, so that nothing passes it, and has IPv6 again if
-/// [`close`] took it away. Where the stanza is changed or removed next, nobody would.
-pub fn give_up(iface: &IfName, here: &State) -> Plan {
-    let mut plan = Plan::default();
-    if here.links.contains_key(iface) && here.records.contains_key(&Record::original(&ipv6(iface))) {
-        plan.push(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(false) }, None);
-        plan.append(reopen(iface, here));
-    }
-    plan
-}
-
 /// Gives the interface IPv6 back, if [`close`] took it away.
 pub fn reopen(iface: &IfName, here: &State) -> Plan {
     let (key, mut plan) = (ipv6(iface), Plan::default());

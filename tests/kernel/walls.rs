@@ -9,6 +9,15 @@ use crate::{
     state::State,
 };
 use libtest_mimic::Trial;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt, socket,
+    sockopt,
+};
+use std::{
+    net::{Ipv6Addr, SocketAddrV6},
+    os::fd::AsRawFd as _,
+    time::Duration,
+};
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -21,6 +30,7 @@ pub fn tests() -> Vec<Trial> {
             };
             add("vrf-before-members", vrf_before_members);
             add("vrf-missing", vrf_missing);
+            add("bridge-or-namespace-missing", others_missing);
             add("source-just-added", source_just_added);
         }
     }
@@ -30,9 +40,12 @@ pub fn tests() -> Vec<Trial> {
     add("routes-go-with-their-vrf", routes_go);
     add("ipv6-metric-0", metric_0);
     add("routes-of-others", routes_of_others);
+    add("default-of-a-router", default_of_a_router);
     add("link-local-gateway", link_local_gateway);
     add("table-with-routes", table_with_routes);
     add("ipv6-disabled", ipv6_disabled);
+    add("vrf-of-others", vrf_of_others);
+    add("rules-of-others", rules_of_others);
     tests
 }
 
@@ -283,6 +296,68 @@ fn routes_of_others() {
     assert_eq!(phase("vrf", "eth1", "post-up", &rival).status, 1);
 }
 
+/// Has a host tell `eth1` that it is a router (RFC 4861, 4.2), for this many seconds.
+fn advertise(host: &Netns, lifetime: u16) {
+    let link_local = |addresses: &[serde_json::Value]| -> Ipv6Addr {
+        addresses[0]["addr_info"][0]["local"].as_str().unwrap().parse().unwrap()
+    };
+    let to = link_local(&ip_json("-6 addr show dev eth1 scope link"));
+    host.within(|| {
+        let from = ip_json("-6 addr show dev eth0 scope link");
+        let index = from[0]["ifindex"].as_u64().unwrap().try_into().unwrap();
+        let protocol = SockProtocol::IcmpV6;
+        let fd = socket(AddressFamily::Inet6, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).unwrap();
+        // A router is believed on its own link only.
+        setsockopt(&fd, sockopt::Ipv6Ttl, &255).unwrap();
+        let [high, low] = lifetime.to_be_bytes();
+        // Type and code, and a checksum that the kernel sets.
+        let advertisement = [134, 0, 0, 0, 64, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 0];
+        let to = SockaddrIn6::from(SocketAddrV6::new(to, 0, 0, index));
+        let sent = sendto(fd.as_raw_fd(), &advertisement, &to, MsgFlags::empty()).unwrap();
+        assert_eq!(sent, advertisement.len());
+    });
+}
+
+/// The default route that the kernel has from a router is no rival, whichever was first.
+fn default_of_a_router() {
+    own_run();
+    let hosts = hosts();
+    let keywords = ["vrf-member red", "vrf-route default via fd00:1::2 dev eth1"];
+    red(&["vrf-table 10"]);
+    phase("vrf", "eth1", "pre-up", &keywords).quiet();
+    ip("link set eth1 up");
+    ip("addr add fd00:1::1/64 dev eth1 nodad");
+    settle();
+    let wait_for = |advertised: bool| {
+        let is_there = || !ip("-6 route show table 10 default proto ra").is_empty();
+        (0..100).find(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            is_there() == advertised
+        })
+    };
+    let gateways = || {
+        let shown = ip("-6 route show table 10 default");
+        ["fd00:1::2", "fe80:"].map(|gateway| shown.contains(&format!("via {gateway}")))
+    };
+    advertise(&hosts[0], 1800);
+    wait_for(true).expect("a default route of a router");
+    for _ in 0..2 {
+        phase("vrf", "eth1", "post-up", &keywords).quiet();
+        assert_eq!(gateways(), [true, true]);
+    }
+    phase("vrf", "eth1", "pre-down", &keywords).quiet();
+    assert_eq!(gateways(), [false, true]);
+    advertise(&hosts[0], 0);
+    wait_for(false).expect("the router is none any more");
+    phase("vrf", "eth1", "post-up", &keywords).quiet();
+    advertise(&hosts[0], 1800);
+    wait_for(true).expect("a default route of a router");
+    phase("vrf", "eth1", "post-up", &keywords).quiet();
+    assert_eq!(gateways(), [true, true]);
+    phase("vrf", "eth1", "pre-down", &keywords).quiet();
+    assert_eq!(gateways(), [false, true]);
+}
+
 /// A link-local gateway is on the interface of the stanza.
 fn link_local_gateway() {
     own_run();
@@ -324,4 +399,77 @@ fn ipv6_disabled() {
     let ran = phase("vrf", "eth1", "post-up", &["vrf-route 2001:db8::/32 dev eth1 table 77"]);
     assert!(ran.status == 1 && ran.stderr.ends_with("; its sysctl disable_ipv6 is 1\n"), "{ran}");
     assert_eq!(command("ip -6 route show table 77").stdout, "");
+}
+
+/// The same for a bridge and a namespace that are not there.
+fn others_missing(ifupdown: Ifupdown) {
+    let hosts = hosts();
+    ip("link set eth1 down");
+    let installed = ifupdown.install("");
+    // No process has this number: it is over the largest that there can be.
+    for isolation in ["use bridge-vlan\n    bridge-member br0", "use netns\n    netns 4194305"] {
+        for addresses in ["10.0.1.1/24", "10.0.1.1/24\n    address fd00:1::1/64"] {
+            installed.file(
+                "/mnt/interfaces",
+                &format!("auto eth1\niface eth1\n    {isolation}\n    address {addresses}\n"),
+            );
+            let ran = installed.ifup("eth1");
+            let line = "eth1 came up and is not isolated as its stanza says, so it was set down; ifup -f eth1 once the cause is gone\n";
+            assert_eq!(ran.stderr.ends_with(line), ifupdown.version == Version::Bookworm, "{ran}");
+            hosts[0].within(|| ping("10.0.1.1", None)).expect_err("outside");
+            assert!(!ip_json("link show eth1")[0]["flags"].as_array().unwrap().contains(&"UP".into()));
+            installed.ifdown("-f eth1");
+            installed.forget();
+            assert_eq!(command("sysctl -n net.ipv6.conf.eth1.disable_ipv6").stdout, "0\n");
+            let left = command(&format!("ls {}", installed.path("/run/ifupdown-ng-netlink").display()));
+            assert_ne!(left.status, 0, "{left}");
+        }
+    }
+    // Up already, it stays so.
+    installed.file(
+        "/mnt/interfaces",
+        "auto eth1\niface eth1\n    address 10.0.1.1/24\n    use netns\n    netns 4194305\n",
+    );
+    ip("addr add 10.0.1.1/24 dev eth1");
+    ip("link set eth1 up");
+    settle();
+    assert_ne!(installed.ifup("-f eth1").stderr, "");
+    hosts[0].within(|| ping("10.0.1.1", None)).unwrap();
+}
+
+/// A VRF of another program has the name of ours and another table: its table gets no routes of ours.
+fn vrf_of_others() {
+    own_run();
+    ip("link add red up type vrf table 11");
+    let refused = "vrf: red: vrf-route unreachable default: red is a VRF with table 11, not 10";
+    phase("vrf", "red", "post-up", &["vrf-table 10", "vrf-route unreachable default"]).refuses(1, refused);
+    assert_eq!(ip("-4 route show table 11") + &ip("-6 route show table 11"), "");
+    phase("vrf", "red", "post-up", &["vrf-table 11", "vrf-route unreachable default"]).quiet();
+    phase("vrf", "red", "pre-down", &["vrf-table 11", "vrf-route unreachable default"]).quiet();
+    assert_eq!(ip("-4 route show table 11") + &ip("-6 route show table 11"), "");
+}
+
+/// Rules of another program that do the same as ours stay, whenever they were added.
+fn rules_of_others() {
+    own_run();
+    let others = ["pref 32765 lookup local protocol 4", "pref 2000 l3mdev unreachable protocol 4"];
+    let shown = || {
+        let theirs = |family: &str| ip_json(&format!("{family} rule show protocol 4"));
+        ["-4", "-6"].map(|family| theirs(family).len())
+    };
+    for family in ["-4", "-6"] {
+        ip(&format!("{family} rule add {}", others[0]));
+    }
+    let keywords = ["vrf-table 10", "vrf-rules yes"];
+    red(&keywords);
+    assert_eq!(shown(), [1, 1]);
+    for family in ["-4", "-6"] {
+        ip(&format!("{family} rule add {}", others[1]));
+    }
+    red(&keywords);
+    assert_eq!(shown(), [2, 2]);
+    red(&["vrf-table 10", "vrf-rules jump"]);
+    assert_eq!(shown(), [2, 2]);
+    down(&["vrf-table 10", "vrf-rules jump"]);
+    assert_eq!(shown(), [2, 2]);
 }
