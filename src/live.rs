@@ -8,7 +8,7 @@ use crate::{
     lock::{self, Lock},
     netlink::Channel,
     netns,
-    op::{Act, LinkKind, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role},
+    op::{Act, LinkKind, Move, Nested, NestedRecord, Op, Place, Record, Resident, Role, Route},
     rt_tables,
     run_dir::RunDir,
     snapshot::{Link, Netns, Query, Snapshot, State, Until, Wait, Wants},
@@ -18,9 +18,9 @@ use crate::{
 };
 use nix::errno::Errno;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     os::fd::AsFd as _,
     path::PathBuf,
     time::{Duration, Instant},
@@ -280,15 +280,21 @@ const DAD: Duration = Duration::from_secs(5);
 impl Live {
     /// Adds an IPv6 route with a source address. The kernel refuses one that is still being checked for duplicates, as an
     /// address is that was added just now; it is waited for.
-    fn route_from(&mut self, at: &Place, op: &Op) -> Result<(), Refusal> {
-        let deadline = Instant::now() + DAD;
+    fn route_from(&mut self, at: &Place, op: &Op, source: Ipv6Addr) -> Result<(), Refusal> {
+        let (deadline, sources) = (Instant::now() + DAD, BTreeSet::from([source]));
+        let mut is_last = false;
         loop {
             let outcome = self.channel(at)?.apply(op);
             let is_refused = |refusal: &Refusal| refusal.errno == Some(Errno::EINVAL);
-            if !outcome.as_ref().is_err_and(is_refused) || Instant::now() >= deadline {
+            if !outcome.as_ref().is_err_and(is_refused) || is_last {
                 return outcome;
             }
-            std::thread::sleep(INTERVAL);
+            let is_checked = self.channel(at)?.unchecked(&sources)?.is_empty();
+            // It may be since the kernel refused.
+            is_last = is_checked || Instant::now() >= deadline;
+            if !is_last {
+                std::thread::sleep(INTERVAL);
+            }
         }
     }
 
@@ -325,8 +331,9 @@ impl Live {
                 Ok(())
             }
             Op::Nested(nested) => self.nested(nested),
-            Op::RouteAdd(route) | Op::RouteReplace(route) if matches!(route.src, Some(IpAddr::V6(_))) => {
-                self.route_from(at, op)
+            Op::RouteAdd(Route { src: Some(IpAddr::V6(source)), .. })
+            | Op::RouteReplace(Route { src: Some(IpAddr::V6(source)), .. }) => {
+                self.route_from(at, op, *source)
             }
             op => self.channel(at)?.apply(op),
         }
