@@ -25,6 +25,10 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
             "unreachable default metric 4278198272, 192.0.2.0/24 via 10.0.0.1 dev eth0",
             "10.9.0.0/16 dev eth0 table 10",
             "blackhole 2001:db8::/32 vrf blue, prohibit 198.51.100.0/24 table named",
+            // Metrics that the kernel changes (0 is 1024 in IPv6), and a route twice.
+            "unreachable 2001:db8:1::/48 metric 0 table 10, blackhole 10.7.0.0/16 metric 0 table 10",
+            "unreachable 2001:db8:1::/48 table 10, unreachable 2001:db8:1::/48 metric 1024 table 10",
+            "blackhole 10.6.1.2 metric 4294967295 table 10, blackhole 10.6.1.2/32 metric 4294967295 table 10",
             "default via fd00::1 dev eth0 onlink",
         ],
         "netns" | "veth-peer-netns" => &["private", "4711", "/run/other"],
@@ -44,7 +48,15 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-vlan-filtering" | "bridge-vlan-aware" => &["yes", "yes", "yes", "no"],
         "bridge-default-pvid" => &["none", "1", "100"],
         "bridge-vlan-protocol" => &["802.1Q", "802.1ad"],
-        "bridge-vlan" => &["10 pvid untagged", "1-4094", "1 pvid, 10-20 untagged, 30", "none"],
+        "bridge-vlan" => &[
+            "10 pvid untagged",
+            "1-4094",
+            "1 pvid, 10-20 untagged, 30",
+            "none",
+            // Ranges of one, side by side, over one another, and a VLAN twice.
+            "20-20 untagged, 21, 22-30, 31-40",
+            "100-200, 150 untagged, 150 pvid untagged, 100-200",
+        ],
         "bridge-member" => &["br0"],
         "bridge-isolated"
         | "bridge-learning"
@@ -58,16 +70,17 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-ports" => &["none", "eth0", "eth0 eth1"],
         "bridge-waitport" => &["0", "1 eth0"],
         "bridge-maxwait" => &["0", "5"],
-        "bridge-ageing" => &["0", "300"],
-        "bridge-bridgeprio" => &["0", "4096"],
-        "bridge-fd" => &["2", "15"],
-        "bridge-hello" => &["1", "2.5"],
-        "bridge-maxage" => &["6", "20"],
+        "bridge-ageing" => &["0", "300", "10.01"],
+        "bridge-bridgeprio" => &["0", "4096", "65535"],
+        // Some are no whole number of the kernel's ticks, of 1 or 4 ms.
+        "bridge-fd" => &["2", "15", "2.01"],
+        "bridge-hello" => &["1", "2.5", "1.25"],
+        "bridge-maxage" => &["6", "20", "6.25"],
         "bridge-pathcost" => &["4", "eth0 100, eth1 200"],
-        "bridge-portprio" => &["8", "eth0 1"],
+        "bridge-portprio" => &["8", "eth0 1", "63"],
         "bridge-hw" => &["02:00:00:00:00:99"],
         "bridge-access" | "bridge-pvid" => &["10", "20"],
-        "bridge-vids" => &["30 40-50", "1"],
+        "bridge-vids" => &["30 40-50", "1", "20-20 21 20-25"],
         _ => &[],
     }
 }

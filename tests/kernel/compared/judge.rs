@@ -3,9 +3,9 @@
 use super::notation_write::write;
 use crate::shown::Shown;
 use ifupdown_ng_netlink::{
-    op::{LinkKind, OUR_PROTOCOL, Place},
+    op::{BridgeOptions, LinkKind, OUR_PROTOCOL, Place},
     snapshot::{self, Snapshot},
-    values::IfName,
+    values::{Centiseconds, IfName},
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -36,8 +36,8 @@ pub fn written(found: &Snapshot) -> Vec<String> {
     lines
 }
 
-/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed, and
-/// links that nobody made.
+/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed, links
+/// that nobody made, and times that it rounds to its ticks.
 pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String>) -> Snapshot {
     for (place, state) in &mut found.places {
         let modelled = model.at(place);
@@ -50,8 +50,23 @@ pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String
                 port.options.cost = None;
             }
         }
+        for (name, link) in &mut state.links {
+            let modelled = modelled.links.get(name).map(|link| &link.kind);
+            if let (LinkKind::Bridge(options), Some(LinkKind::Bridge(modelled))) = (&mut link.kind, modelled)
+            {
+                for (time, modelled) in times(options).into_iter().zip(times(&mut modelled.clone())) {
+                    if let (Some(found), Some(wanted)) = (&mut *time, *modelled) {
+                        *found = if wanted.0.abs_diff(found.0) <= 1 { wanted } else { *found };
+                    }
+                }
+            }
+        }
     }
     found
+}
+
+fn times(options: &mut BridgeOptions) -> [&mut Option<Centiseconds>; 4] {
+    [&mut options.ageing, &mut options.forward_delay, &mut options.hello, &mut options.max_age]
 }
 
 /// Whether what was read of a place is what `ip` and `bridge` show of it.

@@ -52,6 +52,12 @@ const SOMETIMES: &[(u8, &str)] = &[
     (3, "-4 route add unreachable 10.9.0.0/16 table 10 protocol 73"),
     (3, "-4 route add unreachable 203.0.113.0/24 table 99 protocol 4"),
     (3, "-6 route add unreachable 2001:db8::/32 table 20 protocol 73"),
+    // Like ours but for one attribute.
+    (2, "-4 rule add pref 32765 lookup local protocol 4"),
+    (2, "-6 rule add pref 2000 l3mdev unreachable tos 0x10"),
+    (2, "-4 route add unreachable 10.9.0.0/16 tos 0x10 table 10 protocol 4"),
+    (2, "-4 route add blackhole 10.7.0.0/16 metric 1 table 10 protocol 4"),
+    (2, "-6 route add unreachable default from 2001:db8:5::/48 table 10 protocol 4"),
 ];
 
 pub fn state() -> impl Strategy<Value = State> {
