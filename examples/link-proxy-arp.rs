@@ -3,13 +3,13 @@
 //! It is compiled and tried by tests/plain/worked_example.rs, and installed by nobody.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    op::{Op, Record, Sysctl},
-    plan::Plan,
-    run::run,
-    snapshot::{Query, Snapshot},
-    stanza::{Problem, Stanza},
+    plan::{At, Plan, op::Op},
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Query, Record, Snapshot, Sysctl},
     values::{IfName, Switch},
 };
 use std::process::ExitCode;

@@ -2,13 +2,16 @@
 //! belong to.
 
 use ifupdown_ng_netlink::{
-    bridging::config::{Config, Scope},
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    plan::Plan,
-    run::run,
-    snapshot::{Query, Snapshot},
-    stanza::{Problem, Stanza},
+    plan::{
+        At, Plan,
+        bridge::{config::Config, scope::Scope},
+    },
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Query, Snapshot},
     values::IfName,
 };
 use std::{marker::PhantomData, process::ExitCode};

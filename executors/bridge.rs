@@ -2,9 +2,11 @@
 
 use bridge_vlan::{Bridging, Reads, Vlans};
 use ifupdown_ng_netlink::{
-    bridging::config::Scope,
-    executor::{Keyword, Program, part},
-    run::run,
+    plan::bridge::scope::Scope,
+    program::{
+        executor::{Keyword, Program, part},
+        run::run,
+    },
     stanza::Stanza,
     values::{IfName, words},
 };

@@ -1,15 +1,18 @@
 //! `netns-interfaces`: a whole domain from an interfaces file of its own.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    interior::home,
-    invocation::Phase,
-    netns::nested,
-    op::{Nested, Op, Place, Record},
-    plan::Plan,
-    run::run,
-    snapshot::{Existing, Netns, Query, Snapshot, State},
-    stanza::{Problem, Stanza},
+    kernel::netns::inside,
+    plan::{
+        At, Plan,
+        netns::namespace,
+        op::{Nested, Op},
+    },
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Existing, Netns, Place, Query, Record, Snapshot, State},
     values::{IfName, NetnsRef},
 };
 use std::{path::PathBuf, process::ExitCode};
@@ -53,7 +56,7 @@ impl Executor for Interfaces {
         // What is wrong with it is reported where it belongs.
         let netns: NetnsRef = text.parse().ok()?;
         let file = match (written, &netns) {
-            ("auto", NetnsRef::Name(name)) => nested::default_file(name),
+            ("auto", NetnsRef::Name(name)) => inside::default_file(name),
             ("auto", _) => {
                 stanza.reject("netns-interfaces", "auto is for a named namespace; give a file");
                 return None;
@@ -82,14 +85,14 @@ impl Executor for Interfaces {
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let iface = at.iface;
         if at.phase == Phase::PreDown {
-            return Ok(home::nested_down(iface, &self.netns, found));
+            return Ok(namespace::nested_down(iface, &self.netns, found));
         }
         if let Some(reason) = found.untrusted.get(&self.file) {
             let reason = format!("{}: {reason}", self.file.display());
             return Err(vec![Problem::new("netns-interfaces", &self.written, reason)]);
         }
         let mut plan = Plan::default();
-        if at.phase == Phase::PostUp && home::nested(iface, &self.netns, found).is_none() {
+        if at.phase == Phase::PostUp && namespace::nested(iface, &self.netns, found).is_none() {
             let nested = |up| {
                 let (iface, netns, file) = (iface.clone(), self.netns.clone(), self.file.clone());
                 Op::Nested(Nested { iface, netns, file, up })

@@ -4,17 +4,21 @@
 //! happens to it on the way down.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    interior::{
-        Interior, home, journey,
-        sysctls::{self, Setting, Settings},
+    plan::{
+        At, Plan,
+        netns::{
+            inside::Interior,
+            move_link, namespace,
+            sysctls::{self, Setting, Settings},
+        },
+        op::{LinkChange, Op},
     },
-    invocation::Phase,
-    op::{LinkChange, LinkKind, Op, Place, Record, Residence, Resident, Role},
-    plan::Plan,
-    run::run,
-    snapshot::{Away, Link, Query, Snapshot},
-    stanza::{Problem, Stanza},
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Away, Link, LinkKind, Place, Query, Record, Residence, Resident, Role, Snapshot},
     values::{IfName, NetnsRef, Switch},
 };
 use std::process::ExitCode;
@@ -139,13 +143,13 @@ impl Executor for Moved {
     fn query(&self, at: At<'_>, query: &mut Query) {
         let (iface, place) = (at.iface, self.place());
         query.away.insert(iface.clone());
-        home::look_at(&self.home, at.phase == Phase::Destroy, query);
+        namespace::look_at(&self.home, at.phase == Phase::Destroy, query);
         let here = query.here();
         here.links.insert(iface.clone());
-        here.records.extend([Record::nested(iface), Record::original(&journey::ipv6(iface))]);
-        here.sysctls.insert(journey::ipv6(iface));
+        here.records.extend([Record::nested(iface), Record::original(&move_link::ipv6(iface))]);
+        here.sysctls.insert(move_link::ipv6(iface));
         if at.phase == Phase::PreDown {
-            here.links.extend(journey::other_names(iface));
+            here.links.extend(move_link::other_names(iface));
         }
         query.at(&place).links.insert(self.inner(iface).clone());
         if matches!(at.phase, Phase::Create | Phase::PostUp | Phase::PreDown) {
@@ -162,12 +166,12 @@ impl Executor for Moved {
         match at.phase {
             Phase::PreDown => Ok(self.move_out(iface, found)),
             Phase::Destroy => Ok(self.destroy(iface, found)),
-            phase => match (journey::immovable(iface, found.here()), phase) {
+            phase => match (move_link::immovable(iface, found.here()), phase) {
                 (Some(why), _) => Err(vec![self.problem(why)]),
                 (None, Phase::Create) if self.stays(at, found) => self.ensure(found),
                 (None, Phase::Create) => self.create(iface, found),
                 (None, Phase::PreUp) if self.ipv6_outside => Ok(Plan::default()),
-                (None, Phase::PreUp) => Ok(journey::close(iface, found.here())),
+                (None, Phase::PreUp) => Ok(move_link::close(iface, found.here())),
                 (None, _) => self.move_in(iface, found),
             },
         }
@@ -176,15 +180,15 @@ impl Executor for Moved {
     fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
         // It stays outside, and where the stanza is changed or removed next, nobody would give IPv6 back to it.
         let stays = at.phase == Phase::PostUp && found.here().links.contains_key(at.iface);
-        if stays { journey::reopen(at.iface, found.here()) } else { Plan::default() }
+        if stays { move_link::reopen(at.iface, found.here()) } else { Plan::default() }
     }
 
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
         let link = |kind| Link { kind, master: None, up: false };
         let here = world.here_mut();
         here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
-        here.sysctls.insert(journey::ipv6(iface), "0".to_owned());
-        home::assume(&self.home, world);
+        here.sysctls.insert(move_link::ipv6(iface), "0".to_owned());
+        namespace::assume(&self.home, world);
     }
 }
 
@@ -207,7 +211,7 @@ impl Moved {
     }
 
     fn ensure(&self, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        home::ensure("netns", &self.home, found).map_err(|problem| vec![problem])
+        namespace::ensure("netns", &self.home, found).map_err(|problem| vec![problem])
     }
 
     /// Whether the interface is where it is to be.
@@ -229,10 +233,10 @@ impl Moved {
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = self.ensure(found)?;
         let Some(away) = found.away.get(iface) else { return Ok(plan) };
-        plan.append(home::nested_down(iface, &self.home, found));
+        plan.append(namespace::nested_down(iface, &self.home, found));
         plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
         match found.here().links.get(iface) {
-            None => journey::bring_back(iface, away, &mut plan),
+            None => move_link::bring_back(iface, away, &mut plan),
             // The stock `link` executor ran before us, did not see ours and made another.
             Some(link) if self.made == Made::Dummy && link.kind == away.kind => {
                 let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
@@ -245,7 +249,7 @@ impl Moved {
                 return Err(vec![self.problem(reason + "; rename that one")]);
             }
         }
-        journey::forget(iface, found, &mut plan);
+        move_link::forget(iface, found, &mut plan);
         Ok(plan)
     }
 
@@ -263,7 +267,7 @@ impl Moved {
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
                 plan.append(sysctls::forget(&self.sysctls, &self.resident(iface), found));
-                journey::set_out(self.resident(iface), found.here(), &mut plan);
+                move_link::set_out(self.resident(iface), found.here(), &mut plan);
             }
             Some(_) if self.is_inside(iface, found) => {}
             Some(away) => {
@@ -283,9 +287,9 @@ impl Moved {
     fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (place, here) = (self.place(), found.here());
         let mut plan = Plan::default();
-        let is_there = |residence: &Residence| home::is_where(residence, &self.home, found);
+        let is_there = |residence: &Residence| namespace::is_where(residence, &self.home, found);
         // Not in another namespace that has this name or number now.
-        if home::residence(iface, Role::Moved, found).is_none_or(is_there) {
+        if namespace::residence(iface, Role::Moved, found).is_none_or(is_there) {
             plan.append(self.interior.take_routes(self.inner(iface), &place, found));
         }
         plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
@@ -293,10 +297,10 @@ impl Moved {
             if let Some(what) = found.doubtful.get(iface) {
                 plan.warnings.push(format!("left alone: {what}"));
             }
-            journey::forget(iface, found, &mut plan);
+            move_link::forget(iface, found, &mut plan);
             return plan;
         };
-        let mut names = std::iter::once(iface.clone()).chain(journey::other_names(iface));
+        let mut names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
         let Some(name) = names.find(|name| !here.links.contains_key(name)) else {
             plan.warnings.push(format!("{iface} stays in {}: its name and nine others are taken", self.home));
             return plan;
@@ -307,16 +311,16 @@ impl Moved {
                 self.home
             ));
         }
-        journey::bring_back(&name, away, &mut plan);
-        journey::forget(iface, found, &mut plan);
+        move_link::bring_back(&name, away, &mut plan);
+        move_link::forget(iface, found, &mut plan);
         plan
     }
 
     /// Puts right what is left to be, and deletes the namespace with its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
-        let mut plan = journey::reopen(iface, found.here());
+        let mut plan = move_link::reopen(iface, found.here());
         if !self.keep {
-            plan.append(home::abandon(&self.home, &[], found));
+            plan.append(namespace::abandon(&self.home, &[], found));
         }
         plan
     }

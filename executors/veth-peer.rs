@@ -1,14 +1,17 @@
 //! `veth-peer` makes an interface one end of a pair, the other end born where it belongs.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    interior::{Interior, home, pair},
-    invocation::Phase,
-    op::{BridgeOptions, End, LinkChange, LinkKind, NewVeth, Op, Place, Resident, Role},
-    plan::Plan,
-    run::run,
-    snapshot::{Link, Query, Snapshot},
-    stanza::{Problem, Stanza},
+    plan::{
+        At, Plan,
+        netns::{inside::Interior, namespace, veth_pair},
+        op::{End, LinkChange, NewVeth, Op},
+    },
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{BridgeOptions, Link, LinkKind, Place, Query, Resident, Role, Snapshot},
     values::{IfName, Mac, Mtu, NetnsRef, Queues, Switch},
 };
 use std::process::ExitCode;
@@ -125,7 +128,7 @@ impl Executor for VethPeer {
         query.away.insert(at.iface.clone());
         query.here().links.insert(at.iface.clone());
         if let Some(netns) = &self.netns {
-            home::look_at(netns, at.phase == Phase::Destroy, query);
+            namespace::look_at(netns, at.phase == Phase::Destroy, query);
         }
         let place = self.place();
         let wants = query.at(&place);
@@ -146,7 +149,7 @@ impl Executor for VethPeer {
     }
 
     fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        self.netns.iter().for_each(|netns| home::assume(netns, world));
+        self.netns.iter().for_each(|netns| namespace::assume(netns, world));
         if let (Some(master), None | Some(NetnsRef::Pid(_) | NetnsRef::Path(_))) = (&self.master, &self.netns)
         {
             let link = Link { kind: LinkKind::Bridge(BridgeOptions::default()), master: None, up: true };
@@ -169,7 +172,7 @@ impl VethPeer {
     }
 
     fn is_pair(&self, iface: &IfName, found: &Snapshot) -> bool {
-        pair::is_pair(iface, &self.peer, self.netns.as_ref(), found)
+        veth_pair::is_pair(iface, &self.peer, self.netns.as_ref(), found)
     }
 
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
@@ -178,7 +181,7 @@ impl VethPeer {
         }
         let mut plan = Plan::default();
         if let Some(netns) = &self.netns {
-            plan = home::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
+            plan = namespace::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
         }
         // It was moved to another namespace, and `netns` brings it back.
         if found.away.contains_key(iface) {
@@ -190,10 +193,10 @@ impl VethPeer {
                 self.adjust(found, &mut plan);
                 return Ok(plan);
             }
-            Some(link) if pair::is_veth(link) && pair::is_orphan(iface, found) => {
+            Some(link) if veth_pair::is_veth(link) && veth_pair::is_orphan(iface, found) => {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             }
-            Some(link) if pair::is_veth(link) => {
+            Some(link) if veth_pair::is_veth(link) => {
                 let place = self.whereabouts();
                 let reason = format!("{iface} exists, and its other end is not {} {place}", self.peer);
                 return Err(self.problem(reason + "; ifdown it, or delete it by hand"));
@@ -211,7 +214,7 @@ impl VethPeer {
         }
         if let Some(netns) = &self.netns {
             let (iface, name) = (iface.clone(), self.peer.clone());
-            home::reside(&mut plan, Resident { iface, role: Role::Peer, netns: netns.clone(), name });
+            namespace::reside(&mut plan, Resident { iface, role: Role::Peer, netns: netns.clone(), name });
         }
         let new = NewVeth {
             end: End { name: iface.clone(), mac: self.own_mac, mtu: self.own_mtu },
@@ -273,10 +276,10 @@ impl VethPeer {
     /// Deletes the pair, and the namespace with its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = Plan::default();
-        let residence = home::residence(iface, Role::Peer, found);
-        let mine = pair::record(iface, found).is_some() || self.is_pair(iface, found);
+        let residence = namespace::residence(iface, Role::Peer, found);
+        let mine = veth_pair::record(iface, found).is_some() || self.is_pair(iface, found);
         if let Some(link) = found.here().links.get(iface) {
-            if pair::is_veth(link) && mine {
+            if veth_pair::is_veth(link) && mine {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             } else {
                 let place = self.whereabouts();
@@ -292,7 +295,7 @@ impl VethPeer {
         }
         if let Some(netns) = self.netns.as_ref().filter(|_| !self.keep) {
             let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();
-            plan.append(home::abandon(netns, &leaving, found));
+            plan.append(namespace::abandon(netns, &leaving, found));
         }
         plan
     }

@@ -1,6 +1,6 @@
 //! `veth`: everything that begins with `veth-`, so that a stanza needs no `use` line.
 
-use ifupdown_ng_netlink::{executor::Program, run::run};
+use ifupdown_ng_netlink::program::{executor::Program, run::run};
 use std::process::ExitCode;
 
 #[path = "veth-peer.rs"]

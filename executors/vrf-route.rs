@@ -1,13 +1,13 @@
 //! `vrf-route` puts routes into the table of a VRF, or leaks them into another.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    op::{LinkKind, Op, Place, Route},
-    plan::Plan,
-    run::run,
-    snapshot::{Link, Query, Snapshot, TableRef, Until, Wait},
-    stanza::{Problem, Stanza},
+    plan::{At, Plan, op::Op},
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait},
     values::{Family, IfName, List, RouteSpec, RouteTable, TableId, TableSpec, unspecified},
 };
 use std::{

@@ -1,14 +1,17 @@
 //! `vrf-rules` keeps what is in a VRF in it, by routing rules; `vrf-accept` lets unbound services answer there.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    op::{Op, Record},
-    plan::Plan,
-    rules::{self, L3MDEV_PRIORITY, Layout, Local},
-    run::run,
-    snapshot::{Query, Snapshot, State},
-    stanza::{Problem, Stanza},
+    plan::{
+        At, Plan,
+        op::Op,
+        vrf::rules::{self, L3MDEV_PRIORITY, Layout, Local},
+    },
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Query, Record, Snapshot, State},
     values::{Families, Family, IfName, Invalid, OrNo, RulePriority, Switch, Words},
 };
 use std::{process::ExitCode, str::FromStr};

@@ -1,14 +1,17 @@
 //! `vrf-table` makes an interface a VRF; `vrf-member` makes it belong to one.
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    op::{LinkKind, NewLink, Op, Record, Route},
-    plan::Plan,
-    rules,
-    run::run,
-    snapshot::{Link, Query, Snapshot, State, TableRef, Wants},
-    stanza::{Problem, Stanza},
+    plan::{
+        At, Plan,
+        op::{NewLink, Op},
+        vrf::rules,
+    },
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Link, LinkKind, Query, Record, Route, Snapshot, State, TableRef, Wants},
     values::{IfName, Invalid, TableId, TableRange, TableSpec},
 };
 use std::{ops::RangeInclusive, process::ExitCode, str::FromStr};

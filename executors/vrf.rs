@@ -3,7 +3,7 @@
 //! The rules come last on the way up and, since the way down is the reverse, `vrf-table` puts them back when
 //! it has deleted the last VRF: at no moment is there a VRF that packets can leave.
 
-use ifupdown_ng_netlink::{executor::Program, run::run};
+use ifupdown_ng_netlink::program::{executor::Program, run::run};
 use std::process::ExitCode;
 
 #[path = "vrf-route.rs"]

@@ -8,12 +8,14 @@ use crate::{
 };
 use anyhow::Context as _;
 use ifupdown_ng_netlink::{
-    apply,
-    live::Live,
-    op::Op,
-    plan::Plan,
-    run::{FAILED, MISCONFIGURED, complain},
-    snapshot::Snapshot,
+    kernel::{apply, live::Live},
+    plan::{Plan, op::Op},
+    program::{
+        arguments,
+        message::complain,
+        run::{FAILED, MISCONFIGURED},
+    },
+    state::Snapshot,
 };
 use std::io::Write as _;
 
@@ -23,7 +25,7 @@ use std::io::Write as _;
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
 pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
     let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
-    let mut kernel = Live::new(None);
+    let mut kernel = Live::new(None, arguments::executors());
     kernel.lock().context("cannot lock out other runs")?;
     // Twice, because with an address the kernel takes others of its prefix, and routes (net/ipv4/devinet.c
     // `__inet_del_ifa`), which are missing then.

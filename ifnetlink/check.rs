@@ -7,8 +7,11 @@ use crate::{
 };
 use anyhow::Context as _;
 use ifupdown_ng_netlink::{
-    live::Live,
-    run::{DRIFTED, MISCONFIGURED, complain},
+    kernel::live::Live,
+    program::{
+        message::complain,
+        run::{DRIFTED, MISCONFIGURED},
+    },
 };
 use serde_json::json;
 use std::io::Write as _;
@@ -27,7 +30,7 @@ enum Drift {
 /// When the stanzas cannot be read, or nothing can be printed.
 pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
-    let mut kernel = Live::new(None);
+    let mut kernel = Live::default();
     for line in &targets.wrong {
         complain(&format_args!("ifnetlink: {line}"));
     }

@@ -1,10 +1,9 @@
 //! What a plan costs interfaces that are in use: addresses, routes and sessions that the stanzas do not name.
 
 use ifupdown_ng_netlink::{
-    apply::{Kernel, Refusal},
-    op::{KERNEL_PROTOCOL, LinkKind, Op, Place},
-    plan::Plan,
-    snapshot::{Query, State, TableRef},
+    kernel::{Kernel, Refusal},
+    plan::{Plan, op::Op},
+    state::{KERNEL_PROTOCOL, LinkKind, Place, Query, State, TableRef},
     values::{IfName, TableId},
 };
 use std::collections::BTreeSet;

@@ -2,12 +2,10 @@
 
 use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::{
-    op::{LinkAddress, OUR_PROTOCOL, Op, Place, Route},
-    plan::Plan,
-    rules,
-    simulate::Simulated,
-    snapshot::{Query, Snapshot, State},
+    model::Simulated,
+    plan::{Plan, op::Op, vrf::rules},
     stanza::Problem,
+    state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State},
     values::{Family, IfName},
 };
 use ipnet::IpNet;

@@ -13,7 +13,7 @@ mod show;
 mod targets;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use ifupdown_ng_netlink::run::{FAILED, complain};
+use ifupdown_ng_netlink::program::{message::complain, run::FAILED};
 use std::{path::PathBuf, process::ExitCode};
 use targets::Options;
 

@@ -5,12 +5,9 @@ mod view;
 
 use anyhow::Context as _;
 use ifupdown_ng_netlink::{
-    apply::Kernel as _,
-    invocation,
-    live::Live,
-    netns,
-    op::{LinkKind, Place},
-    snapshot::{Netns, Query, Snapshot, TableRef},
+    kernel::{Kernel as _, live::Live, netns},
+    stanza::environment,
+    state::{LinkKind, Netns, Place, Query, Snapshot, TableRef},
 };
 use std::{collections::BTreeSet, io::Write as _};
 use view::View;
@@ -23,14 +20,14 @@ pub fn show(machine: bool) -> anyhow::Result<u8> {
     let found = look().context("cannot read the state of the kernel")?;
     let view = View::new(&found);
     let text =
-        if machine { format!("{}\n", view.json()) } else { draw::draw(&view, invocation::has_colours()) };
+        if machine { format!("{}\n", view.json()) } else { draw::draw(&view, environment::has_colours()) };
     std::io::stdout().write_all(text.as_bytes()).context("cannot print what there is")?;
     Ok(0)
 }
 
 /// All named namespaces, and what is in them and in the own one.
 fn look() -> anyhow::Result<Snapshot> {
-    let mut kernel = Live::new(None);
+    let mut kernel = Live::default();
     let mut places = BTreeSet::from([Place::Here]);
     let mut query = Query::default();
     for netns in netns::named::all() {

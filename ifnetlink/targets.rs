@@ -1,11 +1,10 @@
 //! The stanzas to work on, read as the executors that ifupdown-ng would run for them read them.
 
 use ifupdown_ng_netlink::{
-    apply::{Kernel, Refusal},
-    executor::{Configuration, Program, configure},
-    keywords::Unknown,
-    snapshot::{Query, Snapshot, TableRef},
-    stanzas::{self, Stanzas},
+    kernel::{Kernel, Refusal, ifquery},
+    program::executor::{Configuration, Program, configure},
+    stanza::{Stanzas, keywords::Unknown},
+    state::{Query, Snapshot, TableRef},
     values::IfName,
 };
 use std::{
@@ -76,8 +75,8 @@ impl Targets {
     /// # Errors
     /// When ifquery cannot read the file.
     pub fn read(options: &Options, programs: &[&'static Program]) -> Result<Self, Refusal> {
-        let stanzas = Stanzas::read(&options.file)?;
-        let running = stanzas::running(&options.file)?;
+        let stanzas = ifquery::stanzas(&options.file)?;
+        let running = ifquery::running(&options.file)?;
         let (mut known, mut wrong, mut complete) = (Vec::new(), Vec::new(), true);
         let mut warnings = Vec::new();
         let named = !options.interfaces.is_empty();

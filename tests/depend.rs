@@ -6,12 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
 use ifupdown_ng_netlink::{
-    executor::{At, Executor, Keyword, Program, part},
-    invocation::Phase,
-    plan::Plan,
-    run::run,
-    snapshot::{Query, Snapshot},
-    stanza::{Problem, Stanza},
+    plan::{At, Plan},
+    program::{
+        executor::{Executor, Keyword, Program, part},
+        run::run,
+    },
+    stanza::{Phase, Problem, Stanza},
+    state::{Query, Snapshot},
     values::IfName,
 };
 use std::process::{Command, ExitCode, Stdio};

@@ -2,8 +2,8 @@
 
 use super::view::{Bridge, End, View, Vrf, Within};
 use ifupdown_ng_netlink::{
-    op::{OUR_PROTOCOL, Place, Route},
     stanza::one_line,
+    state::{OUR_PROTOCOL, Place, Route},
     values::{Family, IfName, Vid, VlanSet},
 };
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -86,7 +86,7 @@ impl Drawing {
                 continue;
             }
             self.heading(&format!("{family} rules"), None);
-            let row = |rule: &&ifupdown_ng_netlink::op::Rule| {
+            let row = |rule: &&ifupdown_ng_netlink::state::Rule| {
                 let selective = if rule.selective { "for some packets" } else { "" };
                 let place = format!("{:>5}", rule.priority);
                 vec![place.into(), rule.action.into(), selective.into(), ours(rule.protocol)]

@@ -1,8 +1,7 @@
 //! What `ifnetlink show` tells, as data: a pure function of what was found.
 
 use ifupdown_ng_netlink::{
-    op::{BridgeOptions, LinkKind, Place, Route, Rule},
-    snapshot::{Link, Snapshot, State},
+    state::{BridgeOptions, Link, LinkKind, Place, Route, Rule, Snapshot, State},
     values::{IfName, NetnsRef, TableId, Vid, VlanSet},
 };
 use ipnet::IpNet;

@@ -1,6 +1,6 @@
 //! Addresses of interfaces.
 
-use super::Invalid;
+use crate::values::Invalid;
 use ipnet::IpNet;
 use std::{net::IpAddr, str::FromStr};
 

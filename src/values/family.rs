@@ -1,6 +1,6 @@
 //! The two address families that rules and routes come in.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// IPv4 or IPv6, spelled `ipv4` and `ipv6` in a stanza and `-4` and `-6` on `ip`'s command line.

@@ -1,6 +1,6 @@
 //! Names of network interfaces.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{borrow::Borrow, fmt, str::FromStr};
 
 /// The longest name the kernel takes, in bytes: `IFNAMSIZ - 1`.

@@ -1,6 +1,6 @@
 //! Lists on one line, since ifupdown-ng hands a repeated keyword to an executor as its last line only.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt::Display, str::FromStr};
 
 /// Entries separated by commas, each of them a `T`, which may have blanks in it; empty entries (a trailing comma) are

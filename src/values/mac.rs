@@ -1,6 +1,6 @@
 //! Hardware addresses of Ethernet-like links.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, str::FromStr};
 
 /// An Ethernet address that one interface can have: neither multicast nor all zero, which the kernel refuses

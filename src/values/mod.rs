@@ -5,6 +5,7 @@
 //! kernel anything.
 
 mod address;
+pub mod bridge;
 mod family;
 mod ifname;
 mod list;

@@ -1,6 +1,6 @@
 //! References to network namespaces.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Where iproute2 keeps its named namespaces (ip-netns(8)).

@@ -1,6 +1,6 @@
 //! Numbers with limits of their own.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, str::FromStr};
 
 /// The size in bytes of the largest packet a link carries: what an Ethernet-like link may be set to, 68 to

@@ -1,6 +1,6 @@
 //! Routes as a stanza spells them, after `ip route`.
 
-use super::{Family, IfName, Invalid, TableSpec};
+use crate::values::{Family, IfName, Invalid, TableSpec};
 use ipnet::IpNet;
 use std::{fmt, net::IpAddr, str::FromStr};
 

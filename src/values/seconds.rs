@@ -1,6 +1,6 @@
 //! Times as the kernel's bridge counts them.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, str::FromStr};
 
 /// A time in hundredths of a second (`clock_t`); written in seconds, with up to two decimals.

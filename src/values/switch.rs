@@ -1,6 +1,6 @@
 //! Yes, no, and "a value or no".
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt::Display, str::FromStr};
 
 /// `yes` or `no`, also in the other spellings that the stock executors take (`true`, `on`, `1` and their

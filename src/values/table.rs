@@ -1,6 +1,6 @@
 //! Routing tables, by number and by the names of rt_tables.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 /// The number of a routing table, 1 to 4294967295.

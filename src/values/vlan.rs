@@ -1,6 +1,6 @@
 //! VLANs (IEEE 802.1Q) and what a port of a bridge has to do with them.
 
-use super::Invalid;
+use crate::values::Invalid;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// The number of a VLAN, 1 to 4094. 0 marks frames without one and 4095 is reserved.

@@ -31,14 +31,14 @@ use crate::{
 };
 use all::PROGRAMS;
 use ifupdown_ng_netlink::{
-    apply::{Kernel as _, Refusal},
-    executor::At,
-    invocation::Phase,
-    live::Live,
-    op::{Act, Op, Place},
-    plan::Plan,
-    simulate::Simulated,
-    snapshot::{Query, Snapshot, TableRef},
+    kernel::{Kernel as _, Refusal, live::Live},
+    model::Simulated,
+    plan::{
+        At, Plan,
+        op::{Act, Op},
+    },
+    stanza::Phase,
+    state::{Place, Query, Snapshot, TableRef},
 };
 use interfaces::{End, Interface};
 use judge::{as_ip_shows, as_modelled, written};

@@ -79,8 +79,8 @@ fn plans_are_pure() {
         "nix::unistd",
         "nix::fcntl",
         "std::time",
-        "crate::live",
-        "crate::netlink",
+        "crate::kernel::live",
+        "crate::kernel::netlink",
     ];
     for pure in [
         "src/plan.rs",

@@ -1,9 +1,8 @@
-//! What a query asks for, and nothing else, as [`ifupdown_ng_netlink::live`] answers it: a plan must not need
+//! What a query asks for, and nothing else, as [`ifupdown_ng_netlink::kernel::live`] answers it: a plan must not need
 //! what its executor forgot to ask for.
 
 use ifupdown_ng_netlink::{
-    op::{LinkKind, Place, Role},
-    snapshot::{Link, Netns, Query, Snapshot, State, Wants},
+    state::{Link, LinkKind, Netns, Place, Query, Role, Snapshot, State, Wants},
     values::TableId,
 };
 use std::collections::BTreeMap;

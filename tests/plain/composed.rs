@@ -8,7 +8,7 @@ use super::{
     invariants::{same, sealed, stays_sealed},
     notation,
 };
-use ifupdown_ng_netlink::invocation::Phase;
+use ifupdown_ng_netlink::stanza::Phase;
 
 const STANZA: &[(&str, &str)] = &[
     ("vrf-table", "10"),

@@ -6,7 +6,7 @@ use super::{
     support::{Ran, command, run},
     variable::variable,
 };
-use ifupdown_ng_netlink::{invocation::Found, values::IfName};
+use ifupdown_ng_netlink::{stanza::environment::Found, values::IfName};
 use proptest::prelude::*;
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 

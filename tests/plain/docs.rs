@@ -5,7 +5,7 @@ use super::{
     pages::{pages, readme},
     support::{files, root},
 };
-use ifupdown_ng_netlink::{executor::Program, stanza::Stanza};
+use ifupdown_ng_netlink::{program::executor::Program, stanza::Stanza};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -8,11 +8,16 @@ use super::{
     properties::vrf_with,
 };
 use ifupdown_ng_netlink::{
-    apply::{self, Kernel, Refusal},
-    invocation::Phase,
-    op::{Act, LinkKind, NewLink, Op},
-    plan::Plan,
-    snapshot::{Query, Snapshot},
+    kernel::{
+        Kernel, Refusal,
+        apply::{self},
+    },
+    plan::{
+        Plan,
+        op::{Act, NewLink, Op},
+    },
+    stanza::Phase,
+    state::{LinkKind, Query, Snapshot},
 };
 use nix::errno::Errno;
 

@@ -12,13 +12,15 @@ use super::{
     scenes::{self, Scene},
 };
 use ifupdown_ng_netlink::{
-    apply::Kernel as _,
-    interior::journey,
-    invocation::Phase,
-    op::{Act, LinkKind, Op, Place},
-    rules::kernel_l3mdev,
-    simulate::Simulated,
-    snapshot::{Netns, Snapshot},
+    kernel::Kernel as _,
+    model::Simulated,
+    plan::{
+        netns::move_link,
+        op::{Act, Op},
+        vrf::rules::kernel_l3mdev,
+    },
+    stanza::Phase,
+    state::{LinkKind, Netns, Place, Snapshot},
 };
 use nix::errno::Errno;
 use std::{
@@ -145,7 +147,7 @@ impl Trial<'_> {
             everything(&found)
         };
         let iface = &self.scene.interface.name;
-        let names = std::iter::once(iface.clone()).chain(journey::other_names(iface));
+        let names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
         let gone = |name| Act::here(Op::LinkDel { name, kind: LinkKind::Physical });
         let gone: Vec<Act> = names.map(gone).collect();
         let disturbed = |should: &Snapshot, by: &Act| {

@@ -1,10 +1,10 @@
 //! A kernel that fails on demand, and remembers every state that it went through.
 
 use ifupdown_ng_netlink::{
-    apply::{Kernel, Refusal},
-    op::{Act, BridgeOp, LinkKind, Move, NewLink, NewVeth, Op},
-    simulate::Simulated,
-    snapshot::{Query, Snapshot, State},
+    kernel::{Kernel, Refusal},
+    model::Simulated,
+    plan::op::{Act, BridgeOp, Move, NewLink, NewVeth, Op},
+    state::{LinkKind, Query, Snapshot, State},
     values::IfName,
 };
 use nix::errno::Errno;

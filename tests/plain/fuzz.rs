@@ -5,13 +5,10 @@
 
 use super::{all::PROGRAMS, random::values, support::run, timed::fuzz, variable::variable};
 use ifupdown_ng_netlink::{
-    executor::At,
-    interior::sysctls::Setting,
-    invocation::{Found, Phase},
-    op::{NestedRecord, Residence, Role, Sysctl},
-    rt_tables,
-    snapshot::Query,
-    stanzas::Stanzas,
+    kernel::rt_tables,
+    plan::{At, netns::sysctls::Setting},
+    stanza::{Phase, Stanzas, environment::Found},
+    state::{NestedRecord, Query, Residence, Role, Sysctl},
     values::{
         Address, Centiseconds, DefaultPvid, Families, IfName, List, Mac, Mtu, NetnsRef, OrNo, Queues,
         RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,

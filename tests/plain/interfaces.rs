@@ -1,16 +1,15 @@
-//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::run`] goes about it.
+//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::program::run`] goes about it.
 
 use super::{
     asked::asked_for,
     faulty::{Faulty, Kill},
 };
 use ifupdown_ng_netlink::{
-    apply,
-    executor::{At, Configuration, Program},
-    invocation::Phase,
-    plan::Plan,
-    snapshot::{Query, Snapshot},
-    stanza::Stanza,
+    kernel::apply,
+    plan::{At, Plan},
+    program::executor::{Configuration, Program},
+    stanza::{Phase, Stanza},
+    state::{Query, Snapshot},
     values::IfName,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

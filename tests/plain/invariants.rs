@@ -7,9 +7,8 @@ use super::{
     notation_write,
 };
 use ifupdown_ng_netlink::{
-    op::{Action, LinkKind, Rule},
-    rules::kernel_l3mdev,
-    snapshot::{Snapshot, State},
+    plan::vrf::rules::kernel_l3mdev,
+    state::{Action, LinkKind, Rule, Snapshot, State},
     values::{Family, TableId},
 };
 

@@ -5,9 +5,9 @@ use super::{
     support::{Ran, command, run},
     variable::variable,
 };
-use ifupdown_ng_netlink::{
+use ifupdown_ng_netlink::stanza::{
+    Stanza,
     keywords::{OURS, Unknown},
-    stanza::Stanza,
 };
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! The lane without privilege: no namespace, no socket, nothing but files and processes of this package.
 //!
-//! What a kernel really does is asked in the other lanes; here it is [`ifupdown_ng_netlink::simulate`]'s model.
+//! What a kernel really does is asked in the other lanes; here it is [`ifupdown_ng_netlink::model`]'s model.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 

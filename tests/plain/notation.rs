@@ -25,12 +25,11 @@
 
 use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::{
-    op::{
-        Action, FdbEntry, LinkAddress, LinkKind, NetnsId, Place, Record, Residence, Resident, Role, Route,
-        Rule, Sysctl,
+    stanza::Stanzas,
+    state::{
+        Action, Away, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Netns, NetnsId, Peer, Place,
+        Record, Residence, Resident, Role, Route, Rule, Snapshot, State, Sysctl,
     },
-    snapshot::{Away, Details, Existing, Link, Netns, Peer, Snapshot, State},
-    stanzas::Stanzas,
     values::{Family, IfName, NetnsRef, RouteKind, TableId},
 };
 use std::{fmt::Write as _, str::FromStr};

@@ -2,7 +2,7 @@
 
 use super::notation::word;
 use ifupdown_ng_netlink::{
-    op::{BridgeOptions, PortOptions},
+    state::{BridgeOptions, PortOptions},
     values::{Centiseconds, Vid},
 };
 

@@ -1,9 +1,6 @@
 //! States of the kernel as text, to be compared. What reads such text is [`super::notation`].
 
-use ifupdown_ng_netlink::{
-    op::{FdbEntry, LinkKind},
-    snapshot::State,
-};
+use ifupdown_ng_netlink::state::{FdbEntry, LinkKind, State};
 use std::fmt::Write as _;
 
 /// Writes a state, so that a difference reads well.

@@ -9,10 +9,10 @@
 
 use super::{all::PROGRAMS, asked::asked_for, notation, support};
 use ifupdown_ng_netlink::{
-    executor::{At, Program},
-    invocation::Found,
-    plan::Plan,
-    snapshot::Query,
+    plan::{At, Plan},
+    program::executor::Program,
+    stanza::environment::Found,
+    state::Query,
 };
 use std::{fmt::Write as _, fs, path::Path};
 

@@ -12,7 +12,7 @@ use super::{
     notation, notation_write,
     random::{Case, case},
 };
-use ifupdown_ng_netlink::{invocation::Phase, snapshot::Snapshot, values::Family};
+use ifupdown_ng_netlink::{stanza::Phase, state::Snapshot, values::Family};
 use nix::errno::Errno;
 use proptest::prelude::*;
 

@@ -10,10 +10,10 @@ use super::{
     support,
 };
 use ifupdown_ng_netlink::{
-    executor::{At, Program},
-    invocation::{Found, Phase},
-    op::{Place, Resident, Role},
-    snapshot::{Details, Peer, Query, Snapshot, State},
+    plan::At,
+    program::executor::Program,
+    stanza::{Phase, environment::Found},
+    state::{Details, Peer, Place, Query, Resident, Role, Snapshot, State},
 };
 use proptest::{
     strategy::{Strategy as _, ValueTree as _},

@@ -7,8 +7,7 @@ mod view;
 
 use super::notation;
 use ifupdown_ng_netlink::{
-    op::Place,
-    snapshot::{Details, Peer, Snapshot},
+    state::{Details, Peer, Place, Snapshot},
     values::NetnsRef,
 };
 use view::View;

@@ -1,9 +1,10 @@
 //! What an environment becomes before any keyword is looked at.
 
 use ifupdown_ng_netlink::{
-    invocation::{Found, Mode, Phase},
-    stanza::{Stanza, canonical},
-    stanzas::Stanzas,
+    stanza::{
+        Phase, Stanza, Stanzas, canonical,
+        environment::{Found, Mode},
+    },
     values::{IfName, Switch},
 };
 use proptest::prelude::*;

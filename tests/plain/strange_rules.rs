@@ -12,10 +12,9 @@ use super::{
     properties::vrf_with,
 };
 use ifupdown_ng_netlink::{
-    invocation::Phase,
-    op::Rule,
-    rules::kernel_l3mdev,
-    snapshot::{Snapshot, State},
+    plan::vrf::rules::kernel_l3mdev,
+    stanza::Phase,
+    state::{Rule, Snapshot, State},
     values::Family,
 };
 use nix::errno::Errno;

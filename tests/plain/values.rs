@@ -1,7 +1,7 @@
 //! Values: what they take, what they refuse and how, and that no text at all makes them panic.
 
 use ifupdown_ng_netlink::{
-    op::Sysctl,
+    state::Sysctl,
     values::{
         Family, IfName, List, NetnsRef, OrNo, RouteKind, RouteSpec, RouteTable, Switch, TableId, TableSpec,
     },

@@ -5,13 +5,14 @@ mod link_proxy_arp;
 
 use super::support::root;
 use ifupdown_ng_netlink::{
-    apply::{self, Kernel as _},
-    executor::At,
-    invocation::Phase,
-    op::Sysctl,
-    simulate::Simulated,
-    snapshot::{Query, Snapshot},
-    stanza::Stanza,
+    kernel::{
+        Kernel as _,
+        apply::{self},
+    },
+    model::Simulated,
+    plan::At,
+    stanza::{Phase, Stanza},
+    state::{Query, Snapshot, Sysctl},
     values::IfName,
 };
 use link_proxy_arp::PROGRAM;

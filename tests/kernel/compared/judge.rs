@@ -3,8 +3,7 @@
 use super::notation_write::write;
 use crate::shown::Shown;
 use ifupdown_ng_netlink::{
-    op::{BridgeOptions, LinkKind, OUR_PROTOCOL, Place},
-    snapshot::{self, Snapshot},
+    state::{self, BridgeOptions, LinkKind, OUR_PROTOCOL, Place, Snapshot},
     values::{Centiseconds, IfName},
 };
 use serde_json::Value;
@@ -27,7 +26,7 @@ pub fn written(found: &Snapshot) -> Vec<String> {
         lines.extend(these.iter().map(|line| format!("{place:?}: {line}")));
     }
     for (netns, found) in &found.netns {
-        lines.extend(matches!(found, snapshot::Netns::Is(_)).then(|| format!("{netns} is there")));
+        lines.extend(matches!(found, state::Netns::Is(_)).then(|| format!("{netns} is there")));
     }
     lines.extend(found.residences.iter().map(|residence| format!("{:?}", residence.resident)));
     lines.extend(

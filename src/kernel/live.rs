@@ -1,0 +1,345 @@
+//! The running kernel: what [`crate::kernel::netlink`] shows and does, and the little that is in files.
+
+mod moved_links;
+
+use crate::{
+    kernel::{
+        Kernel, Refusal, ifquery,
+        lock::{self, Lock},
+        netlink::Channel,
+        netns, rt_tables,
+        run_dir::RunDir,
+        sysctls, trust,
+    },
+    plan::op::{Act, Move, Nested, Op},
+    state::{
+        Link, LinkKind, NestedRecord, Netns, Place, Query, Record, Resident, Role, Route, Snapshot, State,
+        Until, Wait, Wants,
+    },
+    values::{IfName, NetnsRef},
+};
+use nix::errno::Errno;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    net::{IpAddr, Ipv6Addr},
+    os::fd::AsFd as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// The running kernel. Sockets are opened when they are first needed.
+#[derive(Debug, Default)]
+pub struct Live {
+    channels: BTreeMap<Place, Channel>,
+    lock: Option<Lock>,
+    /// The interfaces file in use.
+    interfaces_file: Option<PathBuf>,
+    /// Where the executors are that ifup runs inside a namespace, unless they are in their usual place.
+    executors: Option<PathBuf>,
+}
+
+/// How often to look whether something has come about.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+impl Live {
+    /// The kernel, for a stanza of this interfaces file.
+    pub fn new(interfaces_file: Option<PathBuf>, executors: Option<PathBuf>) -> Self {
+        Self { interfaces_file, executors, ..Self::default() }
+    }
+
+    /// Locks other runs in this namespace out until it is dropped.
+    ///
+    /// # Errors
+    /// When another run does not end.
+    pub fn lock(&mut self) -> Result<(), Refusal> {
+        self.lock = Some(lock::own_namespace()?);
+        Ok(())
+    }
+
+    /// Lets other runs go on, as the last thing that is done: the kernel takes back the rest faster than we could.
+    pub fn finish(mut self) {
+        self.lock.take().into_iter().for_each(Lock::leave);
+        std::mem::forget(self);
+    }
+
+    /// Waits for something to come about, and no longer than it says. Reading afterwards tells whether it did.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
+        let (begun, patience) = (Instant::now(), Duration::from_secs(wait.seconds.into()));
+        let wants = Wants { links: wait.links.clone(), ..Wants::default() };
+        loop {
+            let mut state = State::default();
+            self.channel(&Place::Here)?.read(&wants, &BTreeMap::new(), &mut state)?;
+            let half = begun.elapsed() >= patience / 2;
+            let done = match &wait.until {
+                Until::Checked(addresses) => {
+                    let carriers = self.channel(&Place::Here)?.unchecked(addresses)?;
+                    // A link may have no carrier at first, or never.
+                    carriers.is_empty() || (half && !carriers.contains(&true))
+                }
+                Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
+                Until::Settled => !state
+                    .bridging
+                    .ports
+                    .iter()
+                    .any(|(name, port)| port.undecided || (port.unnoticed && state.master_is_up(name))),
+            };
+            if done || begun.elapsed() >= patience {
+                return Ok(());
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
+        if self.channels.get(place).is_none_or(Channel::is_broken) {
+            let channel = within(place, Channel::open)??;
+            self.channels.insert(place.clone(), channel);
+        }
+        self.channels.get_mut(place).ok_or_else(|| Refusal::text("no channel"))
+    }
+
+    fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
+        let mut state = State::default();
+        self.channel(place)?.read(wants, &found.table_names, &mut state)?;
+        if !wants.sysctls.is_empty() || !wants.records.is_empty() {
+            within(place, || read_files(wants, &mut state))??;
+        }
+        Ok(state)
+    }
+
+    fn read_netns(&mut self, netns: &NetnsRef, processes: bool) -> Result<Netns, Refusal> {
+        let mut found = netns::look(netns)?;
+        if let Netns::Is(existing) = &mut found {
+            existing.nsid = self.channel(&Place::Here)?.nsid(netns::open(netns)?.as_fd())?;
+            if processes {
+                existing.processes = netns::processes(existing.id.inode);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Moves a link, or leaves it where it was: the kernel moves it first and gives it its new name then, so that
+    /// where somebody else has just taken that name it refuses, and has moved the link (net/core/rtnetlink.c
+    /// `do_setlink`).
+    fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
+        let (source, target) = (open(from)?, open(to)?);
+        let moved = self.channel(from)?.link_move(name, target.as_fd(), new_name);
+        if moved.is_err() && !self.is_at(from, name)? && self.is_at(to, name)? {
+            self.channel(to)?.link_move(name, source.as_fd(), name)?;
+        }
+        if moved.is_ok() {
+            match (from, to) {
+                (Place::Here, Place::In(_)) => self.note_index(name, Role::Moved, to, new_name),
+                // The index may be another one now.
+                (_, Place::Here) => self.note_index(new_name, Role::Peer, to, new_name),
+                _ => {}
+            }
+        }
+        moved
+    }
+
+    fn is_at(&mut self, place: &Place, name: &IfName) -> Result<bool, Refusal> {
+        Ok(self.look_for(place, name)?.is_some())
+    }
+
+    /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
+    fn nested(&mut self, nested: &Nested) -> Result<(), Refusal> {
+        let id = netns::id(&nested.netns, &netns::open(&nested.netns)?)?;
+        let key = Record::nested(&nested.iface);
+        if nested.up {
+            // What an earlier namespace of this number was told is not to be believed.
+            netns::inside::forget(id);
+            let record = NestedRecord { id, file: nested.file.clone() };
+            RunDir::open()?.write(&key, &record.to_string())?;
+        }
+        let held = self.lock.take().is_some();
+        let outcome = netns::inside::run(nested, self.executors.as_deref());
+        if !nested.up && outcome.is_ok() {
+            RunDir::open()?.remove(&key)?;
+        }
+        if held {
+            self.lock = Some(lock::own_namespace()?);
+        }
+        outcome
+    }
+}
+
+/// The namespace of a place.
+fn open(place: &Place) -> Result<File, Refusal> {
+    match place {
+        Place::Here => netns::own(),
+        Place::In(netns) => netns::open(netns),
+    }
+}
+
+/// Does something in a place.
+fn within<T>(place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    match place {
+        Place::Here => Ok(work()),
+        Place::In(netns) => netns::within(&netns::open(netns)?, work),
+    }
+}
+
+fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+    for key in &wants.sysctls {
+        if let Some(value) = sysctls::read(key)? {
+            state.sysctls.insert(key.clone(), value);
+        }
+    }
+    for record in &wants.records {
+        if let Some(value) = RunDir::read(record)? {
+            state.records.insert(record.clone(), value);
+        }
+    }
+    Ok(())
+}
+
+impl Kernel for Live {
+    fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal> {
+        let mut found = Snapshot::default();
+        if query.table_names {
+            found.table_names = rt_tables::read();
+        }
+        for (place, wants) in &query.places {
+            if let Place::In(netns) = place {
+                if !matches!(netns::look(netns)?, Netns::Is(_)) {
+                    continue;
+                }
+            }
+            let state = self.read_place(place, wants, &found)?;
+            found.places.insert(place.clone(), state);
+        }
+        let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
+        let beside_bridge = query.stanzas_beside_bridge && found.here().links.values().any(is_bridge);
+        if let (true, Some(file)) = (query.stanzas || beside_bridge, &self.interfaces_file) {
+            found.stanzas = Some(ifquery::stanzas(file)?);
+        }
+        // After the links: the kernel numbers a namespace when it first shows a link that leads there.
+        for (netns, processes) in &query.netns {
+            found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
+        }
+        for (place, state) in &mut found.places {
+            for other in query.places.get(place).into_iter().flat_map(|wants| &wants.nsids) {
+                let nsid = self.channel(place)?.nsid(open(other)?.as_fd())?;
+                state.nsids.extend(nsid.map(|nsid| (other.clone(), nsid)));
+            }
+        }
+        if !query.netns.is_empty() || !query.away.is_empty() {
+            found.residences = moved_links::all(self.lock.as_ref().map(Lock::directory))?;
+        }
+        for residence in found.residences.clone() {
+            let Resident { iface, role, netns, .. } = &residence.resident;
+            if !query.away.contains(iface) {
+                continue;
+            }
+            match role {
+                Role::Moved => {
+                    let away = match self.find(&residence)? {
+                        moved_links::Found::At(away) => away,
+                        moved_links::Found::Nowhere => continue,
+                        moved_links::Found::Doubtful(what) => {
+                            found.doubtful.insert(iface.clone(), what);
+                            continue;
+                        }
+                    };
+                    // It is there for those who plan its way back, whether or not anybody asked about that place.
+                    let links = &mut found.places.entry(away.place.clone()).or_default().links;
+                    let link = Link { kind: away.kind.clone(), master: None, up: false };
+                    links.entry(away.name.clone()).or_insert(link);
+                    found.away.insert(iface.clone(), away);
+                }
+                // Where it was put, which the stanza need not name any more.
+                Role::Peer if !found.netns.contains_key(netns) => {
+                    found.netns.insert(netns.clone(), self.read_netns(netns, false)?);
+                }
+                Role::Peer => {}
+            }
+        }
+        for file in &query.files {
+            if let Err(reason) = trust::file(file) {
+                found.untrusted.insert(file.clone(), reason);
+            }
+        }
+        Ok(found)
+    }
+
+    fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
+        let outcome = self.make(act);
+        if outcome.as_ref().is_err_and(|refusal| refusal.answer_lost) {
+            // A connection that lost an answer takes no more requests.
+            self.channels.remove(&act.at);
+        }
+        outcome
+    }
+}
+
+/// How long an IPv6 address may be checked for duplicates: the kernel waits for up to a second, then sends a probe and
+/// waits for another one (net/ipv6/addrconf.c `addrconf_dad_kick`).
+const DAD: Duration = Duration::from_secs(5);
+
+impl Live {
+    /// Adds an IPv6 route with a source address. The kernel refuses one that is still being checked for duplicates, as an
+    /// address is that was added just now; it is waited for.
+    fn route_from(&mut self, at: &Place, op: &Op, source: Ipv6Addr) -> Result<(), Refusal> {
+        let (deadline, sources) = (Instant::now() + DAD, BTreeSet::from([source]));
+        let mut is_last = false;
+        loop {
+            let outcome = self.channel(at)?.apply(op);
+            let is_refused = |refusal: &Refusal| refusal.errno == Some(Errno::EINVAL);
+            if !outcome.as_ref().is_err_and(is_refused) || is_last {
+                return outcome;
+            }
+            let is_checked = self.channel(at)?.unchecked(&sources)?.is_empty();
+            // It may be since the kernel refused.
+            is_last = is_checked || Instant::now() >= deadline;
+            if !is_last {
+                std::thread::sleep(INTERVAL);
+            }
+        }
+    }
+
+    /// Makes one change.
+    fn make(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
+        match op {
+            Op::SysctlSet { key, value } => within(at, || sysctls::write(key, value))?,
+            Op::RecordSet { key, value } => within(at, || RunDir::open()?.write(key, value))?,
+            Op::RecordDel(key) => within(at, || {
+                let directory = RunDir::open()?;
+                directory.remove(key)?;
+                // Here the lock is in it, and whoever lets go of that deletes both.
+                if *at != Place::Here {
+                    directory.remove_if_empty();
+                }
+                Ok(())
+            })?,
+            Op::ResidentSet(resident) => self.note(resident),
+            Op::ResidentDel(resident) => RunDir::open()?.remove(&Record::resident(resident)),
+            Op::NetnsAdd(name) => netns::named::add(name),
+            Op::NetnsDel(name) => {
+                // A socket in it would keep it, and what is in it.
+                self.channels.retain(|place, _| *place == Place::Here);
+                netns::named::delete(name)
+            }
+            Op::LinkMove(journey) => self.move_link(at, journey),
+            Op::VethAdd(new) => {
+                let there = match &new.at {
+                    Place::Here => None,
+                    Place::In(netns) => Some(netns::open(netns)?),
+                };
+                self.channel(at)?.veth_add(new, there.as_ref().map(File::as_fd))?;
+                self.note_index(&new.end.name, Role::Peer, at, &new.end.name);
+                Ok(())
+            }
+            Op::Nested(nested) => self.nested(nested),
+            Op::RouteAdd(Route { src: Some(IpAddr::V6(source)), .. })
+            | Op::RouteReplace(Route { src: Some(IpAddr::V6(source)), .. }) => {
+                self.route_from(at, op, *source)
+            }
+            op => self.channel(at)?.apply(op),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The running kernel: how it is read and changed.
+
+pub mod apply;
+pub mod ifquery;
+pub mod live;
+pub mod lock;
+pub mod netlink;
+pub mod netns;
+pub mod rt_tables;
+pub mod run_dir;
+mod sysctls;
+pub mod trust;
+
+use crate::{
+    plan::op::{Act, Op},
+    state::{Query, Snapshot},
+};
+use nix::errno::Errno;
+use std::fmt;
+
+/// What plans are made about and carried out on: the running kernel ([`crate::kernel::live`]), or a model of it
+/// ([`crate::model`]).
+pub trait Kernel {
+    /// Looks at what the query names.
+    ///
+    /// # Errors
+    /// When the kernel does not answer; that something does not exist is an answer.
+    fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal>;
+
+    /// Makes one change.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or its answer is lost.
+    fn apply(&mut self, act: &Act) -> Result<(), Refusal>;
+}
+
+/// Why the kernel did not do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error, if it has a number.
+    pub errno: Option<Errno>,
+    /// The kernel's own words (extended ACK), or ours where it has none.
+    pub text: Option<String>,
+    /// No answer came, so that the change may have been made all the same.
+    pub answer_lost: bool,
+}
+
+impl Refusal {
+    /// A refusal with this error and nothing more.
+    pub fn errno(errno: Errno) -> Self {
+        Self { errno: Some(errno), text: None, answer_lost: false }
+    }
+
+    /// A failure that the kernel gave no number to.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { errno: None, text: Some(text.into()), answer_lost: false }
+    }
+
+    /// An input or output error, with what it is about.
+    pub fn io(error: &std::io::Error, about: impl fmt::Display) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let text = if errno.is_some() { about.to_string() } else { format!("{about}: {error}") };
+        Self { errno, text: Some(text), answer_lost: false }
+    }
+
+    /// Whether the object in question does not exist.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
+    }
+
+    /// Whether the change has nothing left to do, since its object is gone.
+    fn makes_needless(&self, act: &Act) -> bool {
+        match act.op {
+            // The parameter went with its link; any other refusal leaves it as it is.
+            Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
+            Op::RecordSet { .. } | Op::LinkUp { up: true, .. } => false,
+            _ => self.is_gone() && !act.op.is_addition(),
+        }
+    }
+
+    /// Whether what is added exists already.
+    fn is_there(&self, act: &Act) -> bool {
+        self.errno == Some(Errno::EEXIST) && act.op.is_addition()
+    }
+}
+
+/// What the kernel says of a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).
+const IPV6_IS_DISABLED: [&str; 2] = ["IPv6 is disabled on this device", "IPv6 is disabled on nexthop device"];
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(errno) = self.errno {
+            write!(f, "{} ({errno:?})", errno.desc())?;
+        }
+        match (&self.text, self.errno) {
+            (Some(text), Some(_)) => write!(f, ": {text}")?,
+            (Some(text), None) => f.write_str(text)?,
+            (None, _) => {}
+        }
+        match self.errno {
+            Some(Errno::EPERM) => f.write_str("; this needs root (CAP_NET_ADMIN)"),
+            // The kernel says so in its own words where it means something else.
+            Some(Errno::EACCES)
+                if self.text.as_ref().is_some_and(|text| {
+                    IPV6_IS_DISABLED.iter().any(|disabled| text.starts_with(disabled))
+                }) =>
+            {
+                f.write_str("; its sysctl disable_ipv6 is 1")
+            }
+            Some(Errno::EACCES) => f.write_str("; this needs root"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,123 @@
+//! Addresses as messages.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{Channel, message::RouteNetlinkMessage},
+    },
+    state::{LinkAddress, OUR_PROTOCOL},
+    values::{Family, IfName},
+};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        AddressFamily,
+        address::{AddressAttribute, AddressFlags, AddressMessage},
+    },
+};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+};
+
+impl Channel {
+    /// The addresses on a link, but for those that the kernel makes by itself.
+    pub(super) fn read_addresses(&mut self, link: &IfName) -> Result<Vec<LinkAddress>, Refusal> {
+        let Some(index) = self.index_of(link)? else { return Ok(Vec::new()) };
+        let mut query = AddressMessage::default();
+        query.header.family = AddressFamily::Unspec;
+        query.header.index = index;
+        self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(&message),
+            _ => None,
+        })
+    }
+
+    /// Of each of these addresses that the kernel has not checked for duplicates yet, whether its link has a carrier.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn unchecked(&mut self, addresses: &BTreeSet<Ipv6Addr>) -> Result<Vec<bool>, Refusal> {
+        let mut query = AddressMessage::default();
+        query.header.family = AddressFamily::Inet6;
+        let links = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => unchecked(&message, addresses),
+            _ => None,
+        })?;
+        links.into_iter().map(|index| self.has_carrier(index)).collect()
+    }
+
+    pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+        let mut message = encode(self.index(dev)?, address);
+        message.attributes.push(AddressAttribute::Protocol(OUR_PROTOCOL.into()));
+        match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
+            // Those are not shown by `read_addresses`, so that one may be added that is there.
+            Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.addr()) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn address_del(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+        let message = encode(self.index(dev)?, address);
+        self.change(RouteNetlinkMessage::DelAddress(message), 0)
+    }
+}
+
+/// The link of an address that is one of these and has not been checked yet.
+fn unchecked(message: &AddressMessage, addresses: &BTreeSet<Ipv6Addr>) -> Option<u32> {
+    let is_one = message.attributes.iter().any(|attribute| {
+        matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if addresses.contains(address))
+    });
+    let flags = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Flags(flags) => Some(*flags),
+        _ => None,
+    })?;
+    let usable = flags.intersects(AddressFlags::Optimistic | AddressFlags::Dadfailed);
+    (is_one && !usable && flags.contains(AddressFlags::Tentative)).then_some(message.header.index)
+}
+
+fn encode(index: u32, address: IpNet) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = Family::of(address.addr()).address_family();
+    message.header.index = index;
+    message.header.prefix_len = address.prefix_len();
+    // IPv4 knows the address by the first, the far end of a point-to-point link by the second.
+    message.attributes.push(AddressAttribute::Local(address.addr()));
+    message.attributes.push(AddressAttribute::Address(address.addr()));
+    // As iproute2's and the stock executor's users expect it; without it the kernel sets none.
+    match address {
+        IpNet::V4(v4) if v4.prefix_len() < 31 => {
+            message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
+        }
+        _ => {}
+    }
+    message
+}
+
+/// The address of this host, which on a point-to-point link is not the one of the far end.
+pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
+    let find = |local: bool| {
+        message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(address) if local => Some(*address),
+            AddressAttribute::Address(address) if !local => Some(*address),
+            _ => None,
+        })
+    };
+    let address = find(true).or_else(|| find(false))?;
+    let protocol = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
+        _ => None,
+    });
+    let net = IpNet::new(address, message.header.prefix_len).ok().filter(|_| !is_link_local(address))?;
+    Some(LinkAddress { net, protocol: protocol.unwrap_or_default() })
+}
+
+/// Whether the kernel may have made it by itself.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+#[cfg(test)]
+mod tests;

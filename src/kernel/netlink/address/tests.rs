@@ -1,0 +1,27 @@
+//! Addresses on the wire, as `ip` received them.
+
+use super::*;
+use crate::kernel::netlink::fixture::{answers, damaged};
+
+#[test]
+fn what_the_kernel_shows_is_understood() {
+    let addresses: Vec<String> = answers("address-dump")
+        .iter()
+        .filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) if message.header.index == 10 => decode(message),
+            _ => None,
+        })
+        .map(|address| address.net.to_string())
+        .collect();
+    // This host's end of the point-to-point address, and nothing that the kernel made by itself.
+    assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32", "fd00::2/64"]);
+}
+
+#[test]
+fn damage_does_not_make_it_panic() {
+    damaged("address-dump", |answer| {
+        if let RouteNetlinkMessage::NewAddress(message) = answer {
+            decode(&message);
+        }
+    });
+}

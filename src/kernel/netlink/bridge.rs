@@ -1,0 +1,160 @@
+//! Bridges, their ports and their VLANs as messages.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{
+            Channel,
+            bridge_message::{decode_options, decode_port, encode_options, encode_port},
+            link_message,
+            message::RouteNetlinkMessage,
+        },
+    },
+    plan::op::BridgeOp,
+    state::{BridgeOptions, BridgingWants, LinkKind, Peer, PortOptions, State},
+    values::IfName,
+};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Channel {
+    pub(super) fn read_bridging(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
+        if wants.all_vlans {
+            let links = self.read_all_links(state)?;
+            self.read_all_vlans(links, state)?;
+        } else {
+            if wants.links {
+                self.read_all_links(state)?;
+            }
+            wants.vlans.iter().try_for_each(|device| self.read_vlans_of(device, state))?;
+        }
+        wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
+    }
+
+    /// Every port, and every link that could become one; the names of all links by their indices.
+    fn read_all_links(&mut self, state: &mut State) -> Result<BTreeMap<u32, IfName>, Refusal> {
+        let mut names: BTreeMap<u32, IfName> = BTreeMap::new();
+        let found = self.dump(&RouteNetlinkMessage::GetLink(link_message::all()), |answer| {
+            let found = link_message::Found::of(answer)?;
+            names.insert(found.details.index, found.name.clone());
+            Some(found)
+        })?;
+        let mut taken: BTreeSet<IfName> = BTreeSet::new();
+        for found in &found {
+            let (LinkKind::Other(kind), Some(Peer { index, nsid: None })) =
+                (&found.link.kind, found.details.peer)
+            else {
+                continue;
+            };
+            let Some(lower) = names.get(&index).filter(|_| STACKED.contains(&kind.as_str())) else {
+                continue;
+            };
+            if kind != "vlan" {
+                taken.insert(lower.clone());
+            }
+            state.bridging.lower.insert(found.name.clone(), lower.clone());
+        }
+        for mut found in found {
+            found.link.master = found.master.and_then(|index| names.get(&index).cloned());
+            let is_master = matches!(found.link.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_));
+            let takes_frames =
+                matches!(&found.link.kind, LinkKind::Other(kind) if NO_PORTS.contains(&kind.as_str()));
+            if found.can_be_port && !is_master && !takes_frames && !taken.contains(&found.name) {
+                state.bridging.eligible.insert(found.name.clone());
+            }
+            state.bridging.ports.extend(found.port.map(|port| (found.name.clone(), port)));
+            state.links.insert(found.name, found.link);
+        }
+        Ok(names)
+    }
+
+    pub(super) fn bridge_apply(&mut self, op: &BridgeOp) -> Result<(), Refusal> {
+        match op {
+            BridgeOp::Set { bridge, options } => self.bridge_set(bridge, options),
+            BridgeOp::Release { port } => {
+                let mut message = link_message::named(port);
+                message.attributes.push(LinkAttribute::Controller(0));
+                message.header.change_mask = LinkFlags::Up;
+                self.change(RouteNetlinkMessage::SetLink(message), 0)
+            }
+            BridgeOp::PortSet { port, options } => self.port_set(port, options),
+            BridgeOp::VlanAdd { device, vlans } => {
+                let message = self.encode_vlans(device, vlans)?;
+                self.change(RouteNetlinkMessage::SetLink(message), 0).map_err(in_part)
+            }
+            BridgeOp::VlanDel { device, vlans } => {
+                let message = self.encode_vlans(device, vlans)?;
+                self.change(RouteNetlinkMessage::DelLink(message), 0).map_err(in_part)
+            }
+            BridgeOp::FdbAdd { port, entry } => self.fdb_add(port, entry),
+            BridgeOp::FdbDel { port, entry } => self.fdb_del(port, entry),
+        }
+    }
+
+    fn bridge_set(&mut self, bridge: &IfName, options: &BridgeOptions) -> Result<(), Refusal> {
+        let mut message = link_message::named(bridge);
+        message.attributes.extend(options.address.map(|mac| LinkAttribute::Address(mac.bytes().to_vec())));
+        let data = encode_options(options);
+        if !data.is_empty() {
+            let info = vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(data))];
+            message.attributes.push(LinkAttribute::LinkInfo(info));
+        }
+        self.change(RouteNetlinkMessage::NewLink(message), 0).map_err(in_part)?;
+        self.bridge_verify(bridge, options)
+    }
+
+    /// Fails if a bridge does not have these settings.
+    pub(super) fn bridge_verify(&mut self, bridge: &IfName, options: &BridgeOptions) -> Result<(), Refusal> {
+        let found = self.link_shown(bridge)?.map(|message| decode_options(&message)).unwrap_or_default();
+        let missed = options.differing(&found);
+        let address = missed.address.map(|address| format!(" address {address}")).unwrap_or_default();
+        shown_without(&(address + &missed.words()))
+    }
+
+    /// A link after it was changed: where it cannot be read, the change has to be taken back.
+    fn link_shown(&mut self, name: &IfName) -> Result<Option<LinkMessage>, Refusal> {
+        Ok(match self.get(RouteNetlinkMessage::GetLink(link_message::named(name))).map_err(in_part)? {
+            Some(RouteNetlinkMessage::NewLink(message)) => Some(message),
+            _ => None,
+        })
+    }
+
+    fn port_set(&mut self, port: &IfName, options: &PortOptions) -> Result<(), Refusal> {
+        let mut message = link_message::named(port);
+        let data = InfoPortData::BridgePort(encode_port(options));
+        let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(data)];
+        message.attributes.push(LinkAttribute::LinkInfo(info));
+        self.change(RouteNetlinkMessage::NewLink(message), 0).map_err(in_part)?;
+        let found = self.link_shown(port)?.and_then(|message| decode_port(&message)).unwrap_or_default();
+        shown_without(&options.differing(&found.options).words())
+    }
+}
+
+/// A refusal of a message with several parts, the first of which may have been carried out
+/// (net/bridge/br_netlink.c `br_afspec`, `br_setport`): to be taken back as if the answer had been lost.
+fn in_part(refusal: Refusal) -> Refusal {
+    Refusal { answer_lost: true, ..refusal }
+}
+
+/// Fails if there are settings that the kernel took and does not show: an older one takes what it does not know
+/// without a word.
+fn shown_without(missed: &str) -> Result<(), Refusal> {
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Err(in_part(Refusal::text(format!(
+        "the kernel took this and shows no{missed}; it may be too old for that"
+    ))))
+}
+
+/// The kinds of links that are on another one; all but VLANs take the frames of that before a bridge could
+/// (net/core/dev.c `netdev_rx_handler_register`).
+const STACKED: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
+
+/// The kinds among them that are no ports either.
+const NO_PORTS: [&str; 3] = ["macvtap", "ipvlan", "ipvtap"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Requests to the kernel of one namespace, and its answers.
+//!
+//! rtnetlink's connection does the framing and the bookkeeping; what it leaves out is here: the kernel's own
+//! words (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
+
+use crate::kernel::{
+    Refusal,
+    netlink::{
+        message::RouteNetlinkMessage,
+        socket::{BlockingSocket, Fault},
+    },
+};
+use futures::Stream;
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use rtnetlink::{
+    packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator},
+    proto::{Connection, ConnectionHandle, new_connection_with_socket},
+    sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE},
+};
+use std::{
+    fmt,
+    future::Future as _,
+    ops::ControlFlow,
+    os::fd::AsFd as _,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+/// Set on a part of a dump before which something changed (include/uapi/linux/netlink.h).
+const NLM_F_DUMP_INTR: u16 = 0x10;
+/// How long to wait before an interrupted dump is begun again, in milliseconds: about a second in all.
+const DUMP_PAUSES: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// How long an answer may take that was not there at once, in milliseconds.
+const PATIENCE: u16 = 5000;
+/// The text of an error, among the attributes of an extended ACK.
+const NLMSGERR_ATTR_MSG: u16 = 1;
+/// What stands before those attributes: the header of the request, which is all that is repeated of it
+/// with `NETLINK_CAP_ACK`.
+const HEADER_LENGTH: usize = 16;
+
+type Message = NetlinkMessage<RouteNetlinkMessage>;
+
+/// A connection to the kernel of the namespace in which it was opened.
+pub struct Channel {
+    connection: Connection<RouteNetlinkMessage, BlockingSocket>,
+    handle: ConnectionHandle<RouteNetlinkMessage>,
+    is_broken: bool,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// Opens a socket in the calling thread's namespace; it stays there.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub fn open() -> Result<Self, Refusal> {
+        let refuse = |error: std::io::Error| Refusal::io(&error, "cannot open a netlink socket");
+        let (mut connection, handle, _unsolicited) =
+            new_connection_with_socket::<_, BlockingSocket>(NETLINK_ROUTE).map_err(refuse)?;
+        connection.set_forward_ack(true);
+        connection.set_forward_done(true);
+        let socket = connection.socket_mut().socket_mut();
+        socket.set_ext_ack(true).map_err(refuse)?;
+        socket.set_cap_ack(true).map_err(refuse)?;
+        // Has the kernel filter dumps by what the request says, and refuse what it does not know.
+        socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
+        Ok(Self { connection, handle, is_broken: false })
+    }
+
+    /// Whether nothing goes through it any more: the socket failed, or an answer was not read to its end. Another
+    /// channel may do better.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Makes one change and waits until it is made.
+    pub(super) fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
+        let mut outcome = None;
+        self.exchange(message, NLM_F_REQUEST | NLM_F_ACK | flags, &mut |answer| {
+            if let Some(closed) = closing(&answer) {
+                outcome = Some(closed);
+            }
+            ControlFlow::Continue(())
+        })?;
+        outcome.unwrap_or_else(|| Err(lost("the answer to a request did not come")))
+    }
+
+    /// Asks for one object; `None` if it does not exist.
+    pub(super) fn get(
+        &mut self,
+        message: RouteNetlinkMessage,
+    ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
+        let (mut outcome, mut found) = (None, None);
+        self.exchange(message, NLM_F_REQUEST, &mut |answer| {
+            match closing(&answer) {
+                None if found.is_none() => found = inner(answer),
+                None => {}
+                closed => outcome = closed,
+            }
+            ControlFlow::Continue(())
+        })?;
+        match outcome {
+            Some(Err(refusal)) if refusal.is_gone() => Ok(None),
+            Some(Err(refusal)) => Err(refusal),
+            _ => Ok(found),
+        }
+    }
+
+    /// Asks for all objects that the message describes, and keeps of each answer what is made of it as it comes: with
+    /// thousands, whole ones would be most of what the program needs of memory. A dump during which something changed
+    /// is begun again.
+    pub(super) fn dump<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        self.dump_some(message, usize::MAX, keep)
+    }
+
+    /// The same, but no more than so many. Where there are as many the rest stays unread and the channel is broken: the
+    /// kernel would go on with it among other answers.
+    pub(super) fn dump_some<T>(
+        &mut self,
+        message: &RouteNetlinkMessage,
+        most: usize,
+        mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        for pause in DUMP_PAUSES {
+            thread::sleep(Duration::from_millis(pause));
+            let (mut outcome, mut interrupted, mut kept) = (None, false, Vec::new());
+            self.exchange(message.clone(), NLM_F_REQUEST | NLM_F_DUMP, &mut |answer| {
+                interrupted |= answer.header.flags & NLM_F_DUMP_INTR != 0;
+                match closing(&answer) {
+                    None => kept.extend(inner(answer).and_then(&mut keep)),
+                    closed => outcome = closed,
+                }
+                if kept.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            if kept.len() >= most {
+                return Ok(kept);
+            }
+            outcome.unwrap_or_else(|| Err(lost("the end of an answer did not come")))?;
+            if !interrupted {
+                return Ok(kept);
+            }
+        }
+        Err(Refusal::text(format!(
+            "{} times in a row something changed while it was being read",
+            DUMP_PAUSES.len()
+        )))
+    }
+
+    /// Sends a request and hands on the answers to it, the closing one included, or as many as are taken.
+    fn exchange(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        take: &mut dyn FnMut(Message) -> ControlFlow<()>,
+    ) -> Result<(), Refusal> {
+        let mut request = NetlinkMessage::from(message);
+        request.header.flags = flags;
+        let kernel = SocketAddr::new(0, 0);
+        let stream =
+            self.handle.request(request, kernel).map_err(|_| lost("the netlink connection is closed"))?;
+        let mut stream = pin!(stream);
+        // Nobody wakes it: it is tried when there may be something to do.
+        let mut context = Context::from_waker(Waker::noop());
+        // Once to send, then once for each datagram, and again as long as the kernel takes its time.
+        for attempt in 0.. {
+            self.connection.socket_mut().may_receive.set(attempt > 0);
+            let progress = drive(&mut self.connection, stream.as_mut(), &mut context, take);
+            if let Some(Fault { error, answer_lost }) = self.connection.socket_mut().fault.take() {
+                self.is_broken = true;
+                return Err(Refusal { answer_lost, ..Refusal::io(&error, "netlink") });
+            }
+            match progress {
+                Progress::Finished => break,
+                Progress::Enough => {
+                    self.is_broken = true;
+                    break;
+                }
+                Progress::Pending => {}
+            }
+            let came_nothing = self.connection.socket_mut().may_receive.get();
+            if came_nothing && !self.wait() {
+                return Err(lost("the kernel did not answer"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to read; whether it came, or the wait was broken off (a stopped process
+    /// that goes on).
+    fn wait(&mut self) -> bool {
+        let socket = self.connection.socket_mut().socket_ref();
+        let ready = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PATIENCE));
+        matches!(ready, Ok(1) | Err(Errno::EINTR))
+    }
+}
+
+/// How far an exchange has come.
+enum Progress {
+    Pending,
+    Finished,
+    /// No more was taken.
+    Enough,
+}
+
+/// Lets the connection send and receive once, and hands on what came.
+fn drive(
+    connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
+    mut stream: Pin<&mut impl Stream<Item = Message>>,
+    context: &mut Context<'_>,
+    take: &mut dyn FnMut(Message) -> ControlFlow<()>,
+) -> Progress {
+    let closed = Pin::new(connection).poll(context).is_ready();
+    loop {
+        match stream.as_mut().poll_next(context) {
+            Poll::Ready(Some(answer)) => {
+                if take(answer).is_break() {
+                    return Progress::Enough;
+                }
+            }
+            Poll::Ready(None) => return Progress::Finished,
+            Poll::Pending if closed => return Progress::Finished,
+            Poll::Pending => return Progress::Pending,
+        }
+    }
+}
+
+fn lost(text: &str) -> Refusal {
+    Refusal { answer_lost: true, ..Refusal::text(text) }
+}
+
+fn inner(answer: Message) -> Option<RouteNetlinkMessage> {
+    match answer.payload {
+        NetlinkPayload::InnerMessage(message) => Some(message),
+        _ => None,
+    }
+}
+
+/// What a closing answer says; `None` if it is none.
+fn closing(answer: &Message) -> Option<Result<(), Refusal>> {
+    match &answer.payload {
+        NetlinkPayload::Error(error) => {
+            let attributes = error.header.get(HEADER_LENGTH..).unwrap_or_default();
+            Some(result(error.raw_code(), attributes))
+        }
+        NetlinkPayload::Done(done) => Some(result(done.code, &done.extended_ack)),
+        NetlinkPayload::Overrun(_) => Some(Err(lost("too many answers at once"))),
+        _ => None,
+    }
+}
+
+fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
+    if code >= 0 {
+        return Ok(());
+    }
+    Err(Refusal { errno: Some(Errno::from_raw(-code)), text: extended_ack(attributes), answer_lost: false })
+}
+
+/// The kernel's own words.
+pub(super) fn extended_ack(attributes: &[u8]) -> Option<String> {
+    let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == NLMSGERR_ATTR_MSG)?;
+    let text = String::from_utf8_lossy(text.value());
+    Some(text.trim_end_matches('\0').to_owned())
+}

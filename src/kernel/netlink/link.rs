@@ -1,0 +1,149 @@
+//! Links as messages.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{
+            Channel,
+            link_message::{Found, all, decode, encode, members_of, named, of_kind, with_master},
+            message::RouteNetlinkMessage,
+        },
+    },
+    plan::op::NewLink,
+    state::{Link, LinkKind, State, Wants},
+    values::IfName,
+};
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::link::{InfoKind, LinkFlags, LinkMessage},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Channel {
+    /// Reads the links that are wanted, and the masters of those.
+    pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+        let mut found = Vec::new();
+        if wants.all_links {
+            found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
+        }
+        let known: BTreeSet<IfName> = found.iter().map(|found: &Found| found.name.clone()).collect();
+        let mut asked = BTreeMap::new();
+        for name in wants.links.iter().filter(|name| !known.contains(*name)) {
+            let Some(answer) = self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of)
+            else {
+                continue;
+            };
+            // Asked for by an alternative name (ip-link(8) `altname`), it is known by that one too.
+            if answer.name != *name {
+                asked.insert(answer.details.index, name.clone());
+                found.push(Found { name: name.clone(), ..answer.clone() });
+            }
+            found.push(answer);
+        }
+        for master in wants.members.iter().filter(|_| !wants.all_links) {
+            if let Some(index) = self.index_of(master)? {
+                found.extend(self.dump(&RouteNetlinkMessage::GetLink(members_of(index)), Found::of)?);
+            }
+        }
+        for Found { name, mut link, details, master, port, .. } in found {
+            if let Some(index) = master {
+                if let Some((master_name, master)) = self.by_index(index)? {
+                    link.master = Some(asked.get(&index).unwrap_or(&master_name).clone());
+                    state.links.entry(master_name).or_insert(master);
+                }
+            }
+            state.details.insert(name.clone(), details);
+            state.bridging.ports.extend(port.map(|port| (name.clone(), port)));
+            state.links.insert(name, link);
+        }
+        Ok(())
+    }
+
+    /// The VRFs, all or [`SOME`], added to the state.
+    pub(super) fn read_vrfs(&mut self, all: bool, state: &mut State) -> Result<(), Refusal> {
+        let query = RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf));
+        let found = self.dump_some(&query, if all { usize::MAX } else { SOME }, |answer| match answer {
+            RouteNetlinkMessage::NewLink(message) => decode(&message),
+            _ => None,
+        })?;
+        // Nothing can be the master of a VRF (net/core/dev.c, drivers/net/vrf.c `IFF_NO_RX_HANDLER`).
+        for (name, link) in found {
+            state.links.entry(name).or_insert(link);
+        }
+        Ok(())
+    }
+
+    /// The index of a link, if it exists.
+    pub(super) fn index_of(&mut self, name: &IfName) -> Result<Option<u32>, Refusal> {
+        Ok(match self.get(RouteNetlinkMessage::GetLink(named(name)))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => Some(message.header.index),
+            _ => None,
+        })
+    }
+
+    /// The name of the link with this index, if it exists.
+    pub(super) fn name_of(&mut self, index: u32) -> Result<Option<IfName>, Refusal> {
+        Ok(self.by_index(index)?.map(|(name, _)| name))
+    }
+
+    /// The name and kind of the link with this index, if it exists.
+    ///
+    /// # Errors
+    /// When the kernel refuses to answer.
+    pub fn link_of(&mut self, index: u32) -> Result<Option<(IfName, LinkKind)>, Refusal> {
+        Ok(self.by_index(index)?.map(|(name, link)| (name, link.kind)))
+    }
+
+    /// Whether the link with this index has a carrier.
+    pub(super) fn has_carrier(&mut self, index: u32) -> Result<bool, Refusal> {
+        let mut query = LinkMessage::default();
+        query.header.index = index;
+        Ok(match self.get(RouteNetlinkMessage::GetLink(query))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => message.header.flags.contains(LinkFlags::LowerUp),
+            _ => false,
+        })
+    }
+
+    fn by_index(&mut self, index: u32) -> Result<Option<(IfName, Link)>, Refusal> {
+        let mut query = LinkMessage::default();
+        query.header.index = index;
+        Ok(match self.get(RouteNetlinkMessage::GetLink(query))? {
+            Some(RouteNetlinkMessage::NewLink(message)) => decode(&message),
+            _ => None,
+        })
+    }
+
+    pub(super) fn link_add(&mut self, new: &NewLink) -> Result<(), Refusal> {
+        self.change(RouteNetlinkMessage::NewLink(encode(new)), ADD_FLAGS)?;
+        match &new.kind {
+            LinkKind::Bridge(options) => self.bridge_verify(&new.name, options),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn link_up(&mut self, name: &IfName, up: bool) -> Result<(), Refusal> {
+        let mut message = named(name);
+        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+        message.header.change_mask = LinkFlags::Up;
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
+    }
+
+    pub(super) fn link_del(&mut self, name: &IfName) -> Result<(), Refusal> {
+        self.change(RouteNetlinkMessage::DelLink(named(name)), 0)
+    }
+
+    pub(super) fn link_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Refusal> {
+        let index = master.map_or(Ok(0), |master| self.index(master))?;
+        self.change(RouteNetlinkMessage::SetLink(with_master(name, index)), 0)
+    }
+}
+
+/// How many VRFs are some. The kernel sends about that many at once, and to read a few more on costs less than another
+/// socket.
+const SOME: usize = 32;
+
+/// Without EXCL the kernel would answer OK for a link of that name but another kind.
+const ADD_FLAGS: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+#[cfg(test)]
+mod tests;

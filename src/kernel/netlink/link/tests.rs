@@ -1,0 +1,65 @@
+//! Links on the wire, against what `ip` sent and received.
+
+use super::*;
+use crate::{
+    kernel::netlink::{
+        fixture::{Request, answers, damaged},
+        link_message::master_index,
+    },
+    values::TableId,
+};
+
+/// The index of the bridge `red` in the captures.
+const RED: u32 = 12;
+
+#[test]
+fn what_is_sent_is_what_ip_sends() {
+    let kind = LinkKind::Vrf(TableId::new(100_000).unwrap());
+    let new = NewLink { name: "vrf1".parse().unwrap(), kind };
+    let add = Request::ours(RouteNetlinkMessage::NewLink(encode(&new)), ADD_FLAGS);
+    assert_eq!(add, Request::of_ip("link-add-vrf"));
+    let eth0 = "eth0".parse().unwrap();
+    let set = |index| Request::ours(RouteNetlinkMessage::SetLink(with_master(&eth0, index)), 0);
+    assert_eq!(set(RED), Request::of_ip("link-master").by_name("eth0").into_set());
+    assert_eq!(set(0), Request::of_ip("link-nomaster").by_name("eth0").into_set());
+    let red = "red".parse().unwrap();
+    let delete = Request::ours(RouteNetlinkMessage::DelLink(named(&red)), 0);
+    assert_eq!(delete, Request::of_ip("link-del").by_name("red"));
+}
+
+#[test]
+fn what_the_kernel_shows_is_understood() {
+    let links: Vec<_> = answers("link-dump")
+        .into_iter()
+        .filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewLink(message) => Some((decode(&message)?, master_index(&message))),
+            _ => None,
+        })
+        .map(|((name, link), master)| format!("{name}: {} up {} master {master:?}", link.kind, link.up))
+        .collect();
+    for expected in [
+        "lo: physical link up true master None",
+        "eth0: veth up true master None",
+        "eth1: veth up true master Some(12)",
+        "red: bridge up false master None",
+    ] {
+        assert!(links.iter().any(|link| link == expected), "{expected}: {links:#?}");
+    }
+}
+
+#[test]
+fn a_vrf_that_was_made_is_read_back() {
+    let kind = LinkKind::Vrf(TableId::new(u32::MAX).unwrap());
+    let new = NewLink { name: "vrf1".parse().unwrap(), kind: kind.clone() };
+    assert_eq!(decode(&encode(&new)), Some((new.name, Link { kind, master: None, up: false })));
+}
+
+#[test]
+fn damage_does_not_make_it_panic() {
+    damaged("link-dump", |answer| {
+        if let RouteNetlinkMessage::NewLink(message) = answer {
+            let _ = decode(&message);
+            master_index(&message);
+        }
+    });
+}

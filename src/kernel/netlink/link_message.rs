@@ -1,0 +1,163 @@
+//! What is said of links in messages.
+
+use crate::{
+    kernel::netlink::{bridge_message, message::RouteNetlinkMessage},
+    plan::op::NewLink,
+    state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState},
+    values::{IfName, Mac, TableId},
+};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+};
+
+/// What an answer says of a link.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) name: IfName,
+    /// Without its master's name.
+    pub(super) link: Link,
+    pub(super) details: Details,
+    /// Its master's index.
+    pub(super) master: Option<u32>,
+    /// What it is as a port of a bridge.
+    pub(super) port: Option<PortState>,
+    /// Whether a bridge can take it.
+    pub(super) can_be_port: bool,
+}
+
+impl Found {
+    /// `None` for other answers.
+    pub(super) fn of(answer: RouteNetlinkMessage) -> Option<Self> {
+        let RouteNetlinkMessage::NewLink(message) = answer else { return None };
+        let (name, link) = decode(&message)?;
+        Some(Self {
+            link,
+            details: details(&message),
+            master: master_index(&message),
+            port: bridge_message::decode_port(&message),
+            // One whose name we would not write is left alone.
+            can_be_port: bridge_message::can_be_port(&message) && name.as_str().parse::<IfName>().is_ok(),
+            name,
+        })
+    }
+}
+
+pub(super) fn encode(new: &NewLink) -> LinkMessage {
+    let mut message = named(&new.name);
+    if let LinkKind::Bridge(BridgeOptions { address: Some(address), .. }) = &new.kind {
+        message.attributes.push(LinkAttribute::Address(address.bytes().to_vec()));
+    }
+    message.attributes.push(LinkAttribute::LinkInfo(encode_kind(&new.kind)));
+    message
+}
+
+pub(super) fn with_master(name: &IfName, index: u32) -> LinkMessage {
+    let mut message = named(name);
+    message.attributes.push(LinkAttribute::Controller(index));
+    message
+}
+
+pub(super) fn named(name: &IfName) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_string()));
+    message
+}
+
+/// All links, without their statistics, which the kernel collects for each.
+pub(super) fn all() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message
+}
+
+pub(super) fn members_of(master: u32) -> LinkMessage {
+    let mut message = all();
+    message.attributes.push(LinkAttribute::Controller(master));
+    message
+}
+
+pub(super) fn of_kind(kind: InfoKind) -> LinkMessage {
+    let mut message = all();
+    message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+    message
+}
+
+/// The attributes that say what a new link is.
+fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
+    match kind {
+        LinkKind::Vrf(table) => vec![
+            LinkInfo::Kind(InfoKind::Vrf),
+            LinkInfo::Data(InfoData::Vrf(vec![InfoVrf::TableId(table.get())])),
+        ],
+        LinkKind::Bridge(options) => vec![
+            LinkInfo::Kind(InfoKind::Bridge),
+            LinkInfo::Data(InfoData::Bridge(bridge_message::encode_options(options))),
+        ],
+        LinkKind::Other(kind) => vec![LinkInfo::Kind(InfoKind::Other(kind.clone()))],
+        LinkKind::Physical => Vec::new(),
+    }
+}
+
+/// A link and its name.
+pub(super) fn decode(message: &LinkMessage) -> Option<(IfName, Link)> {
+    let name = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(IfName::of_kernel(name)),
+        _ => None,
+    })?;
+    let info = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(info) => Some(info.as_slice()),
+        _ => None,
+    });
+    let up = message.header.flags.contains(LinkFlags::Up);
+    let kind = match decode_kind(info.unwrap_or_default()) {
+        LinkKind::Bridge(_) => LinkKind::Bridge(bridge_message::decode_options(message)),
+        kind => kind,
+    };
+    Some((name, Link { kind, master: None, up }))
+}
+
+fn decode_kind(info: &[LinkInfo]) -> LinkKind {
+    let kind = info.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind),
+        _ => None,
+    });
+    let table = info.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vrf(data)) => data.iter().find_map(|data| match data {
+            InfoVrf::TableId(table) => TableId::new(*table),
+            _ => None,
+        }),
+        _ => None,
+    });
+    match (kind, table) {
+        (None, _) => LinkKind::Physical,
+        (Some(InfoKind::Vrf), Some(table)) => LinkKind::Vrf(table),
+        (Some(InfoKind::Bridge), _) => LinkKind::Bridge(BridgeOptions::default()),
+        (Some(kind), _) => LinkKind::Other(kind.to_string()),
+    }
+}
+
+pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Controller(index) if *index != 0 => Some(*index),
+        _ => None,
+    })
+}
+
+/// What a message says about a link beside what it is.
+pub(super) fn details(message: &LinkMessage) -> Details {
+    let mut details = Details { index: message.header.index, mac: None, mtu: 0, peer: None };
+    let mut nsid = None;
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::Address(bytes) => details.mac = Mac::from_bytes(bytes),
+            LinkAttribute::Mtu(mtu) => details.mtu = *mtu,
+            LinkAttribute::Link(index) => details.peer = Some(Peer { index: *index, nsid: None }),
+            LinkAttribute::LinkNetNsId(id) => nsid = Some(*id),
+            _ => {}
+        }
+    }
+    if let Some(peer) = &mut details.peer {
+        peer.nsid = nsid;
+    }
+    details
+}

@@ -1,0 +1,114 @@
+//! The messages that we deal in.
+//!
+//! rtnetlink's own type of this name holds traffic control, statistics and more besides. Their decoders would be in
+//! every program and have to be read from disk with it, though nobody asks the kernel for such messages.
+
+use crate::kernel::netlink::vlan_message::VlanMessage;
+use rtnetlink::{
+    packet_core::{
+        DecodeError, Emitable as _, NetlinkDeserializable, NetlinkHeader, NetlinkPayload,
+        NetlinkSerializable, Parseable as _,
+    },
+    packet_route::{
+        address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage, nsid::NsidMessage,
+        route::RouteMessage, rule::RuleMessage,
+    },
+};
+
+/// The answer that is larger than what is read of it.
+const RTM_NEWLINK: u16 = 16;
+/// What comes before the attributes of a link (`struct ifinfomsg`).
+const LINK_HEADER: usize = 16;
+/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, link's namespace
+/// (include/uapi/linux/if_link.h).
+const IFLA_IFNAME: u16 = 3;
+const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
+/// The bits of an attribute's type that are not flags.
+const NLA_TYPE_MASK: u16 = 0x3fff;
+
+/// A link without what nobody here reads, its statistics for example: most of the message, and most of the work of
+/// decoding it, which counts where the kernel shows thousands.
+fn essential(link: &[u8]) -> Vec<u8> {
+    let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
+    let mut kept = Vec::with_capacity(link.len());
+    kept.extend_from_slice(header);
+    while let [length_0, length_1, kind_0, kind_1, ..] = *rest {
+        let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
+        if length < 4 || length > rest.len() {
+            break;
+        }
+        let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
+        let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
+        if kind == IFLA_IFNAME && std::str::from_utf8(&attribute[4..]).is_err() {
+            // The decoder takes UTF-8 only, and would lose the link.
+            kept.extend_from_slice(&attribute[..4]);
+            kept.extend(attribute[4..].iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
+        } else if LINK_ATTRIBUTES.contains(&kind) {
+            kept.extend_from_slice(attribute);
+        }
+        rest = others;
+    }
+    // What is damaged is for the decoder to refuse.
+    kept.extend_from_slice(rest);
+    kept
+}
+
+/// A line for each content: the message that the kernel answers with, and those that are only sent, with their numbers
+/// (include/uapi/linux/rtnetlink.h).
+macro_rules! messages {
+    ($($content:ident: $answer:ident = $number:literal, $($request:ident = $request_number:literal),+;)+) => {
+        /// A message.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(super) enum RouteNetlinkMessage {
+            $($answer($content), $($request($content),)+)+
+        }
+
+        impl NetlinkSerializable for RouteNetlinkMessage {
+            fn message_type(&self) -> u16 {
+                match self {
+                    $(Self::$answer(_) => $number, $(Self::$request(_) => $request_number,)+)+
+                }
+            }
+
+            fn buffer_len(&self) -> usize {
+                match self {
+                    $(Self::$answer(content) $(| Self::$request(content))+ => content.buffer_len(),)+
+                }
+            }
+
+            fn serialize(&self, buffer: &mut [u8]) {
+                match self {
+                    $(Self::$answer(content) $(| Self::$request(content))+ => content.emit(buffer),)+
+                }
+            }
+        }
+
+        impl NetlinkDeserializable for RouteNetlinkMessage {
+            type Error = DecodeError;
+
+            fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+                let payload = if header.message_type == RTM_NEWLINK { &essential(payload) } else { payload };
+                match header.message_type {
+                    $($number => $content::parse(payload).map(Self::$answer),)+
+                    other => Err(DecodeError::from(format!("a message of type {other}"))),
+                }
+            }
+        }
+    };
+}
+
+messages! {
+    LinkMessage: NewLink = 16, DelLink = 17, GetLink = 18, SetLink = 19;
+    AddressMessage: NewAddress = 20, DelAddress = 21, GetAddress = 22;
+    RouteMessage: NewRoute = 24, DelRoute = 25, GetRoute = 26;
+    NeighbourMessage: NewNeighbour = 28, DelNeighbour = 29, GetNeighbour = 30;
+    RuleMessage: NewRule = 32, DelRule = 33, GetRule = 34;
+    NsidMessage: NewNsId = 88, GetNsId = 90;
+    VlanMessage: NewVlan = 112, GetVlan = 114;
+}
+
+impl From<RouteNetlinkMessage> for NetlinkPayload<RouteNetlinkMessage> {
+    fn from(message: RouteNetlinkMessage) -> Self {
+        Self::InnerMessage(message)
+    }
+}

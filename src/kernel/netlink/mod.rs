@@ -1,0 +1,144 @@
+//! Route netlink: the only folder that names rtnetlink.
+//!
+//! [`channel`] carries messages to the kernel of one namespace and its answers back; the other files turn
+//! what we ask and change into messages, and messages into what we know, a noun a file. Which namespace a
+//! channel is opened in, and everything that is not netlink, is [`crate::kernel::live`]'s business.
+
+mod address;
+mod bridge;
+mod bridge_message;
+mod channel;
+mod fdb;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod fuzz;
+mod link;
+mod link_message;
+mod message;
+mod netns;
+mod route;
+mod rule;
+mod socket;
+mod veth;
+mod vlan;
+mod vlan_message;
+
+pub use channel::Channel;
+
+use crate::{
+    kernel::Refusal,
+    plan::op::Op,
+    state::{State, TableRef, Wants},
+    values::{Family, IfName, TableId},
+};
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE},
+    packet_route::AddressFamily,
+};
+use std::collections::BTreeMap;
+
+impl Family {
+    /// The family in netlink's headers.
+    fn address_family(self) -> AddressFamily {
+        match self {
+            Self::Ipv4 => AddressFamily::Inet,
+            Self::Ipv6 => AddressFamily::Inet6,
+        }
+    }
+}
+
+impl Channel {
+    /// Looks at what is wanted, as far as netlink shows it, and adds it to the state. `names` are those of rt_tables.
+    ///
+    /// # Errors
+    /// When the kernel refuses to answer.
+    pub fn read(
+        &mut self,
+        wants: &Wants,
+        names: &BTreeMap<String, TableId>,
+        state: &mut State,
+    ) -> Result<(), Refusal> {
+        self.read_links(wants, state)?;
+        self.read_bridging(&wants.bridging, state)?;
+        if wants.rules {
+            for family in Family::BOTH {
+                match self.read_rules(family) {
+                    Ok(rules) => drop(state.rules.insert(family, rules)),
+                    // A kernel started with ipv6.disable=1 has no rules of that family.
+                    Err(refusal) if refusal.errno == Some(Errno::EAFNOSUPPORT) => {}
+                    Err(refusal) => return Err(refusal),
+                }
+            }
+        }
+        for link in wants.addresses.iter().filter(|link| state.links.contains_key(*link)) {
+            let addresses = self.read_addresses(link)?;
+            state.addresses.insert(link.clone(), addresses);
+        }
+        if wants.used_tables {
+            state.used_tables = self.used_tables()?;
+        }
+        for table in state.tables(&wants.routes, names) {
+            self.read_routes(Some(table), state)?;
+        }
+        if wants.routes.contains(&TableRef::Ours) {
+            self.read_routes(None, state)?;
+        }
+        // A table that was never there is no VRF's, which is learnt without looking at all of them.
+        let mut all_vrfs = wants.vrfs.all;
+        for table in state.tables(&wants.vrfs.with, names) {
+            let is_known = state.vrfs().any(|(_, theirs)| theirs == table);
+            all_vrfs = all_vrfs || (!is_known && self.has_table(table)?);
+        }
+        // At last: the channel may take no other question afterwards.
+        if all_vrfs || wants.vrfs.some {
+            self.read_vrfs(all_vrfs, state)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a change that is one message.
+    ///
+    /// # Errors
+    /// When the kernel refuses. A change that is none of netlink's is a fault of the caller's and refused too.
+    pub fn apply(&mut self, op: &Op) -> Result<(), Refusal> {
+        match op {
+            Op::LinkAdd(new) => self.link_add(new),
+            Op::LinkDel { name, .. } => self.link_del(name),
+            Op::LinkMaster { name, master } => self.link_master(name, master.as_ref()),
+            Op::LinkUp { name, up } => self.link_up(name, *up),
+            Op::Bridge(op) => self.bridge_apply(op),
+            Op::RuleAdd { rule, again } => self.rule_add(rule, *again),
+            Op::RuleDel(rule) => self.rule_del(rule),
+            Op::RuleDelDuplicate(rule) => self.rule_del_duplicate(rule),
+            Op::RuleExpect(rule) => self.rule_expect(rule),
+            Op::RouteAdd(route) => self.route_add(route, NLM_F_EXCL),
+            Op::RouteAppend(route) => self.route_add(route, NLM_F_APPEND),
+            Op::RouteReplace(route) => self.route_add(route, NLM_F_REPLACE),
+            Op::RouteDel(route) => self.route_del(route),
+            Op::LinkSet { name, change } => self.link_set(name, change),
+            Op::AddressAdd { dev, address } => self.address_add(dev, *address),
+            Op::AddressDel { dev, address } => self.address_del(dev, *address),
+            Op::VethAdd(_)
+            | Op::LinkMove(_)
+            | Op::SysctlSet { .. }
+            | Op::RecordSet { .. }
+            | Op::RecordDel(_)
+            | Op::NetnsAdd(_)
+            | Op::NetnsDel(_)
+            | Op::ResidentSet(_)
+            | Op::ResidentDel(_)
+            | Op::Nested(_) => Err(Refusal::text("not a change that netlink makes in one namespace")),
+        }
+    }
+
+    /// The index of a link that must exist.
+    fn index(&mut self, name: &IfName) -> Result<u32, Refusal> {
+        self.index_of(name)?.ok_or_else(|| Refusal {
+            errno: Some(Errno::ENODEV),
+            text: Some(format!("there is no interface {name}")),
+            answer_lost: false,
+        })
+    }
+}

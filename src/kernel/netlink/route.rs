@@ -1,0 +1,218 @@
+//! Routes as messages.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{Channel, message::RouteNetlinkMessage},
+    },
+    state::{OUR_PROTOCOL, Route, State},
+    values::{Family, IfName, RouteKind, TableId, unspecified},
+};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::NLM_F_CREATE,
+    packet_route::route::{
+        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+        RouteType,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    net::IpAddr,
+};
+
+impl Channel {
+    /// The routes with at most one next hop in a table, or ours in all, both families, added to the state.
+    pub(super) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
+        let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
+        for family in Family::BOTH {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family.address_family();
+            match table {
+                Some(table) => query.attributes.push(RouteAttribute::Table(table.get())),
+                None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
+            }
+            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| match answer {
+                // Asked for a family that is disabled, the kernel shows the other.
+                RouteNetlinkMessage::NewRoute(message)
+                    if message.header.address_family == family.address_family() =>
+                {
+                    decode(family, &message).filter(|(route, _)| match table {
+                        Some(table) => route.table == table,
+                        None => route.is_ours(),
+                    })
+                }
+                _ => None,
+            });
+            let found = match found {
+                Ok(found) => found,
+                // "FIB table does not exist": no route was ever put there; or the family is disabled.
+                Err(Refusal { errno: Some(Errno::ENOENT | Errno::EAFNOSUPPORT), .. }) => continue,
+                Err(refusal) => return Err(refusal),
+            };
+            for (mut route, dev) in found {
+                if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
+                    route.dev = match names.entry(index) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => new.insert(self.name_of(index)?).clone(),
+                    };
+                }
+                // Those of a table that was asked for are there already.
+                if table.is_some() || !state.routes.contains(&route) {
+                    state.routes.push(route);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a table of IPv4 routes with this number, empty or not. One comes with every VRF, and stays until
+    /// its namespace ends (drivers/net/vrf.c `vrf_rtable_create`, since Linux 4.7).
+    pub(super) fn has_table(&mut self, table: TableId) -> Result<bool, Refusal> {
+        let mut query = RouteMessage::default();
+        query.header.address_family = Family::Ipv4.address_family();
+        // Of a kind that hardly any route is: none need be shown.
+        query.header.kind = RouteType::Throw;
+        query.attributes.push(RouteAttribute::Table(table.get()));
+        match self.dump(&RouteNetlinkMessage::GetRoute(query), |_| None::<()>) {
+            Ok(_) => Ok(true),
+            Err(Refusal { errno: Some(Errno::ENOENT), .. }) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The tables that have routes, whichever program added them.
+    pub(super) fn used_tables(&mut self) -> Result<BTreeSet<TableId>, Refusal> {
+        let mut used = BTreeSet::new();
+        for family in Family::BOTH {
+            let mut query = RouteMessage::default();
+            query.header.address_family = family.address_family();
+            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| {
+                let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
+                used.extend(table(&message));
+                None::<()>
+            });
+            match found {
+                Ok(_) | Err(Refusal { errno: Some(Errno::EAFNOSUPPORT), .. }) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(used)
+    }
+
+    /// Adds a route, beside, in the place of, or only without another one, as the flag says.
+    pub(super) fn route_add(&mut self, route: &Route, flag: u16) -> Result<(), Refusal> {
+        let message = self.encode_route(route)?;
+        self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | flag)
+    }
+
+    pub(super) fn route_del(&mut self, route: &Route) -> Result<(), Refusal> {
+        let message = self.encode_route(route)?;
+        self.change(RouteNetlinkMessage::DelRoute(message), 0)
+    }
+
+    fn encode_route(&mut self, route: &Route) -> Result<RouteMessage, Refusal> {
+        let dev: Option<&IfName> = route.dev.as_ref();
+        let index = dev.map(|dev| self.index(dev)).transpose()?;
+        Ok(encode(route, index))
+    }
+}
+
+/// The table that a route is in.
+fn table(message: &RouteMessage) -> Option<TableId> {
+    let named = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Table(table) => Some(*table),
+        _ => None,
+    });
+    TableId::new(named.unwrap_or_else(|| message.header.table.into()))
+}
+
+fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let header = &mut message.header;
+    header.address_family = route.family().address_family();
+    header.destination_prefix_length = route.prefix.prefix_len();
+    header.protocol = RouteProtocol::from(route.protocol);
+    header.kind = match route.kind {
+        RouteKind::Unicast => RouteType::Unicast,
+        RouteKind::Unreachable => RouteType::Unreachable,
+        RouteKind::Blackhole => RouteType::BlackHole,
+        RouteKind::Prohibit => RouteType::Prohibit,
+    };
+    // As iproute2 has it: a route straight to an interface holds for what is on its link.
+    header.scope = match (route.kind, route.via) {
+        (RouteKind::Unicast, None) => RouteScope::Link,
+        _ => RouteScope::Universe,
+    };
+    header.table = RouteHeader::RT_TABLE_UNSPEC;
+    if route.onlink {
+        header.flags |= RouteFlags::Onlink;
+    }
+    let attributes = &mut message.attributes;
+    if route.prefix.prefix_len() > 0 {
+        attributes.push(RouteAttribute::Destination(RouteAddress::from(route.prefix.addr())));
+    }
+    attributes.push(RouteAttribute::Table(route.table.get()));
+    attributes.extend(route.via.map(|via| RouteAttribute::Gateway(RouteAddress::from(via))));
+    attributes.extend(route.src.map(|src| RouteAttribute::PrefSource(RouteAddress::from(src))));
+    attributes.extend(index.map(RouteAttribute::Oif));
+    if route.metric != 0 {
+        attributes.push(RouteAttribute::Priority(route.metric));
+    }
+    message
+}
+
+/// A route and the index of its interface; `None` for one that we do not deal in (several next hops, broadcast and the
+/// like), and for one that holds for some packets only, by their TOS or source, which the kernel keeps beside others.
+pub(super) fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
+    let header = &message.header;
+    let kind = match header.kind {
+        RouteType::Unicast => RouteKind::Unicast,
+        RouteType::Unreachable => RouteKind::Unreachable,
+        RouteType::BlackHole => RouteKind::Blackhole,
+        RouteType::Prohibit => RouteKind::Prohibit,
+        _ => return None,
+    };
+    if header.tos != 0 || header.source_prefix_length != 0 {
+        return None;
+    }
+    let mut route = Route {
+        table: TableId::new(u32::from(header.table)).unwrap_or(TableId::MAIN),
+        prefix: unspecified(family),
+        kind,
+        via: None,
+        dev: None,
+        src: None,
+        metric: 0,
+        onlink: header.flags.contains(RouteFlags::Onlink),
+        protocol: u8::from(header.protocol),
+    };
+    let mut index = None;
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(to) => {
+                route.prefix = IpNet::new(address(to)?, header.destination_prefix_length).ok()?;
+            }
+            RouteAttribute::Gateway(via) => route.via = Some(address(via)?),
+            RouteAttribute::PrefSource(src) => route.src = Some(address(src)?),
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            RouteAttribute::Table(table) => route.table = TableId::new(*table)?,
+            RouteAttribute::Oif(oif) => index = Some(*oif),
+            RouteAttribute::MultiPath(_) => return None,
+            _ => {}
+        }
+    }
+    Some((route, index))
+}
+
+fn address(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
+        RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Pairs of virtual Ethernet links as messages, and the properties of links that they have to do with.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{Channel, link_message::named, message::RouteNetlinkMessage},
+    },
+    plan::op::{End, LinkChange, NewVeth},
+    values::{IfName, Queues},
+};
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+impl Channel {
+    /// Makes both ends in one message, the peer in the namespace `there` if there is one.
+    ///
+    /// The end in another namespace is always the peer: its name is looked up there, while that of the outer
+    /// end is looked up here even if it is to be made elsewhere (net/core/rtnetlink.c `__rtnl_newlink`). It
+    /// cannot be up yet, since it has no other end at that moment (drivers/net/veth.c `veth_open`).
+    ///
+    /// # Errors
+    /// When the kernel refuses; nothing is left then.
+    pub fn veth_add(&mut self, new: &NewVeth, there: Option<BorrowedFd<'_>>) -> Result<(), Refusal> {
+        let mut peer = end(&new.peer, new.queues);
+        peer.attributes.extend(there.map(|netns| LinkAttribute::NetNsFd(netns.as_raw_fd())));
+        let mut message = end(&new.end, new.queues);
+        let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)))];
+        message.attributes.push(LinkAttribute::LinkInfo(info));
+        self.change(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    pub(super) fn link_set(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Refusal> {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index(name)?;
+        match change {
+            LinkChange::Up(up) => {
+                message.header.change_mask = LinkFlags::Up;
+                message.header.flags = if *up { LinkFlags::Up } else { LinkFlags::empty() };
+            }
+            LinkChange::Mac(mac) => message.attributes.push(LinkAttribute::Address(mac.bytes().to_vec())),
+            LinkChange::Mtu(mtu) => message.attributes.push(LinkAttribute::Mtu(mtu.0)),
+            LinkChange::Name(name) => message.attributes.push(LinkAttribute::IfName(name.to_string())),
+        }
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
+    }
+}
+
+fn end(end: &End, queues: Option<Queues>) -> LinkMessage {
+    let mut message = named(&end.name);
+    let attributes = &mut message.attributes;
+    attributes.extend(end.mac.map(|mac| LinkAttribute::Address(mac.bytes().to_vec())));
+    attributes.extend(end.mtu.map(|mtu| LinkAttribute::Mtu(mtu.0)));
+    if let Some(Queues(queues)) = queues {
+        attributes.extend([LinkAttribute::NumTxQueues(queues), LinkAttribute::NumRxQueues(queues)]);
+    }
+    message
+}

@@ -1,0 +1,112 @@
+//! VLANs of ports and bridges as messages.
+//!
+//! They are set as a part of a link (`br_afspec` in net/bridge/br_netlink.c), and read by RTM_GETVLAN
+//! (net/bridge/br_vlan.c, since Linux 5.6), which tells those of one device, or of all.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netlink::{Channel, message::RouteNetlinkMessage, vlan_message::VlanMessage},
+    },
+    state::{State, VlanDevice},
+    values::{IfName, Vid, VlanRange, VlanSet},
+};
+use nix::errno::Errno;
+use rtnetlink::packet_route::{
+    AddressFamily,
+    link::{AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkMessage},
+};
+use std::collections::BTreeMap;
+
+/// The VLANs that answers tell, by the index of the device. One that is in none is not among them.
+fn by_index(answers: impl IntoIterator<Item = VlanMessage>) -> BTreeMap<u32, VlanSet> {
+    let mut found: BTreeMap<u32, VlanSet> = BTreeMap::new();
+    for VlanMessage { index, ranges } in answers {
+        let vlans = found.entry(index).or_default();
+        for range in ranges {
+            vlans.insert(range);
+        }
+    }
+    found
+}
+
+impl Channel {
+    /// The VLANs of a device, if it is a bridge or the port of one. What it is has been read before.
+    pub(super) fn read_vlans_of(&mut self, device: &IfName, state: &mut State) -> Result<(), Refusal> {
+        let Some(index) = state.details.get(device).map(|details| details.index) else { return Ok(()) };
+        // The kernel refuses to tell of anything else.
+        if has_vlans(state, device) {
+            let vlans = self.dump_vlans(index)?.remove(&index).unwrap_or_default();
+            state.bridging.vlans.insert(device.clone(), vlans);
+        }
+        Ok(())
+    }
+
+    /// The VLANs of all bridges and ports among these links, which have been read before.
+    pub(super) fn read_all_vlans(
+        &mut self,
+        links: BTreeMap<u32, IfName>,
+        state: &mut State,
+    ) -> Result<(), Refusal> {
+        let mut found = self.dump_vlans(0)?;
+        for (index, device) in links {
+            if has_vlans(state, &device) {
+                state.bridging.vlans.insert(device, found.remove(&index).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn dump_vlans(&mut self, index: u32) -> Result<BTreeMap<u32, VlanSet>, Refusal> {
+        let query = VlanMessage { index, ranges: Vec::new() };
+        let answers = self.dump(&RouteNetlinkMessage::GetVlan(query), |answer| match answer {
+            RouteNetlinkMessage::NewVlan(message) => Some(message),
+            _ => None,
+        });
+        match answers {
+            Ok(answers) => Ok(by_index(answers)),
+            // The module bridge is not loaded, or the kernel has no VLAN filtering: there are no VLANs.
+            Err(Refusal { errno: Some(Errno::EOPNOTSUPP), .. }) => Ok(BTreeMap::new()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    pub(super) fn encode_vlans(
+        &mut self,
+        device: &VlanDevice,
+        vlans: &[VlanRange],
+    ) -> Result<LinkMessage, Refusal> {
+        let mut message = LinkMessage::default();
+        message.header.interface_family = AddressFamily::Bridge;
+        message.header.index = self.index(&device.name)?;
+        let mut spec = Vec::new();
+        if device.is_bridge {
+            // `self`, which the crate calls the lower device.
+            spec.push(AfSpecBridge::Flags(BridgeFlag::LowerDev));
+        }
+        for range in vlans {
+            let mut flags = BridgeVlanInfoFlags::empty();
+            flags.set(BridgeVlanInfoFlags::Pvid, range.pvid);
+            flags.set(BridgeVlanInfoFlags::Untagged, range.untagged);
+            let mut push = |vid: Vid, place| {
+                let info = BridgeVlanInfo { flags: flags | place, vid: vid.get() };
+                spec.push(AfSpecBridge::VlanInfo(info));
+            };
+            if range.first == range.last {
+                push(range.first, BridgeVlanInfoFlags::empty());
+            } else {
+                push(range.first, BridgeVlanInfoFlags::RangeBegin);
+                push(range.last, BridgeVlanInfoFlags::RangeEnd);
+            }
+        }
+        message.attributes.push(LinkAttribute::AfSpecBridge(spec));
+        Ok(message)
+    }
+}
+
+fn has_vlans(state: &State, device: &IfName) -> bool {
+    state.bridge(device).is_some() || state.bridging.ports.contains_key(device)
+}
+
+#[cfg(test)]
+mod tests;

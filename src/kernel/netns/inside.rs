@@ -1,0 +1,102 @@
+//! The real ifup and ifdown inside a namespace.
+//!
+//! They run in a process of their own (this program once more, which then becomes ifup), since that needs a
+//! view of the file system of its own, from which there is no way back.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netns::{id, open},
+        run_dir::RunDir,
+        trust,
+    },
+    plan::op::Nested,
+    state::NetnsId,
+    values::NetnsRef,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The first argument of the process that becomes ifup.
+pub const ARGUMENT: &str = "--inside";
+/// Where programs are looked for, and what they are told to look in themselves.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where ip-netns(8) keeps the files that take the place of those in `/etc`, by the name of the namespace.
+pub const ETC: &str = "/etc/netns";
+/// The state file of ifup within the directory of the namespace; its locks begin with the same name.
+const STATE: &str = "ifstate";
+
+/// The interfaces file of a named namespace, unless a stanza says otherwise.
+pub fn default_file(name: &str) -> PathBuf {
+    Path::new(ETC).join(name).join("network/interfaces")
+}
+
+/// Runs ifup or ifdown and waits for it. What it prints goes where our own messages go. The executors are in the
+/// directory that ifupdown-ng has for them, unless another is given.
+///
+/// # Errors
+/// When it cannot be run or fails. It may have done a part.
+pub fn run(nested: &Nested, executors: Option<&Path>) -> Result<(), Refusal> {
+    // Its commands are run as root.
+    let file = trust::file(&nested.file).map_err(Refusal::text)?;
+    let inode = id(&nested.netns, &open(&nested.netns)?)?.inode;
+    let state = RunDir::of(inode)?.join(STATE);
+    let program = program(nested.up, PATH)?;
+    let outcome = Command::new("/proc/self/exe")
+        .args([ARGUMENT.into(), nested.netns.path().into_os_string(), name(&nested.netns).into()])
+        .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), file.as_os_str()])
+        .args(["-S".as_ref(), state.as_os_str()])
+        .args(executors.into_iter().flat_map(|at| ["-E".as_ref(), at.as_os_str()]))
+        .env_clear()
+        .env("PATH", PATH)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| Refusal::io(&error, program.display()))?;
+    if outcome.success() {
+        if !nested.up {
+            RunDir::forget(inode, STATE);
+        }
+        return Ok(());
+    }
+    let text = format!("{} failed with {outcome}; what it said stands above", program.display());
+    Err(Refusal { answer_lost: true, ..Refusal::text(text) })
+}
+
+/// Forgets what ifup remembers about a namespace.
+pub fn forget(netns: NetnsId) {
+    RunDir::forget(netns.inode, STATE);
+}
+
+/// The name under which ip-netns(8) would look for files in `/etc/netns`; none but a name has any.
+fn name(netns: &NetnsRef) -> &str {
+    match netns {
+        NetnsRef::Name(name) => name,
+        NetnsRef::Pid(_) | NetnsRef::Path(_) => "",
+    }
+}
+
+/// ifup or ifdown. Where another program has that name, ifupdown-ng's has `-ng` behind it.
+fn program(up: bool, directories: &str) -> Result<PathBuf, Refusal> {
+    let name = if up { "ifup" } else { "ifdown" };
+    let names = [format!("{name}-ng"), name.to_owned()];
+    let mut found =
+        names.iter().flat_map(|name| directories.split(':').map(move |at| Path::new(at).join(name)));
+    found
+        .find(|path| path.exists())
+        .ok_or_else(|| Refusal::text(format!("there is neither {name}-ng nor {name} in {directories}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::program;
+
+    #[test]
+    fn ifup_and_ifdown_are_looked_for_in_these_directories() {
+        let said = |up| program(up, "/nonexistent:/nowhere").unwrap_err().to_string();
+        assert_eq!(said(true), "there is neither ifup-ng nor ifup in /nonexistent:/nowhere");
+        assert_eq!(said(false), "there is neither ifdown-ng nor ifdown in /nonexistent:/nowhere");
+    }
+}

@@ -1,0 +1,202 @@
+//! Network namespaces as the rest of the system sees them: files.
+//!
+//! [`named`] makes and deletes those that `ip netns` lists; [`nested`] runs ifup inside one. What is in a
+//! namespace is asked through [`crate::kernel::netlink`], not here.
+
+pub mod inside;
+pub mod named;
+
+use crate::{
+    kernel::{Refusal, run_dir::RunDir},
+    state::{Existing, Netns, NetnsId, Record},
+    values::NetnsRef,
+};
+use nix::{
+    errno::Errno,
+    fcntl::{self, OFlag},
+    getsockopt_impl, libc,
+    sched::{CloneFlags, setns},
+    sockopt_impl,
+    sys::{
+        socket::{AddressFamily, SockFlag, SockType, getsockopt, socket},
+        stat::Mode,
+        statfs::{NSFS_MAGIC, fstatfs},
+    },
+};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    path::Path,
+};
+
+/// The calling thread's own namespace.
+pub const OWN: &str = "/proc/thread-self/ns/net";
+
+/// Opens the calling thread's own namespace, for the way back.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn own() -> Result<File, Refusal> {
+    File::open(OWN).map_err(|error| Refusal::io(&error, OWN))
+}
+
+/// Opens a namespace.
+///
+/// # Errors
+/// When there is none.
+pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
+    match attempt(netns) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Refusal::text(format!("{}: not a namespace", netns.path().display()))),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Opens a namespace; `None` if what is there is none. Such a file is not opened: opening a device or a pipe can
+/// have effects.
+fn attempt(netns: &NetnsRef) -> Result<Option<File>, Refusal> {
+    if let NetnsRef::Name(name) = netns {
+        named::check(name)?;
+    }
+    let refuse = |errno: Errno| Refusal::io(&errno.into(), format!("namespace {netns}"));
+    // Gives a handle on whatever it is, which then stays the same whatever becomes of the path.
+    let handle =
+        fcntl::open(&netns.path(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(refuse)?;
+    if fstatfs(&handle).map_err(refuse)?.filesystem_type() != NSFS_MAGIC {
+        return Ok(None);
+    }
+    let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    fcntl::open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map(|file| Some(file.into()))
+        .map_err(refuse)
+}
+
+sockopt_impl!(
+    /// The kernel's number of the namespace of a socket.
+    NetnsCookie,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_NETNS_COOKIE,
+    u64
+);
+
+/// The number of the boot.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The identity of a namespace that a reference leads to.
+///
+/// # Errors
+/// When the kernel does not show it, or the file is a namespace of another kind (EINVAL).
+pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
+    let found = file.metadata().map_err(|error| Refusal::io(&error, "namespace"))?;
+    let boot = fs::read_to_string(BOOT_ID).map_err(|error| Refusal::io(&error, BOOT_ID))?;
+    let boot = u128::from_str_radix(&boot.trim_end().replace('-', ""), 16).unwrap_or_default();
+    let cookie = within(file, || {
+        let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        getsockopt(&socket, NetnsCookie)
+    })?;
+    let born = match process(netns) {
+        Some(pid) => start_time(pid).unwrap_or_default(),
+        None => i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()),
+    };
+    Ok(NetnsId { boot, inode: found.ino(), cookie: cookie.ok(), born })
+}
+
+/// The process that a reference leads through.
+fn process(netns: &NetnsRef) -> Option<u32> {
+    match netns {
+        NetnsRef::Pid(pid) => Some(*pid),
+        NetnsRef::Path(path) => path.to_str()?.strip_prefix("/proc/")?.strip_suffix("/ns/net")?.parse().ok(),
+        NetnsRef::Name(_) => None,
+    }
+}
+
+/// When a process was started, in ticks since the boot: the 22nd field of its `stat`, the 20th behind its name.
+fn start_time(pid: u32) -> Option<i128> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+/// Does something inside a namespace. Sockets opened and files under `/proc/sys/net` are that namespace's.
+///
+/// # Errors
+/// When it cannot be entered. Being unable to come back ends the process: nothing it went on to do would be
+/// where it is meant to be.
+pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
+    let back = own()?;
+    setns(netns, CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
+    let result = work();
+    if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
+        stranded(errno);
+    }
+    Ok(result)
+}
+
+/// The end of a process that cannot return to its own namespace: whatever it did next would be done in the wrong one.
+fn stranded(errno: Errno) -> ! {
+    let line = format!("cannot return to my own network namespace: {}\n", errno.desc());
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    std::process::exit(1);
+}
+
+/// What a reference leads to, but for the namespace's number and its processes.
+///
+/// # Errors
+/// When it cannot be told.
+pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
+    let file = match attempt(netns) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
+        // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
+        Err(Refusal { errno: Some(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR), .. }) => {
+            let ours = named::is_unfinished(netns)?;
+            return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let id = match id(netns, &file) {
+        Ok(id) => id,
+        // A namespace of another kind.
+        Err(refusal) if refusal.errno == Some(Errno::EINVAL) => return Ok(Netns::Broken { ours: false }),
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(Netns::Is(Existing {
+        id,
+        own: inode_of(OWN) == Some(id.inode),
+        ours: named::is_ours(netns, id)?,
+        ..Existing::default()
+    }))
+}
+
+/// The processes in the namespace with this inode, as far as we see them.
+pub fn processes(inode: u64) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<u32> = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.retain(|pid| inode_of(NetnsRef::Pid(*pid).path()) == Some(inode));
+    pids.sort_unstable();
+    pids
+}
+
+/// References that may lead to the namespace with this inode when the one it was known by no longer does:
+/// another name, a process in it.
+pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
+    let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
+    named::all().filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
+}
+
+fn inode_of(path: impl AsRef<Path>) -> Option<u64> {
+    let found = fs::metadata(path).ok()?;
+    Some(found.ino())
+}
+
+/// The record that we made a namespace: its identity, and its name.
+fn made(id: NetnsId, name: &str) -> (Record, String) {
+    (Record::made(id.inode), format!("{id} {name}"))
+}
+
+/// Whether a reference is the name of the namespace that is meant.
+fn is_recorded(id: NetnsId, name: &str) -> Result<bool, Refusal> {
+    let (key, value) = made(id, name);
+    Ok(RunDir::read(&key)?.is_some_and(|recorded| recorded == value))
+}

@@ -1,0 +1,293 @@
+//! Named namespaces, made and deleted as ip-netns(8) does it.
+
+use crate::{
+    kernel::{
+        Refusal,
+        netns::{id, is_recorded, made, own, stranded},
+        run_dir::RunDir,
+        trust,
+    },
+    state::{NetnsId, Record},
+    values::{NAMED, NetnsRef},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg, OFlag},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, setns, unshare},
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::ErrorKind,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    },
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+const NONE: Option<&str> = None;
+/// How long to wait for another program, each of which needs some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// What [`Record::directory`] says when the directory was not there before us.
+const MADE: &str = "made";
+
+/// Whether we made the namespace that a reference leads to.
+pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
+    match netns {
+        NetnsRef::Name(name) => is_recorded(id, name),
+        NetnsRef::Pid(_) | NetnsRef::Path(_) => Ok(false),
+    }
+}
+
+/// Whether a file that is no namespace, or no file at all, is what we left when we were stopped on the way, or
+/// what is left of one of ours that somebody else deleted.
+pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
+    let NetnsRef::Name(name) = netns else { return Ok(false) };
+    let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
+    match fs::symlink_metadata(netns.path()) {
+        Ok(file) => Ok(recorded && file.is_file() && file.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(recorded || is_ours_and_empty()?),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether a name leads where root wants: nobody else can write to the directory, and a link in it is root's.
+///
+/// # Errors
+/// Why it must not be used.
+pub(super) fn check(name: &str) -> Result<(), Refusal> {
+    let Ok(directory) = fs::symlink_metadata(NAMED) else { return Ok(()) };
+    if !directory.is_dir() {
+        return Err(Refusal::text(format!("{NAMED}: not a directory")));
+    }
+    let path = Path::new(NAMED).join(name);
+    let link = fs::symlink_metadata(&path).ok().filter(|found| found.is_symlink() && found.uid() != 0);
+    let of_the_link = || link.map(|found| format!("{} belongs to user {}", path.display(), found.uid()));
+    trust::others_change(Path::new(NAMED), &directory)
+        .or_else(of_the_link)
+        .map_or(Ok(()), |reason| Err(trust::refusal(&reason)))
+}
+
+/// All namespaces that have a name.
+pub fn all() -> impl Iterator<Item = NetnsRef> {
+    let names = fs::read_dir(NAMED).into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).map(NetnsRef::Name)
+}
+
+/// Whether the directory is one that we made and that has no more use.
+fn is_ours_and_empty() -> Result<bool, Refusal> {
+    let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
+    Ok((empty || !Path::new(NAMED).exists()) && RunDir::read(&Record::directory())?.is_some())
+}
+
+/// The beginning of the names of [`Record::made`].
+const PREFIX: &str = "netns:";
+
+fn named_so(text: &str, name: &str) -> bool {
+    text.rsplit_once(' ').is_some_and(|(_, recorded)| recorded == name)
+}
+
+/// Makes a namespace and gives it a name. `lo` in it is down.
+///
+/// # Errors
+/// When there is one of that name, or the kernel refuses.
+pub fn add(name: &str) -> Result<(), Refusal> {
+    let lock = lock()?;
+    let outcome = add_locked(name);
+    if outcome.is_err() {
+        unshare_directory(lock)?;
+    }
+    outcome
+}
+
+fn add_locked(name: &str) -> Result<(), Refusal> {
+    let path = Path::new(NAMED).join(name);
+    let about = |error: &std::io::Error| Refusal::io(error, path.display());
+    share()?;
+    let netns = new()?;
+    // Before the file: what we leave if we are stopped in between is known to be ours.
+    let id = id(&NetnsRef::Name(name.to_owned()), &netns)?;
+    let (key, value) = made(id, name);
+    if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
+        remove_file(&path)?;
+        forget(name)?;
+    }
+    RunDir::forget(id.inode, "");
+    RunDir::open()?.write(&key, &value)?;
+    let made = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o0)
+        .open(&path)
+        .map_err(|error| about(&error))
+        .and_then(|_| {
+            let source = format!("/proc/self/fd/{}", netns.as_raw_fd());
+            mount(Some(source.as_str()), &path, NONE, MsFlags::MS_BIND, NONE).map_err(|errno| {
+                let _ = fs::remove_file(&path);
+                about(&errno.into())
+            })
+        });
+    if made.is_err() {
+        RunDir::open()?.remove(&key)?;
+    }
+    made
+}
+
+/// Takes the name of a namespace away. It lives on as long as a process or a socket is in it.
+///
+/// # Errors
+/// When the kernel refuses; that there is none of that name is no error.
+pub fn delete(name: &str) -> Result<(), Refusal> {
+    let path = Path::new(NAMED).join(name);
+    let lock = lock()?;
+    if let Ok(file) = fs::metadata(&path) {
+        RunDir::forget(file.ino(), "");
+    }
+    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+        // Not mounted: the rest of a deletion that was stopped.
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+        Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
+    }
+    remove_file(&path)?;
+    forget(name)?;
+    unshare_directory(lock)
+}
+
+fn remove_file(path: &Path) -> Result<(), Refusal> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Refusal::io(&error, path.display())),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets that we made a namespace of this name.
+fn forget(name: &str) -> Result<(), Refusal> {
+    for (inode, text) in RunDir::list(PREFIX)? {
+        let Ok(inode) = inode.parse() else { continue };
+        if named_so(&text, name) {
+            RunDir::forget(inode, "");
+            RunDir::open()?.remove(&Record::made(inode))?;
+        }
+    }
+    Ok(())
+}
+
+/// A new namespace, which lives as long as the file is open. The calling thread stays where it is.
+fn new() -> Result<File, Refusal> {
+    let back = own()?;
+    unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
+    let new = own();
+    if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
+        stranded(errno);
+    }
+    new
+}
+
+/// Takes the lock that iproute2 takes (ip/ipnetns.c `netns_add`), so that nobody else changes the directory.
+fn lock() -> Result<Flock<File>, Refusal> {
+    let about = |error: &std::io::Error| Refusal::io(error, NAMED);
+    loop {
+        // Remembered before it is so: what we leave if we are stopped in between is known to be ours.
+        if !Path::new(NAMED).exists() {
+            RunDir::open()?.write(&Record::directory(), MADE)?;
+        }
+        match DirBuilder::new().mode(0o755).create(NAMED) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(about(&error)),
+            _ => {}
+        }
+        let flags = (OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+        let directory = OpenOptions::new().read(true).custom_flags(flags).open(NAMED);
+        let directory = directory.map_err(|error| about(&error))?;
+        let found = directory.metadata().map_err(|error| about(&error))?;
+        if let Some(reason) = trust::others_change(Path::new(NAMED), &found) {
+            return Err(trust::refusal(&reason));
+        }
+        let inode = found.ino();
+        let lock = wait_for(directory)?;
+        // Whoever held it may have removed the directory.
+        if fs::metadata(NAMED).is_ok_and(|found| found.ino() == inode) {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Takes the lock on the directory. Every user can hold it, so that it is not waited for without end.
+fn wait_for(mut directory: File) -> Result<Flock<File>, Refusal> {
+    let begun = Instant::now();
+    loop {
+        directory = match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((directory, Errno::EAGAIN)) if begun.elapsed() < PATIENCE => directory,
+            Err((_, Errno::EAGAIN)) => {
+                let seconds = PATIENCE.as_secs();
+                let text =
+                    format!("a process has held a lock on {NAMED} for {seconds} s; `fuser {NAMED}` names it");
+                return Err(Refusal::text(text));
+            }
+            Err((_, errno)) => return Err(Refusal::errno(errno)),
+        };
+        thread::sleep(INTERVAL);
+    }
+}
+
+/// Makes the directory a mount that passes on to other mount namespaces what is mounted in it.
+fn share() -> Result<(), Refusal> {
+    let refuse = |errno: Errno| Refusal::io(&errno.into(), NAMED);
+    let share = || mount(NONE, NAMED, NONE, MsFlags::MS_SHARED | MsFlags::MS_REC, NONE);
+    match share() {
+        Err(Errno::EINVAL) => {}
+        other => return other.map_err(refuse),
+    }
+    // Not a mount yet. A copy of the one it is in would pass everything on to that one as well, so it gets a peer group of
+    // its own; and gets it in another place, so that mount namespaces that only receive mounts receive those in it too.
+    let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+    if RunDir::read(&Record::directory())?.is_none() {
+        RunDir::open()?.write(&Record::directory(), "mounted")?;
+    }
+    clear_stage();
+    match DirBuilder::new().mode(0o700).create(STAGE) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Refusal::io(&error, STAGE)),
+        _ => {}
+    }
+    let staged = || {
+        mount(Some(NAMED), STAGE, NONE, bind, NONE)?;
+        mount(NONE, STAGE, NONE, MsFlags::MS_PRIVATE, NONE)?;
+        mount(NONE, STAGE, NONE, MsFlags::MS_SHARED, NONE)?;
+        mount(Some(STAGE), NAMED, NONE, bind, NONE)
+    };
+    let outcome = staged();
+    clear_stage();
+    outcome.map_err(refuse)
+}
+
+/// Where the mount of the directory is prepared.
+const STAGE: &str = "/run/ifupdown-ng-netlink/netns-mount";
+
+/// Removes what is left there of this run, or of one that was killed.
+fn clear_stage() {
+    while umount2(STAGE, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).is_ok() {}
+    let _ = fs::remove_dir(STAGE);
+}
+
+/// Takes the directory away, if it is empty and we made it.
+fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
+    if !is_ours_and_empty()? {
+        return Ok(());
+    }
+    clear_stage();
+    // Not mounted is as good. The lock is still held while it goes.
+    let _ = umount2(NAMED, MntFlags::MNT_DETACH);
+    if RunDir::read(&Record::directory())?.as_deref() == Some(MADE) {
+        // One that is not empty stays.
+        let _ = fs::remove_dir(NAMED);
+    }
+    RunDir::open()?.remove(&Record::directory())?;
+    drop(lock);
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! Our directory under `/run`: records, one subdirectory for each network namespace.
+//!
+//! It is written by root on behalf of stanzas, so it is trusted only if nobody else can write there.
+
+use crate::{
+    kernel::{Refusal, trust},
+    state::{DIRECTORY, Record},
+};
+use nix::{errno::Errno, fcntl::OFlag};
+use std::{
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    io::{self, ErrorKind, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// How often to try while others delete.
+const ATTEMPTS: usize = 100;
+
+/// The name of the file that is locked, which is no record.
+const LOCK: &str = "lock";
+/// The end of the name of a record that is being written.
+const UNFINISHED: &str = ".new";
+
+/// The directory of one network namespace.
+#[derive(Debug)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The directory of the calling thread's namespace, not made until it is needed.
+    fn path() -> Result<PathBuf, Refusal> {
+        let own = Path::new("/proc/thread-self/ns/net");
+        let inode = fs::metadata(own).map_err(|error| Refusal::io(&error, own.display()))?.ino();
+        Ok(Path::new(DIRECTORY).join(format!("netns-{inode}")))
+    }
+
+    /// The directory of the calling thread's namespace, made if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made, or somebody else could write there.
+    pub fn open() -> Result<Self, Refusal> {
+        let path = Self::path()?;
+        // Another run that had nothing left to remember may delete the one or the other meanwhile.
+        repeat_if_gone(|| Self::make(&path))
+    }
+
+    fn make(path: &Path) -> Result<Self, Refusal> {
+        make_private(path)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The file that [`crate::kernel::lock`] locks.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.0.join(LOCK)
+    }
+
+    /// Deletes the lock file and, if no record is left, the directories. To be called by who holds the lock.
+    pub(crate) fn remove_if_empty_but_for_lock(&self) {
+        // What cannot be deleted does no harm, and is deleted by the next run.
+        let _ = fs::remove_file(self.lock_path());
+        if self.remove_if_empty() {
+            return;
+        }
+        // Nor what a run that was killed had begun to write.
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        self.remove_if_empty();
+    }
+
+    /// Deletes the directory if nothing is in it; whether it is gone.
+    pub(crate) fn remove_if_empty(&self) -> bool {
+        let gone = fs::remove_dir(&self.0).is_ok();
+        if gone {
+            let _ = fs::remove_dir(DIRECTORY);
+        }
+        gone
+    }
+
+    /// Reads a record of the calling thread's namespace.
+    ///
+    /// # Errors
+    /// When it exists and cannot be read.
+    pub fn read(record: &Record) -> Result<Option<String>, Refusal> {
+        let directory = Self::path()?;
+        if !is_private(&directory)? {
+            return Ok(None);
+        }
+        let path = directory.join(record.file_name());
+        match read_file(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Refusal::io(&error, path.display())),
+        }
+    }
+
+    /// The records of the calling thread's namespace whose names begin so, without that beginning.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let path = Self::path()?;
+        if is_private(&path)? { Self(path).records(prefix) } else { Ok(Vec::new()) }
+    }
+
+    /// The same of a directory that is open already.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn records(&self, prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Refusal::io(&error, self.0.display())),
+        };
+        let mut records = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
+            // What `write` had not finished is none.
+            if rest.ends_with(UNFINISHED) || name == LOCK {
+                continue;
+            }
+            if let Ok(text) = read_file(&entry.path()) {
+                records.push((rest.to_owned(), text));
+            }
+        }
+        records.sort();
+        Ok(records)
+    }
+
+    /// The directory of the namespace with this inode, made if it is missing.
+    ///
+    /// # Errors
+    /// As for [`RunDir::open`].
+    pub fn of(inode: u64) -> Result<PathBuf, Refusal> {
+        let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
+        make_private(&path)?;
+        Ok(path)
+    }
+
+    /// Removes what there is about the namespace with this inode, all of it or the files whose names begin
+    /// so. None of it is left when the namespace is: the kernel uses the number again.
+    pub fn forget(inode: u64, prefix: &str) {
+        let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let _ = fs::remove_dir(&path).and_then(|()| fs::remove_dir(DIRECTORY));
+    }
+
+    /// Writes a record, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
+        match self.write_once(record, value) {
+            // Another run that has let go of the lock deletes what is unfinished, and the directory of a namespace in
+            // which this one does not hold it.
+            Err(refusal) if is_gone(&refusal) => repeat_if_gone(|| {
+                make_private(&self.0)?;
+                self.write_once(record, value)
+            }),
+            written => written,
+        }
+    }
+
+    fn write_once(&self, record: &Record, value: &str) -> Result<(), Refusal> {
+        let path = self.0.join(record.file_name());
+        let new = self.0.join(format!("{}{UNFINISHED}", record.file_name()));
+        write_file(&new, value)
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|error| Refusal::io(&error, path.display()))
+    }
+
+    /// Forgets a record.
+    ///
+    /// # Errors
+    /// When it exists and cannot be removed.
+    pub fn remove(&self, record: &Record) -> Result<(), Refusal> {
+        let path = self.0.join(record.file_name());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Refusal::io(&error, path.display()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether something was deleted that had been there just before.
+fn is_gone(refusal: &Refusal) -> bool {
+    refusal.errno == Some(Errno::ENOENT)
+}
+
+/// Does it again as long as something that it needs is deleted meanwhile.
+fn repeat_if_gone<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(refusal) if is_gone(&refusal) => {}
+            done => return done,
+        }
+    }
+    attempt()
+}
+
+/// Makes a directory of ours, and before it the one that all of them are in, that only their owner can write; or checks
+/// that they are such. Nothing is made in one that is not.
+fn make_private(path: &Path) -> Result<(), Refusal> {
+    for path in [Path::new(DIRECTORY), path] {
+        match DirBuilder::new().mode(0o755).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(Refusal::io(&error, path.display()));
+            }
+            _ => {}
+        }
+        if !is_own(path)? || (path == Path::new(DIRECTORY) && !is_above_safe()?) {
+            return Err(Refusal { text: None, ..Refusal::errno(Errno::ENOENT) });
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is such a directory below the one that all of them are in.
+///
+/// # Errors
+/// When there is, and others can change what is in it, or put another one in its place.
+fn is_private(path: &Path) -> Result<bool, Refusal> {
+    Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
+}
+
+/// Whether there is a directory at this path; it must be our own, and nobody else's to write.
+fn is_own(path: &Path) -> Result<bool, Refusal> {
+    let Some(found) = look(path)? else { return Ok(false) };
+    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(Refusal::text(format!("{}: not a directory of our own; remove it", path.display())));
+    }
+    trust::others_change(path, &found).map_or(Ok(true), |reason| refuse(&reason))
+}
+
+/// Whether there is the directory that all of ours are in; others must not be able to put something in their place.
+fn is_above_safe() -> Result<bool, Refusal> {
+    let Some(above) = Path::new(DIRECTORY).parent() else { return Ok(false) };
+    let Some(found) = look(above)? else { return Ok(false) };
+    trust::others_replace(above, &found).map_or(Ok(true), |reason| refuse(&reason))
+}
+
+fn look(path: &Path) -> Result<Option<Metadata>, Refusal> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::io(&error, path.display())),
+    }
+}
+
+fn refuse(reason: &str) -> Result<bool, Refusal> {
+    Err(trust::refusal(reason))
+}
+
+/// Reads a file that is no link.
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Makes a file and writes it. What stands there is removed: it is what was left by a run that was killed.
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644);
+    let mut file: File = match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)?
+        }
+        opened => opened?,
+    };
+    file.write_all(text.as_bytes())
+}

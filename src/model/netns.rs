@@ -1,0 +1,238 @@
+//! What the model knows of namespaces, and of changes that concern two of them.
+
+use crate::{
+    model::Simulated,
+    plan::op::{LinkChange, Move, NewVeth, Op},
+    state::{
+        Away, Details, Existing, Link, LinkKind, NestedRecord, Netns, NetnsId, Peer, Place, Record,
+        Residence, Role, State,
+    },
+    values::{IfName, Mac, NetnsRef},
+};
+use nix::errno::Errno;
+
+/// The MTU of a new Ethernet-like link (`ETH_DATA_LEN`).
+const MTU: u32 = 1500;
+
+impl Simulated {
+    /// The changes that concern more than the links of one namespace; `None` if it is not one of those.
+    pub(super) fn apply_across(&mut self, at: &Place, op: &Op) -> Option<Result<(), Errno>> {
+        let world = &mut self.0;
+        Some(match op {
+            Op::NetnsAdd(name) => self.netns_add(name),
+            Op::NetnsDel(name) => {
+                let netns = NetnsRef::Name(name.clone());
+                let inside = world.places.remove(&Place::In(netns.clone())).unwrap_or_default();
+                for details in inside.details.values() {
+                    if let Some(peer) = details.peer {
+                        for state in world.places.values_mut() {
+                            state.other_end_goes((details.index, peer.index), None);
+                        }
+                    }
+                }
+                match world.netns.insert(netns, Netns::Absent) {
+                    Some(Netns::Is(_)) => Ok(()),
+                    _ => Err(Errno::ENOENT),
+                }
+            }
+            Op::ResidentSet(resident) => {
+                let id = world.existing(&resident.netns).map(|existing| existing.id).unwrap_or_default();
+                // One record for each.
+                let key = (&resident.iface, resident.role);
+                world.residences.retain(|known| (&known.resident.iface, known.resident.role) != key);
+                world.residences.push(Residence { resident: resident.clone(), id, mac: None, index: None });
+                Ok(())
+            }
+            Op::ResidentDel(resident) => {
+                let (iface, role) = (&resident.iface, resident.role);
+                world
+                    .residences
+                    .retain(|known| (&known.resident.iface, known.resident.role) != (iface, role));
+                if role == Role::Moved {
+                    world.away.remove(iface);
+                }
+                Ok(())
+            }
+            Op::LinkMove(journey) => self.link_move(at, journey),
+            // Which parameters there are in other namespaces is not modelled.
+            Op::SysctlSet { key, value } if *at != Place::Here => {
+                let inside = world.places.entry(at.clone()).or_default();
+                inside.sysctls.insert(key.clone(), value.clone());
+                Ok(())
+            }
+            Op::LinkDel { name, .. } => {
+                if let Some(index) =
+                    world.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
+                {
+                    for (place, state) in &mut world.places {
+                        state.other_end_goes(index, (place == at).then_some(name));
+                    }
+                }
+                return None;
+            }
+            Op::VethAdd(new) => self.veth_add(at, new),
+            Op::Nested(nested) => {
+                let id = world.existing(&nested.netns).map(|existing| existing.id).unwrap_or_default();
+                let (key, file) = (Record::nested(&nested.iface), nested.file.clone());
+                let records = &mut world.here_mut().records;
+                records.remove(&key);
+                if nested.up {
+                    records.insert(key, NestedRecord { id, file }.to_string());
+                }
+                Ok(())
+            }
+            _ => return None,
+        })
+    }
+
+    fn netns_add(&mut self, name: &str) -> Result<(), Errno> {
+        let world = &mut self.0;
+        let netns = NetnsRef::Name(name.to_owned());
+        if world.existing(&netns).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let inode = 1 + world.netns.len() as u64;
+        let id = NetnsId { inode, ..NetnsId::default() };
+        world.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
+        world.places.insert(Place::In(netns), State::newborn());
+        Ok(())
+    }
+
+    fn link_move(&mut self, at: &Place, Move { name, to, new_name }: &Move) -> Result<(), Errno> {
+        let places = &mut self.0.places;
+        let is_there = |state: &State| state.links.contains_key(name);
+        places.get(at).filter(|state| is_there(state)).ok_or(Errno::ENODEV)?;
+        if places.get(to).ok_or(Errno::ENOENT)?.links.contains_key(new_name) {
+            return Err(Errno::EEXIST);
+        }
+        let from = places.get_mut(at).ok_or(Errno::ENODEV)?;
+        let mut link = from.links.remove(name).ok_or(Errno::ENODEV)?;
+        let details = from.details.remove(name);
+        from.addresses.remove(name);
+        from.bridge_gone(name);
+        from.routes.retain(|route| route.dev.as_ref() != Some(name));
+        link.up = false;
+        link.master = None;
+        let kind = link.kind.clone();
+        let there = places.entry(to.clone()).or_default();
+        there.links.insert(new_name.clone(), link);
+        there.details.extend(details.map(|details| (new_name.clone(), details)));
+        for residence in &self.0.residences {
+            let resident = &residence.resident;
+            if resident.role == Role::Moved
+                && resident.name == *name
+                && Place::In(resident.netns.clone()) == *at
+            {
+                self.0.away.remove(&resident.iface);
+            }
+            if resident.role == Role::Moved
+                && resident.name == *new_name
+                && Place::In(resident.netns.clone()) == *to
+            {
+                let away = Away { place: to.clone(), name: new_name.clone(), kind: kind.clone() };
+                self.0.away.insert(resident.iface.clone(), away);
+            }
+        }
+        Ok(())
+    }
+
+    fn veth_add(&mut self, at: &Place, new: &NewVeth) -> Result<(), Errno> {
+        let places = &mut self.0.places;
+        let ends = [(at, &new.end), (&new.at, &new.peer)];
+        if ends
+            .iter()
+            .any(|(at, end)| places.get(at).is_some_and(|state| state.links.contains_key(&end.name)))
+        {
+            return Err(Errno::EEXIST);
+        }
+        let next = |state: &State| 2 + u32::try_from(state.links.len()).unwrap_or_default();
+        let indices = ends.map(|(at, _)| places.get(at).map_or(2, next));
+        let nsids = [
+            self.0.netns.get(&netns(&new.at)).and_then(|found| match found {
+                Netns::Is(existing) => existing.nsid,
+                _ => None,
+            }),
+            None,
+        ];
+        for (n, (at, end)) in ends.into_iter().enumerate() {
+            let peer = Peer { index: indices[1 - n], nsid: nsids[n] };
+            let mtu = end.mtu.map_or(MTU, |mtu| mtu.0);
+            let details = Details { index: indices[n], mac: end.mac, mtu, peer: Some(peer) };
+            self.0.places.entry(at.clone()).or_default().insert(&end.name, "veth", details);
+        }
+        Ok(())
+    }
+}
+
+fn netns(place: &Place) -> NetnsRef {
+    match place {
+        Place::In(netns) => netns.clone(),
+        Place::Here => NetnsRef::Pid(0),
+    }
+}
+
+impl State {
+    /// A namespace that was just made.
+    pub fn newborn() -> Self {
+        let mut state = Self::default().with_default_rules();
+        if let Ok(lo) = "lo".parse() {
+            state.links.insert(lo, Link { kind: LinkKind::Physical, master: None, up: false });
+        }
+        state
+    }
+
+    /// A pair goes with either end; `of` are the numbers of the one that is deleted and of its other end, `but`
+    /// is its name if it is here.
+    fn other_end_goes(&mut self, of: (u32, u32), but: Option<&IfName>) {
+        let is_it = |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
+        let ends = self.details.iter().filter(|(name, details)| Some(*name) != but && is_it(details));
+        let names: Vec<IfName> = ends.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let pair = |link: &Link| link.kind == LinkKind::Other("veth".to_owned());
+            if self.links.get(&name).is_some_and(pair) {
+                self.links.remove(&name);
+                self.details.remove(&name);
+                self.addresses.remove(&name);
+                self.routes.retain(|route| route.dev.as_ref() != Some(&name));
+                self.bridge_gone(&name);
+            }
+        }
+    }
+
+    fn insert(&mut self, name: &IfName, kind: &str, details: Details) {
+        let link = Link { kind: LinkKind::Other(kind.to_owned()), master: None, up: false };
+        self.links.insert(name.clone(), link);
+        self.details.insert(name.clone(), details);
+    }
+
+    /// Changes one property of a link.
+    pub(super) fn link_set(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Errno> {
+        let link = self.links.get_mut(name).ok_or(Errno::ENODEV)?;
+        let mut details = self.details.get_mut(name);
+        match change {
+            LinkChange::Up(up) => link.up = *up,
+            LinkChange::Mac(mac) => {
+                if let Some(details) = &mut details {
+                    details.mac = Mac::from_bytes(&mac.bytes());
+                }
+            }
+            LinkChange::Mtu(mtu) => {
+                if let Some(details) = &mut details {
+                    details.mtu = mtu.0;
+                }
+            }
+            LinkChange::Name(new) => {
+                if self.links.contains_key(new) {
+                    return Err(Errno::EEXIST);
+                }
+                if let Some(link) = self.links.remove(name) {
+                    self.links.insert(new.clone(), link);
+                }
+                if let Some(details) = self.details.remove(name) {
+                    self.details.insert(new.clone(), details);
+                }
+            }
+        }
+        Ok(())
+    }
+}

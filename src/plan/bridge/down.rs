@@ -1,0 +1,128 @@
+//! What a stanza's way down takes, and the world that MOCK plans in.
+
+use crate::{
+    plan::{
+        At, Plan,
+        bridge::config::{Config, Role},
+        op::{BridgeOp, Op},
+    },
+    stanza::Phase,
+    state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice},
+    values::{IfName, bridge::Ports},
+};
+
+impl Config {
+    /// The plan for a phase of ifdown.
+    pub fn plan_down(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        match (at.phase, self.role_in(at.iface, found)) {
+            (Phase::PostDown, Role::Port) => self.leave_bridge(at.iface, found),
+            (Phase::PostDown, Role::Bridge) => self.release_ports(at.iface, found),
+            (Phase::PostDown, Role::Unclear) => self.leave_vlans(at.iface, found),
+            (Phase::Destroy, Role::Bridge) => destroy(at.iface, found),
+            _ => Plan::default(),
+        }
+    }
+
+    fn leave_bridge(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let mut plan = Plan::default();
+        if found
+            .here()
+            .links
+            .get(iface)
+            .is_some_and(|link| link.master.is_some() && link.master == self.member)
+        {
+            plan.push(Op::LinkMaster { name: iface.clone(), master: None }, None);
+        }
+        plan
+    }
+
+    /// Ports are let go, and never deleted; what is named and no port is left alone.
+    fn release_ports(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (state, mut plan) = (found.here(), Plan::default());
+        if state.bridge(iface).is_none() {
+            return plan;
+        }
+        for port in self.own_ports(iface, found) {
+            if state.links.get(&port).is_some_and(|link| link.master.as_ref() == Some(iface)) {
+                plan.push(Op::Bridge(BridgeOp::Release { port }), None);
+            }
+        }
+        plan
+    }
+
+    /// Of a bridge that is not ours, the VLANs that it was put into are left.
+    fn leave_vlans(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (state, mut plan) = (found.here(), Plan::default());
+        let Some((_, _, vlans)) = self.own.vlans.as_ref().filter(|_| state.bridge(iface).is_some()) else {
+            return plan;
+        };
+        let default = state.default_vlans(iface);
+        let wanted = vlans.resolve(default.pvid());
+        let present = state.bridging.vlans.get(iface).cloned().unwrap_or_default();
+        let mut rest = present.clone();
+        wanted.ranges().into_iter().for_each(|range| rest.remove(range));
+        default.ranges().into_iter().for_each(|range| rest.insert(range));
+        let device = VlanDevice { name: iface.clone(), is_bridge: true };
+        let (gone, back) = (present.without(&rest), rest.differing(&present));
+        if !gone.is_empty() {
+            plan.push(Op::Bridge(BridgeOp::VlanDel { device: device.clone(), vlans: gone }), None);
+        }
+        if !back.is_empty() {
+            plan.push(Op::Bridge(BridgeOp::VlanAdd { device, vlans: back }), None);
+        }
+        plan
+    }
+
+    /// Adds to a world what must exist before this stanza can go up.
+    pub fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let state = world.here_mut();
+        let mut add = |name: &IfName, kind: LinkKind| {
+            let link = Link { kind: kind.clone(), master: None, up: false };
+            if !state.links.contains_key(name) {
+                state.links.insert(name.clone(), link);
+                state.bridge_made(name, &kind);
+            }
+        };
+        let aware = || {
+            let options =
+                BridgeOptions { filtering: Some(true), default_pvid: Some(None), ..BridgeOptions::default() };
+            LinkKind::Bridge(options)
+        };
+        if let Some(bridge) = &self.member {
+            add(iface, LinkKind::Physical);
+            add(bridge, aware());
+        }
+        if let Some(Ports::Listed(ports)) = &self.ports {
+            for port in ports {
+                add(port, LinkKind::Physical);
+            }
+        }
+        if self.role == Role::Unclear && self.ports.is_none() {
+            add(iface, aware());
+        }
+    }
+}
+
+/// Deletes the bridge, and before that sets the ports down that it still has; anything else of that name is left alone.
+fn destroy(iface: &IfName, found: &Snapshot) -> Plan {
+    let (state, mut plan) = (found.here(), Plan::default());
+    match state.links.get(iface).map(|link| &link.kind) {
+        Some(LinkKind::Bridge(_)) => {
+            // The kernel would leave them up, and what they hear would reach the host and what it routes to.
+            let is_port = |(_, link): &(&IfName, &Link)| link.master.as_ref() == Some(iface);
+            for (port, link) in state.links.iter().filter(is_port) {
+                plan.push(Op::Bridge(BridgeOp::Release { port: port.clone() }), None);
+                if link.up {
+                    plan.warnings.push(format!(
+                        "{port} was a port of {iface} and is set down; ifup {iface}, then ifup -f {port}"
+                    ));
+                }
+            }
+            let kind = LinkKind::Bridge(BridgeOptions::default());
+            plan.push(Op::LinkDel { name: iface.clone(), kind }, None);
+        }
+        Some(kind) => plan.warnings.push(format!("left alone: {iface} is a {kind}, not a bridge")),
+        None => {}
+    }
+    plan
+}

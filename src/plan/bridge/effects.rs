@@ -1,0 +1,198 @@
+//! What the kernel does to bridges and ports when something is changed (net/bridge/br_if.c, br_vlan.c).
+
+use crate::{
+    plan::op::{BridgeOp, Op},
+    state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State},
+    values::{Centiseconds, IfName, Vid, VlanProtocol, VlanSet},
+};
+use nix::errno::Errno;
+
+/// The settings of a bridge that was told nothing.
+fn born() -> BridgeOptions {
+    BridgeOptions {
+        address: None,
+        filtering: Some(false),
+        default_pvid: Some(Vid::new(1)),
+        protocol: Some(VlanProtocol::Ieee8021q),
+        stp: Some(false),
+        ageing: Some(Centiseconds(30000)),
+        forward_delay: Some(Centiseconds(1500)),
+        hello: Some(Centiseconds(200)),
+        max_age: Some(Centiseconds(2000)),
+        priority: Some(0x8000),
+    }
+}
+
+/// The settings of a new port. What a path over it costs depends on its speed.
+pub(super) fn joined() -> PortOptions {
+    PortOptions {
+        isolated: Some(false),
+        learning: Some(true),
+        locked: Some(false),
+        neigh_suppress: Some(false),
+        cost: None,
+        priority: Some(32),
+    }
+}
+
+impl State {
+    /// The VLANs that a bridge gives to a new port, whether it looks at VLANs or not.
+    pub(super) fn default_vlans(&self, bridge: &IfName) -> VlanSet {
+        VlanSet::access(self.bridge(bridge).and_then(|options| options.default_pvid).flatten())
+    }
+
+    pub(crate) fn bridge_made(&mut self, name: &IfName, kind: &LinkKind) {
+        let LinkKind::Bridge(options) = kind else { return };
+        let mut all = born();
+        all.update(options);
+        if let Some(link) = self.links.get_mut(name) {
+            link.kind = LinkKind::Bridge(all);
+        }
+        self.bridging.vlans.insert(name.clone(), self.default_vlans(name));
+    }
+
+    /// Forgets what is gone with a bridge, whose ports have no master any more.
+    pub(crate) fn bridge_gone(&mut self, name: &IfName) {
+        self.bridging.vlans.remove(name);
+        let left: Vec<IfName> = self
+            .bridging
+            .ports
+            .keys()
+            .filter(|port| self.links.get(*port).is_none_or(|link| link.master.is_none()))
+            .cloned()
+            .collect();
+        for port in &left {
+            self.port_moved(port, None);
+        }
+    }
+
+    /// A port leaves its VLANs and its settings behind with its bridge.
+    pub(crate) fn port_moved(&mut self, port: &IfName, master: Option<&IfName>) {
+        self.bridging.ports.remove(port);
+        self.bridging.vlans.remove(port);
+        self.bridging.fdb.remove(port);
+        if let Some(bridge) = master.filter(|master| self.bridge(master).is_some()) {
+            let state = PortState { options: joined(), ..PortState::default() };
+            self.bridging.ports.insert(port.clone(), state);
+            self.bridging.vlans.insert(port.clone(), self.default_vlans(bridge));
+        }
+    }
+
+    /// What a bridge or a port is after a change, and refuses what the kernel does; other changes have no effect here.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn change_port(&mut self, op: &Op) -> Result<(), Errno> {
+        match op {
+            Op::LinkMaster { name, master } => self.set_master(name, master.as_ref()),
+            Op::LinkUp { name, up } => {
+                self.links.get_mut(name).ok_or(Errno::ENODEV)?.up = *up;
+                Ok(())
+            }
+            Op::Bridge(op) => self.apply_bridge(op),
+            Op::SysctlSet { key, value } => {
+                self.sysctls.get_mut(key).ok_or(Errno::ENOENT)?.clone_from(value);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Errno> {
+        if let Some(master) = master {
+            match self.links.get(master).map(|link| &link.kind) {
+                None => return Err(Errno::ENODEV),
+                Some(LinkKind::Vrf(_) | LinkKind::Bridge(_)) => {}
+                Some(_) => return Err(Errno::EOPNOTSUPP),
+            }
+        }
+        let link = self.links.get_mut(name).ok_or(Errno::ENODEV)?;
+        if master.is_some() && matches!(link.kind, LinkKind::Vrf(_)) {
+            return Err(Errno::EINVAL);
+        }
+        if link.master.as_ref() != master {
+            let former = std::mem::replace(&mut link.master, master.cloned());
+            self.port_moved(name, master);
+            // It loses its routes when it comes to a VRF or leaves one (drivers/net/vrf.c `cycle_netdev`).
+            if former.iter().chain(master).any(|master| self.vrf_table(master).is_some()) {
+                self.routes.retain(|route| route.dev.as_ref() != Some(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_bridge(&mut self, op: &BridgeOp) -> Result<(), Errno> {
+        match op {
+            BridgeOp::Set { bridge, options } => self.set_bridge(bridge, options),
+            BridgeOp::Release { port } => {
+                let link = self.links.get_mut(port).ok_or(Errno::ENODEV)?;
+                (link.master, link.up) = (None, false);
+                self.port_moved(port, None);
+                Ok(())
+            }
+            BridgeOp::PortSet { port, options } => {
+                self.bridging.ports.get_mut(port).ok_or(Errno::EINVAL)?.options.update(options);
+                Ok(())
+            }
+            BridgeOp::VlanAdd { device, vlans } => {
+                let set = self.bridging.vlans.get_mut(&device.name).ok_or(Errno::EOPNOTSUPP)?;
+                for range in vlans {
+                    set.insert(*range);
+                }
+                Ok(())
+            }
+            BridgeOp::VlanDel { device, vlans } => {
+                let set = self.bridging.vlans.get_mut(&device.name).ok_or(Errno::EOPNOTSUPP)?;
+                for range in vlans {
+                    set.remove(*range);
+                }
+                Ok(())
+            }
+            BridgeOp::FdbAdd { port, entry } => {
+                self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
+                for entry in self.entries_of(port, *entry) {
+                    for entries in self.bridging.fdb.values_mut() {
+                        entries.remove(&entry);
+                    }
+                    self.bridging.fdb.entry(port.clone()).or_default().insert(entry);
+                }
+                Ok(())
+            }
+            BridgeOp::FdbDel { port, entry } => {
+                let each = self.entries_of(port, *entry);
+                let entries = self.bridging.fdb.get_mut(port).ok_or(Errno::ENOENT)?;
+                let removed = each.iter().filter(|entry| entries.remove(entry)).count();
+                if removed > 0 { Ok(()) } else { Err(Errno::ENOENT) }
+            }
+        }
+    }
+
+    /// What an entry stands for: without a VLAN also for one in each that the port is in (net/bridge/br_fdb.c
+    /// `br_fdb_add`, `br_fdb_delete`).
+    pub(super) fn entries_of(&self, port: &IfName, entry: FdbEntry) -> Vec<FdbEntry> {
+        let vlans = self.bridging.vlans.get(port).filter(|_| entry.vid.is_none());
+        let each = vlans.map(VlanSet::vids).unwrap_or_default();
+        [entry].into_iter().chain(each.into_iter().map(|vid| FdbEntry { vid: Some(vid), ..entry })).collect()
+    }
+
+    fn set_bridge(&mut self, bridge: &IfName, change: &BridgeOptions) -> Result<(), Errno> {
+        let former = self.bridge(bridge).ok_or(Errno::EOPNOTSUPP)?.default_pvid.flatten();
+        if let Some(LinkKind::Bridge(options)) = self.links.get_mut(bridge).map(|link| &mut link.kind) {
+            options.update(change);
+        }
+        // Moves with the default: the bridge, and every port whose PVID it was (`__br_vlan_set_default_pvid`).
+        let Some(default) = change.default_pvid.filter(|default| *default != former) else { return Ok(()) };
+        let on_bridge = |name: &IfName| {
+            name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
+        };
+        for (_, set) in self.bridging.vlans.iter_mut().filter(|(name, _)| on_bridge(name)) {
+            let follows = former.is_none() || set.pvid() == former;
+            if !follows || default.is_some_and(|default| set.contains(default)) {
+                continue;
+            }
+            VlanSet::access(former).ranges().into_iter().for_each(|range| set.remove(range));
+            VlanSet::access(default).ranges().into_iter().for_each(|range| set.insert(range));
+        }
+        Ok(())
+    }
+}

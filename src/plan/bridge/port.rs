@@ -1,0 +1,233 @@
+//! A plan that grows with what it does to the kernel, and how a port is brought into its bridge on it.
+
+use crate::{
+    plan::{
+        Plan, Step,
+        bridge::port_config::PortConfig,
+        op::{Act, BridgeOp, Op},
+    },
+    stanza::Problem,
+    state::{FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice},
+    values::{IfName, VlanSet},
+};
+use std::collections::BTreeSet;
+
+/// A plan, and the kernel as it will be when the plan is carried out so far.
+pub(super) struct Draft {
+    pub plan: Plan,
+    state: State,
+}
+
+/// A port to be.
+pub(super) struct Joining<'a> {
+    pub bridge: &'a IfName,
+    pub port: &'a IfName,
+    pub config: &'a PortConfig,
+    /// Its settings, by its own stanza and by that of the bridge.
+    pub options: &'a PortOptions,
+    /// Whether the bridge looks at VLANs, or will when all is done.
+    pub filtering: bool,
+    /// Set it up; otherwise it stays as it is.
+    pub set_up: bool,
+}
+
+impl Draft {
+    pub fn new(found: &Snapshot) -> Self {
+        Self { plan: Plan::default(), state: found.here().clone() }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn push(&mut self, op: Op, undo: impl IntoIterator<Item = Op>) {
+        // Whatever is expected here, the kernel has the last word.
+        let _ = self.state.change_port(&op);
+        self.plan.steps.push(Step { act: Act::here(op), undo: undo.into_iter().map(Act::here).collect() });
+    }
+
+    fn bridge_op(&mut self, op: BridgeOp, undo: impl IntoIterator<Item = BridgeOp>) {
+        self.push(Op::Bridge(op), undo.into_iter().map(Op::Bridge));
+    }
+
+    /// Sets the VLANs of a port or bridge to exactly these. Those that go, go first: at no moment is it in
+    /// more VLANs than before and after.
+    pub fn set_vlans(&mut self, device: &VlanDevice, wanted: &VlanSet) {
+        let former = self.state().bridging.vlans.get(&device.name).cloned().unwrap_or_default();
+        let device = || device.clone();
+        let gone = former.without(wanted);
+        if !gone.is_empty() {
+            let undo = BridgeOp::VlanAdd { device: device(), vlans: gone.clone() };
+            self.bridge_op(BridgeOp::VlanDel { device: device(), vlans: gone }, [undo]);
+        }
+        let vlans = wanted.differing(&former);
+        if !vlans.is_empty() {
+            // Those that stay members, and were treated otherwise.
+            let mut staying = former.clone();
+            former.without(wanted).into_iter().for_each(|range| staying.remove(range));
+            let (added, kept) = (wanted.without(&former), staying.differing(wanted));
+            let mut undo = Vec::new();
+            if !added.is_empty() {
+                undo.push(BridgeOp::VlanDel { device: device(), vlans: added });
+            }
+            if !kept.is_empty() {
+                undo.push(BridgeOp::VlanAdd { device: device(), vlans: kept });
+            }
+            self.bridge_op(BridgeOp::VlanAdd { device: device(), vlans }, undo);
+        }
+    }
+
+    /// Makes a link a port as it is wanted; changes of a port that is one already interrupt nothing.
+    pub fn join(&mut self, joining: &Joining<'_>) {
+        let Joining { bridge, port, config, options, .. } = *joining;
+        let Some(link) = self.state().links.get(port).cloned() else { return };
+        let default = self.state().default_vlans(bridge);
+        let wanted = config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(default.pvid()));
+        let mut lowered = false;
+        if link.master.as_ref() != Some(bridge) {
+            let opens = self.opens(joining, wanted.as_ref(), &default);
+            if link.up && (opens || (config.evpn && self.link_local(port).is_some())) {
+                self.set_up(port, false);
+                lowered = true;
+            }
+            self.push(
+                Op::LinkMaster { name: port.clone(), master: Some(bridge.clone()) },
+                [Op::LinkMaster { name: port.clone(), master: None }],
+            );
+        }
+        if config.evpn {
+            self.no_link_local(port);
+        }
+        let former =
+            self.state().bridging.ports.get(port).map(|port| port.options.clone()).unwrap_or_default();
+        let change = options.differing(&former);
+        if !change.is_empty() {
+            let undo = BridgeOp::PortSet { port: port.clone(), options: former.masked(&change) };
+            self.bridge_op(BridgeOp::PortSet { port: port.clone(), options: change }, [undo]);
+        }
+        if let Some(wanted) = wanted.as_ref().filter(|_| self.state().keeps_vlans(bridge)) {
+            self.set_vlans(&VlanDevice { name: port.clone(), is_bridge: false }, wanted);
+        }
+        self.add_stations(joining);
+        if lowered || (joining.set_up && !link.up) {
+            self.set_up(port, true);
+        }
+    }
+
+    /// Whether the port would forward, between joining and having its VLANs and settings, what it must not.
+    fn opens(&self, joining: &Joining<'_>, wanted: Option<&VlanSet>, default: &VlanSet) -> bool {
+        let Some(bridge) = self.state().links.get(joining.bridge) else { return false };
+        let filters = matches!(&bridge.kind, LinkKind::Bridge(options) if options.filtering == Some(true));
+        if !bridge.up || (filters && default.is_empty()) {
+            return false;
+        }
+        let restricted = !joining.options.differing(&super::effects::joined()).is_empty();
+        restricted || wanted.is_some_and(|wanted| wanted != default)
+    }
+
+    fn set_up(&mut self, port: &IfName, up: bool) {
+        let op = |up| Op::LinkUp { name: port.clone(), up };
+        self.push(op(up), [op(!up)]);
+    }
+
+    /// Static entries are added and never removed: whose they are cannot be seen.
+    fn add_stations(&mut self, joining: &Joining<'_>) {
+        for &entry in &joining.config.fdb {
+            // VLANs that the port came to be in later have none yet.
+            let each = self.state().entries_of(joining.port, entry);
+            let missing: Vec<FdbEntry> = each
+                .iter()
+                .filter(|entry| self.holder(entry).as_ref() != Some(joining.port))
+                .copied()
+                .collect();
+            if missing == each {
+                self.add_station(joining.port, entry, &each);
+            } else {
+                for entry in missing {
+                    self.add_station(joining.port, entry, &[entry]);
+                }
+            }
+        }
+    }
+
+    /// The port of the bridge that has a static entry.
+    fn holder(&self, entry: &FdbEntry) -> Option<IfName> {
+        let holds = |(_, entries): &(&IfName, &BTreeSet<FdbEntry>)| entries.contains(entry);
+        self.state().bridging.fdb.iter().find(holds).map(|(port, _)| port.clone())
+    }
+
+    /// Adds an entry, by which the kernel makes these.
+    fn add_station(&mut self, port: &IfName, entry: FdbEntry, each: &[FdbEntry]) {
+        let mut undo = vec![BridgeOp::FdbDel { port: port.clone(), entry }];
+        for taken in each {
+            if let Some(holder) = self.holder(taken) {
+                let station = FdbEntry::to_string(taken);
+                self.plan.warnings.push(format!("bridge-fdb {station}: was a static entry of {holder}"));
+                undo.push(BridgeOp::FdbAdd { port: holder, entry: *taken });
+            }
+        }
+        // Adding it there moves it.
+        if undo.len() > each.len() {
+            undo.remove(0);
+        }
+        self.bridge_op(BridgeOp::FdbAdd { port: port.clone(), entry }, undo);
+    }
+
+    /// The VXLAN end of an EVPN has no address of its own (`ip link set … addrgenmode none`).
+    fn no_link_local(&mut self, port: &IfName) {
+        let Some((key, former)) = self.link_local(port) else { return };
+        let set = |value: String| Op::SysctlSet { key: key.clone(), value };
+        self.push(set("1".to_owned()), [set(former)]);
+    }
+
+    /// The sysctl by which a link gets an address of its own, and its value; `None` where it gets none, or the
+    /// kernel has no IPv6. The address that a link has got goes only when it goes down.
+    fn link_local(&self, port: &IfName) -> Option<(Sysctl, String)> {
+        let key = addr_gen_mode(port)?;
+        let value = self.state().sysctls.get(&key).filter(|value| *value != "1")?.clone();
+        Some((key, value))
+    }
+}
+
+/// The sysctl that says how a link gets its own IPv6 address; 1 is not at all.
+pub(super) fn addr_gen_mode(port: &IfName) -> Option<Sysctl> {
+    format!("net.ipv6.conf.{}.addr_gen_mode", port.as_str().replace('.', "/")).parse().ok()
+}
+
+/// What is wrong with VLANs on a bridge that does not look at them. The stock keywords are let pass, as the
+/// stock executor does.
+pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) -> Option<Problem> {
+    let (keyword, written, _) =
+        config.vlans.as_ref().filter(|(key, ..)| *key == "bridge-vlan" && !filtering)?;
+    let reason = format!("{bridge} does not look at VLANs; give it bridge-vlan-filtering yes");
+    Some(Problem::new(keyword, written, reason))
+}
+
+/// What stands in the way of a port.
+pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
+    let Joining { bridge, port, config, filtering, .. } = *joining;
+    let mut problems = Vec::new();
+    let mut wrong = |reason: String| problems.push(Problem::new("bridge-ports", port, reason));
+    match state.links.get(port) {
+        None => wrong("there is no such interface".to_owned()),
+        Some(_) if port.as_str() == "lo" => wrong("the loopback interface cannot be a port".to_owned()),
+        Some(link) => match (&link.kind, &link.master) {
+            (kind @ (LinkKind::Bridge(_) | LinkKind::Vrf(_)), _) => {
+                wrong(format!("a {kind} cannot be a port of a bridge"));
+            }
+            (_, Some(master)) if master != bridge => wrong(format!("a port of {master}")),
+            _ => {}
+        },
+    }
+    problems.extend(unfiltered(config, bridge, filtering));
+    let Some((_, _, vlans)) = &config.vlans else {
+        return problems;
+    };
+    let set = vlans.resolve(state.default_vlans(bridge).pvid());
+    for entry in &config.fdb {
+        if let Some(vid) = entry.vid.filter(|vid| !set.contains(*vid)) {
+            problems.push(Problem::new("bridge-fdb", entry, format!("{port} is not in VLAN {vid}")));
+        }
+    }
+    problems
+}

@@ -1,0 +1,156 @@
+//! The keywords of ports, read: from a stanza of their own, or from that of a port that is its bridge itself.
+
+use crate::{
+    plan::bridge::scope::Scope,
+    stanza::{Problem, Stanza},
+    state::{FdbEntry, PortOptions},
+    values::{Invalid, List, Switch, Vid, Vids, VlanSet},
+};
+use std::str::FromStr;
+
+/// The VLANs of a port or of a bridge itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vlans {
+    /// These.
+    Exactly(VlanSet),
+    /// By the stock keywords, which start from the bridge's default.
+    Stock {
+        /// `bridge-pvid`.
+        pvid: Option<Vid>,
+        /// `bridge-vids`.
+        vids: Vids,
+        /// `bridge-allow-untagged`.
+        untagged: bool,
+    },
+}
+
+impl Vlans {
+    /// The VLANs, on a bridge with this default.
+    pub fn resolve(&self, default: Option<Vid>) -> VlanSet {
+        match self {
+            Self::Exactly(set) => set.clone(),
+            Self::Stock { pvid, vids, untagged } => {
+                let mut set = VlanSet::access(pvid.or(default.filter(|_| *untagged)));
+                vids.0.iter().for_each(|range| set.insert(*range));
+                set
+            }
+        }
+    }
+}
+
+/// What a port is to be, whoever makes it one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortConfig {
+    /// Its VLANs, with the keyword and the text that they are from.
+    pub vlans: Option<(&'static str, String, Vlans)>,
+    /// Its settings.
+    pub options: PortOptions,
+    /// Stations behind it.
+    pub fdb: Vec<FdbEntry>,
+    /// It is the VXLAN end of an EVPN.
+    pub evpn: bool,
+}
+
+impl PortConfig {
+    /// Reads the keywords of ports.
+    ///
+    /// `inherits`: ifupdown-ng may have put `bridge-pvid` and `bridge-vids` of a bridge into this stanza, which names the
+    /// interface among its ports (compat.c `compat_ifupdown2_bridge_ports_inherit_vlans`).
+    pub fn read(stanza: &Stanza, scope: Scope, inherits: bool) -> Self {
+        let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
+        let mut options = PortOptions {
+            isolated: switch("bridge-isolated"),
+            learning: switch("bridge-learning"),
+            locked: switch("bridge-locked"),
+            ..PortOptions::default()
+        };
+        let evpn = scope == Scope::All && switch("vxlan-evpn") == Some(true);
+        if scope == Scope::All {
+            options.neigh_suppress = switch("bridge-arp-nd-suppress");
+        }
+        if evpn {
+            options.learning = options.learning.or(Some(false));
+            options.neigh_suppress = options.neigh_suppress.or(Some(true));
+        }
+        let fdb = stanza.get::<List<Station>>("bridge-fdb").map_or_else(Vec::new, |List(stations)| {
+            stations.into_iter().map(|Station(entry)| entry).collect()
+        });
+        Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, evpn }
+    }
+
+    /// Whether nothing but stock keywords speak of it.
+    pub fn is_stock(&self) -> bool {
+        let own = PortOptions { neigh_suppress: None, ..self.options.clone() };
+        own.is_empty()
+            && self.fdb.is_empty()
+            && self.vlans.as_ref().is_none_or(|(key, ..)| *key != "bridge-vlan")
+    }
+}
+
+/// The keywords of the stock executor, in whose presence `bridge-vlan` has no place.
+const STOCK: [&str; 4] = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
+
+/// Those that ifupdown-ng hands down from a bridge to its ports.
+const HANDED_DOWN: [&str; 2] = ["bridge-pvid", "bridge-vids"];
+
+/// Why two keywords cannot stand together.
+fn keep_one(other: &str) -> String {
+    format!("{other} says otherwise; keep one of the two")
+}
+
+/// What is wrong with a port's stanza that says itself in two ways what its VLANs are. What ifquery prints of it has
+/// what was handed down from its bridge.
+pub fn two_ways(port: &Stanza, bridge: Option<&Stanza>) -> Option<Problem> {
+    let vlan = port.text("bridge-vlan")?;
+    let own = |keyword: &&str| {
+        let of_bridge =
+            bridge.filter(|_| HANDED_DOWN.contains(keyword)).and_then(|bridge| bridge.text(keyword));
+        port.text(keyword).is_some_and(|text| !of_bridge.is_some_and(|of_bridge| of_bridge.contains(text)))
+    };
+    STOCK.into_iter().find(own).map(|other| Problem::new("bridge-vlan", vlan, keep_one(other)))
+}
+
+fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static str, String, Vlans)> {
+    let written = |keyword: &'static str, vlans| {
+        Some((keyword, stanza.text(keyword).unwrap_or_default().to_owned(), vlans))
+    };
+    let own = stanza.get::<VlanSet>("bridge-vlan").map(Vlans::Exactly);
+    let own = own.and_then(|vlans| written("bridge-vlan", vlans));
+    if scope == Scope::Vlan {
+        return own;
+    }
+    let first = STOCK.into_iter().find(|keyword| stanza.text(keyword).is_some());
+    if let (Some(first), Some(_)) = (first, stanza.text("bridge-vlan")) {
+        if inherits && HANDED_DOWN.contains(&first) {
+            return own;
+        }
+        stanza.reject("bridge-vlan", keep_one(first));
+    }
+    let access = stanza.get::<Vid>("bridge-access");
+    let pvid = stanza.get("bridge-pvid");
+    let vids = stanza.get("bridge-vids").unwrap_or(Vids(Vec::new()));
+    let untagged = stanza.get("bridge-allow-untagged").is_none_or(|Switch(on)| on);
+    match (own, first, access) {
+        (Some(own), ..) => Some(own),
+        (_, None, _) => None,
+        // As the stock executor has it: the other keywords say nothing to a port of one VLAN.
+        (_, _, Some(vid)) => written("bridge-access", Vlans::Exactly(VlanSet::access(Some(vid)))),
+        (_, Some(first), None) => written(first, Vlans::Stock { pvid, vids, untagged }),
+    }
+}
+
+/// `MAC [vlan VID]`.
+struct Station(FdbEntry);
+
+impl FromStr for Station {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            [mac] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: None })),
+            [mac, "vlan", vid] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: Some(vid.parse()?) })),
+            _ => Err(Invalid::new("not MAC [vlan VID]")),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! In which phases a stanza may have something to do, and what is looked at before.
+
+use crate::{
+    plan::{
+        At,
+        bridge::{
+            config::{Config, Role},
+            port::addr_gen_mode,
+        },
+    },
+    stanza::Phase,
+    state::{Query, Until, Wait},
+    values::{IfName, bridge::Ports},
+};
+use std::collections::BTreeSet;
+
+/// How long ports are waited for that a spanning tree has still to decide about: twice the delay that the
+/// stanza or else the kernel has, in seconds.
+const LISTEN_AND_LEARN: u32 = 30;
+
+impl Config {
+    /// Whether there may be something to do in this phase.
+    pub fn acts(&self, phase: Phase) -> bool {
+        let maybe_bridge = self.role == Role::Bridge || (self.role == Role::Unclear && self.ports.is_some());
+        match phase {
+            Phase::PreUp => true,
+            Phase::PostDown => self.role != Role::Unclear || self.ports.is_some() || self.own.vlans.is_some(),
+            Phase::Create | Phase::Destroy => maybe_bridge,
+            Phase::Up => maybe_bridge && self.patience() > 0,
+            _ => false,
+        }
+    }
+
+    /// How long to wait until the ports forward.
+    fn patience(&self) -> u32 {
+        match (self.max_wait, self.options.stp) {
+            (Some(seconds), _) => seconds,
+            (None, Some(true)) => {
+                self.options.forward_delay.map_or(LISTEN_AND_LEARN, |delay| (2 * delay.0).div_ceil(100))
+            }
+            (None, _) => 0,
+        }
+    }
+
+    /// What to look at.
+    pub fn query(&self, at: At<'_>, query: &mut Query) {
+        let named: Vec<IfName> = match &self.ports {
+            Some(Ports::Listed(ports)) => ports.clone(),
+            _ => Vec::new(),
+        };
+        let asks = self.asks_stanzas();
+        let may_be_port = at.phase == Phase::PreUp && self.role == Role::Unclear;
+        query.stanzas_beside_bridge |= may_be_port;
+        query.stanzas |= match at.phase {
+            Phase::PreUp => asks || (self.role == Role::Unclear && !self.own.is_stock()),
+            Phase::Create | Phase::PostDown => asks,
+            Phase::Destroy => asks && self.role == Role::Unclear,
+            _ => false,
+        };
+        if at.phase == Phase::Up {
+            query.wait = Some(Wait {
+                seconds: self.patience(),
+                links: named.into_iter().collect(),
+                until: Until::Settled,
+            });
+            return;
+        }
+        if let (Phase::PreUp, Some(wait)) = (at.phase, &self.wait_port) {
+            let links = if wait.ports.is_empty() { &named } else { &wait.ports };
+            let links: BTreeSet<IfName> = links.iter().cloned().collect();
+            query.wait = Some(Wait { seconds: wait.seconds, links, until: Until::Exist });
+        }
+        let here = query.here();
+        here.links.insert(at.iface.clone());
+        // Those of the bridge are set down before it goes.
+        here.bridging.links |= at.phase == Phase::Destroy;
+        if matches!(at.phase, Phase::Create | Phase::Destroy) {
+            return;
+        }
+        here.links.extend(self.member.iter().chain(&named).cloned());
+        // Of its ports as well, which may be others than are named.
+        let of_ports = asks || self.options.default_pvid.is_some();
+        here.bridging.links |= of_ports || may_be_port;
+        if at.phase == Phase::PreUp {
+            here.bridging.all_vlans |= of_ports;
+            here.bridging.vlans.insert(at.iface.clone());
+            if asks || !self.own.fdb.is_empty() {
+                here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
+            }
+            let evpn = self.own.evpn.then_some(at.iface);
+            here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
+        } else if self.own.vlans.is_some() {
+            here.bridging.vlans.insert(at.iface.clone());
+        }
+    }
+}

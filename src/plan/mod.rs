@@ -1,0 +1,146 @@
+//! A plan: steps in order, each with what takes it back.
+
+pub mod bridge;
+pub mod netns;
+pub mod op;
+pub mod vrf;
+
+use crate::{
+    plan::op::{Act, Op},
+    stanza::{Phase, Problem},
+    state::{Query, Snapshot, Place, Route, Rule, State},
+    values::IfName,
+};
+use std::fmt;
+
+/// The interface and the phase that a plan is for.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// The interface of the stanza.
+    pub iface: &'a IfName,
+    /// The phase.
+    pub phase: Phase,
+    /// Whether no other executor comes between this phase and those before and after it: as for `--check`,
+    /// where one program looks at the whole way up.
+    pub alone: bool,
+}
+
+/// What a stanza asks for, as one executor read it: which phases it has something to do in, what has to be looked at, and
+/// what is to be done.
+pub trait Planner {
+    /// Whether there may be something to do in this phase.
+    fn acts(&self, phase: Phase) -> bool;
+
+    /// What to look at before planning.
+    fn query(&self, at: At<'_>, query: &mut Query);
+
+    /// What to do: a pure function of the stanza and of what was found.
+    ///
+    /// # Errors
+    /// Why what was found does not allow what is wanted.
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
+
+    /// What to do when a phase of ifup failed, after its own steps were rolled back, and the interface was set down if
+    /// this ifup had set it up: phases before it may have prepared for it. `found` is what was there before.
+    fn give_up(&self, _at: At<'_>, _found: &Snapshot) -> Plan {
+        Plan::default()
+    }
+
+    /// Adds to a world what must exist before this stanza can go up. MOCK plans in such a world.
+    fn assume(&self, iface: &IfName, world: &mut Snapshot);
+}
+
+/// A change and the changes that take it back, in the order in which they are to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The change.
+    pub act: Act,
+    /// What takes it back; empty where there is nothing to take back.
+    pub undo: Vec<Act>,
+}
+
+/// What to do, and what to say about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Things the user should know although nothing failed, a line each.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a step in the executor's own namespace.
+    pub fn push(&mut self, op: Op, undo: Option<Op>) {
+        self.steps.push(Step { act: Act::here(op), undo: undo.map(Act::here).into_iter().collect() });
+    }
+
+    /// Adds a step in a namespace.
+    pub fn push_at(&mut self, at: &Place, op: Op, undo: Option<Op>) {
+        let act = |op| Act { at: at.clone(), op };
+        self.steps.push(Step { act: act(op), undo: undo.map(act).into_iter().collect() });
+    }
+
+    /// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
+    ///
+    /// # Errors
+    /// Somebody else's route that is in its place.
+    pub fn add_route<'a>(&mut self, at: &Place, route: &Route, state: &'a State) -> Result<(), &'a Route> {
+        let (automatic, rivals): (Vec<_>, Vec<_>) = state
+            .routes
+            .iter()
+            .filter(|rival| rival.competes_with(route))
+            .partition(|rival| rival.is_automatic());
+        if rivals.iter().any(|rival| route.same(rival)) {
+            return Ok(());
+        }
+        if automatic.iter().any(|rival| route.same(rival)) {
+            self.warnings.push(format!(
+                "{route}: the kernel has this route already, as long as a router advertises it; a metric keeps one of its own"
+            ));
+            return Ok(());
+        }
+        let route = route.clone();
+        match rivals.first() {
+            None if !automatic.is_empty() => {
+                self.push_at(at, Op::RouteAppend(route.clone()), Some(Op::RouteDel(route)));
+            }
+            None => self.push_at(at, Op::RouteAdd(route.clone()), Some(Op::RouteDel(route))),
+            Some(rival) if rival.is_ours() => {
+                self.push_at(at, Op::RouteReplace(route), Some(Op::RouteReplace((*rival).clone())));
+            }
+            Some(rival) => return Err(rival),
+        }
+        Ok(())
+    }
+
+    /// Adds a rule; taken back by deleting it.
+    pub fn add_rule(&mut self, rule: Rule) {
+        self.push(Op::RuleAdd { rule: rule.clone(), again: false }, Some(Op::RuleDel(rule)));
+    }
+
+    /// Deletes rules; taken back by adding them as they were. Of several equal ones, one comes back.
+    pub fn delete_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) {
+        for rule in rules {
+            let undo = Op::RuleAdd { rule: rule.clone(), again: false };
+            self.push(Op::RuleDel(rule.clone()), Some(undo));
+        }
+    }
+
+    /// Appends another plan.
+    pub fn append(&mut self, mut other: Self) {
+        self.steps.append(&mut other.steps);
+        self.warnings.append(&mut other.warnings);
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// The steps, a command line each.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| writeln!(f, "{}", step.act))
+    }
+}

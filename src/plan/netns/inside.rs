@@ -1,0 +1,206 @@
+//! What executors set up inside a namespace: addresses and routes of a link, kernel parameters ([`sysctls`]),
+//! the namespace itself ([`home`]), and how links are told apart ([`pair`]) and brought back ([`journey`]).
+//!
+//! Pure parts of plans, shared by `netns` (a link that moved in) and `veth-peer` (a link that was born there).
+
+use crate::{
+    plan::{Plan, op::Op},
+    stanza::{Problem, Stanza},
+    state::{OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef},
+    values::{
+        Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words,
+        unspecified,
+    },
+};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Addresses, gateways and routes that a stanza gives to a link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interior {
+    /// Addresses with their prefixes.
+    pub addresses: Vec<IpNet>,
+    /// Gateways of default routes, and whether one is reached although no prefix says so.
+    pub gateways: Vec<(IpAddr, bool)>,
+    /// Other routes.
+    pub routes: Vec<RouteSpec>,
+    /// The keyword that routes are reported under.
+    keyword: String,
+}
+
+impl Interior {
+    /// The values of `PREFIX-address`, `PREFIX-gateway` and `PREFIX-route`.
+    pub fn parse(prefix: &str, stanza: &Stanza) -> Self {
+        let keyword = |end: &str| format!("{prefix}-{end}");
+        let addresses = stanza.get::<Words<Address>>(&keyword("address"));
+        let gateways = stanza.get::<Words<Gateway>>(&keyword("gateway"));
+        let routes = stanza.get::<List<RouteSpec>>(&keyword("route"));
+        let addresses: Vec<IpNet> = addresses.into_iter().flat_map(|Words(all)| all).map(|a| a.0).collect();
+        let mut interior = Self {
+            gateways: Vec::new(),
+            routes: routes.map(|List(all)| all).unwrap_or_default(),
+            keyword: keyword("route"),
+            addresses,
+        };
+        for Gateway(gateway) in gateways.into_iter().flat_map(|Words(all)| all) {
+            if interior.reaches(gateway) {
+                interior.gateways.push((gateway, false));
+            } else {
+                let reason = format!(
+                    "{gateway} is on no prefix of {}; or say `default via {gateway} dev … onlink` in {}",
+                    keyword("address"),
+                    keyword("route")
+                );
+                stanza.reject(&keyword("gateway"), reason);
+            }
+        }
+        interior
+    }
+
+    /// Adds what `address` and `gateway` lines of the stanza say: ifupdown-ng hands them over all together.
+    #[must_use]
+    pub fn with_plain_lines(mut self, stanza: &Stanza) -> Self {
+        for word in stanza.whole("addresses").unwrap_or_default().split_whitespace() {
+            match word.parse() {
+                Ok(Address(address)) if !self.addresses.contains(&address) => self.addresses.push(address),
+                Ok(_) => {}
+                Err(error) => stanza.reject("addresses", format_args!("{word}: {error}")),
+            }
+        }
+        for word in stanza.whole("gateways").unwrap_or_default().split_whitespace() {
+            match word.parse() {
+                Ok(Gateway(gateway)) => {
+                    let onlink = !self.reaches(gateway);
+                    self.gateways.push((gateway, onlink));
+                }
+                Err(error) => stanza.reject("gateways", format_args!("{word}: {error}")),
+            }
+        }
+        self
+    }
+
+    fn reaches(&self, gateway: IpAddr) -> bool {
+        let link_local = matches!(gateway, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        link_local || self.addresses.iter().any(|net| net.contains(&gateway) && net.prefix_len() > 0)
+    }
+
+    /// What to look at in order to plan for a link of this name.
+    pub fn query(&self, name: &IfName, place: &Place, query: &mut Query) {
+        let named = |route: &RouteSpec| matches!(route.table, RouteTable::Table(TableSpec::Name(_)));
+        query.table_names |= self.routes.iter().any(named);
+        let wants = query.at(place);
+        wants.links.insert(name.clone());
+        wants.addresses.insert(name.clone());
+        if !self.gateways.is_empty() {
+            wants.routes.insert(TableRef::Id(TableId::MAIN));
+        }
+        for route in &self.routes {
+            wants.routes.insert(match &route.table {
+                RouteTable::Own => TableRef::Id(TableId::MAIN),
+                RouteTable::Table(TableSpec::Id(id)) => TableRef::Id(*id),
+                RouteTable::Table(TableSpec::Name(name)) => TableRef::Name(name.clone()),
+                RouteTable::Vrf(vrf) => TableRef::Vrf(vrf.clone()),
+            });
+            if let RouteTable::Vrf(vrf) = &route.table {
+                wants.links.insert(vrf.clone());
+            }
+        }
+    }
+
+    /// Sets up the link: addresses, default routes, routes. What is there is left as it is.
+    ///
+    /// # Errors
+    /// Routes that have no place.
+    pub fn set_up(&self, name: &IfName, place: &Place, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (state, mut plan, mut problems) = (found.at(place), Plan::default(), Vec::new());
+        let present = state.addresses.get(name).map_or(&[][..], Vec::as_slice);
+        let is_missing = |address: &&IpNet| !present.iter().any(|found| found.net == **address);
+        for &address in self.addresses.iter().filter(is_missing) {
+            let dev = name.clone();
+            let undo = Op::AddressDel { dev: dev.clone(), address };
+            plan.push_at(place, Op::AddressAdd { dev, address }, Some(undo));
+        }
+        match self.resolved(name, state, found) {
+            Ok(routes) => {
+                problems.extend(routes.iter().filter_map(|route| add(&mut plan, place, route, state).err()));
+            }
+            Err(problem) => problems.push(problem),
+        }
+        let problems: Vec<_> = problems.into_iter().map(|(value, why)| self.problem(&value, &why)).collect();
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    /// Takes away the routes of ours; most go with the link, but not all are routes through it.
+    pub fn take_routes(&self, name: &IfName, place: &Place, found: &Snapshot) -> Plan {
+        let (state, mut plan) = (found.at(place), Plan::default());
+        for route in self.resolved(name, state, found).unwrap_or_default() {
+            if let Some(ours) = state.routes.iter().find(|rival| rival.is_ours() && route.same(rival)) {
+                plan.push_at(place, Op::RouteDel(ours.clone()), None);
+            }
+        }
+        plan
+    }
+
+    fn problem(&self, value: &str, why: &str) -> Problem {
+        Problem::new(&self.keyword, value, why)
+    }
+
+    /// The default routes and the others, with the numbers of their tables; or the table that there is not,
+    /// and why.
+    fn resolved(
+        &self,
+        name: &IfName,
+        state: &State,
+        found: &Snapshot,
+    ) -> Result<Vec<Route>, (String, String)> {
+        let missing = |table: String, why: &str| (table, why.to_owned());
+        let mut routes = Vec::new();
+        for &(gateway, onlink) in &self.gateways {
+            let family = Family::of(gateway);
+            routes.push(Route {
+                table: TableId::MAIN,
+                prefix: unspecified(family),
+                kind: RouteKind::Unicast,
+                via: Some(gateway),
+                dev: Some(name.clone()),
+                src: None,
+                metric: Route::default_metric(family),
+                onlink,
+                protocol: OUR_PROTOCOL,
+            });
+        }
+        for spec in &self.routes {
+            let table = match &spec.table {
+                RouteTable::Own => TableId::MAIN,
+                RouteTable::Table(TableSpec::Id(id)) => *id,
+                RouteTable::Table(TableSpec::Name(name)) => *found
+                    .table_names
+                    .get(name)
+                    .ok_or_else(|| missing(format!("table {name}"), "not a name of rt_tables"))?,
+                RouteTable::Vrf(vrf) => state
+                    .vrf_table(vrf)
+                    .ok_or_else(|| missing(format!("vrf {vrf}"), "there is no such VRF"))?,
+            };
+            let prefixes = spec.prefix.map_or_else(|| Family::BOTH.map(unspecified).to_vec(), |p| vec![p]);
+            routes.extend(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)));
+        }
+        Ok(routes)
+    }
+}
+
+/// A gateway of default routes.
+struct Gateway(IpAddr);
+
+impl std::str::FromStr for Gateway {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "not an IP address")
+    }
+}
+
+/// Adds a route, unless somebody else's is in its place; then the route, and why not.
+fn add(plan: &mut Plan, place: &Place, route: &Route, state: &State) -> Result<(), (String, String)> {
+    plan.add_route(place, route, state)
+        .map_err(|rival| (route.to_string(), format!("there is another route in its place: {rival}")))
+}

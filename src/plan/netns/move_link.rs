@@ -1,0 +1,112 @@
+//! An interface on its way to another namespace and back, and those that cannot leave.
+
+use crate::{
+    plan::{
+        Plan, Step,
+        netns::namespace,
+        op::{Act, LinkChange, Move, Op},
+    },
+    state::{Away, LinkKind, Place, Record, Resident, Role, Snapshot, State, Sysctl},
+    values::IfName,
+};
+
+/// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
+const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];
+
+/// Why an interface cannot move, or must not.
+pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
+    if let Some(master) = here.links.get(iface).and_then(|link| link.master.as_ref()) {
+        return Some(format!(
+            "{iface} is a port of {master}; take it out with `ip link set {iface} nomaster`"
+        ));
+    }
+    let kind = here.links.get(iface).map(|link| &link.kind);
+    let what = match kind {
+        _ if iface.as_str() == "lo" => "the loopback interface".to_owned(),
+        Some(LinkKind::Vrf(_)) => "a VRF".to_owned(),
+        Some(LinkKind::Bridge(_)) => "a bridge".to_owned(),
+        Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => format!("a {kind}"),
+        _ => return None,
+    };
+    Some(format!("{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"))
+}
+
+/// Names for an interface whose own name is taken when it comes back.
+pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
+    let short: String = iface.as_str().chars().take(12).collect();
+    (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
+}
+
+/// Moves the interface in, after writing down where it goes. It comes back as new, down and with IPv6: what it was before
+/// is set again, also where the kernel had moved it and then refused.
+pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
+    let (iface, inner) = (resident.iface.clone(), resident.name.clone());
+    let place = Place::In(resident.netns.clone());
+    let mut undo = Vec::new();
+    let (key, closed) = (ipv6(&iface), "1".to_owned());
+    if here.sysctls.get(&key) == Some(&closed) {
+        undo.push(Act::here(Op::SysctlSet { key, value: closed }));
+    }
+    if here.links.get(&iface).is_some_and(|link| link.up) {
+        undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));
+    }
+    undo.push(Act::here(Op::ResidentDel(resident.clone())));
+    plan.steps.push(Step { act: Act::here(Op::ResidentSet(resident)), undo });
+    let journey = |name: &IfName, to: &Place, new_name: &IfName| {
+        Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
+    };
+    let back = Act { at: place.clone(), op: journey(&inner, &Place::Here, &iface) };
+    plan.steps.push(Step { act: Act::here(journey(&iface, &place, &inner)), undo: vec![back] });
+}
+
+/// Forgets where the interface went.
+pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
+    if let Some(residence) = namespace::residence(iface, Role::Moved, found) {
+        plan.push(Op::ResidentDel(residence.resident.clone()), None);
+    }
+}
+
+/// Brings the interface back from wherever it is, under this name.
+pub fn bring_back(name: &IfName, away: &Away, plan: &mut Plan) {
+    let (old, new) = (away.name.clone(), name.clone());
+    if away.place == Place::Here {
+        plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
+    } else {
+        let journey = Move { name: old, to: Place::Here, new_name: new };
+        plan.push_at(&away.place, Op::LinkMove(journey), None);
+    }
+}
+
+/// Whether the interface has IPv6.
+pub fn ipv6(iface: &IfName) -> Sysctl {
+    Sysctl::of_link("ipv6", iface, "disable_ipv6")
+}
+
+/// Keeps IPv6 from configuring itself on the interface before it moves.
+pub fn close(iface: &IfName, here: &State) -> Plan {
+    let (key, mut plan) = (ipv6(iface), Plan::default());
+    if here.sysctls.get(&key).is_none_or(|value| value == "1") {
+        return plan;
+    }
+    let (record, value) = (Record::original(&key), "0".to_owned());
+    if !here.records.contains_key(&record) {
+        let undo = Op::RecordDel(record.clone());
+        plan.push(Op::RecordSet { key: record, value: value.clone() }, Some(undo));
+    }
+    let undo = Op::SysctlSet { key: key.clone(), value };
+    plan.push(Op::SysctlSet { key, value: "1".to_owned() }, Some(undo));
+    plan
+}
+
+/// Gives the interface IPv6 back, if [`close`] took it away.
+pub fn reopen(iface: &IfName, here: &State) -> Plan {
+    let (key, mut plan) = (ipv6(iface), Plan::default());
+    let record = Record::original(&key);
+    if let Some(value) = here.records.get(&record) {
+        if here.sysctls.get(&key).is_some_and(|now| now != value) {
+            plan.push(Op::SysctlSet { key, value: value.clone() }, None);
+        }
+        plan.push(Op::RecordDel(record), None);
+    }
+    plan
+}

@@ -1,0 +1,153 @@
+//! Namespaces as homes of our links: made for the first, deleted with the last.
+
+use crate::{
+    plan::{
+        Plan,
+        op::{LinkChange, Nested, Op},
+    },
+    stanza::Problem,
+    state::{
+        Existing, NestedRecord, Netns, Place, Query, Record, Residence, Resident, Role, Snapshot, State,
+    },
+    values::{IfName, NetnsRef},
+};
+
+/// Has everything looked at that [`ensure`] and, at the end, [`abandon`] need.
+pub fn look_at(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
+    *query.netns.entry(netns.clone()).or_default() |= at_the_end;
+    let wants = query.at(&Place::In(netns.clone()));
+    wants.all_links |= at_the_end;
+    wants.links.extend("lo".parse::<IfName>().ok());
+}
+
+/// Makes a named namespace that is missing, with `lo` up.
+///
+/// # Errors
+/// Why there is no namespace to work in.
+pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan, Problem> {
+    let wrong = |reason: &str| Err(Problem::new(keyword, netns, reason));
+    let mut plan = Plan::default();
+    match (found.netns.get(netns), netns) {
+        (Some(Netns::Is(existing)), _) if existing.own => {
+            return wrong("that is the namespace that ifup itself runs in");
+        }
+        (Some(Netns::Is(existing)), _) if !existing.ours => return Ok(plan),
+        (Some(Netns::Is(_)), _) => {}
+        (Some(Netns::Broken { ours: true } | Netns::Absent) | None, NetnsRef::Name(name)) => {
+            plan.push(Op::NetnsAdd(name.clone()), Some(Op::NetnsDel(name.clone())));
+        }
+        (Some(Netns::Broken { .. }), NetnsRef::Name(_)) => {
+            let path = netns.path();
+            return wrong(&format!("{} is no network namespace; remove that file", path.display()));
+        }
+        (Some(Netns::Broken { .. }), _) => return wrong("not a network namespace"),
+        (_, NetnsRef::Pid(_)) => return wrong("there is no such process"),
+        (_, NetnsRef::Path(_)) => return wrong("there is no such file"),
+    }
+    let place = Place::In(netns.clone());
+    if let Ok(lo) = "lo".parse::<IfName>() {
+        if !found.at(&place).links.get(&lo).is_some_and(|lo| lo.up) {
+            plan.push_at(&place, Op::LinkSet { name: lo, change: LinkChange::Up(true) }, None);
+        }
+    }
+    Ok(plan)
+}
+
+/// The links that tunnels' modules put into every namespace by themselves (net/ipv4/ip_tunnel.c).
+const FALLBACK: [(&str, &str); 9] = [
+    ("tunl0", "ipip"),
+    ("gre0", "gre"),
+    ("gretap0", "gretap"),
+    ("erspan0", "erspan"),
+    ("sit0", "sit"),
+    ("ip6tnl0", "ip6tnl"),
+    ("ip6gre0", "ip6gre"),
+    ("ip_vti0", "vti"),
+    ("ip6_vti0", "vti6"),
+];
+
+/// Deletes a namespace that we made, when nothing of anybody's is in it but the links named in `leaving`.
+pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
+    let mut plan = Plan::default();
+    let NetnsRef::Name(name) = netns else { return plan };
+    let existing = match found.netns.get(netns) {
+        Some(Netns::Is(existing)) if existing.ours => existing,
+        Some(Netns::Broken { ours: true }) => {
+            plan.push(Op::NetnsDel(name.clone()), None);
+            return plan;
+        }
+        _ => return plan,
+    };
+    let state = found.at(&Place::In(netns.clone()));
+    let fallback = |name: &IfName, kind: &str| FALLBACK.contains(&(name.as_str(), kind));
+    let mut inside: Vec<&IfName> = state
+        .links
+        .iter()
+        .filter(|(name, link)| {
+            name.as_str() != "lo" && !leaving.contains(name) && !fallback(name, &link.kind.to_string())
+        })
+        .map(|(name, _)| name)
+        .collect();
+    let ours = |link: &&IfName| {
+        let is_it = |r: &Residence| r.id.same(existing.id) && r.resident.name == **link;
+        found.residences.iter().any(is_it)
+    };
+    // Another stanza's link: that stanza will see to it.
+    if inside.iter().any(ours) {
+        return plan;
+    }
+    inside.truncate(8);
+    let mut inside: Vec<String> = inside.into_iter().map(ToString::to_string).collect();
+    inside.extend(existing.processes.iter().take(8).map(|pid| format!("process {pid}")));
+    if inside.is_empty() {
+        plan.push(Op::NetnsDel(name.clone()), None);
+    } else {
+        plan.warnings.push(format!("namespace {netns} is kept, it has {} in it", inside.join(", ")));
+    }
+    plan
+}
+
+/// Where a stanza put a link, as it was recorded.
+pub fn residence<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<&'a Residence> {
+    let is_it = |r: &&Residence| r.resident.iface == *iface && r.resident.role == role;
+    found.residences.iter().find(is_it)
+}
+
+/// Whether the namespace that a reference leads to is the one that a link was put into.
+pub fn is_where(residence: &Residence, netns: &NetnsRef, found: &Snapshot) -> bool {
+    found.existing(netns).is_some_and(|existing| existing.id.same(residence.id))
+}
+
+/// Remembers where a stanza puts a link.
+pub fn reside(plan: &mut Plan, resident: Resident) {
+    plan.push(Op::ResidentSet(resident.clone()), Some(Op::ResidentDel(resident)));
+}
+
+/// What is up inside a namespace on behalf of this interface's stanza. `None` if nothing is, or what was
+/// went with its namespace.
+pub fn nested(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Option<NestedRecord> {
+    let record = NestedRecord::parse(found.here().records.get(&Record::nested(iface))?)?;
+    found.existing(netns).is_some_and(|existing| existing.id.same(record.id)).then_some(record)
+}
+
+/// Takes down what is up inside a namespace.
+pub fn nested_down(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Plan {
+    let mut plan = Plan::default();
+    let (iface, netns) = (iface.clone(), netns.clone());
+    if let Some(NestedRecord { file, .. }) = nested(&iface, &netns, found) {
+        plan.push(Op::Nested(Nested { iface, netns, file, up: false }), None);
+    } else if found.here().records.contains_key(&Record::nested(&iface)) {
+        plan.push(Op::RecordDel(Record::nested(&iface)), None);
+    }
+    plan
+}
+
+/// Adds to a world what [`ensure`] does not make.
+pub fn assume(netns: &NetnsRef, world: &mut Snapshot) {
+    if let NetnsRef::Name(_) = netns {
+        world.netns.entry(netns.clone()).or_insert(Netns::Absent);
+    } else {
+        world.netns.insert(netns.clone(), Netns::Is(Existing::default()));
+        world.places.entry(Place::In(netns.clone())).or_insert_with(State::newborn);
+    }
+}

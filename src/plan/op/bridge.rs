@@ -1,0 +1,106 @@
+//! Changes to bridges, their ports, their VLANs and their forwarding databases.
+
+use crate::{
+    state::{BridgeOptions, FdbEntry, PortOptions, VlanDevice},
+    values::{IfName, VlanRange},
+};
+use std::fmt;
+
+/// A change to a bridge that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BridgeOp {
+    /// Changes settings of the bridge.
+    Set {
+        /// The bridge.
+        bridge: IfName,
+        /// The settings.
+        options: BridgeOptions,
+    },
+    /// Sets a port down and lets it go, in one message: what is done by halves is not found again.
+    Release {
+        /// The port.
+        port: IfName,
+    },
+    /// Changes settings of a port.
+    PortSet {
+        /// The port.
+        port: IfName,
+        /// The settings.
+        options: PortOptions,
+    },
+    /// Makes a port, or the bridge, a member of VLANs as described, or changes how it is one. One message,
+    /// which the kernel may carry out in part.
+    VlanAdd {
+        /// On what.
+        device: VlanDevice,
+        /// The VLANs, at least one.
+        vlans: Vec<VlanRange>,
+    },
+    /// Ends memberships. One message, as well.
+    VlanDel {
+        /// On what.
+        device: VlanDevice,
+        /// The VLANs, at least one.
+        vlans: Vec<VlanRange>,
+    },
+    /// Puts a static entry into the forwarding database.
+    FdbAdd {
+        /// The port behind which the station is.
+        port: IfName,
+        /// The station.
+        entry: FdbEntry,
+    },
+    /// Removes it.
+    FdbDel {
+        /// The port behind which the station was.
+        port: IfName,
+        /// The station.
+        entry: FdbEntry,
+    },
+}
+
+impl BridgeOp {
+    /// Whether the change takes something away.
+    pub fn is_removal(&self) -> bool {
+        matches!(self, Self::Release { .. } | Self::VlanDel { .. } | Self::FdbDel { .. })
+    }
+}
+
+impl fmt::Display for BridgeOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set { bridge, options } => {
+                write!(f, "ip link set {bridge}")?;
+                options.address.map_or(Ok(()), |address| write!(f, " address {address}"))?;
+                match options.words() {
+                    words if words.is_empty() => Ok(()),
+                    words => write!(f, " type bridge{words}"),
+                }
+            }
+            Self::Release { port } => write!(f, "ip link set {port} nomaster down"),
+            Self::PortSet { port, options } => write!(f, "bridge link set dev {port}{}", options.words()),
+            Self::VlanAdd { device, vlans } => write_vlans(f, "add", device, vlans.iter().copied()),
+            Self::VlanDel { device, vlans } => {
+                let bare = |range: &VlanRange| VlanRange { pvid: false, untagged: false, ..*range };
+                write_vlans(f, "del", device, vlans.iter().map(bare))
+            }
+            Self::FdbAdd { port, entry } => write!(f, "bridge fdb replace {}", entry.words(port)),
+            Self::FdbDel { port, entry } => write!(f, "bridge fdb del {}", entry.words(port)),
+        }
+    }
+}
+
+/// One command for each range, since bridge(8) takes no more at once.
+fn write_vlans(
+    f: &mut fmt::Formatter<'_>,
+    verb: &str,
+    device: &VlanDevice,
+    vlans: impl Iterator<Item = VlanRange>,
+) -> fmt::Result {
+    let own = if device.is_bridge { " self" } else { "" };
+    for (place, range) in vlans.enumerate() {
+        let joint = if place == 0 { "" } else { " && " };
+        write!(f, "{joint}bridge vlan {verb} dev {} vid {range}{own}", device.name)?;
+    }
+    Ok(())
+}

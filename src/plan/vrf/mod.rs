@@ -1,0 +1,3 @@
+//! VRFs: their tables, members, routes, and the rules that keep what is in them there.
+
+pub mod rules;

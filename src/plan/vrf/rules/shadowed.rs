@@ -1,0 +1,55 @@
+//! Rules of others that the kernel would delete in the place of ours.
+//!
+//! A request to delete a rule names its priority, its action and who added it. What it does not name is not compared
+//! (net/core/fib_rules.c `rule_exists`, `fib_nl_delrule`): the first rule that fits goes, even if it looks at some
+//! packets only.
+
+use crate::{
+    plan::{Plan, Step, op::Op},
+    state::Rule,
+};
+
+/// The rule of others that goes if this one is to be deleted.
+fn instead<'a>(rule: &Rule, rules: &'a [Rule]) -> Option<&'a Rule> {
+    let fits = |found: &&Rule| Rule { selective: rule.selective, ..(*found).clone() } == *rule;
+    rules.iter().find(fits).filter(|found| found.selective && !rule.selective)
+}
+
+fn deletes<'a>(step: &Step, rules: &'a [Rule]) -> Option<&'a Rule> {
+    match &step.act.op {
+        Op::RuleDel(rule) | Op::RuleDelDuplicate(rule) => instead(rule, rules),
+        _ => None,
+    }
+}
+
+fn told(rule: &Rule) -> String {
+    format!(
+        "the {} rule `{rule}` of others, which looks at some packets only, would be deleted in the place of the one \
+         for all packets; give it another priority",
+        rule.family
+    )
+}
+
+/// Fails if a plan would delete a rule of others.
+///
+/// # Errors
+/// Which, and what to do about it.
+pub(super) fn refuse(plan: Plan, rules: &[Rule]) -> Result<Plan, String> {
+    match plan.steps.iter().find_map(|step| deletes(step, rules)) {
+        Some(rule) => Err(told(rule)),
+        None => Ok(plan),
+    }
+}
+
+/// Leaves out of a plan what would delete a rule of others, with a warning.
+pub(super) fn leave_out(plan: &mut Plan, rules: &[Rule]) {
+    let mut left: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|step| deletes(step, rules))
+        .map(|rule| told(rule) + "; left alone")
+        .collect();
+    left.dedup();
+    plan.steps.retain(|step| deletes(step, rules).is_none());
+    plan.warnings.append(&mut left);
+}

@@ -1,0 +1,152 @@
+//! The VRF itself: `vrf-table`.
+
+use crate::{plan::{At, Plan, Planner, op::{NewLink, Op}, vrf::{end::{self, end, forget_left, left_mark}, layout}}, stanza::{Phase, Problem}, state::{LinkKind, Query, Record, Snapshot, TableRef}, values::{IfName, TableId, TableSpec}};
+use std::ops::RangeInclusive;
+
+/// The tables that `auto` picks from, unless `vrf-table-range` says otherwise.
+pub const RANGE: RangeInclusive<u32> = 1001..=5000;
+
+/// `vrf-table`: the table of the VRF that the interface is.
+pub struct VrfTable {
+    pub table: Wanted,
+    pub written: String,
+}
+
+/// The values of `vrf-table`.
+pub enum Wanted {
+    /// This one.
+    Table(TableSpec),
+    /// The lowest free one of these.
+    Auto(RangeInclusive<u32>),
+}
+
+impl Planner for VrfTable {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        query.table_names |= matches!(self.table, Wanted::Auto(_) | Wanted::Table(TableSpec::Name(_)));
+        let here = query.here();
+        here.links.insert(at.iface.clone());
+        here.records.insert(Record::left(at.iface));
+        let named = match &self.table {
+            Wanted::Auto(_) => None,
+            Wanted::Table(TableSpec::Id(table)) => Some(TableRef::Id(*table)),
+            Wanted::Table(TableSpec::Name(name)) => Some(TableRef::Name(name.clone())),
+        };
+        here.vrfs.with.extend(named.clone());
+        if at.phase == Phase::Destroy {
+            end::look_at(at.iface, here);
+            here.routes.extend(named);
+        } else if matches!(self.table, Wanted::Auto(_)) {
+            (here.vrfs.all, here.rules, here.used_tables) = (true, true, true);
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let state = found.here();
+        if at.phase == Phase::Destroy {
+            return Ok(self.destroy(at.iface, found));
+        }
+        let conflict = |reason: String| vec![Problem::new("vrf-table", &self.written, reason)];
+        let table = self.table(at.iface, found).map_err(conflict)?;
+        let mut plan = Plan::default();
+        // It is up again, so that it does not go with its last member.
+        forget_left(at.iface, state, &mut plan);
+        if let Some(link) = state.links.get(at.iface) {
+            return match link.kind {
+                LinkKind::Vrf(running) if running == table => Ok(plan),
+                _ => Err(conflict(format!(
+                    "{} exists and is a {}; ifdown it, or delete it by hand",
+                    at.iface, link.kind
+                ))),
+            };
+        }
+        if let Some((other, _)) = state.vrfs().find(|(_, theirs)| *theirs == table) {
+            return Err(conflict(format!("already the table of {other}")));
+        }
+        let (name, kind) = (at.iface.clone(), LinkKind::Vrf(table));
+        plan.push(
+            Op::LinkAdd(NewLink { name: name.clone(), kind: kind.clone() }),
+            Some(Op::LinkDel { name, kind }),
+        );
+        Ok(plan)
+    }
+
+    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+        if let Wanted::Table(TableSpec::Name(name)) = &self.table {
+            world.table_names.extend(TableId::new(*RANGE.start()).map(|table| (name.clone(), table)));
+        }
+    }
+}
+
+impl VrfTable {
+    /// The number of the table. A VRF that is running keeps what `auto` once gave it.
+    fn table(&self, iface: &IfName, found: &Snapshot) -> Result<TableId, String> {
+        match &self.table {
+            Wanted::Table(TableSpec::Id(table)) => Ok(*table),
+            Wanted::Table(TableSpec::Name(name)) => match found.table_names.get(name) {
+                None => Err("not a name of rt_tables".to_owned()),
+                Some(table) if table.is_reserved() => {
+                    Err("a table of the host itself, not of a VRF".to_owned())
+                }
+                Some(table) => Ok(*table),
+            },
+            Wanted::Auto(range) => {
+                let state = found.here();
+                let taken = |table: &TableId| {
+                    state.vrfs().any(|(_, theirs)| theirs == *table)
+                        || found.table_names.values().any(|named| named == table)
+                        || layout::looks_up(state, *table)
+                        || state.used_tables.contains(table)
+                };
+                let mut free =
+                    range.clone().filter_map(TableId::new).filter(|t| !t.is_reserved() && !taken(t));
+                state
+                    .vrf_table(iface)
+                    .or_else(|| free.next())
+                    .ok_or_else(|| format!("no table from {} to {} is free", range.start(), range.end()))
+            }
+        }
+    }
+
+    /// Deletes the VRF if it is ours and has no members. One that has is left, since the kernel would release them into
+    /// the host's own routing: it is set up again, for the stock executor has set it down by now, and goes with the last
+    /// of them.
+    fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (state, mut plan) = (found.here(), Plan::default());
+        let wanted = self.table(iface, found);
+        let Some(link) = state.links.get(iface) else {
+            end(iface, wanted.ok(), state, &mut plan);
+            return plan;
+        };
+        match (&link.kind, wanted) {
+            (LinkKind::Vrf(running), Ok(table)) if *running == table => {}
+            (kind, _) => {
+                plan.warnings
+                    .push(format!("left alone: {iface} is a {kind}, not a VRF with table {}", self.written));
+                return plan;
+            }
+        }
+        let members: Vec<&str> = state.members(iface).map(IfName::as_str).collect();
+        if members.is_empty() {
+            end(iface, None, state, &mut plan);
+            return plan;
+        }
+        if let Some(mark) = left_mark(iface, state) {
+            let key = Record::left(iface);
+            if state.records.get(&key) != Some(&mark) {
+                plan.push(Op::RecordSet { key, value: mark }, None);
+            }
+        }
+        if !link.up {
+            plan.push(Op::LinkUp { name: iface.clone(), up: true }, None);
+        }
+        plan.warnings.push(format!(
+            "{iface} is kept, since it has members: {}; it is deleted with the ifdown of the last one",
+            members.join(", ")
+        ));
+        plan
+    }
+}

@@ -1,0 +1,146 @@
+//! The arguments of an executor that is run by hand; ifupdown-ng passes none.
+
+use crate::{
+    kernel::netns::inside,
+    program::{executor::Program, message::complain},
+    stanza::{
+        Phase, Stanza, canonical,
+        environment::{Found, Invocation, Mode},
+    },
+};
+use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+/// Whether there are no arguments, so that the environment alone counts.
+pub fn is_empty() -> bool {
+    std::env::args_os().len() <= 1
+}
+
+/// The arguments of a process that is to become ifup inside a namespace, if this is one.
+pub fn inside() -> Option<Vec<OsString>> {
+    let mut arguments = std::env::args_os().skip(1);
+    (arguments.next()? == inside::ARGUMENT).then(|| arguments.collect())
+}
+
+/// The name that this process was started by.
+pub fn own_name() -> Option<OsString> {
+    PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)
+}
+
+/// Where the stock executors are, if they are beside this one: ifupdown-ng starts each by its whole path.
+pub fn executors() -> Option<PathBuf> {
+    let own = PathBuf::from(std::env::args_os().next()?);
+    let at = own.parent().filter(|at| at.is_absolute() && at.join("link").exists())?;
+    Some(at.to_owned())
+}
+
+/// The invocation that environment and arguments ask for together.
+///
+/// # Errors
+/// The exit status, after what there is to say (help, version, what is wrong) has been printed.
+pub fn invocation(program: &Program, found: &Found) -> Result<Invocation, ExitCode> {
+    let wrong = |lines: Vec<String>| {
+        for line in lines {
+            complain(&format_args!("{}: {line}", program.name));
+        }
+        ExitCode::from(2)
+    };
+    if is_empty() {
+        return found.invocation().map_err(wrong);
+    }
+    let matches = command(program).try_get_matches().map_err(|error| {
+        let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        // Failing to print leaves nobody to tell.
+        let _ = error.print();
+        if help { ExitCode::SUCCESS } else { ExitCode::from(2) }
+    })?;
+    by_hand(program, found, &matches).map_err(wrong)
+}
+
+/// The command line, from the program's own tables.
+fn command(program: &Program) -> Command {
+    let option = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help);
+    let flag = |name, help| option(name, help).action(ArgAction::SetTrue);
+    Command::new(program.name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(program.about)
+        .after_help(keywords_help(program))
+        .arg(option("iface", "The interface of the stanza [environment: IFACE]").value_name("IFACE"))
+        .arg(option("phase", "create, pre-up, up, post-up, pre-down, down, post-down, destroy or depend [environment: PHASE]").value_name("PHASE"))
+        .arg(flag("dry-run", "Print what would be done, and do nothing; without --phase, all phases of ifup"))
+        .arg(flag("check", "Like --dry-run, and exit with 3 if there is anything to do").conflicts_with("dry-run"))
+        .arg(flag("verbose", "Print each step [environment: VERBOSE]"))
+        .arg(
+            Arg::new("keywords")
+                .value_name("KEYWORD=VALUE")
+                .help("A line of the stanza; the values of lists are separated by commas")
+                .num_args(0..)
+                .value_parser(|pair: &str| {
+                    pair.split_once('=')
+                        .map(|(keyword, value)| (canonical(keyword), value.to_owned()))
+                        .ok_or("not KEYWORD=VALUE")
+                }),
+        )
+}
+
+fn keywords_help(program: &Program) -> String {
+    let lines = program.keywords().map(|k| format!("  {} {}\n      {}\n", k.name, k.syntax, k.help));
+    let text: String = lines.collect();
+    format!(
+        "Keywords:\n{text}\nifupdown-ng runs this program for every phase of an interface; see ifupdown-executor(7)."
+    )
+}
+
+fn by_hand(program: &Program, found: &Found, matches: &ArgMatches) -> Result<Invocation, Vec<String>> {
+    let given = matches.get_many::<(String, String)>("keywords").into_iter().flatten();
+    let mut wrong = Vec::new();
+    for (keyword, _) in given.clone() {
+        if !program.keywords().any(|known| known.name == keyword) {
+            wrong.push(format!("{keyword}: not a keyword of {}", program.name));
+        }
+    }
+    let mode = match (matches.get_flag("check"), matches.get_flag("dry-run"), found.mock) {
+        (true, ..) => Mode::Check,
+        (_, true, _) => Mode::DryRun,
+        (.., true) => Mode::Mock,
+        _ => Mode::Apply,
+    };
+    let phase = matches.get_one::<String>("phase").or(found.phase.as_ref());
+    let phases = match phase.map(|text| text.parse::<Phase>()) {
+        Some(Ok(phase)) => vec![phase],
+        Some(Err(error)) => {
+            wrong.push(error);
+            Vec::new()
+        }
+        None if matches!(mode, Mode::Check | Mode::DryRun) => Phase::UP.to_vec(),
+        None => {
+            wrong.push("--phase is needed".to_owned());
+            Vec::new()
+        }
+    };
+    let iface = matches.get_one::<String>("iface").or(found.iface.as_ref());
+    let iface = match iface.map(|text| text.parse().map_err(|error| format!("--iface {text}: {error}"))) {
+        Some(Ok(iface)) => Some(iface),
+        Some(Err(error)) => {
+            wrong.push(error);
+            None
+        }
+        None => {
+            wrong.push("--iface is needed".to_owned());
+            None
+        }
+    };
+    let keywords = found.keywords.iter().chain(given);
+    match iface {
+        Some(iface) if wrong.is_empty() => Ok(Invocation {
+            iface,
+            phases,
+            mode,
+            verbose: matches.get_flag("verbose") || found.verbose,
+            by_hand: true,
+            stanza: Stanza::handed_over(keywords.map(|(keyword, value)| (keyword, value))),
+            interfaces_file: found.interfaces_file.clone(),
+        }),
+        _ => Err(wrong),
+    }
+}

@@ -1,0 +1,240 @@
+//! What an executor is, and the programs composed of executors.
+//!
+//! An executor is a short file that says what its keywords are and how they are read; what they ask for is planned in
+//! [`crate::plan`]. How a program runs is not here but in [`crate::program::run`].
+
+use crate::{
+    model::Simulated,
+    plan::{At, Plan, Planner},
+    stanza::{Phase, Problem, Stanza},
+    state::{Query, Snapshot},
+    values::IfName,
+};
+
+/// A keyword that an executor reads, for `--help`, the man pages and the tests that compare them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyword {
+    /// Its name.
+    pub name: &'static str,
+    /// What may stand behind it.
+    pub syntax: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// What some keywords of a stanza mean.
+#[derive(Clone, Copy)]
+pub struct Executor {
+    /// The keywords.
+    pub keywords: &'static [Keyword],
+    /// Reads the keywords; wrong values are recorded in the stanza. `None` if there is nothing to do.
+    pub parse: fn(&Stanza) -> Option<Box<dyn Planner>>,
+    /// The interfaces that must be up before this one. Must not record problems.
+    pub depends: fn(&Stanza) -> Vec<IfName>,
+    /// The phase of ifup after which the interface is isolated as the keywords say, if that is what they are for. An
+    /// interface that this ifup sets up and that is not so then is set down again (`guard.rs`). The values may be wrong.
+    pub isolates: fn(&Stanza) -> Option<Phase>,
+}
+
+impl Executor {
+    /// One that needs no other interface, and isolates nothing.
+    pub const fn new(keywords: &'static [Keyword], parse: fn(&Stanza) -> Option<Box<dyn Planner>>) -> Self {
+        Self { keywords, parse, depends: |_| Vec::new(), isolates: |_| None }
+    }
+}
+
+/// What was read, as [`Executor::parse`] hands it on.
+pub fn boxed<P: Planner + 'static>(planner: Option<P>) -> Option<Box<dyn Planner>> {
+    planner.map(|planner| Box::new(planner) as Box<dyn Planner>)
+}
+
+/// A program: one executor or several that are run in one process.
+#[derive(Clone, Copy)]
+pub struct Program {
+    /// The name it is installed under.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// Its components, in the order in which they go up; they come down in reverse.
+    pub parts: &'static [Executor],
+}
+
+impl Program {
+    /// All keywords.
+    pub fn keywords(&self) -> impl Iterator<Item = &'static Keyword> + use<> {
+        self.parts.iter().flat_map(|part| part.keywords)
+    }
+
+    /// The phase after which an interface with this stanza is isolated as it says, if it says so. The values may be
+    /// wrong.
+    pub fn isolates(&self, stanza: &Stanza) -> Option<Phase> {
+        self.parts.iter().filter_map(|part| (part.isolates)(stanza)).max()
+    }
+
+    /// The interfaces that must be up before this one, shorter names first: ifupdown-ng takes a name for
+    /// known if it is part of one that came before it (lifecycle.c).
+    pub fn depends(&self, iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
+        let mut names: Vec<IfName> = self.parts.iter().flat_map(|part| (part.depends)(stanza)).collect();
+        names.retain(|name| Some(name.as_str()) != iface);
+        names.sort_by(|a, b| (a.as_str().len(), a).cmp(&(b.as_str().len(), b)));
+        names.dedup();
+        names
+    }
+
+    /// Reads a stanza. The problems are those of all components.
+    pub fn configure(&self, stanza: &Stanza) -> (Configuration, Vec<Problem>) {
+        configure(&[self], stanza)
+    }
+}
+
+/// Reads a stanza as several programs do that are run one after the other. The problems are those of all of them.
+pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<Problem>) {
+    let (mut parts, mut problems) = (Vec::new(), stanza.take_problems());
+    for part in programs.iter().flat_map(|program| program.parts) {
+        let read = (part.parse)(stanza);
+        let mut wrong = stanza.take_problems();
+        if let Some(planner) = read {
+            parts.push(ReadPart { planner, sound: wrong.is_empty(), isolates: (part.isolates)(stanza) });
+        }
+        problems.append(&mut wrong);
+    }
+    // Programs that read the same keyword find the same.
+    let mut told = Vec::new();
+    problems.retain(|problem| {
+        !told.contains(problem) && {
+            told.push(problem.clone());
+            true
+        }
+    });
+    (Configuration { parts }, problems)
+}
+
+/// A stanza as a program understood it.
+pub struct Configuration {
+    parts: Vec<ReadPart>,
+}
+
+/// A stanza as one executor understood it.
+struct ReadPart {
+    planner: Box<dyn Planner>,
+    /// Read without a problem.
+    sound: bool,
+    isolates: Option<Phase>,
+}
+
+impl Configuration {
+    fn planners(&self) -> impl Iterator<Item = &dyn Planner> {
+        self.parts.iter().map(|part| part.planner.as_ref())
+    }
+
+    fn isolating(&self) -> impl Iterator<Item = (Phase, &dyn Planner)> {
+        self.parts.iter().filter_map(|part| Some((part.isolates?, part.planner.as_ref())))
+    }
+
+    /// Whether there is nothing to do in any phase.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Whether there may be something to do in this phase.
+    pub fn acts(&self, phase: Phase) -> bool {
+        self.planners().any(|part| part.acts(phase))
+    }
+
+    /// The same without the components that were read with problems.
+    #[must_use]
+    pub fn without_problems(self) -> Self {
+        Self { parts: self.parts.into_iter().filter(|part| part.sound).collect() }
+    }
+
+    /// What to look at.
+    pub fn query(&self, at: At<'_>, query: &mut Query) {
+        self.planners().filter(|part| part.acts(at.phase)).for_each(|part| part.query(at, query));
+    }
+
+    /// The plan for one phase. Each component plans for the state that those before it leave behind.
+    ///
+    /// # Errors
+    /// What stands in the way. Going down, the components that nothing stands in the way of are planned
+    /// for all the same, and come with the error.
+    pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+        // Made only for a component that is not the first: what was found may be large.
+        let mut world: Option<Simulated> = None;
+        let (mut whole, mut problems) = (Plan::default(), Vec::new());
+        let mut acting: Vec<_> = self.planners().filter(|part| part.acts(at.phase)).collect();
+        if at.phase.is_down() {
+            acting.reverse();
+        }
+        for (place, part) in acting.iter().enumerate() {
+            match part.plan(at, world.as_ref().map_or(found, |world| &world.0)) {
+                Ok(plan) => {
+                    if place + 1 < acting.len() && !plan.is_empty() {
+                        world.get_or_insert_with(|| Simulated(found.clone())).assume_all(&plan);
+                    }
+                    whole.append(plan);
+                }
+                Err(mut conflicts) => problems.append(&mut conflicts),
+            }
+        }
+        if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
+    }
+
+    /// What to do when a phase of ifup failed.
+    pub fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        let mut whole = Plan::default();
+        self.planners()
+            .filter(|part| part.acts(at.phase))
+            .for_each(|part| whole.append(part.give_up(at, found)));
+        whole
+    }
+
+    /// What to look at before [`Self::is_isolated`].
+    pub fn query_isolated(&self, iface: &IfName, query: &mut Query) {
+        for (phase, part) in self.isolating() {
+            part.query(At { iface, phase, alone: true }, query);
+        }
+    }
+
+    /// Whether the interface is isolated as the stanza says: nothing is left to do for it.
+    pub fn is_isolated(&self, iface: &IfName, found: &Snapshot) -> bool {
+        self.isolating().all(|(phase, part)| {
+            part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
+        })
+    }
+
+    /// What to look at before [`Self::plan_up`].
+    pub fn query_up(&self, iface: &IfName, query: &mut Query) {
+        let acting = Phase::UP.into_iter().filter(|phase| self.acts(*phase));
+        acting.for_each(|phase| self.query(At { iface, phase, alone: true }, query));
+    }
+
+    /// The plan for all phases of ifup together: what is left to do where the interface is up already.
+    ///
+    /// # Errors
+    /// What stands in the way; with it the plan of the phases before.
+    pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+        let (mut world, mut whole) = (Simulated(found.clone()), Plan::default());
+        for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
+            match self.plan(At { iface, phase, alone: true }, &world.0) {
+                Ok(plan) => {
+                    world.assume_all(&plan);
+                    whole.append(plan);
+                }
+                Err((_, problems)) => return Err((whole, problems)),
+            }
+        }
+        Ok(whole)
+    }
+
+    /// The smallest world in which the stanza can go up, and then as the phases before this one leave it.
+    pub fn world(&self, iface: &IfName, phase: Phase) -> Snapshot {
+        let mut world = Simulated(Snapshot::default());
+        self.planners().for_each(|part| part.assume(iface, &mut world.0));
+        for phase in Phase::UP.into_iter().chain(Phase::DOWN).take_while(|before| *before != phase) {
+            if let Ok(plan) = self.plan(At { iface, phase, alone: false }, &world.0) {
+                world.assume_all(&plan);
+            }
+        }
+        world.0
+    }
+}

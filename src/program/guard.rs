@@ -1,0 +1,131 @@
+//! Fails closed where ifupdown-ng goes on after an error.
+//!
+//! Version 0.11.4 ignores the exit status of executors: an interface whose VRF, bridge or namespace is missing comes up
+//! outside it, with its addresses. So an interface that an ifup is about to set up is recorded in phase pre-up, and
+//! forgotten once it is isolated as its stanza says. One that is still recorded in phase post-up is looked at, and set
+//! down if it is not isolated. An interface that is up already when ifup begins (`ifup -f`) is never recorded.
+
+use crate::{
+    kernel::{Kernel as _, Refusal, live::Live, run_dir::RunDir},
+    plan::op::{Act, Op},
+    program::executor::Program,
+    stanza::{
+        Phase,
+        environment::{Invocation, Mode},
+    },
+    state::{Query, Record},
+};
+
+/// What is watched over in one phase.
+pub struct Guard<'a> {
+    program: &'a Program,
+    invocation: &'a Invocation,
+    record: Record,
+    /// The phase after which the interface is isolated.
+    isolated: Phase,
+}
+
+impl<'a> Guard<'a> {
+    /// `None` where the stanza isolates nothing, and where nothing is changed.
+    pub fn new(program: &'a Program, invocation: &'a Invocation) -> Option<Self> {
+        let isolated = program.isolates(&invocation.stanza).filter(|_| invocation.mode == Mode::Apply)?;
+        let record = Record::raised(program.name, &invocation.iface);
+        Some(Self { program, invocation, record, isolated })
+    }
+
+    /// Before the phase. What cannot be recorded is a warning.
+    ///
+    /// # Errors
+    /// That the interface is not isolated, and was set down.
+    pub fn before(&self, kernel: &mut Live, warnings: &mut Vec<String>) -> Result<(), String> {
+        match self.phase() {
+            Phase::PreUp => {
+                let noted = match self.is_up(kernel) {
+                    Ok(true) => self.forget(),
+                    Ok(false) | Err(_) => {
+                        RunDir::open().and_then(|directory| directory.write(&self.record, ""))
+                    }
+                };
+                if let Err(refusal) = noted {
+                    warnings.push(format!("cannot record that it is not up yet: {refusal}"));
+                }
+                Ok(())
+            }
+            Phase::PostUp if self.isolated < Phase::PostUp && self.is_recorded() => {
+                let done = if self.is_isolated(kernel) { Ok(()) } else { self.set_down(kernel) };
+                let _ = self.forget();
+                done
+            }
+            Phase::PostDown => {
+                let _ = self.forget();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After the phase, which succeeded or not.
+    ///
+    /// # Errors
+    /// That the interface is not isolated, and was set down.
+    pub fn after(&self, kernel: &mut Live, succeeded: bool) -> Result<(), String> {
+        if self.phase() != self.isolated || !self.is_recorded() {
+            return Ok(());
+        }
+        let last = self.isolated == Phase::PostUp;
+        let done = if last && !succeeded { self.set_down(kernel) } else { Ok(()) };
+        if last || succeeded {
+            let _ = self.forget();
+        }
+        done
+    }
+
+    fn phase(&self) -> Phase {
+        self.invocation.phases[0]
+    }
+
+    fn is_recorded(&self) -> bool {
+        RunDir::read(&self.record).is_ok_and(|record| record.is_some())
+    }
+
+    fn forget(&self) -> Result<(), Refusal> {
+        if self.is_recorded() {
+            let directory = RunDir::open()?;
+            directory.remove(&self.record)?;
+            directory.remove_if_empty();
+        }
+        Ok(())
+    }
+
+    fn is_up(&self, kernel: &mut Live) -> Result<bool, Refusal> {
+        let mut query = Query::default();
+        query.here().links.insert(self.invocation.iface.clone());
+        let found = kernel.read(&query)?;
+        Ok(found.here().links.get(&self.invocation.iface).is_some_and(|link| link.up))
+    }
+
+    fn is_isolated(&self, kernel: &mut Live) -> bool {
+        let (configuration, problems) = self.program.configure(&self.invocation.stanza);
+        let mut query = Query::default();
+        configuration.query_isolated(&self.invocation.iface, &mut query);
+        let found = kernel.read(&query);
+        problems.is_empty()
+            && found.is_ok_and(|found| configuration.is_isolated(&self.invocation.iface, &found))
+    }
+
+    fn set_down(&self, kernel: &mut Live) -> Result<(), String> {
+        let name = &self.invocation.iface;
+        if self.is_up(kernel) == Ok(false) {
+            return Ok(());
+        }
+        let act = Act::here(Op::LinkUp { name: name.clone(), up: false });
+        Err(match kernel.apply(&act) {
+            Ok(()) => format!(
+                "{name} came up and is not isolated as its stanza says, so it was set down; ifup -f {name} once the cause is gone"
+            ),
+            Err(refusal) => format!(
+                "{name} came up and is not isolated as its stanza says, and cannot be set down: {refusal}"
+            ),
+        })
+    }
+}

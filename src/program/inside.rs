@@ -1,0 +1,124 @@
+//! The process that enters a namespace and becomes ifup.
+
+use crate::{
+    kernel::netns::{
+        self,
+        inside::{ARGUMENT, ETC},
+    },
+    program::message::complain,
+    values::{NAMED, NetnsRef},
+};
+use nix::{
+    errno::Errno,
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, setns, unshare},
+    sys::statvfs::{FsFlags, statvfs},
+};
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+/// Enters a namespace and becomes a program: arguments are the namespace's file, its name or nothing, and the
+/// program with its own. Comes back only if that fails.
+pub fn become_inside(arguments: &[OsString]) -> ExitCode {
+    let outcome = match arguments {
+        [netns, name, program, rest @ ..] => match enter(Path::new(netns), Path::new(name)) {
+            Ok(()) => Command::new(program).args(rest).exec().to_string(),
+            Err(error) => error,
+        },
+        _ => "not meant to be used by hand".to_owned(),
+    };
+    complain(&format_args!("{ARGUMENT}: {outcome}"));
+    ExitCode::FAILURE
+}
+
+/// What `ip netns exec` does: `/sys` shows the namespace, and what is in `/etc/netns/NAME` is in `/etc`.
+///
+/// Other than there, the mounts of named namespaces stay shared: one that is made in here is seen outside.
+fn enter(netns: &Path, name: &Path) -> Result<(), String> {
+    const NONE: Option<&str> = None;
+    let at = |path: &Path| format!("{}: ", path.display());
+    let file = netns::open(&NetnsRef::Path(netns.to_owned())).map_err(|refusal| refusal.to_string())?;
+    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| at(netns) + errno.desc())?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| errno.desc().to_owned())?;
+    enslave_mounts(!name.as_os_str().is_empty())?;
+    let read_only = statvfs("/sys").is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY));
+    let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    mount(Some("sysfs"), "/sys", Some("sysfs"), flags, NONE)
+        .map_err(|errno| "/sys: ".to_owned() + errno.desc())?;
+    if name.as_os_str().is_empty() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(Path::new(ETC).join(name)).into_iter().flatten().flatten() {
+        let (source, target) = (entry.path(), Path::new("/etc").join(entry.file_name()));
+        // As `ip netns exec` does: the others are there all the same.
+        if let Err(errno) = mount(Some(&source), &target, NONE, MsFlags::MS_BIND, NONE) {
+            let (source, target) = (source.display(), target.display());
+            complain(&format_args!("warning: cannot bind {source} to {target}: {}", errno.desc()));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is mounted in this mount namespace from being mounted outside: every mount becomes a slave, also those
+/// that links in `/etc` lead to. Only the directory of the named namespaces, and what is mounted in it, stays shared;
+/// where it is no mount yet and nothing in `/etc` is covered, so does the mount that it is in.
+fn enslave_mounts(covers_etc: bool) -> Result<(), String> {
+    const TABLE: &str = "/proc/thread-self/mountinfo";
+    let table = fs::read(TABLE).map_err(|error| format!("{TABLE}: {error}"))?;
+    let mounts: Vec<(PathBuf, bool)> = table.split(|byte| *byte == b'\n').filter_map(mount_point).collect();
+    let named = Path::new(NAMED);
+    let holder = mounts.iter().map(|(path, _)| path).filter(|path| named.starts_with(path)).max();
+    let holder = holder.filter(|holder| *holder == named || !covers_etc).cloned();
+    for (path, is_autofs) in mounts {
+        // Looking at one of autofs could have something mounted there, and wait for it.
+        if is_autofs || path.starts_with(named) || Some(&path) == holder.as_ref() {
+            continue;
+        }
+        match mount(None::<&str>, &path, None::<&str>, MsFlags::MS_SLAVE, None::<&str>) {
+            // Hidden below another mount.
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
+            Err(errno) => return Err(format!("{}: {}", path.display(), errno.desc())),
+        }
+    }
+    Ok(())
+}
+
+/// The mount point of a line of mountinfo (proc(5)), and whether it is one of autofs.
+fn mount_point(line: &[u8]) -> Option<(PathBuf, bool)> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let mut escaped = words.nth(4)?;
+    let mut path = Vec::new();
+    while let [byte, rest @ ..] = escaped {
+        // As \040.
+        let octal =
+            rest.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        escaped = if let Some(special) = octal.filter(|_| *byte == b'\\') {
+            path.push(special);
+            &rest[3..]
+        } else {
+            path.push(*byte);
+            rest
+        };
+    }
+    let is_autofs = words.skip_while(|word| *word != b"-").nth(1) == Some(b"autofs");
+    Some((PathBuf::from(OsString::from_vec(path)), is_autofs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mount_point;
+
+    #[test]
+    fn mount_points_are_read_from_mountinfo() {
+        let line = br"38 22 0:33 / /run/a\040b\134c rw,relatime shared:19 - tmpfs tmpfs rw";
+        assert_eq!(mount_point(line), Some((r"/run/a b\c".into(), false)));
+        let line = b"30 23 0:27 / /proc/sys/fs/binfmt_misc rw shared:9 - autofs systemd-1 rw,fd=29";
+        assert_eq!(mount_point(line), Some(("/proc/sys/fs/binfmt_misc".into(), true)));
+        assert_eq!(mount_point(b""), None);
+    }
+}

@@ -1,0 +1,8 @@
+//! What an executor is, and how it is run.
+
+pub mod arguments;
+pub mod executor;
+mod guard;
+pub mod inside;
+pub mod message;
+pub mod run;

@@ -1,0 +1,294 @@
+//! The `main` that all executors share.
+//!
+//! What every one of them has to keep is here: that `depend` cannot fail, that all problems are reported at
+//! once and once, that nothing is opened where nothing is to be done, and which exit status says what.
+
+use crate::{
+    kernel::{
+        Kernel,
+        apply::{self},
+        live::Live,
+    },
+    model::Simulated,
+    plan::{At, Plan},
+    program::{
+        arguments,
+        executor::{Configuration, Program},
+        guard::Guard,
+        inside,
+        message::complain,
+    },
+    stanza::{
+        Phase, Problem, Stanza,
+        environment::{Found, Invocation, Mode, mentions},
+        keywords::Unknown,
+    },
+    state::Query,
+};
+use anyhow::Context as _;
+use std::{fmt::Display, io::Write as _, process::ExitCode};
+
+/// The most that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
+const DEPEND_BYTES: usize = 1023;
+
+/// The `main` of all executors in one program, which links with their names start.
+pub fn run_one_of(programs: &[&Program]) -> ExitCode {
+    let name = arguments::own_name();
+    if let Some(program) = programs.iter().find(|program| name.as_deref() == Some(program.name.as_ref())) {
+        return run(program);
+    }
+    if let Some(arguments) = arguments::inside() {
+        return inside::become_inside(&arguments);
+    }
+    if Found::in_process().is_depend() {
+        return ExitCode::SUCCESS;
+    }
+    let names: Vec<_> = programs.iter().map(|program| program.name).collect();
+    complain(&format_args!(
+        "{}: not to be started by this name, but by a link that is called {}",
+        name.unwrap_or_default().to_string_lossy(),
+        names.join(", ")
+    ));
+    ExitCode::from(MISCONFIGURED)
+}
+
+/// The `main` of every executor.
+pub fn run(program: &Program) -> ExitCode {
+    let by_hand = !arguments::is_empty();
+    if let Some(arguments) = by_hand.then(arguments::inside).flatten() {
+        return inside::become_inside(&arguments);
+    }
+    if !by_hand && !mentions(program.name, program.keywords().map(|keyword| keyword.name)) {
+        return ExitCode::SUCCESS;
+    }
+    let found = Found::in_process();
+    if !by_hand && found.is_depend() {
+        return depend(program, found.iface.as_deref(), &found.stanza());
+    }
+    let invocation = match arguments::invocation(program, &found) {
+        Ok(invocation) => invocation,
+        Err(code) => return code,
+    };
+    if invocation.phases == [Phase::Depend] {
+        return depend(program, Some(invocation.iface.as_str()), &invocation.stanza);
+    }
+    start_logger(program, &invocation, found.log);
+    let report =
+        |line: &dyn Display| complain(&format_args!("{}: {}: {line}", program.name, invocation.iface));
+    match execute(program, &invocation) {
+        Ok(Outcome { warnings, errors, code, give_up: _ }) => {
+            for line in &warnings {
+                report(&format_args!("warning: {line}"));
+            }
+            for line in &errors {
+                report(line);
+            }
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            report(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other
+/// makes ifupdown-ng refuse to configure any interface at all.
+fn depend(program: &Program, iface: Option<&str>, stanza: &Stanza) -> ExitCode {
+    std::panic::set_hook(Box::new(|_| std::process::exit(0)));
+    let mut answer = String::new();
+    for name in program.depends(iface, stanza) {
+        if answer.len() + name.as_str().len() < DEPEND_BYTES {
+            answer.push_str(name.as_str());
+            answer.push(' ');
+        }
+    }
+    if !answer.is_empty() {
+        answer.pop();
+        answer.push('\n');
+        // There is nobody to tell, and failing would be worse.
+        let _ = std::io::stdout().write_all(answer.as_bytes());
+    }
+    ExitCode::SUCCESS
+}
+
+fn start_logger(program: &Program, invocation: &Invocation, by_environment: bool) {
+    if !invocation.verbose && !by_environment {
+        return;
+    }
+    let (name, iface) = (program.name, invocation.iface.clone());
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default());
+    if invocation.verbose {
+        builder.filter_module(env!("CARGO_CRATE_NAME"), log::LevelFilter::Info);
+    }
+    builder.format(move |buffer, record| writeln!(buffer, "{name}: {iface}: {}", record.args())).init();
+}
+
+/// What came of an invocation: lines to print, and the exit status.
+#[derive(Debug, Default)]
+struct Outcome {
+    warnings: Vec<String>,
+    errors: Vec<String>,
+    code: u8,
+    /// What is left to do, since a phase of ifup failed.
+    give_up: Plan,
+}
+
+impl Outcome {
+    fn fail(&mut self, code: u8, lines: impl IntoIterator<Item = impl ToString>) {
+        self.errors.extend(lines.into_iter().map(|line| line.to_string()));
+        self.code = self.code.max(code);
+    }
+}
+
+/// A failure of the kernel, or something found that is in the way.
+pub const FAILED: u8 = 1;
+/// A stanza that cannot be meant.
+pub const MISCONFIGURED: u8 = 2;
+/// `--check` found something to do.
+pub const DRIFTED: u8 = 3;
+
+fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome> {
+    let mut kernel = Live::new(invocation.interfaces_file.clone(), arguments::executors());
+    let mut warnings = Vec::new();
+    let guard = Guard::new(program, invocation);
+    if let Some(Err(error)) = guard.as_ref().map(|guard| guard.before(&mut kernel, &mut warnings)) {
+        let mut outcome = Outcome { warnings, ..Outcome::default() };
+        outcome.fail(FAILED, [error]);
+        return Ok(outcome);
+    }
+    let mut outcome = carry_out(program, invocation, &mut kernel);
+    let succeeded = outcome.as_ref().is_ok_and(|outcome| outcome.code == 0);
+    let guarded = guard.as_ref().map_or(Ok(()), |guard| guard.after(&mut kernel, succeeded));
+    match (&mut outcome, guarded) {
+        (Ok(outcome), Err(error)) => outcome.fail(FAILED, [error]),
+        (Err(_), Err(error)) => complain(&format_args!("{}: {}: {error}", program.name, invocation.iface)),
+        (_, Ok(())) => {}
+    }
+    if let Ok(outcome) = &mut outcome {
+        outcome.warnings.append(&mut warnings);
+        if let Err(failures) = apply::down(&std::mem::take(&mut outcome.give_up), &mut kernel) {
+            outcome.fail(FAILED, failures);
+        }
+    }
+    kernel.finish();
+    outcome
+}
+
+fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> anyhow::Result<Outcome> {
+    let (configuration, mut problems) = program.configure(&invocation.stanza);
+    let mut outcome = Outcome::default();
+    if !invocation.phases[0].is_down() {
+        let mut unknown = Unknown::of(&invocation.stanza, Some(program.name));
+        problems.append(&mut unknown.misspelt);
+        if invocation.phases[0] == Phase::Create && invocation.mode != Mode::Mock {
+            outcome.warnings = unknown.warnings;
+        }
+    }
+    if !problems.is_empty() && refuses(invocation, &problems, &mut outcome) {
+        let told = !outcome.errors.is_empty() && invocation.mode != Mode::Mock;
+        if told && invocation.phases[0] == Phase::Create {
+            outcome.fail(FAILED, conflicts(&configuration.without_problems(), invocation));
+        }
+        return Ok(outcome);
+    }
+    let phases = || invocation.phases.iter().filter(|phase| configuration.acts(**phase));
+    if phases().next().is_none() {
+        return Ok(outcome);
+    }
+    let alone = invocation.phases.len() > 1;
+    let at = |phase| At { iface: &invocation.iface, phase, alone };
+    if invocation.mode == Mode::Mock {
+        for &phase in phases() {
+            let world = configuration.world(&invocation.iface, phase);
+            print(&settle(configuration.plan(at(phase), &world), &mut outcome))?;
+        }
+        return Ok(outcome);
+    }
+    let mut query = Query::default();
+    phases().for_each(|&phase| configuration.query(at(phase), &mut query));
+    if let (Some(wait), Mode::Apply) = (&query.wait, invocation.mode) {
+        // Not under the lock: what is waited for may be another run's doing.
+        kernel.wait(wait).context("cannot wait")?;
+    }
+    if invocation.mode == Mode::Apply {
+        kernel.lock().context("cannot lock out other runs")?;
+    }
+    let mut world = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
+    for &phase in phases() {
+        let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
+        if outcome.code != 0 && !phase.is_down() {
+            if invocation.mode == Mode::Apply {
+                outcome.give_up = configuration.give_up(at(phase), &world.0);
+            }
+            break;
+        }
+        match invocation.mode {
+            Mode::Apply if phase.is_down() => {
+                if let Err(failures) = apply::down(&plan, kernel) {
+                    outcome.fail(FAILED, failures);
+                }
+            }
+            Mode::Apply => {
+                if let Err(failure) = apply::up(&plan, kernel) {
+                    // What they warn of did not come about, or was undone.
+                    outcome.warnings.clear();
+                    outcome.fail(FAILED, [failure]);
+                    outcome.give_up = configuration.give_up(at(phase), &world.0);
+                }
+            }
+            Mode::DryRun | Mode::Check | Mode::Mock => {
+                print(&plan)?;
+                if invocation.mode == Mode::Check && !plan.is_empty() {
+                    outcome.fail(DRIFTED, [""; 0]);
+                }
+                world.assume_all(&plan);
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// What else is wrong that is found by `create`, so that all of it is told at once.
+fn conflicts(configuration: &Configuration, invocation: &Invocation) -> Vec<Problem> {
+    let at = At { iface: &invocation.iface, phase: Phase::Create, alone: false };
+    if !configuration.acts(at.phase) {
+        return Vec::new();
+    }
+    let mut query = Query::default();
+    configuration.query(at, &mut query);
+    // What does not let it be read is told when the rest is right.
+    let found = Live::new(invocation.interfaces_file.clone(), arguments::executors()).read(&query).ok();
+    let planned = found.map(|found| configuration.plan(at, &found));
+    planned.and_then(Result::err).map(|(_, problems)| problems).unwrap_or_default()
+}
+
+/// Whether a stanza with problems goes no further.
+///
+/// Going up it never does. ifupdown-ng runs every phase of an executor with the same stanza, so the problems
+/// are told once, in `create`. Going down, what could be read is still taken down, and the problems are
+/// told in the last phase: what a broken keyword once made may be left.
+fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome) -> bool {
+    let phase = invocation.phases[0];
+    let tells = if phase.is_down() { Phase::Destroy } else { Phase::Create };
+    if invocation.by_hand || invocation.mode == Mode::Mock || phase == tells {
+        outcome.fail(MISCONFIGURED, problems);
+    } else if !phase.is_down() {
+        outcome.fail(MISCONFIGURED, [""; 0]);
+    }
+    !phase.is_down()
+}
+
+/// The plan, with what stands in its way and its warnings put into the outcome.
+fn settle(planned: Result<Plan, (Plan, Vec<Problem>)>, outcome: &mut Outcome) -> Plan {
+    let mut plan = planned.unwrap_or_else(|(plan, problems)| {
+        outcome.fail(FAILED, problems.iter().filter(|problem| !problem.reported));
+        plan
+    });
+    outcome.warnings.append(&mut plan.warnings);
+    plan
+}
+
+fn print(plan: &Plan) -> anyhow::Result<()> {
+    std::io::stdout().write_all(plan.to_string().as_bytes()).context("cannot print the plan")
+}

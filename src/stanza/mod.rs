@@ -1,0 +1,151 @@
+//! A stanza's keywords and their values, and the problems found while reading them.
+//!
+//! The values arrive as text and leave as types ([`crate::values`]); what is wrong is collected, so that
+//! all of it is reported at once. Where the text comes from is [`crate::stanza::environment`]'s business.
+
+pub mod environment;
+mod interfaces;
+pub mod keywords;
+mod phase;
+
+pub use interfaces::Stanzas;
+pub use phase::Phase;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
+
+/// Something wrong with one keyword of a stanza, displayed as `vrf-table 0: not a routing table …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The keyword, as the user writes it.
+    pub keyword: String,
+    /// Its value; empty where only the keyword is wrong.
+    pub value: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+    /// An earlier phase has reported it.
+    pub reported: bool,
+}
+
+impl Problem {
+    /// A problem with this keyword and value.
+    pub fn new(keyword: &str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        let (value, reason) = (value.to_string(), reason.to_string());
+        Self { keyword: keyword.to_owned(), value, reason, reported: false }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blank = if self.value.is_empty() { "" } else { " " };
+        // One problem is one line, whatever is in the value.
+        f.write_str(&one_line(&format!("{}{blank}{}: {}", self.keyword, self.value, self.reason)))
+    }
+}
+
+/// The text with everything escaped that could end the line or drive a terminal.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+impl std::error::Error for Problem {}
+
+/// The keywords of one stanza; a keyword without a value counts as absent.
+#[derive(Debug, Clone, Default)]
+pub struct Stanza {
+    values: BTreeMap<String, String>,
+    /// Keywords whose values may lack their end.
+    cut: BTreeSet<String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// The shortest `NAME=VALUE` that may lack its end. ifupdown-ng reads 4094 bytes of a line, joined lines and indentation
+/// included (fgetline.c), and hands over 4095 bytes of a variable (environment.c), both without a word. The name of a
+/// variable is three bytes longer than its keyword, and a line is indented by up to 32 bytes here.
+const SHORTEST_CUT: usize = 4094 + 3 - 32;
+
+impl Stanza {
+    /// The stanza with these keywords. Values are trimmed, since ifupdown-ng keeps trailing blanks.
+    pub fn new<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let values = pairs
+            .into_iter()
+            .map(|(keyword, value)| (canonical(keyword.as_ref()), value.as_ref().trim().to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        Self { values, cut: BTreeSet::new(), problems: RefCell::default() }
+    }
+
+    /// The same of what ifupdown-ng hands over, which cuts what is too long.
+    pub fn handed_over<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let pairs: Vec<(K, V)> = pairs.into_iter().collect();
+        let length = |(keyword, value): &(K, V)| "IF_=".len() + keyword.as_ref().len() + value.as_ref().len();
+        let long = pairs.iter().filter(|pair| length(pair) >= SHORTEST_CUT);
+        let cut = long.map(|(keyword, _)| canonical(keyword.as_ref())).collect();
+        Self { cut, ..Self::new(pairs) }
+    }
+
+    /// The value of a keyword as text.
+    pub fn text(&self, keyword: &str) -> Option<&str> {
+        self.values.get(keyword).map(String::as_str)
+    }
+
+    /// The keywords that have a value.
+    pub fn keywords(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Whether any of these keywords has a value.
+    pub fn uses(&self, keywords: impl IntoIterator<Item = &'static str>) -> bool {
+        keywords.into_iter().any(|keyword| self.values.contains_key(keyword))
+    }
+
+    /// The value of a keyword as a `T`; a text that is no `T` becomes a [`Problem`] and reads as absent.
+    pub fn get<T: FromStr<Err: fmt::Display>>(&self, keyword: &str) -> Option<T> {
+        let text = self.whole(keyword)?;
+        text.parse().map_err(|error: T::Err| self.reject(keyword, error)).ok()
+    }
+
+    /// The value of a keyword as text, if it is whole; one that may lack its end becomes a [`Problem`].
+    pub fn whole(&self, keyword: &str) -> Option<&str> {
+        let text = self.text(keyword)?;
+        if !self.cut.contains(keyword) {
+            return Some(text);
+        }
+        let begin: String = text.chars().take(16).collect();
+        let reason = format!(
+            "{} bytes, and ifupdown-ng cuts a line at 4094 bytes without a message; make it shorter, as by ranges",
+            text.len()
+        );
+        self.problems.borrow_mut().push(Problem::new(keyword, format_args!("{begin}…"), reason));
+        None
+    }
+
+    /// Records that the value of this keyword will not do.
+    pub fn reject(&self, keyword: &str, reason: impl fmt::Display) {
+        let value = self.text(keyword).unwrap_or_default();
+        self.problems.borrow_mut().push(Problem::new(keyword, value, reason));
+    }
+
+    /// Takes the problems found since the last call, in the order in which they were found.
+    pub fn take_problems(&self) -> Vec<Problem> {
+        self.problems.take()
+    }
+}
+
+/// The spelling of a keyword in our tables: ifupdown-ng hands `vrf-table`, `vrf_table` and `VRF-Table`
+/// to an executor alike.
+pub fn canonical(keyword: &str) -> String {
+    keyword.to_ascii_lowercase().replace('_', "-")
+}

@@ -1,0 +1,25 @@
+//! Addresses of links (ip-address(8)).
+
+use crate::state::OUR_PROTOCOL;
+use ipnet::IpNet;
+
+/// An address as a link has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkAddress {
+    /// The address with its prefix.
+    pub net: IpNet,
+    /// Who added it (`IFA_PROTO`): 0 if that is not known, as always before Linux 5.18.
+    pub protocol: u8,
+}
+
+impl LinkAddress {
+    /// One that we added.
+    pub fn ours(net: IpNet) -> Self {
+        Self { net, protocol: OUR_PROTOCOL }
+    }
+
+    /// Whether we added it.
+    pub fn is_ours(&self) -> bool {
+        self.protocol == OUR_PROTOCOL
+    }
+}

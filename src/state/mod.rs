@@ -1,0 +1,205 @@
+//! What an executor asks about the kernel, and what it was told.
+//!
+//! Both are plain data: a plan is a function of them and of nothing else.
+
+mod address;
+mod bridge;
+mod link;
+mod netns;
+mod query;
+mod record;
+mod route;
+mod rule;
+mod sysctl;
+
+pub use address::LinkAddress;
+pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
+pub use link::{Details, Link, LinkKind, Peer};
+pub use netns::{Away, Existing, Netns, NetnsId, Place, Residence, Resident, Role};
+pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
+pub use record::{DIRECTORY, NestedRecord, Record};
+pub use route::Route;
+pub use rule::{Action, Rule};
+pub use sysctl::Sysctl;
+
+use crate::{
+    stanza::Stanzas,
+    values::{Family, IfName, NetnsRef, TableId},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+/// The mark on rules, routes and addresses that we add, as FRA_PROTOCOL, `rtm_protocol` and IFA_PROTO: how we know our
+/// own again, and how other managers know that they are somebody's. Unused in iproute2's rt_protos.
+pub const OUR_PROTOCOL: u8 = 73;
+/// The mark on what the kernel added by itself (`RTPROT_KERNEL`).
+pub const KERNEL_PROTOCOL: u8 = 2;
+
+/// What was found in one namespace. What was not asked for is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Links by name.
+    pub links: BTreeMap<IfName, Link>,
+    /// More about those.
+    pub details: BTreeMap<IfName, Details>,
+    /// Rules in the kernel's order; a family that the kernel does not have is missing.
+    pub rules: BTreeMap<Family, Vec<Rule>>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// The tables that have routes.
+    pub used_tables: BTreeSet<TableId>,
+    /// Addresses by link, those that the kernel makes by itself (IPv6 link-local) left out.
+    pub addresses: BTreeMap<IfName, Vec<LinkAddress>>,
+    /// Sysctls; one that the kernel does not have is missing.
+    pub sysctls: BTreeMap<Sysctl, String>,
+    /// Records; one that was never made is missing.
+    pub records: BTreeMap<Record, String>,
+    /// What bridges do.
+    pub bridging: Bridging,
+    /// The numbers by which it knows other namespaces.
+    pub nsids: BTreeMap<Place, i32>,
+}
+
+impl State {
+    /// Whether a link is on another one, directly or not, as a VLAN on a bridge.
+    pub fn is_above(&self, link: &IfName, other: &IfName) -> bool {
+        let mut below = self.bridging.lower.get(link);
+        // As deep as the kernel lets links be stacked (net/core/dev.c `MAX_NEST_DEV`), in case they change meanwhile.
+        for _ in 0..8 {
+            match below {
+                Some(name) if name == other => return true,
+                Some(name) => below = self.bridging.lower.get(name),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether a link is a port of something that is up.
+    pub fn master_is_up(&self, port: &IfName) -> bool {
+        let master = self.links.get(port).and_then(|link| self.links.get(link.master.as_ref()?));
+        master.is_some_and(|master| master.up)
+    }
+
+    /// Whether VLANs can be set on a bridge and its ports: a kernel without VLAN filtering shows no default VLAN.
+    pub fn keeps_vlans(&self, bridge: &IfName) -> bool {
+        let keeps =
+            |options: &BridgeOptions| options.filtering == Some(true) || options.default_pvid.is_some();
+        self.bridge(bridge).is_some_and(keeps)
+    }
+
+    /// The settings of a bridge; `None` if there is no bridge of that name.
+    pub fn bridge(&self, name: &IfName) -> Option<&BridgeOptions> {
+        match &self.links.get(name)?.kind {
+            LinkKind::Bridge(options) => Some(options),
+            _ => None,
+        }
+    }
+
+    /// All VRFs and their tables.
+    pub fn vrfs(&self) -> impl Iterator<Item = (&IfName, TableId)> {
+        self.links.iter().filter_map(|(name, link)| match link.kind {
+            LinkKind::Vrf(table) => Some((name, table)),
+            _ => None,
+        })
+    }
+
+    /// The links that have this one for a master.
+    pub fn members(&self, master: &IfName) -> impl Iterator<Item = &IfName> {
+        self.links.iter().filter(move |(_, link)| link.master.as_ref() == Some(master)).map(|(name, _)| name)
+    }
+
+    /// The table of a VRF.
+    pub fn vrf_table(&self, vrf: &IfName) -> Option<TableId> {
+        match self.links.get(vrf)?.kind {
+            LinkKind::Vrf(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The number of a table that is asked for, if it can be told.
+    pub fn table(&self, table: &TableRef) -> Option<TableId> {
+        match table {
+            TableRef::Id(id) => Some(*id),
+            TableRef::Name(_) | TableRef::Ours => None,
+            TableRef::Vrf(vrf) => self.vrf_table(vrf),
+            TableRef::VrfOf(link) => self.vrf_table(self.links.get(link)?.master.as_ref()?),
+        }
+    }
+
+    /// The numbers of tables that are asked for, as far as they can be told, with the names of rt_tables.
+    pub fn tables(&self, asked: &BTreeSet<TableRef>, names: &BTreeMap<String, TableId>) -> BTreeSet<TableId> {
+        let number = |table: &TableRef| match table {
+            TableRef::Name(name) => names.get(name).copied(),
+            known => self.table(known),
+        };
+        asked.iter().filter_map(number).collect()
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// By namespace; one that does not exist is missing.
+    pub places: BTreeMap<Place, State>,
+    /// The numbers that rt_tables gives to names.
+    pub table_names: BTreeMap<String, TableId>,
+    /// The namespaces that were asked for.
+    pub netns: BTreeMap<NetnsRef, Netns>,
+    /// What of ours is in which namespace, as it was recorded.
+    pub residences: Vec<Residence>,
+    /// Where interfaces of ours are, if not where and what they should be when their stanza is down.
+    pub away: BTreeMap<IfName, Away>,
+    /// What is in the place of interfaces of ours that were not found, or may be in their place.
+    pub doubtful: BTreeMap<IfName, String>,
+    /// The files that cannot be trusted, and why.
+    pub untrusted: BTreeMap<PathBuf, String>,
+    /// The stanzas of the interfaces file in use, if they can be told.
+    pub stanzas: Option<Stanzas>,
+}
+
+impl Snapshot {
+    /// What was found in a place; nothing if it does not exist.
+    pub fn at(&self, place: &Place) -> &State {
+        match place {
+            Place::Here => self.here(),
+            Place::In(_) => self.places.get(place).unwrap_or_else(|| Self::nothing()),
+        }
+    }
+
+    /// The namespace of this reference, if there is one.
+    pub fn existing(&self, netns: &NetnsRef) -> Option<&Existing> {
+        match self.netns.get(netns)? {
+            Netns::Is(existing) => Some(existing),
+            Netns::Absent | Netns::Broken { .. } => None,
+        }
+    }
+
+    /// What was found in the namespace that the executor was started in.
+    pub fn here(&self) -> &State {
+        self.places.get(&Place::Here).unwrap_or_else(|| Self::nothing())
+    }
+
+    fn nothing() -> &'static State {
+        static NOTHING: State = State {
+            links: BTreeMap::new(),
+            details: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            routes: Vec::new(),
+            used_tables: BTreeSet::new(),
+            addresses: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            records: BTreeMap::new(),
+            bridging: Bridging::new(),
+            nsids: BTreeMap::new(),
+        };
+        &NOTHING
+    }
+
+    /// The same, to be changed.
+    pub fn here_mut(&mut self) -> &mut State {
+        self.places.entry(Place::Here).or_default()
+    }
+}

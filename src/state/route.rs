@@ -1,0 +1,128 @@
+//! Routes (ip-route(8)).
+
+use crate::{
+    state::{KERNEL_PROTOCOL, OUR_PROTOCOL},
+    values::{Family, IfName, RouteKind, RouteSpec, TableId},
+};
+use ipnet::IpNet;
+use std::{fmt, net::IpAddr};
+
+/// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); the kernel reports it so.
+const DEFAULT_METRIC_IPV6: u32 = 1024;
+
+/// The mark on what a router advertised (`RTPROT_RA`).
+const RA_PROTOCOL: u8 = 9;
+
+/// A route with at most one next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The table that it is in.
+    pub table: TableId,
+    /// The destination.
+    pub prefix: IpNet,
+    /// What happens to a packet.
+    pub kind: RouteKind,
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// The interface; the kernel says `lo` for IPv6 routes that are not unicast, which is left out here.
+    pub dev: Option<IfName>,
+    /// The source address for this host's own packets.
+    pub src: Option<IpAddr>,
+    /// Lower wins: 0 where an IPv4 route names none, 1024 for IPv6.
+    pub metric: u32,
+    /// The gateway need not be on a prefix of `dev`.
+    pub onlink: bool,
+    /// Who added it.
+    pub protocol: u8,
+}
+
+impl Route {
+    /// The route of ours that a stanza asks for, to this prefix and in this table.
+    pub fn ours(spec: &RouteSpec, prefix: IpNet, table: TableId) -> Self {
+        Self {
+            table,
+            prefix,
+            kind: spec.kind,
+            via: spec.via,
+            dev: spec.dev.clone(),
+            src: spec.src,
+            // 0 is none: IPv6 takes it for the default (net/ipv6/route.c `rtm_to_fib6_config`).
+            metric: spec
+                .metric
+                .filter(|metric| *metric != 0)
+                .unwrap_or_else(|| Self::default_metric(Family::of(prefix.addr()))),
+            onlink: spec.onlink,
+            protocol: OUR_PROTOCOL,
+        }
+    }
+
+    /// Its family.
+    pub fn family(&self) -> Family {
+        Family::of(self.prefix.addr())
+    }
+
+    /// The metric of a route that names none.
+    pub fn default_metric(family: Family) -> u32 {
+        match family {
+            Family::Ipv4 => 0,
+            Family::Ipv6 => DEFAULT_METRIC_IPV6,
+        }
+    }
+
+    /// Whether both compete for one place: the kernel keeps one IPv4 route of this description.
+    pub fn competes_with(&self, other: &Self) -> bool {
+        (self.table, self.prefix, self.metric) == (other.table, other.prefix, other.metric)
+    }
+
+    /// Whether both say the same, whichever program added them. Whether a gateway was declared on-link is not
+    /// compared: the kernel does not always report it back.
+    pub fn same(&self, other: &Self) -> bool {
+        self.competes_with(other)
+            && self.kind == other.kind
+            && self.via == other.via
+            && (self.dev.is_none() || self.dev == other.dev)
+            && (self.src.is_none() || self.src == other.src)
+    }
+
+    /// Whether the kernel made it, or learnt it from a router. It leaves room for ours: of IPv6 the kernel keeps several
+    /// routes with one prefix and metric.
+    pub fn is_automatic(&self) -> bool {
+        self.family() == Family::Ipv6 && [RA_PROTOCOL, KERNEL_PROTOCOL].contains(&self.protocol)
+    }
+
+    /// Whether it is one of ours.
+    pub fn is_ours(&self) -> bool {
+        self.protocol == OUR_PROTOCOL
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.word())?;
+        if self.prefix.prefix_len() == 0 {
+            f.write_str("default")?;
+        } else {
+            self.prefix.fmt(f)?;
+        }
+        if let Some(via) = self.via {
+            write!(f, " via {via}")?;
+        }
+        if let Some(dev) = &self.dev {
+            write!(f, " dev {dev}")?;
+        }
+        write!(f, " table {}", self.table)?;
+        if let Some(src) = self.src {
+            write!(f, " src {src}")?;
+        }
+        if self.metric != Self::default_metric(self.family()) {
+            write!(f, " metric {}", self.metric)?;
+        }
+        if self.onlink {
+            f.write_str(" onlink")?;
+        }
+        if self.protocol != 0 {
+            write!(f, " protocol {}", self.protocol)?;
+        }
+        Ok(())
+    }
+}
