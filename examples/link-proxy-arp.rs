@@ -3,12 +3,12 @@
 //! It is compiled and tried by tests/plain/worked_example.rs, and installed by nobody.
 
 use ifupdown_ng_netlink::{
-    plan::{At, Plan, op::Op},
+    plan::{At, Plan, Planner, op::Op},
     program::{
-        executor::{Executor, Keyword, Program, part},
+        executor::{Executor, Keyword, Program, boxed},
         run::run,
     },
-    stanza::{Phase, Problem, Stanza},
+    stanza::{Phase, Problem},
     state::{Query, Record, Snapshot, Sysctl},
     values::{IfName, Switch},
 };
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 pub const PROGRAM: Program = Program {
     name: "link-proxy-arp",
     about: "Answers ARP for what is behind this host",
-    parts: &[part::<LinkProxyArp>()],
+    parts: &[LINK_PROXY_ARP],
 };
 
 #[allow(dead_code, reason = "the test that contains this one has a main of its own")]
@@ -26,23 +26,22 @@ fn main() -> ExitCode {
     run(&PROGRAM)
 }
 
+/// The keyword, and how it is read. What is no `yes` or `no` becomes a problem of the stanza, told with keyword and value.
+const LINK_PROXY_ARP: Executor = Executor::new(
+    &[Keyword {
+        name: "link-proxy-arp",
+        syntax: "yes|no",
+        help: "Answer ARP requests for addresses that this host has a route to",
+    }],
+    |stanza| boxed(stanza.get("link-proxy-arp").map(|Switch(on)| LinkProxyArp { on })),
+);
+
 /// `link-proxy-arp`: the keyword, read. A value of this type cannot be wrong.
 pub struct LinkProxyArp {
     on: bool,
 }
 
-impl Executor for LinkProxyArp {
-    const KEYWORDS: &'static [Keyword] = &[Keyword {
-        name: "link-proxy-arp",
-        syntax: "yes|no",
-        help: "Answer ARP requests for addresses that this host has a route to",
-    }];
-
-    /// What is no `yes` or `no` becomes a problem of the stanza, told with keyword and value.
-    fn parse(stanza: &Stanza) -> Option<Self> {
-        stanza.get("link-proxy-arp").map(|Switch(on)| Self { on })
-    }
-
+impl Planner for LinkProxyArp {
     /// In all other phases the program ends before it opens a socket.
     fn acts(&self, phase: Phase) -> bool {
         matches!(phase, Phase::PreUp | Phase::PostDown)

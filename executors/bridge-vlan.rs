@@ -2,31 +2,33 @@
 //! belong to.
 
 use ifupdown_ng_netlink::{
-    plan::{
-        At, Plan,
-        bridge::{config::Config, scope::Scope},
-    },
+    plan::bridge::{config::Config, scope::Scope},
     program::{
-        executor::{Executor, Keyword, Program, part},
+        executor::{Executor, Keyword, Program, boxed},
         run::run,
     },
-    stanza::{Phase, Problem, Stanza},
-    state::{Query, Snapshot},
+    stanza::{Phase, Stanza},
     values::IfName,
 };
-use std::{marker::PhantomData, process::ExitCode};
+use std::process::ExitCode;
 
 /// The program.
 pub const PROGRAM: Program = Program {
     name: "bridge-vlan",
     about: "Makes VLAN-aware bridges, and ports of them with exactly the VLANs that are declared",
-    parts: &[part::<Bridging<Vlans>>()],
+    parts: &[BRIDGE_VLAN],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
 fn main() -> ExitCode {
     run(&PROGRAM)
 }
+
+const BRIDGE_VLAN: Executor = Executor {
+    isolates,
+    depends: bridge,
+    ..Executor::new(&KEYWORDS, |stanza| boxed(read(stanza, &KEYWORDS, Scope::Vlan)))
+};
 
 /// The keywords of VLAN-aware bridges and of their ports.
 pub const KEYWORDS: [Keyword; 10] = [
@@ -78,68 +80,17 @@ pub const KEYWORDS: [Keyword; 10] = [
     },
 ];
 
-/// Which keywords of bridges an executor reads.
-pub trait Reads: 'static {
-    /// The keywords.
-    const KEYWORDS: &'static [Keyword];
-    /// The same for [`Config`].
-    const SCOPE: Scope;
-
-    /// The interfaces that must be up before this one.
-    fn depends(stanza: &Stanza) -> Vec<IfName>;
+/// Reads a stanza, if it has any of these keywords.
+pub fn read(stanza: &Stanza, keywords: &'static [Keyword], scope: Scope) -> Option<Config> {
+    if stanza.uses(keywords.iter().map(|keyword| keyword.name)) { Config::read(stanza, scope) } else { None }
 }
 
-/// What a stanza says of bridges, by these keywords.
-pub struct Bridging<R> {
-    config: Config,
-    reads: PhantomData<R>,
+/// The phase after which a port that joins by itself is isolated. One that its bridge takes is set up by its bridge.
+pub fn isolates(stanza: &Stanza) -> Option<Phase> {
+    stanza.uses(["bridge-member"]).then_some(Phase::PreUp)
 }
 
-impl<R: Reads> Executor for Bridging<R> {
-    const KEYWORDS: &'static [Keyword] = R::KEYWORDS;
-    const EXCLUSIVE: bool = true;
-
-    fn parse(stanza: &Stanza) -> Option<Self> {
-        if !stanza.uses(R::KEYWORDS.iter().map(|keyword| keyword.name)) {
-            return None;
-        }
-        Config::read(stanza, R::SCOPE).map(|config| Self { config, reads: PhantomData })
-    }
-
-    fn depends(stanza: &Stanza) -> Vec<IfName> {
-        R::depends(stanza)
-    }
-
-    /// A port that joins by itself. One that its bridge takes is set up by its bridge.
-    fn isolates(stanza: &Stanza) -> Option<Phase> {
-        stanza.uses(["bridge-member"]).then_some(Phase::PreUp)
-    }
-
-    fn acts(&self, phase: Phase) -> bool {
-        self.config.acts(phase)
-    }
-
-    fn query(&self, at: At<'_>, query: &mut Query) {
-        self.config.query(at, query);
-    }
-
-    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        if at.phase.is_down() { Ok(self.config.plan_down(at, found)) } else { self.config.plan_up(at, found) }
-    }
-
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        self.config.assume(iface, world);
-    }
-}
-
-/// Those of VLAN-aware bridges and of their ports.
-pub struct Vlans;
-
-impl Reads for Vlans {
-    const KEYWORDS: &'static [Keyword] = &KEYWORDS;
-    const SCOPE: Scope = Scope::Vlan;
-
-    fn depends(stanza: &Stanza) -> Vec<IfName> {
-        stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
-    }
+/// The bridge of a port.
+pub fn bridge(stanza: &Stanza) -> Vec<IfName> {
+    stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
 }

@@ -1,10 +1,9 @@
 //! `bridge`: every keyword of the stock executor of that name, and those of `bridge-vlan`, in one process.
 
-use bridge_vlan::{Bridging, Reads, Vlans};
 use ifupdown_ng_netlink::{
     plan::bridge::scope::Scope,
     program::{
-        executor::{Keyword, Program, part},
+        executor::{Executor, Keyword, Program, boxed},
         run::run,
     },
     stanza::Stanza,
@@ -16,16 +15,19 @@ use std::process::ExitCode;
 mod bridge_vlan;
 
 /// The program.
-pub const PROGRAM: Program = Program {
-    name: "bridge",
-    about: "Makes bridges with their ports, settings and VLANs",
-    parts: &[part::<Bridging<All>>()],
-};
+pub const PROGRAM: Program =
+    Program { name: "bridge", about: "Makes bridges with their ports, settings and VLANs", parts: &[BRIDGE] };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
 fn main() -> ExitCode {
     run(&PROGRAM)
 }
+
+const BRIDGE: Executor = Executor {
+    isolates: bridge_vlan::isolates,
+    depends,
+    ..Executor::new(&ALL, |stanza| boxed(bridge_vlan::read(stanza, &ALL, Scope::All)))
+};
 
 /// The keywords of the stock executor that `bridge-vlan` does not have.
 const STOCK: [Keyword; 17] = [
@@ -112,24 +114,16 @@ const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
     all
 };
 
-/// Those of the stock executor and those of `bridge-vlan`.
-pub struct All;
-
-impl Reads for All {
-    const KEYWORDS: &'static [Keyword] = &ALL;
-    const SCOPE: Scope = Scope::All;
-
-    /// A member needs its bridge, and a bridge its ports; `all` stands for whatever is there.
-    fn depends(stanza: &Stanza) -> Vec<IfName> {
-        if stanza.text("bridge-member").is_some() {
-            return Vlans::depends(stanza);
-        }
-        let ports = stanza.text("bridge-ports").unwrap_or_default();
-        // Patterns are no names.
-        if words(ports).any(|word| matches!(word, "glob" | "regex")) {
-            return Vec::new();
-        }
-        let names = words(ports).filter(|port| !matches!(*port, "none" | "all"));
-        names.filter_map(|port| port.parse().ok()).collect()
+/// A member needs its bridge, and a bridge its ports; `all` stands for whatever is there.
+fn depends(stanza: &Stanza) -> Vec<IfName> {
+    if stanza.text("bridge-member").is_some() {
+        return bridge_vlan::bridge(stanza);
     }
+    let ports = stanza.text("bridge-ports").unwrap_or_default();
+    // Patterns are no names.
+    if words(ports).any(|word| matches!(word, "glob" | "regex")) {
+        return Vec::new();
+    }
+    let names = words(ports).filter(|port| !matches!(*port, "none" | "all"));
+    names.filter_map(|port| port.parse().ok()).collect()
 }

@@ -3,7 +3,7 @@
 use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::{
     model::Simulated,
-    plan::{Plan, op::Op, vrf::rules},
+    plan::{Plan, op::Op, vrf::restore},
     stanza::Problem,
     state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State},
     values::{Family, IfName},
@@ -141,7 +141,7 @@ impl Wanted {
         if own_table.is_some() && targets.strange_vrfs(found).is_empty() {
             let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
             let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
-            plan.append(rules::restore(&State { rules, ..State::default() }));
+            plan.append(restore(&State { rules, ..State::default() }));
         }
         (plan, kept(&routes_left, &strangers))
     }

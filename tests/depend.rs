@@ -6,53 +6,38 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
 use ifupdown_ng_netlink::{
-    plan::{At, Plan},
     program::{
-        executor::{Executor, Keyword, Program, part},
+        executor::{Executor, Keyword, Program},
         run::run,
     },
-    stanza::{Phase, Problem, Stanza},
-    state::{Query, Snapshot},
+    stanza::Stanza,
     values::IfName,
 };
 use std::process::{Command, ExitCode, Stdio};
 
-struct Panics;
-
-impl Executor for Panics {
-    const KEYWORDS: &'static [Keyword] = &[Keyword {
-        name: "test-depend",
-        syntax: "NUMBER|panic",
-        help: "Names so many interfaces, or panics",
-    }];
-
-    fn parse(_: &Stanza) -> Option<Self> {
-        None
+/// Names so many interfaces, or panics.
+fn depends(stanza: &Stanza) -> Vec<IfName> {
+    match stanza.text("test-depend") {
+        Some("panic") => panic!("as it was told"),
+        number => (0..number.unwrap_or("0").parse().unwrap())
+            .map(|number: u32| format!("eth{number:09}").parse().unwrap())
+            .collect(),
     }
-
-    fn depends(stanza: &Stanza) -> Vec<IfName> {
-        match stanza.text("test-depend") {
-            Some("panic") => panic!("as it was told"),
-            number => (0..number.unwrap_or("0").parse().unwrap())
-                .map(|number: u32| format!("eth{number:09}").parse().unwrap())
-                .collect(),
-        }
-    }
-
-    fn acts(&self, _: Phase) -> bool {
-        false
-    }
-
-    fn query(&self, _: At<'_>, _: &mut Query) {}
-
-    fn plan(&self, _: At<'_>, _: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        Ok(Plan::default())
-    }
-
-    fn assume(&self, _: &IfName, _: &mut Snapshot) {}
 }
 
-const PROGRAM: Program = Program { name: "test", about: "Panics", parts: &[part::<Panics>()] };
+const EXECUTOR: Executor = Executor {
+    depends,
+    ..Executor::new(
+        &[Keyword {
+            name: "test-depend",
+            syntax: "NUMBER|panic",
+            help: "Names so many interfaces, or panics",
+        }],
+        |_| None,
+    )
+};
+
+const PROGRAM: Program = Program { name: "test", about: "Panics", parts: &[EXECUTOR] };
 
 fn main() -> ExitCode {
     if std::env::var_os("PHASE").is_some() {

@@ -160,7 +160,7 @@ impl State {
         for family in
             Family::BOTH.into_iter().filter(|family| self.rules.contains_key(family)).collect::<Vec<_>>()
         {
-            let _ = self.add_rule(&crate::plan::vrf::rules::kernel_l3mdev(family), false);
+            let _ = self.add_rule(&crate::plan::vrf::layout::kernel_l3mdev(family), false);
         }
     }
 

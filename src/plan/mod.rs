@@ -8,7 +8,7 @@ pub mod vrf;
 use crate::{
     plan::op::{Act, Op},
     stanza::{Phase, Problem},
-    state::{Query, Snapshot, Place, Route, Rule, State},
+    state::{Place, Query, Route, Rule, Snapshot, State},
     values::IfName,
 };
 use std::fmt;

@@ -75,21 +75,14 @@ pub fn run(program: &Program) -> ExitCode {
     start_logger(program, &invocation, found.log);
     let report =
         |line: &dyn Display| complain(&format_args!("{}: {}: {line}", program.name, invocation.iface));
-    match execute(program, &invocation) {
-        Ok(Outcome { warnings, errors, code, give_up: _ }) => {
-            for line in &warnings {
-                report(&format_args!("warning: {line}"));
-            }
-            for line in &errors {
-                report(line);
-            }
-            ExitCode::from(code)
-        }
-        Err(error) => {
-            report(&format_args!("{error:#}"));
-            ExitCode::FAILURE
-        }
+    let Outcome { warnings, errors, code, .. } = execute(program, &invocation);
+    for line in &warnings {
+        report(&format_args!("warning: {line}"));
     }
+    for line in &errors {
+        report(line);
+    }
+    ExitCode::from(code)
 }
 
 /// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other
@@ -148,29 +141,27 @@ pub const MISCONFIGURED: u8 = 2;
 /// `--check` found something to do.
 pub const DRIFTED: u8 = 3;
 
-fn execute(program: &Program, invocation: &Invocation) -> anyhow::Result<Outcome> {
+fn execute(program: &Program, invocation: &Invocation) -> Outcome {
     let mut kernel = Live::new(invocation.interfaces_file.clone(), arguments::executors());
     let mut warnings = Vec::new();
     let guard = Guard::new(program, invocation);
     if let Some(Err(error)) = guard.as_ref().map(|guard| guard.before(&mut kernel, &mut warnings)) {
         let mut outcome = Outcome { warnings, ..Outcome::default() };
         outcome.fail(FAILED, [error]);
-        return Ok(outcome);
+        return outcome;
     }
-    let mut outcome = carry_out(program, invocation, &mut kernel);
-    let succeeded = outcome.as_ref().is_ok_and(|outcome| outcome.code == 0);
-    let guarded = guard.as_ref().map_or(Ok(()), |guard| guard.after(&mut kernel, succeeded));
-    match (&mut outcome, guarded) {
-        (Ok(outcome), Err(error)) => outcome.fail(FAILED, [error]),
-        (Err(_), Err(error)) => complain(&format_args!("{}: {}: {error}", program.name, invocation.iface)),
-        (_, Ok(())) => {}
+    let mut outcome = carry_out(program, invocation, &mut kernel).unwrap_or_else(|error| {
+        let mut outcome = Outcome::default();
+        outcome.fail(FAILED, [format!("{error:#}")]);
+        outcome
+    });
+    if let Some(Err(error)) = guard.map(|guard| guard.after(&mut kernel, outcome.code == 0)) {
+        outcome.fail(FAILED, [error]);
     }
-    if let Ok(outcome) = &mut outcome {
-        outcome.warnings.append(&mut warnings);
-        if let Err(failures) = apply::down(&std::mem::take(&mut outcome.give_up), &mut kernel) {
-            outcome.fail(FAILED, failures);
-        }
+    if let Err(failures) = apply::down(&outcome.give_up, &mut kernel) {
+        outcome.fail(FAILED, failures);
     }
+    outcome.warnings.append(&mut warnings);
     kernel.finish();
     outcome
 }

@@ -4,7 +4,13 @@ use super::{
     all::PROGRAMS,
     support::{files, root},
 };
-use std::{fs, path::Path};
+use proc_macro2::{TokenStream, TokenTree, token_stream::IntoIter};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    iter::Peekable,
+    path::Path,
+};
 
 /// The sources in these folders, by their path within the package.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {
@@ -43,7 +49,7 @@ fn only_netlink_knows_rtnetlink() {
     only_in(
         &["src", "executors", "ifnetlink"],
         &["rtnetlink", "netlink_packet", "netlink_sys"],
-        &["src/netlink/"],
+        &["src/kernel/netlink/"],
     );
 }
 
@@ -52,7 +58,7 @@ fn only_the_edge_reads_environment_and_arguments() {
     only_in(
         &["src", "executors", "ifnetlink"],
         &["std::env", "env::var", "env::args"],
-        &["src/invocation.rs", "src/command_line.rs"],
+        &["src/stanza/environment.rs", "src/program/arguments.rs"],
     );
 }
 
@@ -72,27 +78,13 @@ fn executors_touch_nothing() {
 
 #[test]
 fn plans_are_pure() {
-    let worldly = [
-        "std::fs",
-        "std::io",
-        "std::process",
-        "nix::unistd",
-        "nix::fcntl",
-        "std::time",
-        "crate::kernel::live",
-        "crate::kernel::netlink",
-    ];
-    for pure in [
-        "src/plan.rs",
-        "src/rules.rs",
-        "src/simulate.rs",
-        "src/snapshot.rs",
-        "src/stanza.rs",
-        "src/op/",
-        "src/values/",
-    ] {
-        let rest: Vec<(String, String)> =
-            sources(&["src"]).into_iter().filter(|(path, _)| path.starts_with(pure)).collect();
+    let worldly =
+        ["std::fs", "std::io", "std::process", "nix::unistd", "nix::fcntl", "std::time", "crate::kernel"];
+    for pure in ["src/values/", "src/stanza/", "src/state/", "src/plan/"] {
+        let rest: Vec<(String, String)> = sources(&["src"])
+            .into_iter()
+            .filter(|(path, _)| path.starts_with(pure) && !path.ends_with("environment.rs"))
+            .collect();
         assert!(!rest.is_empty(), "{pure}");
         for (path, text) in rest {
             for (number, line) in code(&text) {
@@ -100,6 +92,106 @@ fn plans_are_pure() {
             }
         }
     }
+}
+
+/// The folders of `src/`: each uses only those before it.
+const ORDER: [&str; 7] = ["values", "stanza", "state", "plan", "kernel", "model", "program"];
+
+/// The paths that begin with `crate` in some tokens, without `crate`.
+fn paths(tokens: TokenStream, found: &mut Vec<Vec<String>>) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(name) if name == "crate" => follow(&mut tokens, &[], found),
+            TokenTree::Group(group) => paths(group.stream(), found),
+            _ => {}
+        }
+    }
+}
+
+/// The paths that go on from here, one for each in braces.
+fn follow(tokens: &mut Peekable<IntoIter>, before: &[String], found: &mut Vec<Vec<String>>) {
+    let mut path = before.to_vec();
+    while tokens.next_if(|token| token.to_string() == ":").is_some() {
+        tokens.next_if(|token| token.to_string() == ":");
+        match tokens.next() {
+            Some(TokenTree::Ident(name)) => path.push(name.to_string()),
+            Some(TokenTree::Group(group)) => {
+                let mut inner = group.stream().into_iter().peekable();
+                while let Some(token) = inner.next() {
+                    if let TokenTree::Ident(name) = token {
+                        follow(&mut inner, &[path.clone(), vec![name.to_string()]].concat(), found);
+                    }
+                }
+                return;
+            }
+            _ => break,
+        }
+    }
+    found.push(path);
+}
+
+/// Which file of `src/` uses which others, by path.
+fn uses() -> BTreeMap<String, BTreeSet<String>> {
+    let files: BTreeMap<String, String> = sources(&["src"])
+        .into_iter()
+        .filter(|(path, _)| {
+            !["tests.rs", "fuzz.rs", "fixture.rs", "lib.rs"].iter().any(|end| path.ends_with(end))
+        })
+        .collect();
+    let file_of = |path: &[String]| {
+        let lengths = (1..=path.len()).rev();
+        lengths
+            .flat_map(|length| {
+                let module = path[..length].join("/");
+                [format!("src/{module}.rs"), format!("src/{module}/mod.rs")]
+            })
+            .find(|file| files.contains_key(file))
+    };
+    let used = |file: &String, text: &String| {
+        let code = code(text).map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+        // A test module at the end leaves its attributes.
+        let code = code.trim_end().trim_end_matches("#[cfg(test)]").trim_end();
+        let mut found = Vec::new();
+        paths(code.parse().unwrap_or_else(|error| panic!("{file}: {error}")), &mut found);
+        found.iter().filter_map(|path| file_of(path)).filter(|used| used != file).collect()
+    };
+    files.iter().map(|(file, text)| (file.clone(), used(file, text))).collect()
+}
+
+#[test]
+fn each_folder_uses_only_those_before_it() {
+    let place = |file: &str| {
+        let folder = file.split('/').nth(1).unwrap();
+        ORDER
+            .iter()
+            .position(|name| *name == folder)
+            .unwrap_or_else(|| panic!("{file} is in none of {ORDER:?}"))
+    };
+    let uses = uses();
+    for (file, used) in &uses {
+        let above: Vec<_> = used.iter().filter(|used| place(used) > place(file)).collect();
+        assert!(above.is_empty(), "{file} uses {above:?}");
+    }
+    assert!(uses.values().map(BTreeSet::len).sum::<usize>() > 200, "{uses:#?}");
+}
+
+#[test]
+fn no_files_use_each_other() {
+    let mut left = uses();
+    // Those that use none of the rest go, until there are no more.
+    loop {
+        let done: Vec<String> = left
+            .iter()
+            .filter(|(_, used)| !used.iter().any(|used| left.contains_key(used)))
+            .map(|(file, _)| file.clone())
+            .collect();
+        if done.is_empty() {
+            break;
+        }
+        left.retain(|file, _| !done.contains(file));
+    }
+    assert!(left.is_empty(), "in a circle, or above one: {:#?}", left.keys());
 }
 
 #[test]

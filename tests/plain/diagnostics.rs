@@ -105,9 +105,9 @@ fn tells(line: &str, text: &str) -> bool {
 /// Where texts are made that are no errors: the steps, which are command lines, and what `ifnetlink show` draws.
 fn is_of_errors(file: &Path) -> bool {
     let name = file.strip_prefix(root()).unwrap().to_str().unwrap();
-    let other = ["src/op/", "ifnetlink/show/"].iter().any(|place| name.starts_with(place));
+    let other = ["src/plan/op/", "src/state/", "ifnetlink/show/"].iter().any(|place| name.starts_with(place));
     let tests = ["tests.rs", "fuzz.rs", "fixture.rs"].iter().any(|end| name.ends_with(end));
-    name == "src/op/sysctl.rs" || (!other && !tests && !name.contains("/tests/"))
+    name == "src/state/sysctl.rs" || (!other && !tests && !name.contains("/tests/"))
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn the_kernels_own_words_are_passed_on() {
     assert!(failure.ends_with(end), "{failure}");
 }
 
-/// A kernel that knows tags of bridges, and not this one; one that knows of none says nothing (src/netlink/bridge).
+/// A kernel that knows tags of bridges, and not this one; one that knows of none says nothing (src/kernel/netlink/bridge).
 #[test]
 fn a_tag_that_the_kernel_does_not_know() {
     let program = PROGRAMS.iter().find(|program| program.name == "bridge-vlan").unwrap();

@@ -1,7 +1,7 @@
 //! Whatever comes in from outside, tried at random: environments, values, and what other programs print.
 //!
 //! No panic, no hang, and no answer that is much longer than the question. How long each of the tests goes on is said in
-//! timed.rs; what netlink sends is tried in src/netlink/fuzz.rs.
+//! timed.rs; what netlink sends is tried in src/kernel/netlink/fuzz.rs.
 
 use super::{all::PROGRAMS, random::values, support::run, timed::fuzz, variable::variable};
 use ifupdown_ng_netlink::{

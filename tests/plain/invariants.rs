@@ -7,7 +7,7 @@ use super::{
     notation_write,
 };
 use ifupdown_ng_netlink::{
-    plan::vrf::rules::kernel_l3mdev,
+    plan::vrf::layout::kernel_l3mdev,
     state::{Action, LinkKind, Rule, Snapshot, State},
     values::{Family, TableId},
 };

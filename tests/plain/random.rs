@@ -191,7 +191,7 @@ impl Case {
         state.links.get_mut(&interface.name).into_iter().for_each(|link| link.up = false);
         if state.vrfs().next().is_some() {
             state.rules.iter_mut().for_each(|(family, rules)| {
-                rules.push(ifupdown_ng_netlink::plan::vrf::rules::kernel_l3mdev(*family));
+                rules.push(ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev(*family));
                 rules.sort_by_key(|rule| rule.priority);
             });
         }

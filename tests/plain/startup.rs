@@ -37,7 +37,7 @@ fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String
 fn builds(name: &str) -> Vec<PathBuf> {
     let release = binary("../release").join(name);
     let newest = |path: &PathBuf| path.metadata().and_then(|found| found.modified()).ok();
-    let source = root().join("src/run.rs");
+    let source = root().join("src/program/run.rs");
     // One that is older than the source says nothing about it.
     let fresh = newest(&release) > newest(&source);
     std::iter::once(binary(name)).chain(fresh.then_some(release)).collect()

@@ -12,7 +12,7 @@ use super::{
     properties::vrf_with,
 };
 use ifupdown_ng_netlink::{
-    plan::vrf::rules::kernel_l3mdev,
+    plan::vrf::layout::kernel_l3mdev,
     stanza::Phase,
     state::{Rule, Snapshot, State},
     values::Family,

@@ -1,7 +1,7 @@
 //! Something tried at random for as long as there is time: no panic, and no hang.
 //!
 //! `IFNL_FUZZ_SECONDS` says how long (the short form is a second). The lines that are printed are counted by `make fuzz`.
-//! src/netlink/fuzz.rs has this too.
+//! src/kernel/netlink/fuzz.rs has this too.
 
 use proptest::{
     strategy::{Strategy, ValueTree as _},

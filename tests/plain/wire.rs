@@ -1,4 +1,4 @@
-//! The captures that the unit tests of src/netlink/ compare with: each names the command that made it, and each
+//! The captures that the unit tests of src/kernel/netlink/ compare with: each names the command that made it, and each
 //! is compared with.
 
 use super::support::{files, root};
@@ -8,8 +8,10 @@ use std::fs;
 fn every_capture_names_its_command_and_is_compared_with() {
     let captures = files("tests/wire", ".hex");
     let script = fs::read_to_string(root().join("tests/wire/capture")).unwrap();
-    let tests: String =
-        files("src/netlink", "tests.rs").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let tests: String = files("src/kernel/netlink", "tests.rs")
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
     assert!(!captures.is_empty());
     for path in captures {
         let text = fs::read_to_string(&path).unwrap();

@@ -23,15 +23,8 @@ use std::{
 pub const ARGUMENT: &str = "--inside";
 /// Where programs are looked for, and what they are told to look in themselves.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// Where ip-netns(8) keeps the files that take the place of those in `/etc`, by the name of the namespace.
-pub const ETC: &str = "/etc/netns";
 /// The state file of ifup within the directory of the namespace; its locks begin with the same name.
 const STATE: &str = "ifstate";
-
-/// The interfaces file of a named namespace, unless a stanza says otherwise.
-pub fn default_file(name: &str) -> PathBuf {
-    Path::new(ETC).join(name).join("network/interfaces")
-}
 
 /// Runs ifup or ifdown and waits for it. What it prints goes where our own messages go. The executors are in the
 /// directory that ifupdown-ng has for them, unless another is given.
@@ -90,13 +83,4 @@ fn program(up: bool, directories: &str) -> Result<PathBuf, Refusal> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::program;
-
-    #[test]
-    fn ifup_and_ifdown_are_looked_for_in_these_directories() {
-        let said = |up| program(up, "/nonexistent:/nowhere").unwrap_err().to_string();
-        assert_eq!(said(true), "there is neither ifup-ng nor ifup in /nonexistent:/nowhere");
-        assert_eq!(said(false), "there is neither ifdown-ng nor ifdown in /nonexistent:/nowhere");
-    }
-}
+mod tests;

@@ -135,7 +135,8 @@ pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
 
 /// The end of a process that cannot return to its own namespace: whatever it did next would be done in the wrong one.
 fn stranded(errno: Errno) -> ! {
-    let line = format!("cannot return to my own network namespace: {}\n", errno.desc());
+    let mut line = format!("cannot return to my own network namespace: {}", errno.desc());
+    line.push('\n');
     let _ = std::io::stderr().write_all(line.as_bytes());
     std::process::exit(1);
 }

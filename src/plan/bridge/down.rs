@@ -8,7 +8,7 @@ use crate::{
     },
     stanza::Phase,
     state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice},
-    values::{IfName, bridge::Ports},
+    values::IfName,
 };
 
 impl Config {
@@ -71,35 +71,6 @@ impl Config {
             plan.push(Op::Bridge(BridgeOp::VlanAdd { device, vlans: back }), None);
         }
         plan
-    }
-
-    /// Adds to a world what must exist before this stanza can go up.
-    pub fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        let state = world.here_mut();
-        let mut add = |name: &IfName, kind: LinkKind| {
-            let link = Link { kind: kind.clone(), master: None, up: false };
-            if !state.links.contains_key(name) {
-                state.links.insert(name.clone(), link);
-                state.bridge_made(name, &kind);
-            }
-        };
-        let aware = || {
-            let options =
-                BridgeOptions { filtering: Some(true), default_pvid: Some(None), ..BridgeOptions::default() };
-            LinkKind::Bridge(options)
-        };
-        if let Some(bridge) = &self.member {
-            add(iface, LinkKind::Physical);
-            add(bridge, aware());
-        }
-        if let Some(Ports::Listed(ports)) = &self.ports {
-            for port in ports {
-                add(port, LinkKind::Physical);
-            }
-        }
-        if self.role == Role::Unclear && self.ports.is_none() {
-            add(iface, aware());
-        }
     }
 }
 

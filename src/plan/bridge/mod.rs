@@ -6,8 +6,8 @@
 pub mod config;
 pub mod down;
 pub mod effects;
+mod planner;
 mod port;
 pub mod port_config;
-mod query;
 pub mod scope;
 pub mod up;

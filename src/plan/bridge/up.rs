@@ -13,7 +13,7 @@ use crate::{
     },
     stanza::{Phase, Problem, Stanzas},
     state::{BridgeOptions, LinkKind, PortOptions, Snapshot, VlanDevice},
-    values::IfName,
+    values::{IfName, VlanRange},
 };
 
 impl Config {
@@ -280,5 +280,22 @@ fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
     }
     let former = draft.state().bridge(bridge).cloned().unwrap_or_default().masked(&change);
     let op = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
-    draft.push(op(change), [op(former)]);
+    let mut undo = Vec::new();
+    if let (Some(None), Some(Some(vid))) = (change.default_pvid, former.default_pvid) {
+        // With no default before, the kernel puts all into the new one (net/bridge/br_vlan.c
+        // `__br_vlan_set_default_pvid`), also those that were not in it.
+        let vlans = vec![VlanRange { first: vid, last: vid, pvid: false, untagged: false }];
+        let state = draft.state();
+        let is_of_bridge = |name: &IfName| {
+            name == bridge || state.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
+        };
+        let outside =
+            state.bridging.vlans.iter().filter(|(name, set)| is_of_bridge(name) && !set.contains(vid));
+        undo.extend(outside.map(|(name, _)| {
+            let device = VlanDevice { name: name.clone(), is_bridge: name == bridge };
+            Op::Bridge(BridgeOp::VlanDel { device, vlans: vlans.clone() })
+        }));
+    }
+    undo.insert(0, op(former));
+    draft.push(op(change), undo);
 }

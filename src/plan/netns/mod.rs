@@ -1,7 +1,10 @@
 //! Other namespaces: links that move there, veth pairs that lead there, and what is set up inside.
 
 pub mod inside;
+pub mod interfaces;
 pub mod move_link;
-pub mod namespace;
+pub mod moved;
+mod namespace;
 pub mod sysctls;
-pub mod veth_pair;
+mod veth_pair;
+pub mod veth_peer;

@@ -1,6 +1,15 @@
 //! What goes with a VRF, and with the last one of a namespace.
 
-use crate::{plan::{Plan, op::Op, vrf::{l3mdev_accept, layout}}, state::{Link, Record, Route, State, TableRef, Wants}, values::{IfName, TableId}};
+use crate::{
+    plan::{
+        Plan,
+        op::Op,
+        vrf::{l3mdev_accept, layout},
+    },
+    stanza::Phase,
+    state::{Link, Query, Record, Route, State, TableRef, Wants},
+    values::{IfName, TableId},
+};
 
 /// What [`end`] needs to know of a VRF.
 pub fn look_at(vrf: &IfName, here: &mut Wants) {
@@ -12,6 +21,16 @@ pub fn look_at(vrf: &IfName, here: &mut Wants) {
     here.vrfs.some = true;
     here.rules = true;
     l3mdev_accept::look_at(here);
+}
+
+/// What `vrf-rules` and `vrf-accept` need to know.
+pub fn look_at_rules(phase: Phase, query: &mut Query) {
+    let here = query.here();
+    here.vrfs.some = true;
+    here.rules = true;
+    if phase == Phase::Destroy {
+        l3mdev_accept::look_at(here);
+    }
 }
 
 /// Deletes a VRF that has no members, and what only made sense with it: the routes of ours in its table, and with the
@@ -45,6 +64,7 @@ pub fn left_mark(vrf: &IfName, state: &State) -> Option<String> {
     state.vrf_table(vrf).map(|table| format!("{index} {}", table.get()))
 }
 
+/// Forgets that a VRF was left.
 pub fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
     let key = Record::left(vrf);
     if let Some(value) = state.records.get(&key) {

@@ -1,15 +1,26 @@
 //! Members of VRFs: `vrf-member`.
 
-use crate::{plan::{At, Plan, Planner, op::Op, vrf::{end::{self, end, left_mark}, table::RANGE}}, stanza::{Phase, Problem}, state::{Link, LinkKind, Query, Record, Snapshot, State}, values::{IfName, TableId}};
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        op::Op,
+        vrf::{
+            end::{self, end, left_mark},
+            table::RANGE,
+        },
+    },
+    stanza::{Phase, Problem},
+    state::{Link, LinkKind, Query, Record, Snapshot, State},
+    values::{IfName, TableId},
+};
 
 /// `vrf-member`: the VRF that the interface belongs to.
 pub struct VrfMember {
+    /// The VRF.
     pub vrf: IfName,
     /// As it was written.
     pub keyword: &'static str,
 }
-
-
 
 impl Planner for VrfMember {
     fn acts(&self, phase: Phase) -> bool {

@@ -1,3 +1,12 @@
-//! VRFs: their tables, members, routes, and the rules that keep what is in them there.
+//! VRFs: their tables, members and routes, and the rules that keep what is in them there.
 
+pub mod accept;
+mod end;
+pub mod l3mdev_accept;
+pub mod layout;
+pub mod member;
+pub mod route;
 pub mod rules;
+pub mod table;
+
+pub use end::restore;

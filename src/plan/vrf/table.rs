@@ -1,14 +1,28 @@
 //! The VRF itself: `vrf-table`.
 
-use crate::{plan::{At, Plan, Planner, op::{NewLink, Op}, vrf::{end::{self, end, forget_left, left_mark}, layout}}, stanza::{Phase, Problem}, state::{LinkKind, Query, Record, Snapshot, TableRef}, values::{IfName, TableId, TableSpec}};
-use std::ops::RangeInclusive;
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        op::{NewLink, Op},
+        vrf::{
+            end::{self, end, forget_left, left_mark},
+            layout,
+        },
+    },
+    stanza::{Phase, Problem},
+    state::{LinkKind, Query, Record, Snapshot, TableRef},
+    values::{IfName, Invalid, TableId, TableSpec},
+};
+use std::{ops::RangeInclusive, str::FromStr};
 
 /// The tables that `auto` picks from, unless `vrf-table-range` says otherwise.
 pub const RANGE: RangeInclusive<u32> = 1001..=5000;
 
 /// `vrf-table`: the table of the VRF that the interface is.
 pub struct VrfTable {
+    /// The table.
     pub table: Wanted,
+    /// The value as it was written, for messages.
     pub written: String,
 }
 
@@ -18,6 +32,20 @@ pub enum Wanted {
     Table(TableSpec),
     /// The lowest free one of these.
     Auto(RangeInclusive<u32>),
+}
+
+impl FromStr for Wanted {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.parse()? {
+            TableSpec::Name(name) if name == "auto" => Ok(Self::Auto(RANGE)),
+            TableSpec::Id(table) if table.is_reserved() => {
+                Err(Invalid::new("a table of the host itself, not of a VRF"))
+            }
+            table => Ok(Self::Table(table)),
+        }
+    }
 }
 
 impl Planner for VrfTable {

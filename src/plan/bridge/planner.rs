@@ -1,15 +1,15 @@
-//! In which phases a stanza may have something to do, and what is looked at before.
+//! In which phases a stanza may have something to do, what is looked at before, and which way is planned.
 
 use crate::{
     plan::{
-        At,
+        At, Plan, Planner,
         bridge::{
             config::{Config, Role},
             port::addr_gen_mode,
         },
     },
-    stanza::Phase,
-    state::{Query, Until, Wait},
+    stanza::{Phase, Problem},
+    state::{BridgeOptions, Link, LinkKind, Query, Snapshot, Until, Wait},
     values::{IfName, bridge::Ports},
 };
 use std::collections::BTreeSet;
@@ -19,18 +19,6 @@ use std::collections::BTreeSet;
 const LISTEN_AND_LEARN: u32 = 30;
 
 impl Config {
-    /// Whether there may be something to do in this phase.
-    pub fn acts(&self, phase: Phase) -> bool {
-        let maybe_bridge = self.role == Role::Bridge || (self.role == Role::Unclear && self.ports.is_some());
-        match phase {
-            Phase::PreUp => true,
-            Phase::PostDown => self.role != Role::Unclear || self.ports.is_some() || self.own.vlans.is_some(),
-            Phase::Create | Phase::Destroy => maybe_bridge,
-            Phase::Up => maybe_bridge && self.patience() > 0,
-            _ => false,
-        }
-    }
-
     /// How long to wait until the ports forward.
     fn patience(&self) -> u32 {
         match (self.max_wait, self.options.stp) {
@@ -41,9 +29,21 @@ impl Config {
             (None, _) => 0,
         }
     }
+}
 
-    /// What to look at.
-    pub fn query(&self, at: At<'_>, query: &mut Query) {
+impl Planner for Config {
+    fn acts(&self, phase: Phase) -> bool {
+        let maybe_bridge = self.role == Role::Bridge || (self.role == Role::Unclear && self.ports.is_some());
+        match phase {
+            Phase::PreUp => true,
+            Phase::PostDown => self.role != Role::Unclear || self.ports.is_some() || self.own.vlans.is_some(),
+            Phase::Create | Phase::Destroy => maybe_bridge,
+            Phase::Up => maybe_bridge && self.patience() > 0,
+            _ => false,
+        }
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
         let named: Vec<IfName> = match &self.ports {
             Some(Ports::Listed(ports)) => ports.clone(),
             _ => Vec::new(),
@@ -91,6 +91,38 @@ impl Config {
             here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
         } else if self.own.vlans.is_some() {
             here.bridging.vlans.insert(at.iface.clone());
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        if at.phase.is_down() { Ok(self.plan_down(at, found)) } else { self.plan_up(at, found) }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let state = world.here_mut();
+        let mut add = |name: &IfName, kind: LinkKind| {
+            let link = Link { kind: kind.clone(), master: None, up: false };
+            if !state.links.contains_key(name) {
+                state.links.insert(name.clone(), link);
+                state.bridge_made(name, &kind);
+            }
+        };
+        let aware = || {
+            let options =
+                BridgeOptions { filtering: Some(true), default_pvid: Some(None), ..BridgeOptions::default() };
+            LinkKind::Bridge(options)
+        };
+        if let Some(bridge) = &self.member {
+            add(iface, LinkKind::Physical);
+            add(bridge, aware());
+        }
+        if let Some(Ports::Listed(ports)) = &self.ports {
+            for port in ports {
+                add(port, LinkKind::Physical);
+            }
+        }
+        if self.role == Role::Unclear && self.ports.is_none() {
+            add(iface, aware());
         }
     }
 }

@@ -1,0 +1,73 @@
+//! Interfaces that are configured inside a namespace, from a file of their own: `netns-interfaces`.
+
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        netns::namespace,
+        op::{Nested, Op},
+    },
+    stanza::{Phase, Problem},
+    state::{Existing, Netns, Place, Query, Record, Snapshot, State},
+    values::{IfName, NetnsRef},
+};
+use std::path::{Path, PathBuf};
+
+/// Where ip-netns(8) keeps the files that take the place of those in `/etc`, by the name of the namespace.
+pub const ETC: &str = "/etc/netns";
+
+/// The interfaces file of a named namespace, unless a stanza says otherwise.
+pub fn default_file(name: &str) -> PathBuf {
+    Path::new(ETC).join(name).join("network/interfaces")
+}
+
+/// `netns-interfaces`: interfaces that are configured inside, from a file of their own.
+pub struct Interfaces {
+    /// The namespace.
+    pub netns: NetnsRef,
+    /// The interfaces file.
+    pub file: PathBuf,
+    /// The value as it was written, for messages.
+    pub written: String,
+}
+
+impl Planner for Interfaces {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::PostUp | Phase::PreDown)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        query.netns.entry(self.netns.clone()).or_default();
+        query.here().records.insert(Record::nested(at.iface));
+        if !at.phase.is_down() {
+            query.files.insert(self.file.clone());
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let iface = at.iface;
+        if at.phase == Phase::PreDown {
+            return Ok(namespace::nested_down(iface, &self.netns, found));
+        }
+        if let Some(reason) = found.untrusted.get(&self.file) {
+            let reason = format!("{}: {reason}", self.file.display());
+            return Err(vec![Problem::new("netns-interfaces", &self.written, reason)]);
+        }
+        let mut plan = Plan::default();
+        if at.phase == Phase::PostUp && namespace::nested(iface, &self.netns, found).is_none() {
+            let nested = |up| {
+                let (iface, netns, file) = (iface.clone(), self.netns.clone(), self.file.clone());
+                Op::Nested(Nested { iface, netns, file, up })
+            };
+            plan.push(nested(true), Some(nested(false)));
+        }
+        Ok(plan)
+    }
+
+    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+        // Another program's, and there by then; as a part of that one it is still to be made.
+        if !world.netns.contains_key(&self.netns) {
+            world.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
+            world.places.insert(Place::In(self.netns.clone()), State::newborn());
+        }
+    }
+}

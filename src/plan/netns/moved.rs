@@ -1,0 +1,239 @@
+//! An interface that moves to another namespace, and is set up there: `netns`.
+//!
+//! It moves last, when everything that works on it from outside is done, and is back before anything else happens to it on
+//! the way down.
+
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        netns::{
+            inside::Interior,
+            move_link, namespace,
+            sysctls::{self, Setting},
+        },
+        op::{LinkChange, Op},
+    },
+    stanza::{Phase, Problem},
+    state::{Away, Link, LinkKind, Place, Query, Record, Residence, Resident, Role, Snapshot},
+    values::{IfName, NetnsRef},
+};
+
+/// `netns`, and what is done to the interface inside.
+pub struct Moved {
+    /// The namespace.
+    pub home: NetnsRef,
+    /// The name in there; its own if there is none.
+    pub ifname: Option<IfName>,
+    /// Addresses and routes in there.
+    pub interior: Interior,
+    /// Kernel parameters in there.
+    pub sysctls: Vec<Setting>,
+    /// Whether a namespace of ours stays when it is empty.
+    pub keep: bool,
+    /// The stanza has IPv6 addresses that the stock executor puts on the interface before it moves.
+    pub ipv6_outside: bool,
+    /// What other executors make of the interface.
+    pub made: Made,
+}
+
+/// What the stock `link` executor makes of the interface anew when it does not see it.
+#[derive(PartialEq)]
+pub enum Made {
+    /// A dummy link.
+    Dummy,
+    /// A VLAN.
+    Vlan,
+    /// Nothing, unless its name says that it is a VLAN.
+    ByName,
+}
+
+impl Planner for Moved {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::PreUp | Phase::PostUp | Phase::PreDown | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        let (iface, place) = (at.iface, self.place());
+        query.away.insert(iface.clone());
+        namespace::look_at(&self.home, at.phase == Phase::Destroy, query);
+        let here = query.here();
+        here.links.insert(iface.clone());
+        here.records.extend([Record::nested(iface), Record::original(&move_link::ipv6(iface))]);
+        here.sysctls.insert(move_link::ipv6(iface));
+        if at.phase == Phase::PreDown {
+            here.links.extend(move_link::other_names(iface));
+        }
+        query.at(&place).links.insert(self.inner(iface).clone());
+        if matches!(at.phase, Phase::Create | Phase::PostUp | Phase::PreDown) {
+            self.interior.query(self.inner(iface), &place, query);
+            let wants = query.at(&place);
+            wants.all_links |= !self.sysctls.is_empty();
+            wants.sysctls.extend(self.sysctls.iter().map(|setting| setting.key.clone()));
+            wants.records.extend(self.sysctls.iter().map(|setting| Record::original(&setting.key)));
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let iface = at.iface;
+        match at.phase {
+            Phase::PreDown => Ok(self.move_out(iface, found)),
+            Phase::Destroy => Ok(self.destroy(iface, found)),
+            phase => match (move_link::immovable(iface, found.here()), phase) {
+                (Some(why), _) => Err(vec![self.problem(why)]),
+                (None, Phase::Create) if self.stays(at, found) => self.ensure(found),
+                (None, Phase::Create) => self.create(iface, found),
+                (None, Phase::PreUp) if self.ipv6_outside => Ok(Plan::default()),
+                (None, Phase::PreUp) => Ok(move_link::close(iface, found.here())),
+                (None, _) => self.move_in(iface, found),
+            },
+        }
+    }
+
+    fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
+        // It stays outside, and where the stanza is changed or removed next, nobody would give IPv6 back to it.
+        let stays = at.phase == Phase::PostUp && found.here().links.contains_key(at.iface);
+        if stays { move_link::reopen(at.iface, found.here()) } else { Plan::default() }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let link = |kind| Link { kind, master: None, up: false };
+        let here = world.here_mut();
+        here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
+        here.sysctls.insert(move_link::ipv6(iface), "0".to_owned());
+        namespace::assume(&self.home, world);
+    }
+}
+
+impl Moved {
+    fn place(&self) -> Place {
+        Place::In(self.home.clone())
+    }
+
+    fn inner<'a>(&'a self, iface: &'a IfName) -> &'a IfName {
+        self.ifname.as_ref().unwrap_or(iface)
+    }
+
+    fn resident(&self, iface: &IfName) -> Resident {
+        let name = self.inner(iface).clone();
+        Resident { iface: iface.clone(), role: Role::Moved, netns: self.home.clone(), name }
+    }
+
+    fn problem(&self, reason: impl std::fmt::Display) -> Problem {
+        Problem::new("netns", &self.home, reason)
+    }
+
+    fn ensure(&self, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        namespace::ensure("netns", &self.home, found).map_err(|problem| vec![problem])
+    }
+
+    /// Whether the interface is where it is to be.
+    fn is_inside(&self, iface: &IfName, found: &Snapshot) -> bool {
+        let is_it = |away: &Away| away.place == self.place() && away.name == *self.inner(iface);
+        found.away.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
+    }
+
+    /// Whether it need not come back for another `ifup`. The stock `link` executor fails when it makes a VLAN
+    /// that is elsewhere, and ifup may end with this phase: then what is right stays so.
+    fn stays(&self, at: At<'_>, found: &Snapshot) -> bool {
+        let is_vlan = self.made == Made::Vlan || at.iface.as_str().contains('.');
+        let is_right = || self.move_in(at.iface, found).is_ok_and(|plan| plan.is_empty());
+        self.is_inside(at.iface, found) && (at.alone || is_vlan && is_right())
+    }
+
+    /// The namespace, and the interface back out of it if it is there already (`ifup -f`): the other executors
+    /// look for it here.
+    fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let mut plan = self.ensure(found)?;
+        let Some(away) = found.away.get(iface) else { return Ok(plan) };
+        plan.append(namespace::nested_down(iface, &self.home, found));
+        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
+        match found.here().links.get(iface) {
+            None => move_link::bring_back(iface, away, &mut plan),
+            // The stock `link` executor ran before us, did not see ours and made another.
+            Some(link) if self.made == Made::Dummy && link.kind == away.kind => {
+                let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
+                plan.push_at(&away.place, del, None);
+            }
+            Some(link) => {
+                let (kind, inner) = (&link.kind, &away.name);
+                let reason =
+                    format!("{iface} is in there as {inner}, and there is a {kind} of that name outside");
+                return Err(vec![self.problem(reason + "; rename that one")]);
+            }
+        }
+        move_link::forget(iface, found, &mut plan);
+        Ok(plan)
+    }
+
+    /// Moves the interface in and sets it up; one that is in there already is only set up.
+    fn move_in(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (place, inner) = (self.place(), self.inner(iface));
+        let mut plan = self.ensure(found)?;
+        let inside = found.at(&place);
+        let is_here = found.here().links.contains_key(iface);
+        match found.away.get(iface) {
+            None if !is_here => return Err(vec![self.problem(format!("there is no interface {iface}"))]),
+            None => {
+                if let Some(taken) = inside.links.get(inner) {
+                    let reason = format!("there is a {} named {inner} in there", taken.kind);
+                    return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
+                }
+                plan.append(sysctls::forget(&self.sysctls, &self.resident(iface), found));
+                move_link::set_out(self.resident(iface), found.here(), &mut plan);
+            }
+            Some(_) if self.is_inside(iface, found) => {}
+            Some(away) => {
+                return Err(vec![self.problem(format!("{iface} is elsewhere as {}; ifdown it", away.name))]);
+            }
+        }
+        plan.append(sysctls::set(&self.sysctls, &self.home, &plan, found));
+        if !inside.links.get(inner).is_some_and(|link| link.up) {
+            let change = |up| Op::LinkSet { name: inner.clone(), change: LinkChange::Up(up) };
+            plan.push_at(&place, change(true), Some(change(false)));
+        }
+        plan.append(self.interior.set_up(inner, &place, found)?);
+        Ok(plan)
+    }
+
+    /// Brings the interface back, wherever it is.
+    fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let (place, here) = (self.place(), found.here());
+        let mut plan = Plan::default();
+        let is_there = |residence: &Residence| namespace::is_where(residence, &self.home, found);
+        // Not in another namespace that has this name or number now.
+        if namespace::residence(iface, Role::Moved, found).is_none_or(is_there) {
+            plan.append(self.interior.take_routes(self.inner(iface), &place, found));
+        }
+        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
+        let Some(away) = found.away.get(iface) else {
+            if let Some(what) = found.doubtful.get(iface) {
+                plan.warnings.push(format!("left alone: {what}"));
+            }
+            move_link::forget(iface, found, &mut plan);
+            return plan;
+        };
+        let mut names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
+        let Some(name) = names.find(|name| !here.links.contains_key(name)) else {
+            plan.warnings.push(format!("{iface} stays in {}: its name and nine others are taken", self.home));
+            return plan;
+        };
+        if name != *iface {
+            plan.warnings.push(format!(
+                "there is another {iface}; the one that comes back from {} is {name} now",
+                self.home
+            ));
+        }
+        move_link::bring_back(&name, away, &mut plan);
+        move_link::forget(iface, found, &mut plan);
+        plan
+    }
+
+    /// Puts right what is left to be, and deletes the namespace with its last user.
+    fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let mut plan = move_link::reopen(iface, found.here());
+        if !self.keep {
+            plan.append(namespace::abandon(&self.home, &[], found));
+        }
+        plan
+    }
+}

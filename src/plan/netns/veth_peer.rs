@@ -1,0 +1,220 @@
+//! A pair of links, the peer made where it belongs: `veth-peer`.
+
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        netns::{inside::Interior, namespace, veth_pair},
+        op::{End, LinkChange, NewVeth, Op},
+    },
+    stanza::{Phase, Problem},
+    state::{BridgeOptions, Link, LinkKind, Place, Query, Resident, Role, Snapshot},
+    values::{IfName, Mac, Mtu, NetnsRef, Queues},
+};
+
+/// `veth-peer`, and what is done to the peer.
+pub struct VethPeer {
+    /// The name of the other end.
+    pub peer: IfName,
+    /// Where the other end is; here if there is none.
+    pub netns: Option<NetnsRef>,
+    /// The peer's hardware address.
+    pub mac: Option<Mac>,
+    /// The peer's MTU.
+    pub mtu: Option<Mtu>,
+    /// The interface's hardware address.
+    pub own_mac: Option<Mac>,
+    /// The interface's MTU.
+    pub own_mtu: Option<Mtu>,
+    /// The queues of both ends.
+    pub queues: Option<Queues>,
+    /// Addresses and routes of the peer.
+    pub interior: Interior,
+    /// The bridge or VRF of the peer.
+    pub master: Option<IfName>,
+    /// Whether the peer is set up.
+    pub up: bool,
+    /// Whether a namespace of ours stays when it is empty.
+    pub keep: bool,
+}
+
+impl Planner for VethPeer {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Create | Phase::PostUp | Phase::PreDown | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        query.away.insert(at.iface.clone());
+        query.here().links.insert(at.iface.clone());
+        if let Some(netns) = &self.netns {
+            namespace::look_at(netns, at.phase == Phase::Destroy, query);
+        }
+        let place = self.place();
+        let wants = query.at(&place);
+        wants.links.insert(self.peer.clone());
+        wants.links.extend(self.master.clone());
+        if matches!(at.phase, Phase::PostUp | Phase::PreDown) {
+            self.interior.query(&self.peer, &place, query);
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        match at.phase {
+            Phase::Create => self.create(at.iface, found),
+            Phase::PostUp => self.set_up(at.iface, found),
+            Phase::PreDown => Ok(self.interior.take_routes(&self.peer, &self.place(), found)),
+            _ => Ok(self.destroy(at.iface, found)),
+        }
+    }
+
+    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+        self.netns.iter().for_each(|netns| namespace::assume(netns, world));
+        if let (Some(master), None | Some(NetnsRef::Pid(_) | NetnsRef::Path(_))) = (&self.master, &self.netns)
+        {
+            let link = Link { kind: LinkKind::Bridge(BridgeOptions::default()), master: None, up: true };
+            world.places.entry(self.place()).or_default().links.entry(master.clone()).or_insert(link);
+        }
+    }
+}
+
+impl VethPeer {
+    fn place(&self) -> Place {
+        self.netns.clone().map_or(Place::Here, Place::In)
+    }
+
+    fn problem(&self, reason: impl std::fmt::Display) -> Vec<Problem> {
+        vec![Problem::new("veth-peer", &self.peer, reason)]
+    }
+
+    fn whereabouts(&self) -> String {
+        self.netns.as_ref().map_or("here".to_owned(), |netns| format!("in {netns}"))
+    }
+
+    fn is_pair(&self, iface: &IfName, found: &Snapshot) -> bool {
+        veth_pair::is_pair(iface, &self.peer, self.netns.as_ref(), found)
+    }
+
+    fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        if *iface == self.peer && self.netns.is_none() {
+            return Err(self.problem("the interface itself; the other end needs another name"));
+        }
+        let mut plan = Plan::default();
+        if let Some(netns) = &self.netns {
+            plan = namespace::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
+        }
+        // It was moved to another namespace, and `netns` brings it back.
+        if found.away.contains_key(iface) {
+            return Ok(plan);
+        }
+        let (here, there) = (found.here(), found.at(&self.place()));
+        match here.links.get(iface) {
+            Some(_) if self.is_pair(iface, found) => {
+                self.adjust(found, &mut plan);
+                return Ok(plan);
+            }
+            Some(link) if veth_pair::is_veth(link) && veth_pair::is_orphan(iface, found) => {
+                plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
+            }
+            Some(link) if veth_pair::is_veth(link) => {
+                let place = self.whereabouts();
+                let reason = format!("{iface} exists, and its other end is not {} {place}", self.peer);
+                return Err(self.problem(reason + "; ifdown it, or delete it by hand"));
+            }
+            Some(link) => {
+                let reason =
+                    format!("{iface} exists and is a {}; ifdown it, or delete it by hand", link.kind);
+                return Err(self.problem(reason));
+            }
+            None => {}
+        }
+        if let Some(taken) = there.links.get(&self.peer) {
+            let place = self.whereabouts();
+            return Err(self.problem(format!("there is a {} of that name {place}", taken.kind)));
+        }
+        if let Some(netns) = &self.netns {
+            let (iface, name) = (iface.clone(), self.peer.clone());
+            namespace::reside(&mut plan, Resident { iface, role: Role::Peer, netns: netns.clone(), name });
+        }
+        let new = NewVeth {
+            end: End { name: iface.clone(), mac: self.own_mac, mtu: self.own_mtu },
+            peer: End { name: self.peer.clone(), mac: self.mac, mtu: self.mtu },
+            at: self.place(),
+            queues: self.queues,
+        };
+        let undo = Op::LinkDel { name: iface.clone(), kind: LinkKind::Other("veth".to_owned()) };
+        plan.push(Op::VethAdd(new), Some(undo));
+        Ok(plan)
+    }
+
+    /// Gives the peer of a pair that exists the properties it would be born with.
+    fn adjust(&self, found: &Snapshot, plan: &mut Plan) {
+        let Some(now) = found.at(&self.place()).details.get(&self.peer) else { return };
+        let mut set = |change: LinkChange, back: LinkChange| {
+            let op = |change| Op::LinkSet { name: self.peer.clone(), change };
+            plan.push_at(&self.place(), op(change), Some(op(back)));
+        };
+        if let (Some(wanted), Some(mac)) = (self.mac, now.mac.filter(|mac| Some(*mac) != self.mac)) {
+            set(LinkChange::Mac(wanted), LinkChange::Mac(mac));
+        }
+        if let Some(wanted) = self.mtu.filter(|wanted| wanted.0 != now.mtu) {
+            set(LinkChange::Mtu(wanted), LinkChange::Mtu(Mtu(now.mtu)));
+        }
+    }
+
+    fn set_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (place, mut plan) = (self.place(), Plan::default());
+        if !self.is_pair(iface, found) && !found.away.contains_key(iface) {
+            let place = self.whereabouts();
+            return Err(self.problem(format!("the other end of {iface} is not {} {place}", self.peer)));
+        }
+        let state = found.at(&place);
+        let link = state.links.get(&self.peer);
+        if let Some(master) = &self.master {
+            let now = link.and_then(|link| link.master.as_ref());
+            let wrong = |reason: &str| Err(vec![Problem::new("veth-peer-master", master, reason)]);
+            match now {
+                Some(now) if now == master => {}
+                Some(now) => return wrong(&format!("{} is a port of {now}", self.peer)),
+                None if !state.links.contains_key(master) => {
+                    return wrong(&format!("there is no such interface {}", self.whereabouts()));
+                }
+                None => {
+                    let op = |master| Op::LinkMaster { name: self.peer.clone(), master };
+                    plan.push_at(&place, op(Some(master.clone())), Some(op(None)));
+                }
+            }
+        }
+        if self.up && !link.is_some_and(|link| link.up) {
+            let op = |up| Op::LinkSet { name: self.peer.clone(), change: LinkChange::Up(up) };
+            plan.push_at(&place, op(true), Some(op(false)));
+        }
+        plan.append(self.interior.set_up(&self.peer, &place, found)?);
+        Ok(plan)
+    }
+
+    /// Deletes the pair, and the namespace with its last user.
+    fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let mut plan = Plan::default();
+        let residence = namespace::residence(iface, Role::Peer, found);
+        let mine = veth_pair::record(iface, found).is_some() || self.is_pair(iface, found);
+        if let Some(link) = found.here().links.get(iface) {
+            if veth_pair::is_veth(link) && mine {
+                plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
+            } else {
+                let place = self.whereabouts();
+                plan.warnings.push(format!(
+                    "left alone: {iface} is a {} whose other end is not {} {place}",
+                    link.kind, self.peer
+                ));
+                return plan;
+            }
+        }
+        if let Some(residence) = residence {
+            plan.push(Op::ResidentDel(residence.resident.clone()), None);
+        }
+        if let Some(netns) = self.netns.as_ref().filter(|_| !self.keep) {
+            let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();
+            plan.append(namespace::abandon(netns, &leaving, found));
+        }
+        plan
+    }
+}

@@ -1,0 +1,70 @@
+//! Which unbound sockets take what arrives in a VRF: `vrf-accept`.
+
+use crate::{
+    plan::{
+        At, Plan, Planner,
+        op::Op,
+        vrf::{end, l3mdev_accept},
+    },
+    stanza::{Phase, Problem},
+    state::{Query, Record, Snapshot},
+    values::IfName,
+};
+
+/// `vrf-accept`: which unbound sockets take what arrives in a VRF.
+pub struct VrfAccept {
+    /// Some of `tcp`, `udp`, `raw`.
+    pub protocols: Vec<&'static str>,
+}
+
+impl Planner for VrfAccept {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::PreUp | Phase::Destroy)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        end::look_at_rules(at.phase, query);
+        l3mdev_accept::look_at(query.here());
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (state, mut plan) = (found.here(), Plan::default());
+        if at.phase == Phase::Destroy {
+            return Ok(end::restore_unless_needed(state));
+        }
+        let (mut overruled, others) = (Vec::new(), state.vrfs().find(|(vrf, _)| *vrf != at.iface));
+        for (protocol, key) in l3mdev_accept::PROTOCOLS.into_iter().zip(l3mdev_accept::sysctls()) {
+            let wanted = if self.protocols.contains(&protocol) { "1" } else { "0" };
+            let Some(now) = state.sysctls.get(&key) else { continue };
+            if now == wanted {
+                continue;
+            }
+            // Somebody set it before us, of whose VRF it holds as well.
+            overruled.extend(state.records.values().next().and(others).map(|(vrf, _)| (protocol, vrf)));
+            let record = Record::original(&key);
+            if !state.records.contains_key(&record) {
+                plan.push(
+                    Op::RecordSet { key: record.clone(), value: now.clone() },
+                    Some(Op::RecordDel(record)),
+                );
+            }
+            plan.push(
+                Op::SysctlSet { key: key.clone(), value: wanted.to_owned() },
+                Some(Op::SysctlSet { key, value: now.clone() }),
+            );
+        }
+        if let Some((_, vrf)) = overruled.first() {
+            let protocols: Vec<&str> = overruled.iter().map(|(protocol, _)| *protocol).collect();
+            plan.warnings.push(format!(
+                "{} set otherwise before, for {vrf}: `vrf-accept` holds for all VRFs of a namespace, so say the same in each",
+                protocols.join(", ")
+            ));
+        }
+        Ok(plan)
+    }
+
+    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+        let defaults = l3mdev_accept::sysctls().zip(["0", "0", "1"]);
+        world.here_mut().sysctls.extend(defaults.map(|(key, value)| (key, value.to_owned())));
+    }
+}

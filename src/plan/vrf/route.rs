@@ -1,0 +1,211 @@
+//! Routes in the tables of VRFs: `vrf-route`.
+
+use crate::{
+    plan::{At, Plan, Planner, op::Op},
+    stanza::{Phase, Problem},
+    state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait},
+    values::{Family, IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified},
+};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// How long a source address may take that the kernel checks for duplicates: about two seconds, after the link has got
+/// its carrier.
+const CHECK_SECONDS: u32 = 10;
+
+/// `vrf-route`.
+pub struct VrfRoute {
+    /// The routes.
+    pub routes: Vec<RouteSpec>,
+    /// Whether the interface is a VRF itself.
+    pub is_vrf: bool,
+    /// The table that `vrf-table` gives to the VRF, unless it is `auto`.
+    pub own_table: Option<TableSpec>,
+    /// The value as it was written, for messages.
+    pub written: String,
+}
+
+impl Planner for VrfRoute {
+    fn acts(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::PostUp | Phase::PreDown)
+    }
+
+    fn query(&self, at: At<'_>, query: &mut Query) {
+        if self.is_vrf && at.phase == Phase::PreDown {
+            query.here().links.insert(at.iface.clone());
+            query.here().members.insert(at.iface.clone());
+        }
+        let sources: BTreeSet<_> = self.routes.iter().filter_map(|route| ipv6(route.src?)).collect();
+        if at.phase == Phase::PostUp && !sources.is_empty() {
+            // The kernel takes no source address that it has not checked, and the stock executor added it just now.
+            let until = Until::Checked(sources);
+            query.wait = Some(Wait { seconds: CHECK_SECONDS, links: BTreeSet::new(), until });
+        }
+        query.table_names |= matches!(self.own_table, Some(TableSpec::Name(_)));
+        for route in &self.routes {
+            if let RouteTable::Table(TableSpec::Name(_)) = route.table {
+                query.table_names = true;
+            }
+            let here = query.here();
+            // Which families there are shows in the rules.
+            here.rules |= route.prefix.is_none();
+            here.links.extend(self.dev(route, at.iface).cloned());
+            here.links.extend(match &route.table {
+                RouteTable::Vrf(vrf) => Some(vrf.clone()),
+                RouteTable::Own => Some(at.iface.clone()),
+                RouteTable::Table(_) => None,
+            });
+            here.routes.extend(match &route.table {
+                RouteTable::Table(TableSpec::Id(id)) => Some(TableRef::Id(*id)),
+                RouteTable::Table(TableSpec::Name(name)) => Some(TableRef::Name(name.clone())),
+                RouteTable::Vrf(_) | RouteTable::Own => self.own_table(route, at.iface),
+            });
+        }
+    }
+
+    fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let (mut plan, mut problems) = (Plan::default(), Vec::new());
+        let mut wanted: Vec<Route> = Vec::new();
+        for spec in &self.routes {
+            let table = match &spec.table {
+                RouteTable::Own if at.phase == Phase::PostUp => self.check_own_table(at.iface, found),
+                _ => Ok(()),
+            };
+            match table.and_then(|()| self.resolve(spec, at.iface, found)) {
+                Ok(mut routes) => wanted.append(&mut routes),
+                // Without its VRF or interface a route is gone already.
+                Err(_) if at.phase == Phase::PreDown => {}
+                Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
+            }
+        }
+        if at.phase == Phase::PostUp && self.routes.iter().any(|route| route.prefix.is_none()) {
+            let missing = Family::BOTH.into_iter().filter(|family| !has(found, *family));
+            plan.warnings.extend(missing.map(|family| {
+                format!("{family} is disabled in this kernel: default route for the other family only")
+            }));
+        }
+        if self.is_vrf && at.phase == Phase::PreDown && found.here().members(at.iface).next().is_some() {
+            // The VRF is left for them, and so are the routes in its table, which go with it.
+            let own = found.here().vrf_table(at.iface);
+            wanted.retain(|route| Some(route.table) != own);
+        }
+        for (place, route) in wanted.iter().enumerate() {
+            let added = match wanted[..place].iter().find(|earlier| earlier.competes_with(route)) {
+                Some(twin) if twin.same(route) => continue,
+                _ if at.phase == Phase::PreDown => {
+                    remove(&mut plan, route, found);
+                    continue;
+                }
+                Some(twin) => Err(format!("{route}: this stanza also has {twin}; give one a metric")),
+                None => add(&mut plan, route, found),
+            };
+            problems.extend(added.err().map(|reason| Problem::new("vrf-route", &self.written, reason)));
+        }
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+        let table = TableId::new(1001);
+        let state = world.here_mut();
+        for route in &self.routes {
+            if let (RouteTable::Vrf(vrf), Some(table)) = (&route.table, table) {
+                let link = Link { kind: LinkKind::Vrf(table), master: None, up: true };
+                state.links.entry(vrf.clone()).or_insert(link);
+            }
+            for name in route.dev.iter().chain([iface].into_iter().filter(|_| !self.is_vrf)) {
+                let link = Link { kind: LinkKind::Physical, master: None, up: true };
+                state.links.entry(name.clone()).or_insert(link);
+            }
+        }
+    }
+}
+
+impl VrfRoute {
+    /// The interface that a route is sent through. A link-local gateway is on the stanza's own.
+    fn dev<'a>(&self, spec: &'a RouteSpec, iface: &'a IfName) -> Option<&'a IfName> {
+        spec.dev.as_ref().or(Some(iface).filter(|_| !self.is_vrf && is_link_local(spec)))
+    }
+
+    fn own_table(&self, spec: &RouteSpec, iface: &IfName) -> Option<TableRef> {
+        match &spec.table {
+            RouteTable::Table(_) => None,
+            RouteTable::Vrf(vrf) => Some(TableRef::Vrf(vrf.clone())),
+            RouteTable::Own if self.is_vrf => Some(TableRef::Vrf(iface.clone())),
+            RouteTable::Own => Some(TableRef::VrfOf(iface.clone())),
+        }
+    }
+
+    /// That a VRF has the table of its stanza, and is not another program's of the same name.
+    fn check_own_table(&self, iface: &IfName, found: &Snapshot) -> Result<(), String> {
+        let wanted = match &self.own_table {
+            Some(TableSpec::Id(id)) => Some(id),
+            Some(TableSpec::Name(name)) => found.table_names.get(name),
+            None => None,
+        };
+        match (found.here().vrf_table(iface), wanted) {
+            (Some(running), Some(wanted)) if running != *wanted => {
+                Err(format!("{iface} is a VRF with table {running}, not {wanted}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The route with its table's number; a default route without a family is one for each.
+    fn resolve(&self, spec: &RouteSpec, iface: &IfName, found: &Snapshot) -> Result<Vec<Route>, String> {
+        let state = found.here();
+        let of_vrf = self.own_table(spec, iface).and_then(|table| state.table(&table));
+        let table = match &spec.table {
+            RouteTable::Table(TableSpec::Id(id)) => *id,
+            RouteTable::Table(TableSpec::Name(name)) => *found
+                .table_names
+                .get(name)
+                .ok_or_else(|| format!("table {name}: not a name of rt_tables"))?,
+            RouteTable::Vrf(vrf) => of_vrf.ok_or_else(|| format!("vrf {vrf}: there is no such VRF"))?,
+            RouteTable::Own => {
+                of_vrf.ok_or_else(|| format!("{iface} is neither a VRF nor a member of one"))?
+            }
+        };
+        let spec = &RouteSpec { dev: self.dev(spec, iface).cloned(), ..spec.clone() };
+        if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
+            return Err(format!("dev {dev}: there is no such interface"));
+        }
+        let families = || Family::BOTH.into_iter().filter(|family| has(found, *family));
+        let prefixes: Vec<_> =
+            spec.prefix.map_or_else(|| families().map(unspecified).collect(), |prefix| vec![prefix]);
+        Ok(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
+    }
+}
+
+fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => Some(v6),
+    }
+}
+
+/// Whether the gateway is an address that means something on one link only.
+pub fn is_link_local(route: &RouteSpec) -> bool {
+    route.via.and_then(ipv6).is_some_and(|via| via.is_unicast_link_local())
+}
+
+/// Whether the kernel has a family. Without any rules it was not asked.
+fn has(found: &Snapshot, family: Family) -> bool {
+    let rules = &found.here().rules;
+    rules.is_empty() || rules.contains_key(&family)
+}
+
+/// Adds a route, unless somebody else's is in its place.
+fn add(plan: &mut Plan, route: &Route, found: &Snapshot) -> Result<(), String> {
+    plan.add_route(&Place::Here, route, found.here())
+        .map_err(|rival| format!("{route}: another route is in its place: {rival}; give this one a metric"))
+}
+
+/// Deletes a route that is there and ours.
+fn remove(plan: &mut Plan, route: &Route, found: &Snapshot) {
+    let ours = found.here().routes.iter().find(|rival| rival.is_ours() && route.same(rival));
+    if let Some(ours) = ours {
+        plan.push(Op::RouteDel(ours.clone()), None);
+    }
+}
