@@ -298,13 +298,10 @@ fn routes_of_others() {
 
 /// Has a host tell `eth1` that it is a router (RFC 4861, 4.2), for this many seconds.
 fn advertise(host: &Netns, lifetime: u16) {
-    let link_local = |addresses: &[serde_json::Value]| -> Ipv6Addr {
-        addresses[0]["addr_info"][0]["local"].as_str().unwrap().parse().unwrap()
-    };
-    let to = link_local(&ip_json("-6 addr show dev eth1 scope link"));
+    let shown = ip_json("-6 addr show dev eth1 scope link");
+    let to: Ipv6Addr = shown[0]["addr_info"][0]["local"].as_str().unwrap().parse().unwrap();
     host.within(|| {
-        let from = ip_json("-6 addr show dev eth0 scope link");
-        let index = from[0]["ifindex"].as_u64().unwrap().try_into().unwrap();
+        let index = ip_json("link show dev eth0")[0]["ifindex"].as_u64().unwrap().try_into().unwrap();
         let protocol = SockProtocol::IcmpV6;
         let fd = socket(AddressFamily::Inet6, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).unwrap();
         // A router is believed on its own link only.
@@ -454,8 +451,9 @@ fn rules_of_others() {
     own_run();
     let others = ["pref 32765 lookup local protocol 4", "pref 2000 l3mdev unreachable protocol 4"];
     let shown = || {
-        let theirs = |family: &str| ip_json(&format!("{family} rule show protocol 4"));
-        ["-4", "-6"].map(|family| theirs(family).len())
+        // iproute2's name of the protocol 4.
+        let theirs = |family: &str| ip(&format!("{family} rule")).matches(" proto static").count();
+        ["-4", "-6"].map(theirs)
     };
     for family in ["-4", "-6"] {
         ip(&format!("{family} rule add {}", others[0]));

@@ -17,7 +17,7 @@ use ifupdown_ng_netlink::{
     plan::{
         netns::move_link,
         op::{Act, Op},
-        vrf::rules::kernel_l3mdev,
+        vrf::layout::kernel_l3mdev,
     },
     stanza::Phase,
     state::{LinkKind, Netns, Place, Snapshot},
