@@ -15,7 +15,9 @@ use std::collections::BTreeSet;
 pub fn of(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
     let here = plan.steps.iter().filter(|step| step.act.at == Place::Here);
     let interrupting = here.filter_map(|step| match &step.act.op {
-        Op::LinkUp { name, up: false } | Op::LinkMaster { name, .. } => Some((name, step)),
+        Op::LinkSet { name, change } if change.up == Some(false) || change.master.is_some() => {
+            Some((name, step))
+        }
         _ => None,
     });
     let mut lines = Vec::new();

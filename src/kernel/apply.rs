@@ -4,7 +4,7 @@ use crate::{
     kernel::{Kernel, Refusal},
     plan::{
         Plan, Step,
-        op::{Act, BridgeOp, Move, Op},
+        op::{Act, LinkChange, Move, Op},
     },
     state::{Action, LinkKind, Place, Record, Route},
 };
@@ -167,7 +167,7 @@ impl Held {
                 | Op::RecordDel(_),
             )
             // A port that stays up would be a link of the host's.
-            | (Op::Bridge(BridgeOp::Release { .. }), Op::LinkDel { kind: LinkKind::Bridge(_), .. }) => true,
+            | (Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. }, Op::LinkDel { kind: LinkKind::Bridge(_), .. }) => true,
             // That a VRF was left is known until all that goes with it is gone.
             (
                 Op::RuleAdd { .. }

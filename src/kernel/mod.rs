@@ -73,7 +73,7 @@ impl Refusal {
         match act.op {
             // The parameter went with its link; any other refusal leaves it as it is.
             Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
-            Op::RecordSet { .. } | Op::LinkUp { up: true, .. } => false,
+            Op::RecordSet { .. } => false,
             _ => self.is_gone() && !act.op.is_addition(),
         }
     }

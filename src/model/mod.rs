@@ -90,9 +90,7 @@ impl State {
                 self.routes.retain(|route| route.dev.as_ref() != Some(name));
                 Ok(())
             }
-            Op::LinkMaster { .. } | Op::LinkUp { .. } | Op::Bridge(_) | Op::SysctlSet { .. } => {
-                self.change_port(op)
-            }
+            Op::LinkSet { .. } | Op::Bridge(_) | Op::SysctlSet { .. } => self.change_port(op),
             Op::RuleAdd { rule, again } => self.add_rule(rule, *again),
             Op::RuleDel(rule) => self.delete_rule(rule, 1),
             Op::RuleDelDuplicate(rule) => self.delete_rule(rule, 2),
@@ -125,7 +123,6 @@ impl State {
                 Ok(())
             }
             Op::RecordDel(key) => self.records.remove(key).map(drop).ok_or(Errno::ENOENT),
-            Op::LinkSet { name, change } => self.link_set(name, change),
             Op::AddressAdd { dev, address } => {
                 let addresses = self.addresses.entry(dev.clone()).or_default();
                 if !self.links.contains_key(dev) {

@@ -2,12 +2,12 @@
 
 use crate::{
     model::Simulated,
-    plan::op::{LinkChange, Move, NewVeth, Op},
+    plan::op::{Move, NewVeth, Op},
     state::{
         Away, Details, Existing, Link, LinkKind, NestedRecord, Netns, NetnsId, Peer, Place, Record,
         Residence, Role, State,
     },
-    values::{IfName, Mac, NetnsRef},
+    values::{IfName, NetnsRef},
 };
 use nix::errno::Errno;
 
@@ -203,36 +203,5 @@ impl State {
         let link = Link { kind: LinkKind::Other(kind.to_owned()), master: None, up: false };
         self.links.insert(name.clone(), link);
         self.details.insert(name.clone(), details);
-    }
-
-    /// Changes one property of a link.
-    pub(super) fn link_set(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Errno> {
-        let link = self.links.get_mut(name).ok_or(Errno::ENODEV)?;
-        let mut details = self.details.get_mut(name);
-        match change {
-            LinkChange::Up(up) => link.up = *up,
-            LinkChange::Mac(mac) => {
-                if let Some(details) = &mut details {
-                    details.mac = Mac::from_bytes(&mac.bytes());
-                }
-            }
-            LinkChange::Mtu(mtu) => {
-                if let Some(details) = &mut details {
-                    details.mtu = mtu.0;
-                }
-            }
-            LinkChange::Name(new) => {
-                if self.links.contains_key(new) {
-                    return Err(Errno::EEXIST);
-                }
-                if let Some(link) = self.links.remove(name) {
-                    self.links.insert(new.clone(), link);
-                }
-                if let Some(details) = self.details.remove(name) {
-                    self.details.insert(new.clone(), details);
-                }
-            }
-        }
-        Ok(())
     }
 }

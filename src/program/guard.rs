@@ -118,7 +118,7 @@ impl<'a> Guard<'a> {
         if self.is_up(kernel) == Ok(false) {
             return Ok(());
         }
-        let act = Act::here(Op::LinkUp { name: name.clone(), up: false });
+        let act = Act::here(Op::set_up(name, false));
         Err(match kernel.apply(&act) {
             Ok(()) => format!(
                 "{name} came up and is not isolated as its stanza says, so it was set down; ifup -f {name} once the cause is gone"

@@ -57,15 +57,12 @@ impl Rival {
             (Self::TakesName, Op::LinkMove(Move { to, new_name, .. })) => (to.clone(), dummy(new_name)),
             (
                 Self::DeletesLink,
-                Op::LinkMaster { name, .. }
-                | Op::LinkUp { name, .. }
-                | Op::LinkSet { name, .. }
+                Op::LinkSet { name, .. }
                 | Op::LinkMove(Move { name, .. })
                 | Op::AddressAdd { dev: name, .. }
                 | Op::AddressDel { dev: name, .. }
                 | Op::Bridge(
                     BridgeOp::Set { bridge: name, .. }
-                    | BridgeOp::Release { port: name }
                     | BridgeOp::PortSet { port: name, .. }
                     | BridgeOp::FdbAdd { port: name, .. }
                     | BridgeOp::FdbDel { port: name, .. },

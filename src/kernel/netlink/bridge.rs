@@ -15,7 +15,7 @@ use crate::{
     values::IfName,
 };
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute, LinkInfo, LinkMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,12 +73,6 @@ impl Channel {
     pub(super) fn bridge_apply(&mut self, op: &BridgeOp) -> Result<(), Refusal> {
         match op {
             BridgeOp::Set { bridge, options } => self.bridge_set(bridge, options),
-            BridgeOp::Release { port } => {
-                let mut message = link_message::named(port);
-                message.attributes.push(LinkAttribute::Controller(0));
-                message.header.change_mask = LinkFlags::Up;
-                self.change(RouteNetlinkMessage::SetLink(message), 0)
-            }
             BridgeOp::PortSet { port, options } => self.port_set(port, options),
             BridgeOp::VlanAdd { device, vlans } => {
                 let message = self.encode_vlans(device, vlans)?;

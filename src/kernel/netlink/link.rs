@@ -5,11 +5,11 @@ use crate::{
         Refusal,
         netlink::{
             Channel,
-            link_message::{Found, all, decode, encode, members_of, named, of_kind, with_master},
+            link_message::{Found, all, changed, decode, encode, members_of, named, of_kind},
             message::RouteNetlinkMessage,
         },
     },
-    plan::op::NewLink,
+    plan::op::{LinkChange, NewLink},
     state::{Link, LinkKind, State, Wants},
     values::IfName,
 };
@@ -121,20 +121,22 @@ impl Channel {
         }
     }
 
-    pub(super) fn link_up(&mut self, name: &IfName, up: bool) -> Result<(), Refusal> {
-        let mut message = named(name);
-        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-        message.header.change_mask = LinkFlags::Up;
-        self.change(RouteNetlinkMessage::SetLink(message), 0)
-    }
-
     pub(super) fn link_del(&mut self, name: &IfName) -> Result<(), Refusal> {
         self.change(RouteNetlinkMessage::DelLink(named(name)), 0)
     }
 
-    pub(super) fn link_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Refusal> {
-        let index = master.map_or(Ok(0), |master| self.index(master))?;
-        self.change(RouteNetlinkMessage::SetLink(with_master(name, index)), 0)
+    pub(super) fn link_set(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Refusal> {
+        let master = match &change.master {
+            Some(Some(master)) => Some(self.index(master)?),
+            Some(None) => Some(0),
+            None => None,
+        };
+        let mut message = changed(name, change, master);
+        if change.name.is_some() {
+            // With an index, the name is a new one.
+            message.header.index = self.index(name)?;
+        }
+        self.change(RouteNetlinkMessage::SetLink(message), 0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     kernel::netlink::{bridge_message, message::RouteNetlinkMessage},
-    plan::op::NewLink,
+    plan::op::{LinkChange, NewLink},
     state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState},
     values::{IfName, Mac, TableId},
 };
@@ -51,9 +51,17 @@ pub(super) fn encode(new: &NewLink) -> LinkMessage {
     message
 }
 
-pub(super) fn with_master(name: &IfName, index: u32) -> LinkMessage {
-    let mut message = named(name);
-    message.attributes.push(LinkAttribute::Controller(index));
+/// A change of a link, with its new master's index, which is 0 for none.
+pub(super) fn changed(name: &IfName, change: &LinkChange, master: Option<u32>) -> LinkMessage {
+    let mut message = named(change.name.as_ref().unwrap_or(name));
+    let attributes = &mut message.attributes;
+    attributes.extend(master.map(LinkAttribute::Controller));
+    attributes.extend(change.mac.map(|mac| LinkAttribute::Address(mac.bytes().to_vec())));
+    attributes.extend(change.mtu.map(|mtu| LinkAttribute::Mtu(mtu.0)));
+    if let Some(up) = change.up {
+        message.header.change_mask = LinkFlags::Up;
+        message.header.flags.set(LinkFlags::Up, up);
+    }
     message
 }
 

@@ -106,8 +106,6 @@ impl Channel {
         match op {
             Op::LinkAdd(new) => self.link_add(new),
             Op::LinkDel { name, .. } => self.link_del(name),
-            Op::LinkMaster { name, master } => self.link_master(name, master.as_ref()),
-            Op::LinkUp { name, up } => self.link_up(name, *up),
             Op::Bridge(op) => self.bridge_apply(op),
             Op::RuleAdd { rule, again } => self.rule_add(rule, *again),
             Op::RuleDel(rule) => self.rule_del(rule),

@@ -1,16 +1,16 @@
-//! Pairs of virtual Ethernet links as messages, and the properties of links that they have to do with.
+//! Pairs of virtual Ethernet links as messages.
 
 use crate::{
     kernel::{
         Refusal,
         netlink::{Channel, link_message::named, message::RouteNetlinkMessage},
     },
-    plan::op::{End, LinkChange, NewVeth},
-    values::{IfName, Queues},
+    plan::op::{End, NewVeth},
+    values::Queues,
 };
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage},
 };
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -30,21 +30,6 @@ impl Channel {
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)))];
         message.attributes.push(LinkAttribute::LinkInfo(info));
         self.change(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
-    }
-
-    pub(super) fn link_set(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Refusal> {
-        let mut message = LinkMessage::default();
-        message.header.index = self.index(name)?;
-        match change {
-            LinkChange::Up(up) => {
-                message.header.change_mask = LinkFlags::Up;
-                message.header.flags = if *up { LinkFlags::Up } else { LinkFlags::empty() };
-            }
-            LinkChange::Mac(mac) => message.attributes.push(LinkAttribute::Address(mac.bytes().to_vec())),
-            LinkChange::Mtu(mtu) => message.attributes.push(LinkAttribute::Mtu(mtu.0)),
-            LinkChange::Name(name) => message.attributes.push(LinkAttribute::IfName(name.to_string())),
-        }
-        self.change(RouteNetlinkMessage::SetLink(message), 0)
     }
 }
 

@@ -31,7 +31,7 @@ impl Config {
             .get(iface)
             .is_some_and(|link| link.master.is_some() && link.master == self.member)
         {
-            plan.push(Op::LinkMaster { name: iface.clone(), master: None }, None);
+            plan.push(Op::set_master(iface, None), None);
         }
         plan
     }
@@ -44,7 +44,7 @@ impl Config {
         }
         for port in self.own_ports(iface, found) {
             if state.links.get(&port).is_some_and(|link| link.master.as_ref() == Some(iface)) {
-                plan.push(Op::Bridge(BridgeOp::Release { port }), None);
+                plan.push(Op::release(&port), None);
             }
         }
         plan
@@ -82,7 +82,7 @@ fn destroy(iface: &IfName, found: &Snapshot) -> Plan {
             // The kernel would leave them up, and what they hear would reach the host and what it routes to.
             let is_port = |(_, link): &(&IfName, &Link)| link.master.as_ref() == Some(iface);
             for (port, link) in state.links.iter().filter(is_port) {
-                plan.push(Op::Bridge(BridgeOp::Release { port: port.clone() }), None);
+                plan.push(Op::release(port), None);
                 if link.up {
                     plan.warnings.push(format!(
                         "{port} was a port of {iface} and is set down; ifup {iface}, then ifup -f {port}"

@@ -1,9 +1,9 @@
 //! What the kernel does to bridges and ports when something is changed (net/bridge/br_if.c, br_vlan.c).
 
 use crate::{
-    plan::op::{BridgeOp, Op},
+    plan::op::{BridgeOp, LinkChange, Op},
     state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State},
-    values::{Centiseconds, IfName, Vid, VlanProtocol, VlanSet},
+    values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanSet},
 };
 use nix::errno::Errno;
 
@@ -84,11 +84,7 @@ impl State {
     /// The kernel's.
     pub fn change_port(&mut self, op: &Op) -> Result<(), Errno> {
         match op {
-            Op::LinkMaster { name, master } => self.set_master(name, master.as_ref()),
-            Op::LinkUp { name, up } => {
-                self.links.get_mut(name).ok_or(Errno::ENODEV)?.up = *up;
-                Ok(())
-            }
+            Op::LinkSet { name, change } => self.set_link(name, change),
             Op::Bridge(op) => self.apply_bridge(op),
             Op::SysctlSet { key, value } => {
                 self.sysctls.get_mut(key).ok_or(Errno::ENOENT)?.clone_from(value);
@@ -96,6 +92,27 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    fn set_link(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Errno> {
+        if let Some(master) = &change.master {
+            self.set_master(name, master.as_ref())?;
+        }
+        let link = self.links.get_mut(name).ok_or(Errno::ENODEV)?;
+        link.up = change.up.unwrap_or(link.up);
+        if let Some(details) = self.details.get_mut(name) {
+            details.mac = change.mac.or(details.mac);
+            details.mtu = change.mtu.map_or(details.mtu, |Mtu(mtu)| mtu);
+        }
+        if let Some(new) = &change.name {
+            if self.links.contains_key(new) {
+                return Err(Errno::EEXIST);
+            }
+            let (link, details) = (self.links.remove(name), self.details.remove(name));
+            self.links.extend(link.map(|link| (new.clone(), link)));
+            self.details.extend(details.map(|details| (new.clone(), details)));
+        }
+        Ok(())
     }
 
     fn set_master(&mut self, name: &IfName, master: Option<&IfName>) -> Result<(), Errno> {
@@ -124,12 +141,6 @@ impl State {
     fn apply_bridge(&mut self, op: &BridgeOp) -> Result<(), Errno> {
         match op {
             BridgeOp::Set { bridge, options } => self.set_bridge(bridge, options),
-            BridgeOp::Release { port } => {
-                let link = self.links.get_mut(port).ok_or(Errno::ENODEV)?;
-                (link.master, link.up) = (None, false);
-                self.port_moved(port, None);
-                Ok(())
-            }
             BridgeOp::PortSet { port, options } => {
                 self.bridging.ports.get_mut(port).ok_or(Errno::EINVAL)?.options.update(options);
                 Ok(())

@@ -90,10 +90,7 @@ impl Draft {
                 self.set_up(port, false);
                 lowered = true;
             }
-            self.push(
-                Op::LinkMaster { name: port.clone(), master: Some(bridge.clone()) },
-                [Op::LinkMaster { name: port.clone(), master: None }],
-            );
+            self.push(Op::set_master(port, Some(bridge)), [Op::set_master(port, None)]);
         }
         if config.evpn {
             self.no_link_local(port);
@@ -126,7 +123,7 @@ impl Draft {
     }
 
     fn set_up(&mut self, port: &IfName, up: bool) {
-        let op = |up| Op::LinkUp { name: port.clone(), up };
+        let op = |up| Op::set_up(port, up);
         self.push(op(up), [op(!up)]);
     }
 

@@ -48,7 +48,7 @@ pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
         undo.push(Act::here(Op::SysctlSet { key, value: closed }));
     }
     if here.links.get(&iface).is_some_and(|link| link.up) {
-        undo.push(Act::here(Op::LinkSet { name: iface.clone(), change: LinkChange::Up(true) }));
+        undo.push(Act::here(Op::set_up(&iface, true)));
     }
     undo.push(Act::here(Op::ResidentDel(resident.clone())));
     plan.steps.push(Step { act: Act::here(Op::ResidentSet(resident)), undo });
@@ -70,7 +70,10 @@ pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
 pub fn bring_back(name: &IfName, away: &Away, plan: &mut Plan) {
     let (old, new) = (away.name.clone(), name.clone());
     if away.place == Place::Here {
-        plan.push(Op::LinkSet { name: old, change: LinkChange::Name(new) }, None);
+        plan.push(
+            Op::LinkSet { name: old, change: LinkChange { name: Some(new), ..LinkChange::default() } },
+            None,
+        );
     } else {
         let journey = Move { name: old, to: Place::Here, new_name: new };
         plan.push_at(&away.place, Op::LinkMove(journey), None);

@@ -11,7 +11,7 @@ use crate::{
             move_link, namespace,
             sysctls::{self, Setting},
         },
-        op::{LinkChange, Op},
+        op::Op,
     },
     stanza::{Phase, Problem},
     state::{Away, Link, LinkKind, Place, Query, Record, Residence, Resident, Role, Snapshot},
@@ -188,7 +188,7 @@ impl Moved {
         }
         plan.append(sysctls::set(&self.sysctls, &self.home, &plan, found));
         if !inside.links.get(inner).is_some_and(|link| link.up) {
-            let change = |up| Op::LinkSet { name: inner.clone(), change: LinkChange::Up(up) };
+            let change = |up| Op::set_up(inner, up);
             plan.push_at(&place, change(true), Some(change(false)));
         }
         plan.append(self.interior.set_up(inner, &place, found)?);

@@ -3,7 +3,7 @@
 use crate::{
     plan::{
         Plan,
-        op::{LinkChange, Nested, Op},
+        op::{Nested, Op},
     },
     stanza::Problem,
     state::{
@@ -47,7 +47,7 @@ pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan,
     let place = Place::In(netns.clone());
     if let Ok(lo) = "lo".parse::<IfName>() {
         if !found.at(&place).links.get(&lo).is_some_and(|lo| lo.up) {
-            plan.push_at(&place, Op::LinkSet { name: lo, change: LinkChange::Up(true) }, None);
+            plan.push_at(&place, Op::set_up(&lo, true), None);
         }
     }
     Ok(plan)

@@ -148,15 +148,16 @@ impl VethPeer {
     /// Gives the peer of a pair that exists the properties it would be born with.
     fn adjust(&self, found: &Snapshot, plan: &mut Plan) {
         let Some(now) = found.at(&self.place()).details.get(&self.peer) else { return };
-        let mut set = |change: LinkChange, back: LinkChange| {
-            let op = |change| Op::LinkSet { name: self.peer.clone(), change };
-            plan.push_at(&self.place(), op(change), Some(op(back)));
-        };
+        let (mut change, mut back) = (LinkChange::default(), LinkChange::default());
         if let (Some(wanted), Some(mac)) = (self.mac, now.mac.filter(|mac| Some(*mac) != self.mac)) {
-            set(LinkChange::Mac(wanted), LinkChange::Mac(mac));
+            (change.mac, back.mac) = (Some(wanted), Some(mac));
         }
         if let Some(wanted) = self.mtu.filter(|wanted| wanted.0 != now.mtu) {
-            set(LinkChange::Mtu(wanted), LinkChange::Mtu(Mtu(now.mtu)));
+            (change.mtu, back.mtu) = (Some(wanted), Some(Mtu(now.mtu)));
+        }
+        if change != LinkChange::default() {
+            let op = |change| Op::LinkSet { name: self.peer.clone(), change };
+            plan.push_at(&self.place(), op(change), Some(op(back)));
         }
     }
 
@@ -178,13 +179,13 @@ impl VethPeer {
                     return wrong(&format!("there is no such interface {}", self.whereabouts()));
                 }
                 None => {
-                    let op = |master| Op::LinkMaster { name: self.peer.clone(), master };
-                    plan.push_at(&place, op(Some(master.clone())), Some(op(None)));
+                    let op = |master| Op::set_master(&self.peer, master);
+                    plan.push_at(&place, op(Some(master)), Some(op(None)));
                 }
             }
         }
         if self.up && !link.is_some_and(|link| link.up) {
-            let op = |up| Op::LinkSet { name: self.peer.clone(), change: LinkChange::Up(up) };
+            let op = |up| Op::set_up(&self.peer, up);
             plan.push_at(&place, op(true), Some(op(false)));
         }
         plan.append(self.interior.set_up(&self.peer, &place, found)?);

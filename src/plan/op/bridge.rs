@@ -16,11 +16,6 @@ pub enum BridgeOp {
         /// The settings.
         options: BridgeOptions,
     },
-    /// Sets a port down and lets it go, in one message: what is done by halves is not found again.
-    Release {
-        /// The port.
-        port: IfName,
-    },
     /// Changes settings of a port.
     PortSet {
         /// The port.
@@ -62,7 +57,7 @@ pub enum BridgeOp {
 impl BridgeOp {
     /// Whether the change takes something away.
     pub fn is_removal(&self) -> bool {
-        matches!(self, Self::Release { .. } | Self::VlanDel { .. } | Self::FdbDel { .. })
+        matches!(self, Self::VlanDel { .. } | Self::FdbDel { .. })
     }
 }
 
@@ -77,7 +72,6 @@ impl fmt::Display for BridgeOp {
                     words => write!(f, " type bridge{words}"),
                 }
             }
-            Self::Release { port } => write!(f, "ip link set {port} nomaster down"),
             Self::PortSet { port, options } => write!(f, "bridge link set dev {port}{}", options.words()),
             Self::VlanAdd { device, vlans } => write_vlans(f, "add", device, vlans.iter().copied()),
             Self::VlanDel { device, vlans } => {

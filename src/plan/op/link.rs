@@ -25,27 +25,35 @@ impl fmt::Display for NewLink {
     }
 }
 
-/// One property of a link and its new value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkChange {
-    /// Up or down.
-    Up(bool),
+/// What is changed of a link, in one message; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkChange {
+    /// Its master, or none.
+    pub master: Option<Option<IfName>>,
     /// Its hardware address.
-    Mac(Mac),
+    pub mac: Option<Mac>,
     /// Its MTU.
-    Mtu(Mtu),
+    pub mtu: Option<Mtu>,
     /// Its name.
-    Name(IfName),
+    pub name: Option<IfName>,
+    /// Up or down.
+    pub up: Option<bool>,
 }
 
 impl fmt::Display for LinkChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Up(up) => f.write_str(if *up { "up" } else { "down" }),
-            Self::Mac(mac) => write!(f, "address {mac}"),
-            Self::Mtu(mtu) => write!(f, "mtu {mtu}"),
-            Self::Name(name) => write!(f, "name {name}"),
-        }
+        let master = self.master.as_ref().map(|master| match master {
+            Some(master) => format!(" master {master}"),
+            None => " nomaster".to_owned(),
+        });
+        let words = [
+            master,
+            self.mac.map(|mac| format!(" address {mac}")),
+            self.mtu.map(|mtu| format!(" mtu {mtu}")),
+            self.name.as_ref().map(|name| format!(" name {name}")),
+            self.up.map(|up| if up { " up" } else { " down" }.to_owned()),
+        ];
+        words.iter().flatten().try_for_each(|word| f.write_str(word))
     }
 }
 

@@ -33,20 +33,6 @@ pub enum Op {
         /// Its kind, as a reminder in the printed line.
         kind: LinkKind,
     },
-    /// Gives a link a master, or none.
-    LinkMaster {
-        /// The link.
-        name: IfName,
-        /// Its new master.
-        master: Option<IfName>,
-    },
-    /// Sets a link up or down.
-    LinkUp {
-        /// The link.
-        name: IfName,
-        /// Up, or else down.
-        up: bool,
-    },
     /// Changes a bridge, one of its ports, its VLANs or its forwarding database.
     Bridge(BridgeOp),
     /// Adds a rule.
@@ -90,11 +76,11 @@ pub enum Op {
     RecordDel(Record),
     /// Makes a pair of links.
     VethAdd(NewVeth),
-    /// Changes one property of a link.
+    /// Changes a link.
     LinkSet {
         /// The link.
         name: IfName,
-        /// The change.
+        /// What of it.
         change: LinkChange,
     },
     /// Moves a link to another namespace, where it is down and without addresses.
@@ -126,12 +112,29 @@ pub enum Op {
 }
 
 impl Op {
+    /// Sets a link up or down.
+    pub fn set_up(name: &IfName, up: bool) -> Self {
+        Self::LinkSet { name: name.clone(), change: LinkChange { up: Some(up), ..LinkChange::default() } }
+    }
+
+    /// Gives a link a master, or none.
+    pub fn set_master(name: &IfName, master: Option<&IfName>) -> Self {
+        let change = LinkChange { master: Some(master.cloned()), ..LinkChange::default() };
+        Self::LinkSet { name: name.clone(), change }
+    }
+
+    /// Sets a port down and takes it out of its bridge: what is done by halves is not found again.
+    pub fn release(port: &IfName) -> Self {
+        let change = LinkChange { master: Some(None), up: Some(false), ..LinkChange::default() };
+        Self::LinkSet { name: port.clone(), change }
+    }
+
     /// Whether the change takes something away. What is already gone is then as good as done.
     pub fn is_removal(&self) -> bool {
         matches!(
             self,
             Self::LinkDel { .. }
-                | Self::LinkMaster { master: None, .. }
+                | Self::LinkSet { change: LinkChange { master: Some(None), .. }, .. }
                 | Self::RuleDel(_)
                 | Self::RuleDelDuplicate(_)
                 | Self::RouteDel(_)
@@ -171,11 +174,7 @@ impl Op {
     /// Whether the change takes away or sets something that is there. Taking something back, one that is not there
     /// is where it was before, or gone with what brought it.
     pub fn is_of_what_is_there(&self) -> bool {
-        self.is_removal()
-            || matches!(
-                self,
-                Self::LinkMove(_) | Self::LinkSet { .. } | Self::LinkMaster { .. } | Self::SysctlSet { .. }
-            )
+        self.is_removal() || matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::SysctlSet { .. })
     }
 }
 
@@ -184,11 +183,6 @@ impl fmt::Display for Op {
         match self {
             Self::LinkAdd(link) => write!(f, "ip link add {link}"),
             Self::LinkDel { name, kind } => write!(f, "ip link del {name}{}", kind.type_words()),
-            Self::LinkMaster { name, master: Some(master) } => {
-                write!(f, "ip link set {name} master {master}")
-            }
-            Self::LinkMaster { name, master: None } => write!(f, "ip link set {name} nomaster"),
-            Self::LinkUp { name, up } => write!(f, "ip link set {name} {}", if *up { "up" } else { "down" }),
             Self::Bridge(op) => op.fmt(f),
             Self::RuleAdd { rule, .. } => write!(f, "ip {} rule add {rule}", rule.family.option()),
             Self::RuleDel(rule) | Self::RuleDelDuplicate(rule) => {
@@ -203,7 +197,7 @@ impl fmt::Display for Op {
             Self::RecordSet { key, value } => write!(f, "echo {value} > {key}"),
             Self::RecordDel(key) => write!(f, "rm {key}"),
             Self::VethAdd(new) => write!(f, "ip link add {new}"),
-            Self::LinkSet { name, change } => write!(f, "ip link set {name} {change}"),
+            Self::LinkSet { name, change } => write!(f, "ip link set {name}{change}"),
             Self::LinkMove(journey) => write!(f, "ip link set {journey}"),
             Self::AddressAdd { dev, address } => write!(f, "ip address add {address} dev {dev}"),
             Self::AddressDel { dev, address } => write!(f, "ip address del {address} dev {dev}"),

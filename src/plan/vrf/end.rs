@@ -39,7 +39,7 @@ pub fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan)
     let table = state.vrf_table(vrf).or(table);
     let link = state.links.get(vrf);
     if link.is_some_and(|link| link.up) {
-        plan.push(Op::LinkUp { name: vrf.clone(), up: false }, None);
+        plan.push(Op::set_up(vrf, false), None);
     }
     let is_others = state.vrfs().any(|(other, theirs)| other != vrf && Some(theirs) == table);
     let own = |route: &&Route| {

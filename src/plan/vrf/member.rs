@@ -43,7 +43,7 @@ impl Planner for VrfMember {
         let mut plan = Plan::default();
         if at.phase == Phase::PostDown {
             if link.is_some_and(|link| link.master.as_ref() == Some(&self.vrf)) {
-                plan.push(Op::LinkMaster { name: iface.clone(), master: None }, None);
+                plan.push(Op::set_master(iface, None), None);
             }
             let record = state.records.get(&Record::left(&self.vrf));
             // Without it, a run that deleted it was killed.
@@ -56,10 +56,7 @@ impl Planner for VrfMember {
         }
         self.can_join(iface, state).map_err(|reason| vec![Problem::new(self.keyword, &self.vrf, reason)])?;
         if link.is_some_and(|link| link.master.is_none()) {
-            plan.push(
-                Op::LinkMaster { name: iface.clone(), master: Some(self.vrf.clone()) },
-                Some(Op::LinkMaster { name: iface.clone(), master: None }),
-            );
+            plan.push(Op::set_master(iface, Some(&self.vrf)), Some(Op::set_master(iface, None)));
             if let Some(addresses) = state.addresses.get(iface).filter(|addresses| !addresses.is_empty()) {
                 let addresses: Vec<String> =
                     addresses.iter().map(|address| address.net.to_string()).collect();

@@ -169,7 +169,7 @@ impl VrfTable {
             }
         }
         if !link.up {
-            plan.push(Op::LinkUp { name: iface.clone(), up: true }, None);
+            plan.push(Op::set_up(iface, true), None);
         }
         plan.warnings.push(format!(
             "{iface} is kept, since it has members: {}; it is deleted with the ifdown of the last one",

@@ -19,7 +19,10 @@ fn what_is_sent_is_what_ip_sends() {
     let add = Request::ours(RouteNetlinkMessage::NewLink(encode(&new)), ADD_FLAGS);
     assert_eq!(add, Request::of_ip("link-add-vrf"));
     let eth0 = "eth0".parse().unwrap();
-    let set = |index| Request::ours(RouteNetlinkMessage::SetLink(with_master(&eth0, index)), 0);
+    let set = |index| {
+        let message = changed(&eth0, &LinkChange::default(), Some(index));
+        Request::ours(RouteNetlinkMessage::SetLink(message), 0)
+    };
     assert_eq!(set(RED), Request::of_ip("link-master").by_name("eth0").into_set());
     assert_eq!(set(0), Request::of_ip("link-nomaster").by_name("eth0").into_set());
     let red = "red".parse().unwrap();
