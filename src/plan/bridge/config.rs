@@ -94,18 +94,7 @@ impl Config {
                 }
             }
         }
-        let mut config = Self {
-            scope,
-            role,
-            member,
-            ports,
-            options,
-            own,
-            all_ports: PortOptions::default(),
-            some_ports: BTreeMap::new(),
-            wait_port: None,
-            max_wait: None,
-        };
+        let mut config = Self { member, ports, options, ..Self::empty(scope, role, own) };
         if scope == Scope::All {
             config.wait_port = stanza.get("bridge-waitport");
             config.max_wait = stanza.get::<Number<u32>>("bridge-maxwait").map(|Number(seconds)| seconds);
@@ -116,20 +105,26 @@ impl Config {
 
     /// Reads the stanza of an interface that another stanza makes a port.
     pub fn read_as_port(stanza: &Stanza) -> Self {
-        let mut config = Self {
-            scope: Scope::All,
-            role: Role::Port,
-            member: stanza.get("bridge-member"),
+        let own = PortConfig::read(stanza, Scope::All, true);
+        let member = stanza.get("bridge-member");
+        let mut config = Self { member, ..Self::empty(Scope::All, Role::Port, own) };
+        config.read_port_settings(stanza);
+        config
+    }
+
+    fn empty(scope: Scope, role: Role, own: PortConfig) -> Self {
+        Self {
+            scope,
+            role,
+            member: None,
             ports: None,
             options: BridgeOptions::default(),
-            own: PortConfig::read(stanza, Scope::All, true),
+            own,
             all_ports: PortOptions::default(),
             some_ports: BTreeMap::new(),
             wait_port: None,
             max_wait: None,
-        };
-        config.read_port_settings(stanza);
-        config
+        }
     }
 
     fn read_port_settings(&mut self, stanza: &Stanza) {
