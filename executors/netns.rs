@@ -5,7 +5,7 @@
 
 use ifupdown_ng_netlink::{
     plan::netns::{
-        inside::Interior,
+        inside::Inside,
         moved::{Made, Moved},
         sysctls::Settings,
     },
@@ -81,9 +81,9 @@ const DEPENDENT: [&str; 5] =
 
 fn netns(stanza: &Stanza) -> Option<Moved> {
     let keep = stanza.get::<Switch>("netns-keep").is_some_and(|Switch(keep)| keep);
-    let home = stanza.get("netns");
+    let netns = stanza.get("netns");
     let ifname = stanza.get("netns-ifname");
-    let interior = Interior::parse("netns", stanza);
+    let inside = Inside::parse("netns", stanza);
     let sysctls = stanza.get::<Settings>("netns-sysctl");
     if stanza.text("netns").is_none() {
         for keyword in DEPENDENT.into_iter().filter(|keyword| stanza.text(keyword).is_some()) {
@@ -94,12 +94,12 @@ fn netns(stanza: &Stanza) -> Option<Moved> {
         let reason = "conflicts with `netns`: an interface that moves leaves its bridge or VRF";
         stanza.reject(keyword, reason);
     }
-    let home = home?;
+    let netns = netns?;
     let addresses = stanza.text("addresses").unwrap_or_default();
     Some(Moved {
-        home,
+        netns,
         ifname,
-        interior: interior.with_plain_lines(stanza),
+        inside: inside.with_plain_lines(stanza),
         sysctls: sysctls.map(|Settings(all)| all).unwrap_or_default(),
         keep,
         ipv6_outside: addresses.contains(':'),

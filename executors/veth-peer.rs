@@ -1,7 +1,7 @@
 //! `veth-peer` makes an interface one end of a pair, the other end born where it belongs.
 
 use ifupdown_ng_netlink::{
-    plan::netns::{inside::Interior, veth_peer::VethPeer},
+    plan::netns::{inside::Inside, veth_peer::VethPeer},
     program::{
         executor::{Executor, Keyword, Program, boxed},
         run::run,
@@ -70,7 +70,7 @@ fn veth_peer(stanza: &Stanza) -> Option<VethPeer> {
         own_mac: stanza.get("hwaddress"),
         own_mtu: stanza.get("mtu"),
         queues: stanza.get("veth-queues"),
-        interior: Interior::parse("veth-peer", stanza),
+        inside: Inside::parse("veth-peer", stanza),
         master: stanza.get("veth-peer-master"),
         up: stanza.get::<Switch>("veth-peer-up").is_none_or(|Switch(up)| up),
         keep: stanza.text("netns-keep").and_then(|text| text.parse().ok()).is_some_and(|Switch(keep)| keep),

@@ -98,7 +98,7 @@ impl Undo {
             log::info!("{act}");
             match kernel.apply(act) {
                 Ok(()) => {}
-                Err(cause) if cause.makes_needless(act) && act.op.is_of_what_is_there() => {}
+                Err(cause) if cause.makes_needless(act) && act.op.is_of_existing() => {}
                 // The step whose answer was lost was not made.
                 Err(cause) if cause.is_there(act) => {}
                 Err(cause) => {
@@ -184,15 +184,15 @@ impl Held {
         // Wherever a link of ours is, that stays known, and it stays there, until it is back or gone.
         let strands = |failed: &Op| match (failed, &act.op) {
             (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_)) => true,
-            (Op::LinkMove(Move { name, .. }) | Op::LinkDel { name, .. }, Op::ResidentDel(resident)) => {
-                [&resident.name, &resident.iface].contains(&name)
+            (Op::LinkMove(Move { name, .. }) | Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => {
+                [&link.name, &link.iface].contains(&name)
             }
             _ => false,
         };
         // What was remembered in another namespace is not taken for what was so in the next one.
         let outlives = |failed: &Act| {
             failed.at != Place::Here
-                && matches!((&failed.op, &act.op), (Op::RecordDel(_), Op::ResidentDel(_)))
+                && matches!((&failed.op, &act.op), (Op::RecordDel(_), Op::NetnsLinkDel(_)))
         };
         let holds = |failed: &Act| {
             failed.at == act.at && relies_on(&failed.op) || strands(&failed.op) || outlives(failed)

@@ -13,7 +13,7 @@ use crate::{
     },
     plan::op::{Act, Move, Nested, Op},
     state::{
-        Link, LinkKind, NestedRecord, Netns, Place, Query, Record, Resident, Role, Route, Snapshot, State,
+        Link, LinkKind, NestedRecord, Netns, NetnsLink, Place, Query, Record, Role, Route, Snapshot, State,
         Until, Wait, Wants,
     },
     values::{IfName, NetnsRef},
@@ -228,29 +228,29 @@ impl Kernel for Live {
                 state.nsids.extend(nsid.map(|nsid| (other.clone(), nsid)));
             }
         }
-        if !query.netns.is_empty() || !query.away.is_empty() {
-            found.residences = moved_links::all(self.lock.as_ref().map(Lock::directory))?;
+        if !query.netns.is_empty() || !query.located.is_empty() {
+            found.netns_links = moved_links::all(self.lock.as_ref().map(Lock::directory))?;
         }
-        for residence in found.residences.clone() {
-            let Resident { iface, role, netns, .. } = &residence.resident;
-            if !query.away.contains(iface) {
+        for record in found.netns_links.clone() {
+            let NetnsLink { iface, role, netns, .. } = &record.link;
+            if !query.located.contains(iface) {
                 continue;
             }
             match role {
                 Role::Moved => {
-                    let away = match self.find(&residence)? {
-                        moved_links::Found::At(away) => away,
+                    let located = match self.find(&record)? {
+                        moved_links::Found::At(located) => located,
                         moved_links::Found::Nowhere => continue,
-                        moved_links::Found::Doubtful(what) => {
-                            found.doubtful.insert(iface.clone(), what);
+                        moved_links::Found::Uncertain(what) => {
+                            found.uncertain.insert(iface.clone(), what);
                             continue;
                         }
                     };
                     // It is there for those who plan its way back, whether or not anybody asked about that place.
-                    let links = &mut found.places.entry(away.place.clone()).or_default().links;
-                    let link = Link { kind: away.kind.clone(), master: None, up: false };
-                    links.entry(away.name.clone()).or_insert(link);
-                    found.away.insert(iface.clone(), away);
+                    let links = &mut found.places.entry(located.place.clone()).or_default().links;
+                    let link = Link { kind: located.kind.clone(), master: None, up: false };
+                    links.entry(located.name.clone()).or_insert(link);
+                    found.located.insert(iface.clone(), located);
                 }
                 // Where it was put, which the stanza need not name any more.
                 Role::Peer if !found.netns.contains_key(netns) => {
@@ -316,15 +316,15 @@ impl Live {
                 }
                 Ok(())
             })?,
-            Op::ResidentSet(resident) => self.note(resident),
-            Op::ResidentDel(resident) => RunDir::open()?.remove(&Record::resident(resident)),
+            Op::NetnsLinkSet(link) => self.note(link),
+            Op::NetnsLinkDel(link) => RunDir::open()?.remove(&Record::netns_link(link)),
             Op::NetnsAdd(name) => netns::named::add(name),
             Op::NetnsDel(name) => {
                 // A socket in it would keep it, and what is in it.
                 self.channels.retain(|place, _| *place == Place::Here);
                 netns::named::delete(name)
             }
-            Op::LinkMove(journey) => self.move_link(at, journey),
+            Op::LinkMove(moving) => self.move_link(at, moving),
             Op::VethAdd(new) => {
                 let there = match &new.at {
                     Place::Here => None,

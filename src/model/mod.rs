@@ -145,8 +145,8 @@ impl State {
             | Op::LinkMove(_)
             | Op::NetnsAdd(_)
             | Op::NetnsDel(_)
-            | Op::ResidentSet(_)
-            | Op::ResidentDel(_)
+            | Op::NetnsLinkSet(_)
+            | Op::NetnsLinkDel(_)
             | Op::Nested(_) => Err(Errno::EINVAL),
         }
     }

@@ -4,8 +4,8 @@ use crate::{
     model::Simulated,
     plan::op::{Move, NewVeth, Op},
     state::{
-        Away, Details, Existing, Link, LinkKind, NestedRecord, Netns, NetnsId, Peer, Place, Record,
-        Residence, Role, State,
+        Details, Existing, Link, LinkKind, Located, NestedRecord, Netns, NetnsId, NetnsLinkRecord, Peer,
+        Place, Record, Role, State,
     },
     values::{IfName, NetnsRef},
 };
@@ -35,25 +35,23 @@ impl Simulated {
                     _ => Err(Errno::ENOENT),
                 }
             }
-            Op::ResidentSet(resident) => {
-                let id = world.existing(&resident.netns).map(|existing| existing.id).unwrap_or_default();
+            Op::NetnsLinkSet(link) => {
+                let id = world.existing(&link.netns).map(|existing| existing.id).unwrap_or_default();
                 // One record for each.
-                let key = (&resident.iface, resident.role);
-                world.residences.retain(|known| (&known.resident.iface, known.resident.role) != key);
-                world.residences.push(Residence { resident: resident.clone(), id, mac: None, index: None });
+                let key = (&link.iface, link.role);
+                world.netns_links.retain(|known| (&known.link.iface, known.link.role) != key);
+                world.netns_links.push(NetnsLinkRecord { link: link.clone(), id, mac: None, index: None });
                 Ok(())
             }
-            Op::ResidentDel(resident) => {
-                let (iface, role) = (&resident.iface, resident.role);
-                world
-                    .residences
-                    .retain(|known| (&known.resident.iface, known.resident.role) != (iface, role));
+            Op::NetnsLinkDel(link) => {
+                let (iface, role) = (&link.iface, link.role);
+                world.netns_links.retain(|known| (&known.link.iface, known.link.role) != (iface, role));
                 if role == Role::Moved {
-                    world.away.remove(iface);
+                    world.located.remove(iface);
                 }
                 Ok(())
             }
-            Op::LinkMove(journey) => self.link_move(at, journey),
+            Op::LinkMove(moving) => self.link_move(at, moving),
             // Which parameters there are in other namespaces is not modelled.
             Op::SysctlSet { key, value } if *at != Place::Here => {
                 let inside = world.places.entry(at.clone()).or_default();
@@ -94,7 +92,7 @@ impl Simulated {
         let inode = 1 + world.netns.len() as u64;
         let id = NetnsId { inode, ..NetnsId::default() };
         world.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
-        world.places.insert(Place::In(netns), State::newborn());
+        world.places.insert(Place::In(netns), State::new_namespace());
         Ok(())
     }
 
@@ -117,20 +115,14 @@ impl Simulated {
         let there = places.entry(to.clone()).or_default();
         there.links.insert(new_name.clone(), link);
         there.details.extend(details.map(|details| (new_name.clone(), details)));
-        for residence in &self.0.residences {
-            let resident = &residence.resident;
-            if resident.role == Role::Moved
-                && resident.name == *name
-                && Place::In(resident.netns.clone()) == *at
-            {
-                self.0.away.remove(&resident.iface);
+        for record in &self.0.netns_links {
+            let link = &record.link;
+            if link.role == Role::Moved && link.name == *name && Place::In(link.netns.clone()) == *at {
+                self.0.located.remove(&link.iface);
             }
-            if resident.role == Role::Moved
-                && resident.name == *new_name
-                && Place::In(resident.netns.clone()) == *to
-            {
-                let away = Away { place: to.clone(), name: new_name.clone(), kind: kind.clone() };
-                self.0.away.insert(resident.iface.clone(), away);
+            if link.role == Role::Moved && link.name == *new_name && Place::In(link.netns.clone()) == *to {
+                let located = Located { place: to.clone(), name: new_name.clone(), kind: kind.clone() };
+                self.0.located.insert(link.iface.clone(), located);
             }
         }
         Ok(())
@@ -173,7 +165,7 @@ fn netns(place: &Place) -> NetnsRef {
 
 impl State {
     /// A namespace that was just made.
-    pub fn newborn() -> Self {
+    pub fn new_namespace() -> Self {
         let mut state = Self::default().with_default_rules();
         if let Ok(lo) = "lo".parse() {
             state.links.insert(lo, Link { kind: LinkKind::Physical, master: None, up: false });

@@ -15,7 +15,7 @@ mod sysctl;
 pub use address::LinkAddress;
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
 pub use link::{Details, Link, LinkKind, Peer};
-pub use netns::{Away, Existing, Netns, NetnsId, Place, Residence, Resident, Role};
+pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};
 pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
 pub use record::{DIRECTORY, NestedRecord, Record};
 pub use route::Route;
@@ -149,11 +149,11 @@ pub struct Snapshot {
     /// The namespaces that were asked for.
     pub netns: BTreeMap<NetnsRef, Netns>,
     /// What of ours is in which namespace, as it was recorded.
-    pub residences: Vec<Residence>,
+    pub netns_links: Vec<NetnsLinkRecord>,
     /// Where interfaces of ours are, if not where and what they should be when their stanza is down.
-    pub away: BTreeMap<IfName, Away>,
+    pub located: BTreeMap<IfName, Located>,
     /// What is in the place of interfaces of ours that were not found, or may be in their place.
-    pub doubtful: BTreeMap<IfName, String>,
+    pub uncertain: BTreeMap<IfName, String>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
     /// The stanzas of the interfaces file in use, if they can be told.

@@ -82,7 +82,7 @@ impl Role {
 
 /// A link of ours in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Resident {
+pub struct NetnsLink {
     /// The interface of the stanza that put it there.
     pub iface: IfName,
     /// What it is to that stanza.
@@ -93,11 +93,11 @@ pub struct Resident {
     pub name: IfName,
 }
 
-/// A [`Resident`] as it was recorded when it moved in.
+/// A [`NetnsLink`] as it was recorded when it moved in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Residence {
+pub struct NetnsLinkRecord {
     /// Who and where.
-    pub resident: Resident,
+    pub link: NetnsLink,
     /// Which namespace that was.
     pub id: NetnsId,
     /// Its hardware address, by which it is known again when the namespace is gone.
@@ -107,8 +107,8 @@ pub struct Residence {
     pub index: Option<u32>,
 }
 
-impl Residence {
-    /// The residence that a record tells of: the text that `Display` makes.
+impl NetnsLinkRecord {
+    /// Reads the text that `Display` makes.
     pub fn parse(iface: IfName, role: Role, text: &str) -> Option<Self> {
         fn next<T: FromStr>(word: Option<&str>) -> Option<T> {
             word?.parse().ok()
@@ -118,13 +118,13 @@ impl Residence {
         let name = next(words.next())?;
         let (mac, index) = (next(words.next()), next(words.next()));
         let netns = next(words.next())?;
-        Some(Self { resident: Resident { iface, role, netns, name }, id, mac, index })
+        Some(Self { link: NetnsLink { iface, role, netns, name }, id, mac, index })
     }
 }
 
-impl fmt::Display for Residence {
+impl fmt::Display for NetnsLinkRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ", self.id, self.resident.name)?;
+        write!(f, "{} {} ", self.id, self.link.name)?;
         match self.mac {
             Some(mac) => write!(f, "{mac}")?,
             None => f.write_str("-")?,
@@ -133,7 +133,7 @@ impl fmt::Display for Residence {
             Some(index) => write!(f, " {index}")?,
             None => f.write_str(" -")?,
         }
-        write!(f, " {}", self.resident.netns)
+        write!(f, " {}", self.link.netns)
     }
 }
 
@@ -168,7 +168,7 @@ pub struct Existing {
 
 /// Where an interface of ours is that was moved to another namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Away {
+pub struct Located {
     /// The namespace, by a reference that leads there now; [`Place::Here`] if the kernel brought it back
     /// under another name.
     pub place: Place,

@@ -88,7 +88,7 @@ pub struct Query {
     /// These namespaces, and for those that say so the processes in them.
     pub netns: BTreeMap<NetnsRef, bool>,
     /// What of ours is in which namespace, and where these interfaces of ours are now.
-    pub away: BTreeSet<IfName>,
+    pub located: BTreeSet<IfName>,
     /// Whether these files can be trusted to be run as interfaces files.
     pub files: BTreeSet<PathBuf>,
     /// The stanzas of the interfaces file in use.

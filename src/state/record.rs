@@ -1,7 +1,7 @@
 //! What has to be remembered from one invocation to the next, because the kernel does not show it.
 
 use crate::{
-    state::{NetnsId, Resident, Sysctl},
+    state::{NetnsId, NetnsLink, Sysctl},
     values::IfName,
 };
 use std::{fmt, path::PathBuf};
@@ -20,8 +20,8 @@ impl Record {
     }
 
     /// Where a link of ours went.
-    pub fn resident(resident: &Resident) -> Self {
-        Self(format!("{}:{}", resident.role.word(), resident.iface))
+    pub fn netns_link(link: &NetnsLink) -> Self {
+        Self(format!("{}:{}", link.role.word(), link.iface))
     }
 
     /// That we made the namespace with this inode.

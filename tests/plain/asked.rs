@@ -26,10 +26,10 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         }
     }
     // Where the peer of one that is asked for was put.
-    for residence in &found.residences {
-        let was = &residence.resident.netns;
-        let away = residence.resident.role == Role::Peer && query.away.contains(&residence.resident.iface);
-        if let Some(is) = found.netns.get(was).filter(|_| away) {
+    for record in &found.netns_links {
+        let was = &record.link.netns;
+        let located = record.link.role == Role::Peer && query.located.contains(&record.link.iface);
+        if let Some(is) = found.netns.get(was).filter(|_| located) {
             netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
@@ -37,15 +37,15 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let here = places.get(&Place::Here);
     let beside_bridge =
         query.stanzas_beside_bridge && here.is_some_and(|here| here.links.values().any(is_bridge));
-    let ours = !query.netns.is_empty() || !query.away.is_empty();
+    let ours = !query.netns.is_empty() || !query.located.is_empty();
     Snapshot {
         places,
         table_names,
         stanzas: found.stanzas.clone().filter(|_| query.stanzas || beside_bridge),
         netns,
-        residences: found.residences.iter().filter(|_| ours).cloned().collect(),
-        away: chosen(&found.away, |iface| query.away.contains(iface)),
-        doubtful: chosen(&found.doubtful, |iface| query.away.contains(iface)),
+        netns_links: found.netns_links.iter().filter(|_| ours).cloned().collect(),
+        located: chosen(&found.located, |iface| query.located.contains(iface)),
+        uncertain: chosen(&found.uncertain, |iface| query.located.contains(iface)),
         untrusted: chosen(&found.untrusted, |file| query.files.contains(file)),
     }
 }

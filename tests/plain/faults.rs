@@ -76,9 +76,9 @@ fn everything(found: &Snapshot) -> String {
             let _ = writeln!(all, "{netns} is there");
         }
     }
-    let residences = found.residences.iter().map(|residence| format!("{:?}", residence.resident));
-    let away = found.away.iter().map(|(name, away)| format!("{name} is away: {away:?}"));
-    let mut rest: Vec<String> = residences.chain(away).collect();
+    let netns_links = found.netns_links.iter().map(|record| format!("{:?}", record.link));
+    let located = found.located.iter().map(|(name, located)| format!("{name} is located: {located:?}"));
+    let mut rest: Vec<String> = netns_links.chain(located).collect();
     rest.sort();
     all + &rest.join("\n")
 }
@@ -128,13 +128,13 @@ impl Trial<'_> {
         };
         // What another process made is not in our books, and may keep a namespace.
         let place = match &rival.op {
-            Op::LinkMove(journey) => &journey.to,
+            Op::LinkMove(moving) => &moving.to,
             _ => &rival.at,
         };
         let show = |found: &Snapshot| {
             let mut found = without(found, place);
-            found.residences.clear();
-            found.away.clear();
+            found.netns_links.clear();
+            found.located.clear();
             // What a link that is gone was set to is nowhere.
             for state in found.places.values_mut() {
                 let links = &state.links;
@@ -172,7 +172,7 @@ impl Trial<'_> {
             let _ = kernel.apply(&step.act);
         }
         let mut forgotten = kernel.0.clone();
-        forgotten.residences.retain(|residence| residence.resident.iface != interface.name);
+        forgotten.netns_links.retain(|record| record.link.iface != interface.name);
         [kernel.0, forgotten]
     }
 

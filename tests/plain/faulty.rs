@@ -47,7 +47,7 @@ impl Rival {
         };
         let (at, op) = match (self, &act.op) {
             // Read by nobody but us, who lock each other out; or changes nothing.
-            (_, Op::RecordSet { .. } | Op::RecordDel(_) | Op::ResidentSet(_) | Op::ResidentDel(_)) => {
+            (_, Op::RecordSet { .. } | Op::RecordDel(_) | Op::NetnsLinkSet(_) | Op::NetnsLinkDel(_)) => {
                 return None;
             }
             (_, Op::Nested(_) | Op::RuleExpect(_)) => return None,

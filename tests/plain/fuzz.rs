@@ -8,7 +8,7 @@ use ifupdown_ng_netlink::{
     kernel::rt_tables,
     plan::{At, netns::sysctls::Setting},
     stanza::{Phase, Stanzas, environment::Found},
-    state::{NestedRecord, Query, Residence, Role, Sysctl},
+    state::{NestedRecord, NetnsLinkRecord, Query, Role, Sysctl},
     values::{
         Address, Centiseconds, DefaultPvid, Families, IfName, List, Mac, Mtu, NetnsRef, OrNo, Queues,
         RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,
@@ -165,9 +165,9 @@ fn what_we_remembered_ourselves() {
         let text = words.join(" ");
         let _ = NestedRecord::parse(&text);
         for role in [Role::Moved, Role::Peer] {
-            if let Some(residence) = Residence::parse("eth0".parse().unwrap(), role, &text) {
-                let again = Residence::parse("eth0".parse().unwrap(), role, &residence.to_string());
-                assert_eq!(again, Some(residence), "{text:?}");
+            if let Some(record) = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &text) {
+                let again = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &record.to_string());
+                assert_eq!(again, Some(record), "{text:?}");
             }
         }
     });

@@ -27,8 +27,8 @@ use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::{
     stanza::Stanzas,
     state::{
-        Action, Away, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Netns, NetnsId, Peer, Place,
-        Record, Residence, Resident, Role, Route, Rule, Snapshot, State, Sysctl,
+        Action, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId, NetnsLink,
+        NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl,
     },
     values::{Family, IfName, NetnsRef, RouteKind, TableId},
 };
@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Snapshot {
                 other => panic!("{other}: not what a namespace is"),
             };
             if matches!(what, Netns::Is(_)) {
-                found.places.insert(Place::In(netns.clone()), State::newborn());
+                found.places.insert(Place::In(netns.clone()), State::new_namespace());
             }
             while words.last() == Some(&"process") {
                 words.pop();
@@ -77,11 +77,11 @@ pub fn parse(text: &str) -> Snapshot {
                 (word(&mut words), word(&mut words), word(&mut words));
             if role == Role::Moved && !earlier {
                 let (place, kind) = (Place::In(netns.clone()), link(&mut words).kind);
-                found.away.insert(iface.clone(), Away { place, name: name.clone(), kind });
+                found.located.insert(iface.clone(), Located { place, name: name.clone(), kind });
             }
             let id = NetnsId { born: -i128::from(earlier), ..NetnsId::default() };
-            let resident = Resident { iface, role, netns, name };
-            found.residences.push(Residence { resident, id, mac: None, index: None });
+            let link = NetnsLink { iface, role, netns, name };
+            found.netns_links.push(NetnsLinkRecord { link, id, mac: None, index: None });
             assert!(words.is_empty(), "{line:?}: what is {words:?}?");
             continue;
         }

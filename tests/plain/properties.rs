@@ -51,7 +51,7 @@ proptest! {
         if let Some((interface, _, after, _)) = brought_up(&case) {
             let mut kernel = Faulty::new(after);
             // A forced ifup finds an interface in another namespace, fetches it, and moves it there again.
-            if kernel.snapshot().away.is_empty() {
+            if kernel.snapshot().located.is_empty() {
                 prop_assert_eq!(interface.left_to_do(Phase::UP, &kernel), [""; 0], "{}", interface.text);
             } else {
                 let phases = [Phase::PreUp, Phase::Up, Phase::PostUp];

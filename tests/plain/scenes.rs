@@ -13,7 +13,7 @@ use ifupdown_ng_netlink::{
     plan::At,
     program::executor::Program,
     stanza::{Phase, environment::Found},
-    state::{Details, Peer, Place, Query, Resident, Role, Snapshot, State},
+    state::{Details, NetnsLink, Peer, Place, Query, Role, Snapshot, State},
 };
 use proptest::{
     strategy::{Strategy as _, ValueTree as _},
@@ -149,8 +149,8 @@ fn of_plan(case: &Path) -> Option<Scene> {
 
 /// Makes pairs of the links that are recorded as such: the notation has no numbers.
 fn tie_pairs(found: &mut Snapshot) {
-    for (n, residence) in (1..).zip(found.residences.clone()) {
-        let Resident { iface, role: Role::Peer, netns, name } = residence.resident else { continue };
+    for (n, record) in (1..).zip(found.netns_links.clone()) {
+        let NetnsLink { iface, role: Role::Peer, netns, name } = record.link else { continue };
         let there = Place::In(netns);
         if found.here().links.contains_key(&iface) && found.at(&there).links.contains_key(&name) {
             for (place, link, index) in [(Place::Here, iface, 2 * n), (there, name, 2 * n + 1)] {

@@ -2,17 +2,17 @@
 
 use crate::{
     kernel::{Refusal, live::Live, lock::Lock, netns, run_dir::RunDir},
-    state::{Away, LinkKind, Place, Record, Residence, Resident, Role, State, Wants},
+    state::{LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Record, Role, State, Wants},
     values::{IfName, Mac},
 };
 use std::collections::BTreeMap;
 
 /// Where an interface of ours turned out to be.
 pub(super) enum Found {
-    At(Away),
+    At(Located),
     Nowhere,
     /// What may be in its place.
-    Doubtful(String),
+    Uncertain(String),
 }
 
 /// What was seen of a link.
@@ -24,19 +24,19 @@ pub(super) struct Seen {
 
 impl Live {
     /// Where an interface of ours is now. The link is known by its index, in a namespace whose identity still holds.
-    pub(super) fn find(&mut self, residence: &Residence) -> Result<Found, Refusal> {
-        let Resident { iface, netns, name, .. } = &residence.resident;
-        let mut doubtful = None;
-        for netns in std::iter::once(netns.clone()).chain(netns::search(residence.id.inode)) {
+    pub(super) fn find(&mut self, record: &NetnsLinkRecord) -> Result<Found, Refusal> {
+        let NetnsLink { iface, netns, name, .. } = &record.link;
+        let mut uncertain = None;
+        for netns in std::iter::once(netns.clone()).chain(netns::search(record.id.inode)) {
             // What is gone meanwhile is not where it is.
             let Ok(id) = netns::open(&netns).and_then(|file| netns::id(&netns, &file)) else { continue };
-            let is_it = id.same(residence.id);
-            if !is_it && !id.may_be(residence.id) {
+            let is_it = id.same(record.id);
+            if !is_it && !id.may_be(record.id) {
                 continue;
             }
             let place = Place::In(netns.clone());
             let of_that_name = self.look_for(&place, name)?;
-            let of_that_index = match (residence.index, &of_that_name) {
+            let of_that_index = match (record.index, &of_that_name) {
                 // It may have the name as an alternative one.
                 (Some(index), Some(link)) if link.index == index => Some((name.clone(), link.kind.clone())),
                 (Some(index), _) => self.channel(&place)?.link_of(index)?,
@@ -44,30 +44,30 @@ impl Live {
                 (None, None) => None,
             };
             if let (true, Some((name, kind))) = (is_it, of_that_index) {
-                return Ok(Found::At(Away { place, name, kind }));
+                return Ok(Found::At(Located { place, name, kind }));
             }
             if of_that_name.is_some() {
-                doubtful = Some(format!("{name} in {netns} may be another interface than {iface}"));
+                uncertain = Some(format!("{name} in {netns} may be another interface than {iface}"));
             }
             if is_it {
-                return Ok(doubtful.map_or(Found::Nowhere, Found::Doubtful));
+                return Ok(uncertain.map_or(Found::Nowhere, Found::Uncertain));
             }
         }
-        if let Some(doubtful) = doubtful {
-            return Ok(Found::Doubtful(doubtful));
+        if let Some(uncertain) = uncertain {
+            return Ok(Found::Uncertain(uncertain));
         }
         // Its namespace is gone. The kernel puts hardware into the first namespace, under its name in the
         // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
         let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
         self.channel(&Place::Here)?.read(&all, &BTreeMap::new(), &mut state)?;
         let mac_of = |name: &IfName| state.details.get(name).and_then(|details| details.mac);
-        if state.links.contains_key(iface) && mac_of(iface) == residence.mac {
+        if state.links.contains_key(iface) && mac_of(iface) == record.mac {
             return Ok(Found::Nowhere);
         }
         let same = |(name, kind)| {
             let details = state.details.get(&name)?;
             let physical = kind == LinkKind::Physical;
-            (physical && details.mac.is_some() && details.mac == residence.mac).then_some(Away {
+            (physical && details.mac.is_some() && details.mac == record.mac).then_some(Located {
                 place: Place::Here,
                 name,
                 kind,
@@ -91,35 +91,35 @@ impl Live {
     }
 
     /// Writes down where a link of ours is about to go.
-    pub(super) fn note(&mut self, resident: &Resident) -> Result<(), Refusal> {
-        let id = netns::id(&resident.netns, &netns::open(&resident.netns)?)?;
-        let mac = self.look_for(&Place::Here, &resident.iface)?.and_then(|seen| seen.mac);
-        let residence = Residence { resident: resident.clone(), id, mac, index: None };
-        RunDir::open()?.write(&Record::resident(resident), &residence.to_string())
+    pub(super) fn note(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
+        let id = netns::id(&link.netns, &netns::open(&link.netns)?)?;
+        let mac = self.look_for(&Place::Here, &link.iface)?.and_then(|seen| seen.mac);
+        let record = NetnsLinkRecord { link: link.clone(), id, mac, index: None };
+        RunDir::open()?.write(&Record::netns_link(link), &record.to_string())
     }
 
     /// Adds its index to what was written down of a link. Where that fails, the link is known by its name.
     pub(super) fn note_index(&mut self, iface: &IfName, role: Role, place: &Place, name: &IfName) {
         let index = self.look_for(place, name).ok().flatten().map(|seen| seen.index);
         let Ok(known) = all(self.lock.as_ref().map(Lock::directory)) else { return };
-        let is_it = |known: &Residence| known.resident.iface == *iface && known.resident.role == role;
-        let Some(residence) = known.into_iter().find(is_it).filter(|known| known.index != index) else {
+        let is_it = |known: &NetnsLinkRecord| known.link.iface == *iface && known.link.role == role;
+        let Some(record) = known.into_iter().find(is_it).filter(|known| known.index != index) else {
             return;
         };
-        let record = Record::resident(&residence.resident);
-        let text = Residence { index, ..residence }.to_string();
-        let _ = RunDir::open().and_then(|directory| directory.write(&record, &text));
+        let key = Record::netns_link(&record.link);
+        let text = NetnsLinkRecord { index, ..record }.to_string();
+        let _ = RunDir::open().and_then(|directory| directory.write(&key, &text));
     }
 }
 
 /// All links of ours that are in another namespace.
-pub(super) fn all(own: Option<&RunDir>) -> Result<Vec<Residence>, Refusal> {
+pub(super) fn all(own: Option<&RunDir>) -> Result<Vec<NetnsLinkRecord>, Refusal> {
     let records = own.map_or_else(|| RunDir::list(""), |own| own.records(""))?;
     let mut found = Vec::new();
     for role in [Role::Moved, Role::Peer] {
         let own = records.iter().filter_map(|(name, text)| {
             let iface = name.strip_prefix(role.word())?.strip_prefix(':')?;
-            Residence::parse(iface.parse().ok()?, role, text)
+            NetnsLinkRecord::parse(iface.parse().ok()?, role, text)
         });
         found.extend(own);
     }

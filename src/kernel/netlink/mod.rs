@@ -125,8 +125,8 @@ impl Channel {
             | Op::RecordDel(_)
             | Op::NetnsAdd(_)
             | Op::NetnsDel(_)
-            | Op::ResidentSet(_)
-            | Op::ResidentDel(_)
+            | Op::NetnsLinkSet(_)
+            | Op::NetnsLinkDel(_)
             | Op::Nested(_) => Err(Refusal::text("not a change that netlink makes in one namespace")),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 use nix::errno::Errno;
 
 /// The settings of a bridge that was told nothing.
-fn born() -> BridgeOptions {
+fn new_bridge() -> BridgeOptions {
     BridgeOptions {
         address: None,
         filtering: Some(false),
@@ -24,7 +24,7 @@ fn born() -> BridgeOptions {
 }
 
 /// The settings of a new port. What a path over it costs depends on its speed.
-pub(super) fn joined() -> PortOptions {
+pub(super) fn new_port() -> PortOptions {
     PortOptions {
         isolated: Some(false),
         learning: Some(true),
@@ -43,7 +43,7 @@ impl State {
 
     pub(crate) fn bridge_made(&mut self, name: &IfName, kind: &LinkKind) {
         let LinkKind::Bridge(options) = kind else { return };
-        let mut all = born();
+        let mut all = new_bridge();
         all.update(options);
         if let Some(link) = self.links.get_mut(name) {
             link.kind = LinkKind::Bridge(all);
@@ -72,7 +72,7 @@ impl State {
         self.bridging.vlans.remove(port);
         self.bridging.fdb.remove(port);
         if let Some(bridge) = master.filter(|master| self.bridge(master).is_some()) {
-            let state = PortState { options: joined(), ..PortState::default() };
+            let state = PortState { options: new_port(), ..PortState::default() };
             self.bridging.ports.insert(port.clone(), state);
             self.bridging.vlans.insert(port.clone(), self.default_vlans(bridge));
         }

@@ -118,7 +118,7 @@ impl Draft {
         if !bridge.up || (filters && default.is_empty()) {
             return false;
         }
-        let restricted = !joining.options.differing(&super::effects::joined()).is_empty();
+        let restricted = !joining.options.differing(&super::effects::new_port()).is_empty();
         restricted || wanted.is_some_and(|wanted| wanted != default)
     }
 

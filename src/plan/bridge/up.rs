@@ -26,7 +26,7 @@ impl Config {
             (Phase::Create, Role::Bridge) => self.create(at.iface, found),
             (Phase::PreUp, Role::Bridge) => self.configure(at.iface, found),
             (Phase::PreUp, Role::Port) => self.join_bridge(at.iface, found),
-            (Phase::PreUp, Role::Unclear) => self.configure_what_is_there(at.iface, found),
+            (Phase::PreUp, Role::Unclear) => self.configure_existing(at.iface, found),
             _ => Ok(Plan::default()),
         }
     }
@@ -231,7 +231,7 @@ impl Config {
 
     /// A bridge that is not ours to make, a port that is one already, one that its bridge will take later, or one that
     /// came to be after its bridge.
-    fn configure_what_is_there(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+    fn configure_existing(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let state = found.here();
         let link = state.links.get(iface);
         if state.bridge(iface).is_some() {

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 /// Addresses, gateways and routes that a stanza gives to a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Interior {
+pub struct Inside {
     /// Addresses with their prefixes.
     pub addresses: Vec<IpNet>,
     /// Gateways of default routes, and whether one is reached although no prefix says so.
@@ -28,7 +28,7 @@ pub struct Interior {
     keyword: String,
 }
 
-impl Interior {
+impl Inside {
     /// The values of `PREFIX-address`, `PREFIX-gateway` and `PREFIX-route`.
     pub fn parse(prefix: &str, stanza: &Stanza) -> Self {
         let keyword = |end: &str| format!("{prefix}-{end}");
@@ -36,15 +36,15 @@ impl Interior {
         let gateways = stanza.get::<Words<Gateway>>(&keyword("gateway"));
         let routes = stanza.get::<List<RouteSpec>>(&keyword("route"));
         let addresses: Vec<IpNet> = addresses.into_iter().flat_map(|Words(all)| all).map(|a| a.0).collect();
-        let mut interior = Self {
+        let mut inside = Self {
             gateways: Vec::new(),
             routes: routes.map(|List(all)| all).unwrap_or_default(),
             keyword: keyword("route"),
             addresses,
         };
         for Gateway(gateway) in gateways.into_iter().flat_map(|Words(all)| all) {
-            if interior.reaches(gateway) {
-                interior.gateways.push((gateway, false));
+            if inside.reaches(gateway) {
+                inside.gateways.push((gateway, false));
             } else {
                 let reason = format!(
                     "{gateway} is on no prefix of {}; or say `default via {gateway} dev … onlink` in {}",
@@ -54,7 +54,7 @@ impl Interior {
                 stanza.reject(&keyword("gateway"), reason);
             }
         }
-        interior
+        inside
     }
 
     /// Adds what `address` and `gateway` lines of the stanza say: ifupdown-ng hands them over all together.

@@ -67,7 +67,7 @@ impl Planner for Interfaces {
         // Another program's, and there by then; as a part of that one it is still to be made.
         if !world.netns.contains_key(&self.netns) {
             world.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
-            world.places.insert(Place::In(self.netns.clone()), State::newborn());
+            world.places.insert(Place::In(self.netns.clone()), State::new_namespace());
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         netns::namespace,
         op::{Act, LinkChange, Move, Op},
     },
-    state::{Away, LinkKind, Place, Record, Resident, Role, Snapshot, State, Sysctl},
+    state::{LinkKind, Located, NetnsLink, Place, Record, Role, Snapshot, State, Sysctl},
     values::IfName,
 };
 
@@ -39,9 +39,9 @@ pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
 
 /// Moves the interface in, after writing down where it goes. It comes back as new, down and with IPv6: what it was before
 /// is set again, also where the kernel had moved it and then refused.
-pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
-    let (iface, inner) = (resident.iface.clone(), resident.name.clone());
-    let place = Place::In(resident.netns.clone());
+pub fn set_out(link: NetnsLink, here: &State, plan: &mut Plan) {
+    let (iface, inner) = (link.iface.clone(), link.name.clone());
+    let place = Place::In(link.netns.clone());
     let mut undo = Vec::new();
     let (key, closed) = (ipv6(&iface), "1".to_owned());
     if here.sysctls.get(&key) == Some(&closed) {
@@ -50,33 +50,33 @@ pub fn set_out(resident: Resident, here: &State, plan: &mut Plan) {
     if here.links.get(&iface).is_some_and(|link| link.up) {
         undo.push(Act::here(Op::set_up(&iface, true)));
     }
-    undo.push(Act::here(Op::ResidentDel(resident.clone())));
-    plan.steps.push(Step { act: Act::here(Op::ResidentSet(resident)), undo });
-    let journey = |name: &IfName, to: &Place, new_name: &IfName| {
+    undo.push(Act::here(Op::NetnsLinkDel(link.clone())));
+    plan.steps.push(Step { act: Act::here(Op::NetnsLinkSet(link)), undo });
+    let moving = |name: &IfName, to: &Place, new_name: &IfName| {
         Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
     };
-    let back = Act { at: place.clone(), op: journey(&inner, &Place::Here, &iface) };
-    plan.steps.push(Step { act: Act::here(journey(&iface, &place, &inner)), undo: vec![back] });
+    let back = Act { at: place.clone(), op: moving(&inner, &Place::Here, &iface) };
+    plan.steps.push(Step { act: Act::here(moving(&iface, &place, &inner)), undo: vec![back] });
 }
 
 /// Forgets where the interface went.
 pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
-    if let Some(residence) = namespace::residence(iface, Role::Moved, found) {
-        plan.push(Op::ResidentDel(residence.resident.clone()), None);
+    if let Some(record) = namespace::recorded(iface, Role::Moved, found) {
+        plan.push(Op::NetnsLinkDel(record.link.clone()), None);
     }
 }
 
 /// Brings the interface back from wherever it is, under this name.
-pub fn bring_back(name: &IfName, away: &Away, plan: &mut Plan) {
-    let (old, new) = (away.name.clone(), name.clone());
-    if away.place == Place::Here {
+pub fn bring_back(name: &IfName, located: &Located, plan: &mut Plan) {
+    let (old, new) = (located.name.clone(), name.clone());
+    if located.place == Place::Here {
         plan.push(
             Op::LinkSet { name: old, change: LinkChange { name: Some(new), ..LinkChange::default() } },
             None,
         );
     } else {
-        let journey = Move { name: old, to: Place::Here, new_name: new };
-        plan.push_at(&away.place, Op::LinkMove(journey), None);
+        let moving = Move { name: old, to: Place::Here, new_name: new };
+        plan.push_at(&located.place, Op::LinkMove(moving), None);
     }
 }
 

@@ -7,25 +7,25 @@ use crate::{
     plan::{
         At, Plan, Planner,
         netns::{
-            inside::Interior,
+            inside::Inside,
             move_link, namespace,
             sysctls::{self, Setting},
         },
         op::Op,
     },
     stanza::{Phase, Problem},
-    state::{Away, Link, LinkKind, Place, Query, Record, Residence, Resident, Role, Snapshot},
+    state::{Link, LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot},
     values::{IfName, NetnsRef},
 };
 
 /// `netns`, and what is done to the interface inside.
 pub struct Moved {
     /// The namespace.
-    pub home: NetnsRef,
+    pub netns: NetnsRef,
     /// The name in there; its own if there is none.
     pub ifname: Option<IfName>,
     /// Addresses and routes in there.
-    pub interior: Interior,
+    pub inside: Inside,
     /// Kernel parameters in there.
     pub sysctls: Vec<Setting>,
     /// Whether a namespace of ours stays when it is empty.
@@ -54,8 +54,8 @@ impl Planner for Moved {
 
     fn query(&self, at: At<'_>, query: &mut Query) {
         let (iface, place) = (at.iface, self.place());
-        query.away.insert(iface.clone());
-        namespace::look_at(&self.home, at.phase == Phase::Destroy, query);
+        query.located.insert(iface.clone());
+        namespace::query(&self.netns, at.phase == Phase::Destroy, query);
         let here = query.here();
         here.links.insert(iface.clone());
         here.records.extend([Record::nested(iface), Record::original(&move_link::ipv6(iface))]);
@@ -65,7 +65,7 @@ impl Planner for Moved {
         }
         query.at(&place).links.insert(self.inner(iface).clone());
         if matches!(at.phase, Phase::Create | Phase::PostUp | Phase::PreDown) {
-            self.interior.query(self.inner(iface), &place, query);
+            self.inside.query(self.inner(iface), &place, query);
             let wants = query.at(&place);
             wants.all_links |= !self.sysctls.is_empty();
             wants.sysctls.extend(self.sysctls.iter().map(|setting| setting.key.clone()));
@@ -100,36 +100,36 @@ impl Planner for Moved {
         let here = world.here_mut();
         here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
         here.sysctls.insert(move_link::ipv6(iface), "0".to_owned());
-        namespace::assume(&self.home, world);
+        namespace::assume(&self.netns, world);
     }
 }
 
 impl Moved {
     fn place(&self) -> Place {
-        Place::In(self.home.clone())
+        Place::In(self.netns.clone())
     }
 
     fn inner<'a>(&'a self, iface: &'a IfName) -> &'a IfName {
         self.ifname.as_ref().unwrap_or(iface)
     }
 
-    fn resident(&self, iface: &IfName) -> Resident {
+    fn link(&self, iface: &IfName) -> NetnsLink {
         let name = self.inner(iface).clone();
-        Resident { iface: iface.clone(), role: Role::Moved, netns: self.home.clone(), name }
+        NetnsLink { iface: iface.clone(), role: Role::Moved, netns: self.netns.clone(), name }
     }
 
     fn problem(&self, reason: impl std::fmt::Display) -> Problem {
-        Problem::new("netns", &self.home, reason)
+        Problem::new("netns", &self.netns, reason)
     }
 
     fn ensure(&self, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
-        namespace::ensure("netns", &self.home, found).map_err(|problem| vec![problem])
+        namespace::ensure("netns", &self.netns, found).map_err(|problem| vec![problem])
     }
 
     /// Whether the interface is where it is to be.
     fn is_inside(&self, iface: &IfName, found: &Snapshot) -> bool {
-        let is_it = |away: &Away| away.place == self.place() && away.name == *self.inner(iface);
-        found.away.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
+        let is_it = |located: &Located| located.place == self.place() && located.name == *self.inner(iface);
+        found.located.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
     }
 
     /// Whether it need not come back for another `ifup`. The stock `link` executor fails when it makes a VLAN
@@ -144,18 +144,18 @@ impl Moved {
     /// look for it here.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = self.ensure(found)?;
-        let Some(away) = found.away.get(iface) else { return Ok(plan) };
-        plan.append(namespace::nested_down(iface, &self.home, found));
-        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
+        let Some(located) = found.located.get(iface) else { return Ok(plan) };
+        plan.append(namespace::nested_down(iface, &self.netns, found));
+        plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
         match found.here().links.get(iface) {
-            None => move_link::bring_back(iface, away, &mut plan),
+            None => move_link::bring_back(iface, located, &mut plan),
             // The stock `link` executor ran before us, did not see ours and made another.
-            Some(link) if self.made == Made::Dummy && link.kind == away.kind => {
-                let del = Op::LinkDel { name: away.name.clone(), kind: away.kind.clone() };
-                plan.push_at(&away.place, del, None);
+            Some(link) if self.made == Made::Dummy && link.kind == located.kind => {
+                let del = Op::LinkDel { name: located.name.clone(), kind: located.kind.clone() };
+                plan.push_at(&located.place, del, None);
             }
             Some(link) => {
-                let (kind, inner) = (&link.kind, &away.name);
+                let (kind, inner) = (&link.kind, &located.name);
                 let reason =
                     format!("{iface} is in there as {inner}, and there is a {kind} of that name outside");
                 return Err(vec![self.problem(reason + "; rename that one")]);
@@ -171,27 +171,29 @@ impl Moved {
         let mut plan = self.ensure(found)?;
         let inside = found.at(&place);
         let is_here = found.here().links.contains_key(iface);
-        match found.away.get(iface) {
+        match found.located.get(iface) {
             None if !is_here => return Err(vec![self.problem(format!("there is no interface {iface}"))]),
             None => {
                 if let Some(taken) = inside.links.get(inner) {
                     let reason = format!("there is a {} named {inner} in there", taken.kind);
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
-                plan.append(sysctls::forget(&self.sysctls, &self.resident(iface), found));
-                move_link::set_out(self.resident(iface), found.here(), &mut plan);
+                plan.append(sysctls::forget(&self.sysctls, &self.link(iface), found));
+                move_link::set_out(self.link(iface), found.here(), &mut plan);
             }
             Some(_) if self.is_inside(iface, found) => {}
-            Some(away) => {
-                return Err(vec![self.problem(format!("{iface} is elsewhere as {}; ifdown it", away.name))]);
+            Some(located) => {
+                return Err(vec![
+                    self.problem(format!("{iface} is elsewhere as {}; ifdown it", located.name)),
+                ]);
             }
         }
-        plan.append(sysctls::set(&self.sysctls, &self.home, &plan, found));
+        plan.append(sysctls::set(&self.sysctls, &self.netns, &plan, found));
         if !inside.links.get(inner).is_some_and(|link| link.up) {
             let change = |up| Op::set_up(inner, up);
             plan.push_at(&place, change(true), Some(change(false)));
         }
-        plan.append(self.interior.set_up(inner, &place, found)?);
+        plan.append(self.inside.set_up(inner, &place, found)?);
         Ok(plan)
     }
 
@@ -199,14 +201,14 @@ impl Moved {
     fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (place, here) = (self.place(), found.here());
         let mut plan = Plan::default();
-        let is_there = |residence: &Residence| namespace::is_where(residence, &self.home, found);
+        let is_there = |record: &NetnsLinkRecord| namespace::is_where(record, &self.netns, found);
         // Not in another namespace that has this name or number now.
-        if namespace::residence(iface, Role::Moved, found).is_none_or(is_there) {
-            plan.append(self.interior.take_routes(self.inner(iface), &place, found));
+        if namespace::recorded(iface, Role::Moved, found).is_none_or(is_there) {
+            plan.append(self.inside.take_routes(self.inner(iface), &place, found));
         }
-        plan.append(sysctls::restore(&self.sysctls, &self.resident(iface), found));
-        let Some(away) = found.away.get(iface) else {
-            if let Some(what) = found.doubtful.get(iface) {
+        plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
+        let Some(located) = found.located.get(iface) else {
+            if let Some(what) = found.uncertain.get(iface) {
                 plan.warnings.push(format!("left alone: {what}"));
             }
             move_link::forget(iface, found, &mut plan);
@@ -214,16 +216,17 @@ impl Moved {
         };
         let mut names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
         let Some(name) = names.find(|name| !here.links.contains_key(name)) else {
-            plan.warnings.push(format!("{iface} stays in {}: its name and nine others are taken", self.home));
+            plan.warnings
+                .push(format!("{iface} stays in {}: its name and nine others are taken", self.netns));
             return plan;
         };
         if name != *iface {
             plan.warnings.push(format!(
                 "there is another {iface}; the one that comes back from {} is {name} now",
-                self.home
+                self.netns
             ));
         }
-        move_link::bring_back(&name, away, &mut plan);
+        move_link::bring_back(&name, located, &mut plan);
         move_link::forget(iface, found, &mut plan);
         plan
     }
@@ -232,7 +235,7 @@ impl Moved {
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = move_link::reopen(iface, found.here());
         if !self.keep {
-            plan.append(namespace::abandon(&self.home, &[], found));
+            plan.append(namespace::abandon(&self.netns, &[], found));
         }
         plan
     }

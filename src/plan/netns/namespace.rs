@@ -7,13 +7,14 @@ use crate::{
     },
     stanza::Problem,
     state::{
-        Existing, NestedRecord, Netns, Place, Query, Record, Residence, Resident, Role, Snapshot, State,
+        Existing, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot,
+        State,
     },
     values::{IfName, NetnsRef},
 };
 
 /// Has everything looked at that [`ensure`] and, at the end, [`abandon`] need.
-pub fn look_at(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
+pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
     *query.netns.entry(netns.clone()).or_default() |= at_the_end;
     let wants = query.at(&Place::In(netns.clone()));
     wants.all_links |= at_the_end;
@@ -89,8 +90,8 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
         .map(|(name, _)| name)
         .collect();
     let ours = |link: &&IfName| {
-        let is_it = |r: &Residence| r.id.same(existing.id) && r.resident.name == **link;
-        found.residences.iter().any(is_it)
+        let is_it = |r: &NetnsLinkRecord| r.id.same(existing.id) && r.link.name == **link;
+        found.netns_links.iter().any(is_it)
     };
     // Another stanza's link: that stanza will see to it.
     if inside.iter().any(ours) {
@@ -108,19 +109,19 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
 }
 
 /// Where a stanza put a link, as it was recorded.
-pub fn residence<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<&'a Residence> {
-    let is_it = |r: &&Residence| r.resident.iface == *iface && r.resident.role == role;
-    found.residences.iter().find(is_it)
+pub fn recorded<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<&'a NetnsLinkRecord> {
+    let is_it = |r: &&NetnsLinkRecord| r.link.iface == *iface && r.link.role == role;
+    found.netns_links.iter().find(is_it)
 }
 
 /// Whether the namespace that a reference leads to is the one that a link was put into.
-pub fn is_where(residence: &Residence, netns: &NetnsRef, found: &Snapshot) -> bool {
-    found.existing(netns).is_some_and(|existing| existing.id.same(residence.id))
+pub fn is_where(record: &NetnsLinkRecord, netns: &NetnsRef, found: &Snapshot) -> bool {
+    found.existing(netns).is_some_and(|existing| existing.id.same(record.id))
 }
 
 /// Remembers where a stanza puts a link.
-pub fn reside(plan: &mut Plan, resident: Resident) {
-    plan.push(Op::ResidentSet(resident.clone()), Some(Op::ResidentDel(resident)));
+pub fn record(plan: &mut Plan, link: NetnsLink) {
+    plan.push(Op::NetnsLinkSet(link.clone()), Some(Op::NetnsLinkDel(link)));
 }
 
 /// What is up inside a namespace on behalf of this interface's stanza. `None` if nothing is, or what was
@@ -148,6 +149,6 @@ pub fn assume(netns: &NetnsRef, world: &mut Snapshot) {
         world.netns.entry(netns.clone()).or_insert(Netns::Absent);
     } else {
         world.netns.insert(netns.clone(), Netns::Is(Existing::default()));
-        world.places.entry(Place::In(netns.clone())).or_insert_with(State::newborn);
+        world.places.entry(Place::In(netns.clone())).or_insert_with(State::new_namespace);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     plan::{Plan, netns::namespace, op::Op},
-    state::{Place, Record, Residence, Resident, Role, Snapshot, Sysctl},
+    state::{NetnsLink, NetnsLinkRecord, Place, Record, Role, Snapshot, Sysctl},
     values::{Invalid, NetnsRef},
 };
 use std::str::FromStr;
@@ -61,7 +61,7 @@ impl FromStr for Settings {
 
 /// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace with that
 /// inode.
-pub fn forget(settings: &[Setting], arriving: &Resident, found: &Snapshot) -> Plan {
+pub fn forget(settings: &[Setting], arriving: &NetnsLink, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(arriving.netns.clone()), Plan::default());
     let inside = found.at(&place);
     if others(arriving, found).next().is_some() {
@@ -98,23 +98,23 @@ pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Sna
 }
 
 /// The other interfaces that were moved to where this one is.
-fn others<'a>(resident: &'a Resident, found: &'a Snapshot) -> impl Iterator<Item = &'a Residence> {
-    found.residences.iter().filter(|other| {
-        other.resident.role == Role::Moved
-            && other.resident.iface != resident.iface
-            && namespace::is_where(other, &resident.netns, found)
+fn others<'a>(link: &'a NetnsLink, found: &'a Snapshot) -> impl Iterator<Item = &'a NetnsLinkRecord> {
+    found.netns_links.iter().filter(|other| {
+        other.link.role == Role::Moved
+            && other.link.iface != link.iface
+            && namespace::is_where(other, &link.netns, found)
     })
 }
 
 /// Puts back what was remembered, unless another link of ours is still there, or the namespace is another one by now.
-pub fn restore(settings: &[Setting], leaving: &Resident, found: &Snapshot) -> Plan {
+pub fn restore(settings: &[Setting], leaving: &NetnsLink, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
     let inside = found.at(&place);
     if others(leaving, found).next().is_some() {
         return plan;
     }
-    let is_another = namespace::residence(&leaving.iface, Role::Moved, found)
-        .is_some_and(|residence| !namespace::is_where(residence, &leaving.netns, found));
+    let is_another = namespace::recorded(&leaving.iface, Role::Moved, found)
+        .is_some_and(|record| !namespace::is_where(record, &leaving.netns, found));
     // Those of the link itself are as new when it comes back.
     let of_the_link = format!(".{}.", leaving.name.as_str().replace('.', "/"));
     for Setting { key, .. } in settings {

@@ -2,7 +2,7 @@
 
 use crate::{
     plan::netns::namespace,
-    state::{Link, LinkKind, Netns, Place, Residence, Role, Snapshot},
+    state::{Link, LinkKind, Netns, NetnsLinkRecord, Place, Role, Snapshot},
     values::{IfName, NetnsRef},
 };
 
@@ -27,19 +27,19 @@ pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &
 }
 
 /// The record of the pair whose end an interface is. An interface with another index only has its name.
-pub fn record<'a>(iface: &IfName, found: &'a Snapshot) -> Option<&'a Residence> {
+pub fn record<'a>(iface: &IfName, found: &'a Snapshot) -> Option<&'a NetnsLinkRecord> {
     let now = found.here().details.get(iface).map(|details| details.index);
-    namespace::residence(iface, Role::Peer, found)
-        .filter(|residence| residence.index.zip(now).is_none_or(|(was, now)| was == now))
+    namespace::recorded(iface, Role::Peer, found)
+        .filter(|record| record.index.zip(now).is_none_or(|(was, now)| was == now))
 }
 
 /// Whether we put the peer of an interface into a namespace that is gone, or whose name or number is another's by now.
 /// The stanza may name a third one: the next container has another number.
 pub fn is_orphan(iface: &IfName, found: &Snapshot) -> bool {
-    let Some(residence) = record(iface, found) else { return false };
-    let was = &residence.resident.netns;
+    let Some(record) = record(iface, found) else { return false };
+    let was = &record.link.netns;
     match found.netns.get(was) {
-        Some(Netns::Is(now)) => !now.id.same(residence.id),
+        Some(Netns::Is(now)) => !now.id.same(record.id),
         Some(Netns::Absent | Netns::Broken { .. }) => true,
         None => false,
     }

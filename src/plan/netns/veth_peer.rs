@@ -3,11 +3,11 @@
 use crate::{
     plan::{
         At, Plan, Planner,
-        netns::{inside::Interior, namespace, veth_pair},
+        netns::{inside::Inside, namespace, veth_pair},
         op::{End, LinkChange, NewVeth, Op},
     },
     stanza::{Phase, Problem},
-    state::{BridgeOptions, Link, LinkKind, Place, Query, Resident, Role, Snapshot},
+    state::{BridgeOptions, Link, LinkKind, NetnsLink, Place, Query, Role, Snapshot},
     values::{IfName, Mac, Mtu, NetnsRef, Queues},
 };
 
@@ -28,7 +28,7 @@ pub struct VethPeer {
     /// The queues of both ends.
     pub queues: Option<Queues>,
     /// Addresses and routes of the peer.
-    pub interior: Interior,
+    pub inside: Inside,
     /// The bridge or VRF of the peer.
     pub master: Option<IfName>,
     /// Whether the peer is set up.
@@ -43,17 +43,17 @@ impl Planner for VethPeer {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        query.away.insert(at.iface.clone());
+        query.located.insert(at.iface.clone());
         query.here().links.insert(at.iface.clone());
         if let Some(netns) = &self.netns {
-            namespace::look_at(netns, at.phase == Phase::Destroy, query);
+            namespace::query(netns, at.phase == Phase::Destroy, query);
         }
         let place = self.place();
         let wants = query.at(&place);
         wants.links.insert(self.peer.clone());
         wants.links.extend(self.master.clone());
         if matches!(at.phase, Phase::PostUp | Phase::PreDown) {
-            self.interior.query(&self.peer, &place, query);
+            self.inside.query(&self.peer, &place, query);
         }
     }
 
@@ -61,7 +61,7 @@ impl Planner for VethPeer {
         match at.phase {
             Phase::Create => self.create(at.iface, found),
             Phase::PostUp => self.set_up(at.iface, found),
-            Phase::PreDown => Ok(self.interior.take_routes(&self.peer, &self.place(), found)),
+            Phase::PreDown => Ok(self.inside.take_routes(&self.peer, &self.place(), found)),
             _ => Ok(self.destroy(at.iface, found)),
         }
     }
@@ -85,7 +85,7 @@ impl VethPeer {
         vec![Problem::new("veth-peer", &self.peer, reason)]
     }
 
-    fn whereabouts(&self) -> String {
+    fn location(&self) -> String {
         self.netns.as_ref().map_or("here".to_owned(), |netns| format!("in {netns}"))
     }
 
@@ -102,7 +102,7 @@ impl VethPeer {
             plan = namespace::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
         }
         // It was moved to another namespace, and `netns` brings it back.
-        if found.away.contains_key(iface) {
+        if found.located.contains_key(iface) {
             return Ok(plan);
         }
         let (here, there) = (found.here(), found.at(&self.place()));
@@ -115,7 +115,7 @@ impl VethPeer {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             }
             Some(link) if veth_pair::is_veth(link) => {
-                let place = self.whereabouts();
+                let place = self.location();
                 let reason = format!("{iface} exists, and its other end is not {} {place}", self.peer);
                 return Err(self.problem(reason + "; ifdown it, or delete it by hand"));
             }
@@ -127,12 +127,12 @@ impl VethPeer {
             None => {}
         }
         if let Some(taken) = there.links.get(&self.peer) {
-            let place = self.whereabouts();
+            let place = self.location();
             return Err(self.problem(format!("there is a {} of that name {place}", taken.kind)));
         }
         if let Some(netns) = &self.netns {
             let (iface, name) = (iface.clone(), self.peer.clone());
-            namespace::reside(&mut plan, Resident { iface, role: Role::Peer, netns: netns.clone(), name });
+            namespace::record(&mut plan, NetnsLink { iface, role: Role::Peer, netns: netns.clone(), name });
         }
         let new = NewVeth {
             end: End { name: iface.clone(), mac: self.own_mac, mtu: self.own_mtu },
@@ -163,8 +163,8 @@ impl VethPeer {
 
     fn set_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (place, mut plan) = (self.place(), Plan::default());
-        if !self.is_pair(iface, found) && !found.away.contains_key(iface) {
-            let place = self.whereabouts();
+        if !self.is_pair(iface, found) && !found.located.contains_key(iface) {
+            let place = self.location();
             return Err(self.problem(format!("the other end of {iface} is not {} {place}", self.peer)));
         }
         let state = found.at(&place);
@@ -176,7 +176,7 @@ impl VethPeer {
                 Some(now) if now == master => {}
                 Some(now) => return wrong(&format!("{} is a port of {now}", self.peer)),
                 None if !state.links.contains_key(master) => {
-                    return wrong(&format!("there is no such interface {}", self.whereabouts()));
+                    return wrong(&format!("there is no such interface {}", self.location()));
                 }
                 None => {
                     let op = |master| Op::set_master(&self.peer, master);
@@ -188,20 +188,20 @@ impl VethPeer {
             let op = |up| Op::set_up(&self.peer, up);
             plan.push_at(&place, op(true), Some(op(false)));
         }
-        plan.append(self.interior.set_up(&self.peer, &place, found)?);
+        plan.append(self.inside.set_up(&self.peer, &place, found)?);
         Ok(plan)
     }
 
     /// Deletes the pair, and the namespace with its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = Plan::default();
-        let residence = namespace::residence(iface, Role::Peer, found);
+        let record = namespace::recorded(iface, Role::Peer, found);
         let mine = veth_pair::record(iface, found).is_some() || self.is_pair(iface, found);
         if let Some(link) = found.here().links.get(iface) {
             if veth_pair::is_veth(link) && mine {
                 plan.push(Op::LinkDel { name: iface.clone(), kind: link.kind.clone() }, None);
             } else {
-                let place = self.whereabouts();
+                let place = self.location();
                 plan.warnings.push(format!(
                     "left alone: {iface} is a {} whose other end is not {} {place}",
                     link.kind, self.peer
@@ -209,8 +209,8 @@ impl VethPeer {
                 return plan;
             }
         }
-        if let Some(residence) = residence {
-            plan.push(Op::ResidentDel(residence.resident.clone()), None);
+        if let Some(record) = record {
+            plan.push(Op::NetnsLinkDel(record.link.clone()), None);
         }
         if let Some(netns) = self.netns.as_ref().filter(|_| !self.keep) {
             let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();

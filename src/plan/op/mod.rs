@@ -15,7 +15,7 @@ pub use nested::Nested;
 pub use veth::{End, NewVeth};
 
 use crate::{
-    state::{LinkKind, Place, Record, Resident, Route, Rule, Sysctl},
+    state::{LinkKind, NetnsLink, Place, Record, Route, Rule, Sysctl},
     values::IfName,
 };
 use ipnet::IpNet;
@@ -104,9 +104,9 @@ pub enum Op {
     /// Takes the name of a namespace away; the namespace goes with its last user.
     NetnsDel(String),
     /// Remembers that a link of ours is in a namespace.
-    ResidentSet(Resident),
+    NetnsLinkSet(NetnsLink),
     /// Forgets it.
-    ResidentDel(Resident),
+    NetnsLinkDel(NetnsLink),
     /// Brings the interfaces of a file up or down inside a namespace.
     Nested(Nested),
 }
@@ -141,7 +141,7 @@ impl Op {
                 | Self::RecordDel(_)
                 | Self::AddressDel { .. }
                 | Self::NetnsDel(_)
-                | Self::ResidentDel(_)
+                | Self::NetnsLinkDel(_)
         ) || matches!(self, Self::Bridge(op) if op.is_removal())
     }
 
@@ -166,14 +166,14 @@ impl Op {
             Self::RuleExpect(_)
                 | Self::RecordSet { .. }
                 | Self::RecordDel(_)
-                | Self::ResidentSet(_)
-                | Self::ResidentDel(_)
+                | Self::NetnsLinkSet(_)
+                | Self::NetnsLinkDel(_)
         )
     }
 
     /// Whether the change takes away or sets something that is there. Taking something back, one that is not there
     /// is where it was before, or gone with what brought it.
-    pub fn is_of_what_is_there(&self) -> bool {
+    pub fn is_of_existing(&self) -> bool {
         self.is_removal() || matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::SysctlSet { .. })
     }
 }
@@ -198,15 +198,15 @@ impl fmt::Display for Op {
             Self::RecordDel(key) => write!(f, "rm {key}"),
             Self::VethAdd(new) => write!(f, "ip link add {new}"),
             Self::LinkSet { name, change } => write!(f, "ip link set {name}{change}"),
-            Self::LinkMove(journey) => write!(f, "ip link set {journey}"),
+            Self::LinkMove(moving) => write!(f, "ip link set {moving}"),
             Self::AddressAdd { dev, address } => write!(f, "ip address add {address} dev {dev}"),
             Self::AddressDel { dev, address } => write!(f, "ip address del {address} dev {dev}"),
             Self::NetnsAdd(name) => write!(f, "ip netns add {name}"),
             Self::NetnsDel(name) => write!(f, "ip netns del {name}"),
-            Self::ResidentSet(resident) => {
-                write!(f, "echo {} {} > {}", resident.netns, resident.name, Record::resident(resident))
+            Self::NetnsLinkSet(link) => {
+                write!(f, "echo {} {} > {}", link.netns, link.name, Record::netns_link(link))
             }
-            Self::ResidentDel(resident) => write!(f, "rm {}", Record::resident(resident)),
+            Self::NetnsLinkDel(link) => write!(f, "rm {}", Record::netns_link(link)),
             Self::Nested(nested) => nested.fmt(f),
         }
     }

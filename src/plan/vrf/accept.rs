@@ -23,8 +23,8 @@ impl Planner for VrfAccept {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        end::look_at_rules(at.phase, query);
-        l3mdev_accept::look_at(query.here());
+        end::query_rules(at.phase, query);
+        l3mdev_accept::query(query.here());
     }
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What [`end`] needs to know of a VRF.
-pub fn look_at(vrf: &IfName, here: &mut Wants) {
+pub fn query(vrf: &IfName, here: &mut Wants) {
     here.links.insert(vrf.clone());
     here.members.insert(vrf.clone());
     here.records.insert(Record::left(vrf));
@@ -20,16 +20,16 @@ pub fn look_at(vrf: &IfName, here: &mut Wants) {
     // Whether it is the last.
     here.vrfs.some = true;
     here.rules = true;
-    l3mdev_accept::look_at(here);
+    l3mdev_accept::query(here);
 }
 
 /// What `vrf-rules` and `vrf-accept` need to know.
-pub fn look_at_rules(phase: Phase, query: &mut Query) {
+pub fn query_rules(phase: Phase, query: &mut Query) {
     let here = query.here();
     here.vrfs.some = true;
     here.rules = true;
     if phase == Phase::Destroy {
-        l3mdev_accept::look_at(here);
+        l3mdev_accept::query(here);
     }
 }
 

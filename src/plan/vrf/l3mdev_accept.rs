@@ -19,7 +19,7 @@ pub fn sysctls() -> impl Iterator<Item = Sysctl> {
 }
 
 /// Has these sysctls and what was recorded about them looked at.
-pub fn look_at(wants: &mut Wants) {
+pub fn query(wants: &mut Wants) {
     wants.sysctls.extend(sysctls());
     wants.records.extend(sysctls().map(|key| Record::original(&key)));
 }

@@ -33,7 +33,7 @@ impl Planner for VrfMember {
         if at.phase == Phase::PreUp {
             here.addresses.insert(at.iface.clone());
         } else {
-            end::look_at(&self.vrf, here);
+            end::query(&self.vrf, here);
         }
     }
 

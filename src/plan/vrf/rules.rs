@@ -31,7 +31,7 @@ impl Planner for VrfRules {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        end::look_at_rules(at.phase, query);
+        end::query_rules(at.phase, query);
     }
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {

@@ -65,7 +65,7 @@ impl Planner for VrfTable {
         };
         here.vrfs.with.extend(named.clone());
         if at.phase == Phase::Destroy {
-            end::look_at(at.iface, here);
+            end::query(at.iface, here);
             here.routes.extend(named);
         } else if matches!(self.table, Wanted::Auto(_)) {
             (here.vrfs.all, here.rules, here.used_tables) = (true, true, true);

@@ -28,9 +28,12 @@ pub fn written(found: &Snapshot) -> Vec<String> {
     for (netns, found) in &found.netns {
         lines.extend(matches!(found, state::Netns::Is(_)).then(|| format!("{netns} is there")));
     }
-    lines.extend(found.residences.iter().map(|residence| format!("{:?}", residence.resident)));
+    lines.extend(found.netns_links.iter().map(|record| format!("{:?}", record.link)));
     lines.extend(
-        found.away.iter().map(|(name, away)| format!("{name} is away as {} in {:?}", away.name, away.place)),
+        found
+            .located
+            .iter()
+            .map(|(name, located)| format!("{name} is located as {} in {:?}", located.name, located.place)),
     );
     lines
 }
