@@ -35,18 +35,18 @@ pub const KEYWORDS: [Keyword; 10] = [
     Keyword {
         name: "bridge-vlan-filtering",
         syntax: "yes|no",
-        help: "Make the interface a bridge that looks at VLANs, or one that does not",
+        help: "Make the interface a bridge, with VLAN filtering on or off",
     },
     Keyword { name: "bridge-vlan-aware", syntax: "yes|no", help: "The same" },
     Keyword {
         name: "bridge-default-pvid",
         syntax: "VID|none",
-        help: "The VLAN that the bridge gives to ports that are told nothing else; 1 unless set",
+        help: "The VLAN of ports that have no other; 1 unless set",
     },
     Keyword {
         name: "bridge-vlan-protocol",
         syntax: "802.1Q|802.1ad",
-        help: "The tag that the bridge works by",
+        help: "The VLAN protocol of the bridge",
     },
     Keyword {
         name: "bridge-vlan",
@@ -66,17 +66,17 @@ pub const KEYWORDS: [Keyword; 10] = [
     Keyword {
         name: "bridge-learning",
         syntax: "yes|no",
-        help: "Remember the addresses of the stations that the port hears",
+        help: "Learn the addresses of stations from frames",
     },
     Keyword {
         name: "bridge-locked",
         syntax: "yes|no",
-        help: "Take frames only from stations that the forwarding database has behind the port",
+        help: "Accept frames only from stations with an entry in the forwarding database",
     },
     Keyword {
         name: "bridge-fdb",
         syntax: "MAC [vlan VID], …",
-        help: "Stations behind the port, as static entries of the forwarding database",
+        help: "Static entries of the forwarding database: stations behind the port",
     },
 ];
 

@@ -39,34 +39,34 @@ const STOCK: [Keyword; 17] = [
     Keyword {
         name: "bridge-waitport",
         syntax: "SECONDS [PORT …]",
-        help: "Wait until these ports, or else all, exist, and no longer than this",
+        help: "Wait until these ports (all if none is named) exist, at most so long",
     },
     Keyword {
         name: "bridge-maxwait",
         syntax: "SECONDS",
-        help: "Wait no longer than this for the spanning tree; twice bridge-fd unless set",
+        help: "The longest wait for the spanning tree; twice bridge-fd unless set",
     },
-    Keyword { name: "bridge-ageing", syntax: "SECONDS", help: "How long an address is remembered" },
+    Keyword { name: "bridge-ageing", syntax: "SECONDS", help: "How long a learnt address is kept" },
     Keyword {
         name: "bridge-bridgeprio",
         syntax: "0-65535",
-        help: "The bridge's chance to become the root of the spanning tree; lower is better",
+        help: "The priority of the bridge in the spanning tree; the lowest is the root",
     },
     Keyword {
         name: "bridge-fd",
         syntax: "SECONDS",
-        help: "How long a port listens, and then learns, before it forwards",
+        help: "How long a port is in each of the states listening and learning",
     },
-    Keyword { name: "bridge-hello", syntax: "SECONDS", help: "How often the bridge says hello" },
+    Keyword { name: "bridge-hello", syntax: "SECONDS", help: "The interval of hello messages" },
     Keyword {
         name: "bridge-maxage",
         syntax: "SECONDS",
-        help: "How long the bridge believes what another one said",
+        help: "How long information from another bridge is valid",
     },
     Keyword {
         name: "bridge-pathcost",
         syntax: "[PORT] 1-65535, …",
-        help: "What a path over a port costs, over each port if none is named",
+        help: "The path cost of a port, of each if none is named",
     },
     Keyword {
         name: "bridge-portprio",
@@ -98,7 +98,7 @@ const STOCK: [Keyword; 17] = [
     Keyword {
         name: "bridge-arp-nd-suppress",
         syntax: "yes|no",
-        help: "Answer for neighbours that the bridge knows, and flood no such questions",
+        help: "Answer ARP and neighbour discovery for known neighbours instead of flooding them",
     },
 ];
 

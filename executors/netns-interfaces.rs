@@ -27,7 +27,7 @@ const NETNS_INTERFACES: Executor = Executor::new(
     &[Keyword {
         name: "netns-interfaces",
         syntax: "FILE|auto",
-        help: "Run ifup -a inside with this interfaces file, and ifdown -a on the way down; auto is \
+        help: "Run ifup -a inside with this interfaces file, and ifdown -a when the interface goes down; auto is \
                /etc/netns/NAME/network/interfaces",
     }],
     |stanza| boxed(netns_interfaces(stanza)),
@@ -38,7 +38,7 @@ fn netns_interfaces(stanza: &Stanza) -> Option<Interfaces> {
     // The namespace of the interface, or of its peer if the interface itself stays.
     let text = stanza.text("netns").or(stanza.text("veth-peer-netns"));
     let Some(text) = text else {
-        stanza.reject("netns-interfaces", "says nothing without `netns` or `veth-peer-netns`");
+        stanza.reject("netns-interfaces", "has no effect without `netns` or `veth-peer-netns`");
         return None;
     };
     // What is wrong with it is reported where it belongs.

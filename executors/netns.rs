@@ -40,33 +40,33 @@ const NETNS: Executor = Executor {
             Keyword {
                 name: "netns",
                 syntax: "NAME|PID|PATH",
-                help: "Move the interface to this network namespace; a named one is made if it is missing",
+                help: "Move the interface to this network namespace; a named one is created if it is missing",
             },
-            Keyword { name: "netns-ifname", syntax: "NAME", help: "The interface's name in there" },
+            Keyword { name: "netns-ifname", syntax: "NAME", help: "The interface's name in the namespace" },
             Keyword {
                 name: "netns-address",
                 syntax: "ADDRESS/LENGTH, …",
-                help: "Its addresses in there, which it never has outside",
+                help: "Its addresses in the namespace; it never has them outside",
             },
             Keyword {
                 name: "netns-gateway",
                 syntax: "ADDRESS, …",
-                help: "Gateways of default routes in there",
+                help: "Gateways of default routes in the namespace",
             },
             Keyword {
                 name: "netns-route",
                 syntax: "ROUTE, …",
-                help: "Routes in there, spelled as for vrf-route",
+                help: "Routes in the namespace, spelled as for vrf-route",
             },
             Keyword {
                 name: "netns-sysctl",
                 syntax: "KEY=VALUE, …",
-                help: "Kernel parameters below net. in there, set before the interface is up",
+                help: "Kernel parameters below net. in the namespace, set before the interface is up",
             },
             Keyword {
                 name: "netns-keep",
                 syntax: "yes|no",
-                help: "Keep a namespace that we made when nothing is in it any more",
+                help: "Keep the namespace when nothing is in it any more",
             },
         ],
         |stanza| boxed(netns(stanza)),
@@ -87,7 +87,7 @@ fn netns(stanza: &Stanza) -> Option<Moved> {
     let sysctls = stanza.get::<Settings>("netns-sysctl");
     if stanza.text("netns").is_none() {
         for keyword in DEPENDENT.into_iter().filter(|keyword| stanza.text(keyword).is_some()) {
-            stanza.reject(keyword, "says nothing without `netns`");
+            stanza.reject(keyword, "has no effect without `netns`");
         }
     }
     for keyword in MASTERS.into_iter().filter(|keyword| stanza.uses(["netns"]) && stanza.uses([*keyword])) {

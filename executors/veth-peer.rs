@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// The program.
 pub const PROGRAM: Program = Program {
     name: "veth-peer",
-    about: "Makes an interface one end of a pair, the other end born where it belongs",
+    about: "Makes an interface one end of a veth pair, and creates the peer in its namespace",
     parts: &[VETH_PEER],
 };
 
@@ -30,30 +30,30 @@ const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "veth-peer",
         syntax: "NAME",
-        help: "Make the interface one end of a pair whose other end has this name",
+        help: "Make the interface one end of a veth pair; the peer has this name",
     },
     Keyword {
         name: "veth-peer-netns",
         syntax: "NAME|PID|PATH",
-        help: "The network namespace of the peer; a named one is made if it is missing",
+        help: "The network namespace of the peer; a named one is created if it is missing",
     },
     Keyword { name: "veth-peer-address", syntax: "ADDRESS/LENGTH, …", help: "The peer's addresses" },
     Keyword {
         name: "veth-peer-gateway",
         syntax: "ADDRESS, …",
-        help: "Gateways of default routes where the peer is",
+        help: "Gateways of default routes in the peer's namespace",
     },
     Keyword {
         name: "veth-peer-route",
         syntax: "ROUTE, …",
-        help: "Routes where the peer is, spelled as for vrf-route",
+        help: "Routes in the peer's namespace, spelled as for vrf-route",
     },
     Keyword { name: "veth-peer-hwaddress", syntax: "MAC", help: "The peer's hardware address" },
     Keyword { name: "veth-peer-mtu", syntax: "BYTES", help: "The peer's MTU" },
     Keyword {
         name: "veth-peer-master",
         syntax: "NAME",
-        help: "The bridge or VRF, where the peer is, that the peer belongs to",
+        help: "The bridge or VRF of the peer, in the peer's namespace",
     },
     Keyword { name: "veth-peer-up", syntax: "yes|no", help: "Whether the peer is set up; yes by default" },
     Keyword { name: "veth-queues", syntax: "N", help: "The queues of both ends, each way" },
@@ -77,7 +77,7 @@ fn veth_peer(stanza: &Stanza) -> Option<VethPeer> {
     };
     if stanza.text("veth-peer").is_none() {
         for keyword in KEYWORDS.iter().filter(|keyword| stanza.text(keyword.name).is_some()) {
-            stanza.reject(keyword.name, "says nothing without `veth-peer`");
+            stanza.reject(keyword.name, "has no effect without `veth-peer`");
         }
     } else if stanza.text("link-type") == Some("veth") {
         stanza.reject("link-type", "the pair is made by `veth-peer`; leave this line out");

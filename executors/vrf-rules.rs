@@ -19,7 +19,7 @@ use std::{process::ExitCode, str::FromStr};
 /// The program.
 pub const PROGRAM: Program = Program {
     name: "vrf-rules",
-    about: "Keeps what is in a VRF in it, by routing rules",
+    about: "Adds the routing rules that isolate VRFs",
     parts: &[VRF_RULES, VRF_ACCEPT],
 };
 
@@ -42,17 +42,17 @@ const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "vrf-rules-l3mdev",
         syntax: "PREF|no",
-        help: "Where VRFs look up their tables, 1000 by default",
+        help: "Priority of the l3mdev rule, 1000 by default",
     },
     Keyword {
         name: "vrf-rules-unreachable",
         syntax: "PREF|no",
-        help: "Where what a VRF has no route for is refused, 2000 by default",
+        help: "Priority of the rule that rejects packets without a route in their VRF, 2000 by default",
     },
     Keyword {
         name: "vrf-rules-local",
         syntax: "PREF|no",
-        help: "Where `yes` moves the rule for the host's own addresses, 32765 by default",
+        help: "Priority to which `yes` moves the rule for local, 32765 by default",
     },
     Keyword { name: "vrf-rules-family", syntax: "ipv4 ipv6", help: "For which families, both by default" },
 ];
@@ -92,7 +92,7 @@ fn vrf_rules(stanza: &Stanza) -> Option<VrfRules> {
     let families = stanza.get::<Families>("vrf-rules-family");
     if stanza.text("vrf-rules").is_none() {
         for keyword in KEYWORDS.iter().filter(|keyword| stanza.text(keyword.name).is_some()) {
-            stanza.reject(keyword.name, "says nothing without `vrf-rules`");
+            stanza.reject(keyword.name, "has no effect without `vrf-rules`");
         }
     }
     let local = match (stanza.get("vrf-rules")?, local) {
@@ -137,7 +137,7 @@ const VRF_ACCEPT: Executor = Executor::new(
     &[Keyword {
         name: "vrf-accept",
         syntax: "tcp udp raw|none",
-        help: "Let unbound sockets of exactly these protocols take what arrives in any VRF",
+        help: "Let unbound sockets of these protocols, and of no others, accept packets of all VRFs",
     }],
     |stanza| boxed(vrf_accept(stanza)),
 );

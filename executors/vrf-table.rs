@@ -45,7 +45,7 @@ const VRF_TABLE: Executor = Executor::new(
 fn vrf_table(stanza: &Stanza) -> Option<VrfTable> {
     let range = stanza.get::<TableRange>("vrf-table-range");
     if range.is_some() && stanza.text("vrf-table") != Some("auto") {
-        stanza.reject("vrf-table-range", "says nothing without `vrf-table auto`");
+        stanza.reject("vrf-table-range", "has no effect without `vrf-table auto`");
     }
     let mut table = stanza.get("vrf-table")?;
     if let (Wanted::Auto(picked), Some(TableRange(range))) = (&mut table, range) {

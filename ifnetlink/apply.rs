@@ -96,8 +96,8 @@ impl Changes {
 /// Why a plan cannot be carried out under an interface that is in use: it would lose what other executors gave it.
 fn why_not(plan: &Plan) -> Option<String> {
     plan.steps.iter().find_map(|step| match &step.act.op {
-        Op::LinkAdd(_) | Op::VethAdd(_) => Some(format!("it is not up, `{}` is to be done first", step.act)),
-        Op::LinkMove(_) | Op::LinkDel { .. } => Some(format!("`{}` ends what is going on there", step.act)),
+        Op::LinkAdd(_) | Op::VethAdd(_) => Some(format!("not up: `{}` has to be run first", step.act)),
+        Op::LinkMove(_) | Op::LinkDel { .. } => Some(format!("`{}` would end its connections", step.act)),
         _ => None,
     })
 }

@@ -32,7 +32,11 @@ pub fn of(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal>
         }
         let losses = state.as_ref().map(|state| losses(name, state)).unwrap_or_default();
         if !losses.is_empty() {
-            lines.push(format!("{name}: `{}` interrupts it, which has {}", step.act, losses.join(", ")));
+            lines.push(format!(
+                "{name}: `{}` interrupts the interface, which has {}",
+                step.act,
+                losses.join(", ")
+            ));
         }
     }
     Ok(lines)

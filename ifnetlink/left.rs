@@ -153,8 +153,7 @@ fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
     let routes = join(routes.iter().map(ToString::to_string).collect());
     let names = join(strangers.iter().cloned().collect());
     let line = format!(
-        "no stanza has these routes: {routes}; they are left, since {names} may need them: no stanza of this file that \
-         ifup has brought up is theirs"
+        "routes that no stanza has are kept: {routes}; {names} may need them, whose stanzas are in another file"
     );
     (!routes.is_empty()).then_some(line)
 }

@@ -35,8 +35,8 @@ fn main() -> ExitCode {
 fn command() -> Command {
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For machines");
     let check = Command::new("check")
-        .about("Prints what of the stanzas is not so in the kernel, as the commands that would make it so")
-        .after_help("Exit status: 0 if all is as it should be, 3 if not, 2 if a stanza is wrong, 1 on other failures.")
+        .about("Compares the kernel with the stanzas, and prints the commands that would correct it")
+        .after_help("Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.")
         .arg(
             Arg::new("auto")
                 .short('a')
@@ -50,20 +50,20 @@ fn command() -> Command {
     let apply = Command::new("apply")
         .about("Brings interfaces that are up in line with their stanzas, without taking them down")
         .after_help(
-            "What cannot be changed so is told in a line, and nothing is changed.\n\
-             Exit status: 0 if all is in line, 2 if a stanza is wrong, 1 on other failures.",
+            "If something cannot be changed that way, a line says what, and nothing is changed.\n\
+             Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.",
         )
         .arg(interfaces().num_args(1..).required(true))
         .arg(
             Arg::new("disruptive")
                 .long("disruptive")
                 .action(ArgAction::SetTrue)
-                .help("Also what costs an interface in use its addresses, routes or sessions"),
+                .help("Also make changes that cost an interface in use its addresses, routes or sessions"),
         )
         .args(files());
     let show = Command::new("show")
-        .about("Draws VRFs, named namespaces, bridges with their VLANs, and veth pairs as they are")
-        .after_help("Colours are for terminals; not where NO_COLOR is set in the environment.")
+        .about("Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs")
+        .after_help("Colours are used on a terminal, unless NO_COLOR is set in the environment.")
         .arg(json);
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))

@@ -238,7 +238,10 @@ fn is_private(path: &Path) -> Result<bool, Refusal> {
 fn is_own(path: &Path) -> Result<bool, Refusal> {
     let Some(found) = look(path)? else { return Ok(false) };
     if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(Refusal::text(format!("{}: not a directory of our own; remove it", path.display())));
+        return Err(Refusal::text(format!(
+            "{}: not a directory that this package created; remove it",
+            path.display()
+        )));
     }
     trust::others_change(path, &found).map_or(Ok(true), |reason| refuse(&reason))
 }

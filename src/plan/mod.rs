@@ -95,7 +95,7 @@ impl Plan {
         }
         if automatic.iter().any(|rival| route.same(rival)) {
             self.warnings.push(format!(
-                "{route}: the kernel has this route already, as long as a router advertises it; a metric keeps one of its own"
+                "{route}: the kernel has this route from a router advertisement; give this one a metric if it is to stay"
             ));
             return Ok(());
         }

@@ -121,10 +121,10 @@ impl<'a> Guard<'a> {
         let act = Act::here(Op::set_up(name, false));
         Err(match kernel.apply(&act) {
             Ok(()) => format!(
-                "{name} came up and is not isolated as its stanza says, so it was set down; ifup -f {name} once the cause is gone"
+                "{name} came up without the isolation of its stanza and was set down; ifup -f {name} when the cause is fixed"
             ),
             Err(refusal) => format!(
-                "{name} came up and is not isolated as its stanza says, and cannot be set down: {refusal}"
+                "{name} came up without the isolation of its stanza and cannot be set down: {refusal}"
             ),
         })
     }

@@ -28,7 +28,7 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
             Ok(()) => Command::new(program).args(rest).exec().to_string(),
             Err(error) => error,
         },
-        _ => "not meant to be used by hand".to_owned(),
+        _ => "for internal use only".to_owned(),
     };
     complain(&format_args!("{ARGUMENT}: {outcome}"));
     ExitCode::FAILURE

@@ -45,7 +45,7 @@ pub fn run_one_of(programs: &[&Program]) -> ExitCode {
     }
     let names: Vec<_> = programs.iter().map(|program| program.name).collect();
     complain(&format_args!(
-        "{}: not to be started by this name, but by a link that is called {}",
+        "{}: start this program by a link that is named {}",
         name.unwrap_or_default().to_string_lossy(),
         names.join(", ")
     ));

@@ -35,7 +35,11 @@ pub fn refusals() {
     let member = |port, keywords: &[&str], line: &str| {
         phase("bridge-vlan", port, "pre-up", keywords).refuses(1, &format!("bridge-vlan: {port}: {line}"));
     };
-    member("p1", &["bridge-vlan 10"], "bridge-vlan 10: p1 is no port of a bridge; say bridge-member BRIDGE");
+    member(
+        "p1",
+        &["bridge-vlan 10"],
+        "bridge-vlan 10: p1 is not a port of a bridge; add bridge-member BRIDGE",
+    );
     member("p1", &["bridge-member p3"], "bridge-member p3: not a bridge but a veth");
     member(
         "p1",
@@ -52,7 +56,7 @@ pub fn refusals() {
     member(
         "p1",
         &["bridge-member plain", "bridge-vlan 10"],
-        "bridge-vlan 10: plain does not look at VLANs; give it bridge-vlan-filtering yes",
+        "bridge-vlan 10: VLAN filtering is off on plain; add bridge-vlan-filtering yes to its stanza",
     );
     member(
         "p1",
@@ -72,7 +76,7 @@ pub fn refusals() {
         "br1",
         1,
         &["bridge-vlan-filtering no", "bridge-vlan 10"],
-        "bridge-vlan 10: br1 does not look at VLANs; give it bridge-vlan-filtering yes",
+        "bridge-vlan 10: VLAN filtering is off on br1; add bridge-vlan-filtering yes to its stanza",
     );
     made(
         "br1",
@@ -91,7 +95,7 @@ pub fn refusals() {
     // With no default before, the kernel would make a new one the PVID of every port.
     phase("bridge", "br0", "pre-up", &["bridge-vlan-filtering yes", "bridge-default-pvid 9"]).refuses(
         1,
-        "bridge: br0: bridge-default-pvid 9: br0 has none, and the kernel would put p2 into VLAN 9; ifdown br0 first",
+        "bridge: br0: bridge-default-pvid 9: br0 has no default VLAN, and the kernel would put p2 into VLAN 9; ifdown br0 first",
     );
     assert_eq!(everything(), before);
 }
@@ -108,7 +112,7 @@ pub fn mistaken_names() {
             "create",
             vec!["bridge-ports none"],
             1,
-            "lo: bridge-ports lo: lo is there and no bridge; give the bridge another name",
+            "lo: bridge-ports lo: lo exists but is not a bridge; give the bridge another name",
         ),
         (
             "lo",
@@ -122,7 +126,7 @@ pub fn mistaken_names() {
             "destroy",
             vec!["bridge-ports none"],
             0,
-            "lo: warning: left alone: lo is a physical link, not a bridge",
+            "lo: warning: not changed: lo is a physical link, not a bridge",
         ),
         ("p1", "pre-up", vec!["bridge-member p1"], 1, "p1: bridge-member p1: not a bridge but a veth"),
         (

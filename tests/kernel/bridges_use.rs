@@ -62,7 +62,10 @@ fn plain() {
     ];
     phase("bridge", "br0", "create", &keywords).quiet();
     let ran = phase("bridge", "br0", "pre-up", &keywords);
-    ran.refuses(0, "bridge: br0: warning: bridge-ports p9: there is no such interface; br0 is without it");
+    ran.refuses(
+        0,
+        "bridge: br0: warning: bridge-ports p9: there is no such interface; br0 comes up without it",
+    );
     let data = link("br0")["linkinfo"]["info_data"].clone();
     for (name, wanted) in
         [("hello_time", 125), ("forward_delay", 201), ("ageing_time", 1001), ("max_age", 625)]
@@ -178,7 +181,8 @@ fn missing_port(ifupdown: Ifupdown) {
          auto eth3\niface eth3\n    address 10.3.0.1/24\n",
     );
     let ran = installed.ifup("-a");
-    let warning = "bridge: br0: warning: bridge-ports eth9: there is no such interface; br0 is without it\n";
+    let warning =
+        "bridge: br0: warning: bridge-ports eth9: there is no such interface; br0 comes up without it\n";
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{ran}");
     assert!(is_port_of("eth0", "br0") && is_up("eth0") && is_up("br0") && is_up("eth3"), "{ran}");
     assert!(ip("addr show dev br0").contains("10.1.0.1/24"));
@@ -225,7 +229,7 @@ fn words_handed_down(ifupdown: Ifupdown) {
     installed.interfaces("iface eth0\n    bridge-vlan 30\n    bridge-vids 40\n");
     let ran = installed.ifup("-f eth0");
     assert!(
-        ran.stderr.contains("bridge-vlan 30: bridge-vids says otherwise; keep one of the two\n"),
+        ran.stderr.contains("bridge-vlan 30: conflicts with bridge-vids; keep one of the two\n"),
         "{ran}"
     );
 }
@@ -241,7 +245,7 @@ fn errors_of_a_port_once(ifupdown: Ifupdown) {
     assert!(!ran.stderr.contains("there is no such bridge"), "{ran}");
     assert!(command("ip link show br0").status != 0, "{ran}");
     if ifupdown.version == Version::Bookworm {
-        let line = "bridge: br0: bridge-ports eth0: its stanza is wrong; see `ifnetlink check eth0`\n";
+        let line = "bridge: br0: bridge-ports eth0: its stanza is invalid; see `ifnetlink check eth0`\n";
         assert!(ran.stderr.contains(line), "{ran}");
     }
     let checked = installed.ifnetlink("check eth0");

@@ -252,8 +252,7 @@ fn wireguard_rules() {
         let ran = phase("vrf-rules", "red", "pre-up", &["vrf-table 10", "vrf-rules yes"]);
         let line = |family| {
             format!(
-                "vrf-rules: red: warning: {family} rules of others at priority 998, 999 now come before the host's own \
-                 addresses (local, 32765); `vrf-rules jump` leaves local in front of them\n"
+                "vrf-rules: red: warning: {family} rules of other programs at priority 998, 999 now come before local (32765); `vrf-rules jump` keeps local first\n"
             )
         };
         assert_eq!(ran.stderr, line("IPv4") + &line("IPv6"), "{ran}");

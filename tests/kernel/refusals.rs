@@ -129,7 +129,7 @@ fn conflicts() {
     let down = phase("vrf-table", "red", "destroy", &["vrf-table 11"]);
     down.refuses(
         0,
-        "vrf-table: red: warning: left alone: red is a VRF with table 10, not a VRF with table 11",
+        "vrf-table: red: warning: not changed: red is a VRF with table 10, not a VRF with table 11",
     );
     phase("vrf-table", "eth0", "post-down", &["vrf-member red"]).quiet();
     before.assert_same(&State::now(), "after going down");

@@ -179,7 +179,7 @@ fn vrf_missing(ifupdown: Ifupdown) {
     for member in ["red", "a/b"] {
         installed.file("/mnt/interfaces", &(bad.to_owned() + &file(member)));
         let ran = installed.ifup("eth1");
-        let line = "eth1 came up and is not isolated as its stanza says, so it was set down; ifup -f eth1 once the cause is gone\n";
+        let line = "eth1 came up without the isolation of its stanza and was set down; ifup -f eth1 when the cause is fixed\n";
         assert_eq!(ran.stderr.ends_with(line), ifupdown.version == Version::Bookworm, "{ran}");
         isolated(&installed);
         installed.ifdown("-f eth1");
@@ -411,7 +411,7 @@ fn others_missing(ifupdown: Ifupdown) {
                 &format!("auto eth1\niface eth1\n    {isolation}\n    address {addresses}\n"),
             );
             let ran = installed.ifup("eth1");
-            let line = "eth1 came up and is not isolated as its stanza says, so it was set down; ifup -f eth1 once the cause is gone\n";
+            let line = "eth1 came up without the isolation of its stanza and was set down; ifup -f eth1 when the cause is fixed\n";
             assert_eq!(ran.stderr.ends_with(line), ifupdown.version == Version::Bookworm, "{ran}");
             hosts[0].within(|| ping("10.0.1.1", None)).expect_err("outside");
             assert!(!ip_json("link show eth1")[0]["flags"].as_array().unwrap().contains(&"UP".into()));

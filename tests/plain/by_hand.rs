@@ -64,7 +64,7 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
     let ran = by_hand("vrf-table", &["--dry-run", "vrf-table"]);
     assert!(ran.err.contains(": not KEYWORD=VALUE\n"), "{}", ran.err);
     // By this they start themselves.
-    let line = "--inside: not meant to be used by hand\n";
+    let line = "--inside: for internal use only\n";
     assert_eq!(by_hand("vrf-table", &["--inside"]), Ran::new(1, "", line));
 }
 

@@ -65,6 +65,6 @@ fn another_name_is_refused_except_in_depend() {
     assert_eq!(links.run("strange", &[("PHASE", "depend"), ("IFACE", "eth0")]), Ran::new(0, "", ""));
     let refused = links.run("strange", &[("PHASE", "up"), ("IFACE", "eth0")]);
     assert_eq!((refused.code, refused.out.as_str()), (2, ""));
-    let line = "strange: not to be started by this name, but by a link that is called bridge-vlan, bridge, vrf-table, ";
+    let line = "strange: start this program by a link that is named bridge-vlan, bridge, vrf-table, ";
     assert!(refused.err.starts_with(line) && refused.err.lines().count() == 1, "{}", refused.err);
 }

@@ -68,7 +68,7 @@ fn namespaces() {
             &format!("netns {long}: not a name of a network namespace: longer than 255 bytes"),
         ),
         ("netns", "IF_NETNS=0", "netns 0: not a process id"),
-        ("netns", "IF_NETNS_IFNAME=x", "netns-ifname x: says nothing without `netns`"),
+        ("netns", "IF_NETNS_IFNAME=x", "netns-ifname x: has no effect without `netns`"),
         ("netns", "IF_NETNS=x;IF_NETNS_KEEP=maybe", "netns-keep maybe: neither yes nor no"),
         ("netns", "IF_NETNS=x;IF_GATEWAYS=192.0.2", "gateways 192.0.2: 192.0.2: not an IP address"),
         (
@@ -106,7 +106,7 @@ fn namespaces() {
         (
             "netns-interfaces",
             "IF_NETNS_INTERFACES=auto",
-            "netns-interfaces auto: says nothing without `netns` or `veth-peer-netns`",
+            "netns-interfaces auto: has no effect without `netns` or `veth-peer-netns`",
         ),
     ]);
 }
@@ -165,7 +165,7 @@ fn vlans() {
         (
             "bridge-vlan",
             "IF_BRIDGE_VLAN_FILTERING=yes;IF_BRIDGE_VLAN_AWARE=no",
-            "bridge-vlan-aware no: bridge-vlan-filtering says otherwise; keep one of the two",
+            "bridge-vlan-aware no: conflicts with bridge-vlan-filtering; keep one of the two",
         ),
         (
             "bridge-vlan",
@@ -186,7 +186,7 @@ fn bridges() {
         (
             "bridge",
             "IF_BRIDGE_MEMBER=br0;IF_BRIDGE_VLAN=2;IF_BRIDGE_VIDS=3",
-            "bridge-vlan 2: bridge-vids says otherwise; keep one of the two",
+            "bridge-vlan 2: conflicts with bridge-vids; keep one of the two",
         ),
         (
             "bridge",

@@ -139,7 +139,7 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(in_part(Refusal::text(format!(
-        "the kernel took this and shows no{missed}; it may be too old for that"
+        "the kernel accepted this but does not report{missed}; it may be too old"
     ))))
 }
 

@@ -92,7 +92,7 @@ impl Channel {
             }
             ControlFlow::Continue(())
         })?;
-        outcome.unwrap_or_else(|| Err(lost("the answer to a request did not come")))
+        outcome.unwrap_or_else(|| Err(lost("no answer to a request")))
     }
 
     /// Asks for one object; `None` if it does not exist.
@@ -149,15 +149,12 @@ impl Channel {
             if kept.len() >= most {
                 return Ok(kept);
             }
-            outcome.unwrap_or_else(|| Err(lost("the end of an answer did not come")))?;
+            outcome.unwrap_or_else(|| Err(lost("the answer is not complete")))?;
             if !interrupted {
                 return Ok(kept);
             }
         }
-        Err(Refusal::text(format!(
-            "{} times in a row something changed while it was being read",
-            DUMP_PAUSES.len()
-        )))
+        Err(Refusal::text(format!("{} dumps in a row were interrupted by changes", DUMP_PAUSES.len())))
     }
 
     /// Sends a request and hands on the answers to it, the closing one included, or as many as are taken.

@@ -38,7 +38,7 @@ impl Channel {
         if self.read_rules(rule.family)?.iter().any(|found| found.same(rule)) {
             return Ok(());
         }
-        Err(Refusal::text("the kernel took this rule and does not show it; nothing was deleted"))
+        Err(Refusal::text("the kernel accepted this rule but does not report it; nothing was deleted"))
     }
 
     /// Deletes the first rule that matches in all that the message names, who added it included.

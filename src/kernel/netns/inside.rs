@@ -53,7 +53,7 @@ pub fn run(nested: &Nested, executors: Option<&Path>) -> Result<(), Refusal> {
         }
         return Ok(());
     }
-    let text = format!("{} failed with {outcome}; what it said stands above", program.display());
+    let text = format!("{} failed with {outcome}; see its output above", program.display());
     Err(Refusal { answer_lost: true, ..Refusal::text(text) })
 }
 

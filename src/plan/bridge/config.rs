@@ -199,7 +199,7 @@ fn read_options(stanza: &Stanza, scope: Scope) -> BridgeOptions {
     let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
     let filtering = (switch("bridge-vlan-filtering"), switch("bridge-vlan-aware"));
     if matches!(filtering, (Some(filtering), Some(aware)) if filtering != aware) {
-        stanza.reject("bridge-vlan-aware", "bridge-vlan-filtering says otherwise; keep one of the two");
+        stanza.reject("bridge-vlan-aware", "conflicts with bridge-vlan-filtering; keep one of the two");
     }
     let mut options = BridgeOptions {
         filtering: filtering.0.or(filtering.1),

@@ -92,7 +92,7 @@ fn destroy(iface: &IfName, found: &Snapshot) -> Plan {
             let kind = LinkKind::Bridge(BridgeOptions::default());
             plan.push(Op::LinkDel { name: iface.clone(), kind }, None);
         }
-        Some(kind) => plan.warnings.push(format!("left alone: {iface} is a {kind}, not a bridge")),
+        Some(kind) => plan.warnings.push(format!("not changed: {iface} is a {kind}, not a bridge")),
         None => {}
     }
     plan

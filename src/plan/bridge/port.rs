@@ -196,7 +196,7 @@ pub(super) fn addr_gen_mode(port: &IfName) -> Option<Sysctl> {
 pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) -> Option<Problem> {
     let (keyword, written, _) =
         config.vlans.as_ref().filter(|(key, ..)| *key == "bridge-vlan" && !filtering)?;
-    let reason = format!("{bridge} does not look at VLANs; give it bridge-vlan-filtering yes");
+    let reason = format!("VLAN filtering is off on {bridge}; add bridge-vlan-filtering yes to its stanza");
     Some(Problem::new(keyword, written, reason))
 }
 

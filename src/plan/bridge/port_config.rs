@@ -95,7 +95,7 @@ const HANDED_DOWN: [&str; 2] = ["bridge-pvid", "bridge-vids"];
 
 /// Why two keywords cannot stand together.
 fn keep_one(other: &str) -> String {
-    format!("{other} says otherwise; keep one of the two")
+    format!("conflicts with {other}; keep one of the two")
 }
 
 /// What is wrong with a port's stanza that says itself in two ways what its VLANs are. What ifquery prints of it has

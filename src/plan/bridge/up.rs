@@ -64,7 +64,7 @@ impl Config {
         match found.here().links.get(iface).map(|link| &link.kind) {
             Some(LinkKind::Bridge(options)) => Ok(options),
             Some(LinkKind::Physical) => {
-                Err(wrong(format!("{iface} is there and no bridge; give the bridge another name")))
+                Err(wrong(format!("{iface} exists but is not a bridge; give the bridge another name")))
             }
             Some(kind) => {
                 Err(wrong(format!("{iface} exists and is a {kind}; ifdown it, or delete it by hand")))
@@ -104,7 +104,7 @@ impl Config {
         for (port, config, options) in &ports {
             if !draft.state().links.contains_key(port) {
                 let without =
-                    format!("bridge-ports {port}: there is no such interface; {iface} is without it");
+                    format!("bridge-ports {port}: there is no such interface; {iface} comes up without it");
                 draft.plan.warnings.push(without);
                 continue;
             }
@@ -112,7 +112,7 @@ impl Config {
                 Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
             problems.extend(check(&joining, draft.state()).into_iter().map(|found| of_port(port, found)));
             if !filtering && config.own.vlans.is_some() {
-                draft.plan.warnings.push(format!("{port} has VLANs, and {iface} does not look at VLANs"));
+                draft.plan.warnings.push(format!("{port} has VLANs, but VLAN filtering is off on {iface}"));
             }
             draft.join(&joining);
         }
@@ -140,7 +140,7 @@ impl Config {
         });
         hit.map_or(Ok(()), |(name, _)| {
             let reason = format!(
-                "{iface} has none, and the kernel would put {name} into VLAN {wanted}; ifdown {iface} first"
+                "{iface} has no default VLAN, and the kernel would put {name} into VLAN {wanted}; ifdown {iface} first"
             );
             Err(vec![Problem::new("bridge-default-pvid", wanted, reason)])
         })
@@ -165,7 +165,7 @@ impl Config {
             let reads = |stanzas: &Stanzas| stanzas.executors(&port).any(|name| name == "bridge");
             if !wrong.is_empty() && found.stanzas.as_ref().is_some_and(reads) {
                 // Its own run reports what.
-                let reason = format!("its stanza is wrong; see `ifnetlink check {port}`");
+                let reason = format!("its stanza is invalid; see `ifnetlink check {port}`");
                 problems.push(Problem::new("bridge-ports", &port, reason));
             } else {
                 problems.extend(wrong.into_iter().map(|found| of_port(&port, found)));
@@ -223,7 +223,7 @@ impl Config {
         }
         let mut draft = Draft::new(found);
         if !filtering && self.own.vlans.is_some() {
-            draft.plan.warnings.push(format!("{iface} has VLANs, and {bridge} does not look at VLANs"));
+            draft.plan.warnings.push(format!("{iface} has VLANs, but VLAN filtering is off on {bridge}"));
         }
         draft.join(&joining);
         Ok(draft.plan)
@@ -261,7 +261,7 @@ impl Config {
             Some((keyword, written, _)) => (*keyword, written.clone()),
             None => ("bridge-member", iface.to_string()),
         };
-        let reason = format!("{iface} is no port of a bridge; say bridge-member BRIDGE");
+        let reason = format!("{iface} is not a port of a bridge; add bridge-member BRIDGE");
         Err(vec![Problem::new(keyword, written, reason)])
     }
 }

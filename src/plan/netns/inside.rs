@@ -47,7 +47,7 @@ impl Inside {
                 inside.gateways.push((gateway, false));
             } else {
                 let reason = format!(
-                    "{gateway} is on no prefix of {}; or say `default via {gateway} dev … onlink` in {}",
+                    "{gateway} is in no prefix of {}; or write `default via {gateway} dev … onlink` in {}",
                     keyword("address"),
                     keyword("route")
                 );
@@ -202,5 +202,5 @@ impl std::str::FromStr for Gateway {
 /// Adds a route, unless somebody else's is in its place; then the route, and why not.
 fn add(plan: &mut Plan, place: &Place, route: &Route, state: &State) -> Result<(), (String, String)> {
     plan.add_route(place, route, state)
-        .map_err(|rival| (route.to_string(), format!("there is another route in its place: {rival}")))
+        .map_err(|rival| (route.to_string(), format!("conflicts with another route: {rival}")))
 }

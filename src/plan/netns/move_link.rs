@@ -17,7 +17,7 @@ const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];
 pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
     if let Some(master) = here.links.get(iface).and_then(|link| link.master.as_ref()) {
         return Some(format!(
-            "{iface} is a port of {master}; take it out with `ip link set {iface} nomaster`"
+            "{iface} is a port of {master}; release it with `ip link set {iface} nomaster`"
         ));
     }
     let kind = here.links.get(iface).map(|link| &link.kind);
@@ -28,7 +28,7 @@ pub fn immovable(iface: &IfName, here: &State) -> Option<String> {
         Some(LinkKind::Other(kind)) if IMMOVABLE.contains(&kind.as_str()) => format!("a {kind}"),
         _ => return None,
     };
-    Some(format!("{iface} is {what} and cannot move; make it inside, with a file for `netns-interfaces`"))
+    Some(format!("{iface} is {what} and cannot move; create it inside, with a file for `netns-interfaces`"))
 }
 
 /// Names for an interface whose own name is taken when it comes back.

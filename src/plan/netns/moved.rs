@@ -156,9 +156,10 @@ impl Moved {
             }
             Some(link) => {
                 let (kind, inner) = (&link.kind, &located.name);
-                let reason =
-                    format!("{iface} is in there as {inner}, and there is a {kind} of that name outside");
-                return Err(vec![self.problem(reason + "; rename that one")]);
+                let reason = format!(
+                    "{iface} is in the namespace as {inner}, and a {kind} of that name exists outside"
+                );
+                return Err(vec![self.problem(reason + "; rename the one outside")]);
             }
         }
         move_link::forget(iface, found, &mut plan);
@@ -175,7 +176,7 @@ impl Moved {
             None if !is_here => return Err(vec![self.problem(format!("there is no interface {iface}"))]),
             None => {
                 if let Some(taken) = inside.links.get(inner) {
-                    let reason = format!("there is a {} named {inner} in there", taken.kind);
+                    let reason = format!("a {} named {inner} exists in the namespace", taken.kind);
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
                 plan.append(sysctls::forget(&self.sysctls, &self.link(iface), found));
@@ -184,7 +185,7 @@ impl Moved {
             Some(_) if self.is_inside(iface, found) => {}
             Some(located) => {
                 return Err(vec![
-                    self.problem(format!("{iface} is elsewhere as {}; ifdown it", located.name)),
+                    self.problem(format!("{iface} is in another namespace as {}; ifdown it", located.name)),
                 ]);
             }
         }
@@ -209,7 +210,7 @@ impl Moved {
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
         let Some(located) = found.located.get(iface) else {
             if let Some(what) = found.uncertain.get(iface) {
-                plan.warnings.push(format!("left alone: {what}"));
+                plan.warnings.push(format!("not changed: {what}"));
             }
             move_link::forget(iface, found, &mut plan);
             return plan;
@@ -222,7 +223,7 @@ impl Moved {
         };
         if name != *iface {
             plan.warnings.push(format!(
-                "there is another {iface}; the one that comes back from {} is {name} now",
+                "another {iface} exists; the interface that returns from {} is named {name}",
                 self.netns
             ));
         }

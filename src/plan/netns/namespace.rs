@@ -39,7 +39,7 @@ pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan,
         }
         (Some(Netns::Broken { .. }), NetnsRef::Name(_)) => {
             let path = netns.path();
-            return wrong(&format!("{} is no network namespace; remove that file", path.display()));
+            return wrong(&format!("{} is not a network namespace; remove that file", path.display()));
         }
         (Some(Netns::Broken { .. }), _) => return wrong("not a network namespace"),
         (_, NetnsRef::Pid(_)) => return wrong("there is no such process"),
@@ -103,7 +103,7 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
     if inside.is_empty() {
         plan.push(Op::NetnsDel(name.clone()), None);
     } else {
-        plan.warnings.push(format!("namespace {netns} is kept, it has {} in it", inside.join(", ")));
+        plan.warnings.push(format!("namespace {netns} is kept: it contains {}", inside.join(", ")));
     }
     plan
 }

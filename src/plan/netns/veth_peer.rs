@@ -116,7 +116,7 @@ impl VethPeer {
             }
             Some(link) if veth_pair::is_veth(link) => {
                 let place = self.location();
-                let reason = format!("{iface} exists, and its other end is not {} {place}", self.peer);
+                let reason = format!("{iface} exists, but its peer is not {} {place}", self.peer);
                 return Err(self.problem(reason + "; ifdown it, or delete it by hand"));
             }
             Some(link) => {
@@ -128,7 +128,7 @@ impl VethPeer {
         }
         if let Some(taken) = there.links.get(&self.peer) {
             let place = self.location();
-            return Err(self.problem(format!("there is a {} of that name {place}", taken.kind)));
+            return Err(self.problem(format!("a {} of that name exists {place}", taken.kind)));
         }
         if let Some(netns) = &self.netns {
             let (iface, name) = (iface.clone(), self.peer.clone());
@@ -165,7 +165,7 @@ impl VethPeer {
         let (place, mut plan) = (self.place(), Plan::default());
         if !self.is_pair(iface, found) && !found.located.contains_key(iface) {
             let place = self.location();
-            return Err(self.problem(format!("the other end of {iface} is not {} {place}", self.peer)));
+            return Err(self.problem(format!("the peer of {iface} is not {} {place}", self.peer)));
         }
         let state = found.at(&place);
         let link = state.links.get(&self.peer);
@@ -203,7 +203,7 @@ impl VethPeer {
             } else {
                 let place = self.location();
                 plan.warnings.push(format!(
-                    "left alone: {iface} is a {} whose other end is not {} {place}",
+                    "not changed: {iface} is a {} whose peer is not {} {place}",
                     link.kind, self.peer
                 ));
                 return plan;

@@ -56,7 +56,7 @@ impl Planner for VrfAccept {
         if let Some((_, vrf)) = overruled.first() {
             let protocols: Vec<&str> = overruled.iter().map(|(protocol, _)| *protocol).collect();
             plan.warnings.push(format!(
-                "{} set otherwise before, for {vrf}: `vrf-accept` holds for all VRFs of a namespace, so say the same in each",
+                "{} conflicts with the value for {vrf}: `vrf-accept` applies to all VRFs of a namespace; use one value",
                 protocols.join(", ")
             ));
         }

@@ -95,7 +95,7 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, S
     if let (Local::MovesTo(priority), Some(rule)) = (layout.local, local_in_front(layout, rules)) {
         let option = family.option();
         return Err(format!(
-            "`ip {option} rule del {rule}` first, which others added: it comes before the VRFs, and belongs at {priority}"
+            "another program's rule for local comes before the VRFs; `ip {option} rule del {rule}`, then it is added at {priority}"
         ));
     }
     if let Some(priority) = layout.l3mdev {
@@ -177,8 +177,7 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
     in_front.dedup();
     if !in_front.is_empty() {
         plan.warnings.push(format!(
-            "{family} rules of others at priority {} now come before the host's own addresses (local, {priority}); \
-             `vrf-rules jump` leaves local in front of them",
+            "{family} rules of other programs at priority {} now come before local ({priority}); `vrf-rules jump` keeps local first",
             in_front.join(", ")
         ));
     }

@@ -199,7 +199,7 @@ fn has(found: &Snapshot, family: Family) -> bool {
 /// Adds a route, unless somebody else's is in its place.
 fn add(plan: &mut Plan, route: &Route, found: &Snapshot) -> Result<(), String> {
     plan.add_route(&Place::Here, route, found.here())
-        .map_err(|rival| format!("{route}: another route is in its place: {rival}; give this one a metric"))
+        .map_err(|rival| format!("{route}: conflicts with another route: {rival}; give this one a metric"))
 }
 
 /// Deletes a route that is there and ours.

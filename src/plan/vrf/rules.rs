@@ -55,7 +55,7 @@ impl Planner for VrfRules {
                 (foreign.first(), state.vrfs().find(|(vrf, _)| *vrf != at.iface))
             {
                 return Err(problem(format!(
-                    "{vrf} stands on another layout ({family} rule {rule}); all VRFs of a namespace share one"
+                    "{vrf} uses another layout ({family} rule {rule}); all VRFs of a namespace share one"
                 )));
             }
             plan.append(layout::install(&self.layout, family, state).map_err(problem)?);

@@ -153,7 +153,7 @@ impl VrfTable {
             (LinkKind::Vrf(running), Ok(table)) if *running == table => {}
             (kind, _) => {
                 plan.warnings
-                    .push(format!("left alone: {iface} is a {kind}, not a VRF with table {}", self.written));
+                    .push(format!("not changed: {iface} is a {kind}, not a VRF with table {}", self.written));
                 return plan;
             }
         }

@@ -170,7 +170,7 @@ fn veth(ifupdown: Ifupdown) {
         &installed,
         &changed.replace("netns guest", "netns other"),
         "veth-guest",
-        "ifnetlink: veth-guest: veth-peer eth0: veth-guest exists, and its other end is not eth0 in other; ifdown it, or delete it by hand",
+        "ifnetlink: veth-guest: veth-peer eth0: veth-guest exists, but its peer is not eth0 in other; ifdown it, or delete it by hand",
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");
@@ -256,7 +256,7 @@ fn netns(ifupdown: Ifupdown) {
         &installed,
         &changed.replace("netns isolated", "netns other"),
         "eth1",
-        "ifnetlink: eth1: `ip -n isolated link set lan0 netns $$ name eth1` ends what is going on there; ifdown and ifup it",
+        "ifnetlink: eth1: `ip -n isolated link set lan0 netns $$ name eth1` would end its connections; ifdown and ifup it",
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");
@@ -286,8 +286,7 @@ fn other_file(ifupdown: Ifupdown) {
     let line = |command: &str, routes: &str| {
         let ran = installed.ifnetlink(command);
         let line = format!(
-            "ifnetlink: {}no stanza has these routes: {routes}; they are left, since eth0, red may need them: no stanza of \
-             this file that ifup has brought up is theirs\n",
+            "ifnetlink: {}routes that no stanza has are kept: {routes}; eth0, red may need them, whose stanzas are in another file\n",
             if command == "check" { "blue: warning: " } else { "warning: blue: " }
         );
         assert_eq!(
@@ -339,7 +338,7 @@ fn disruptive(ifupdown: Ifupdown) {
     installed.interfaces(&member);
     let before = State::with_run(&installed);
     let ran = installed.ifnetlink("apply eth1");
-    let line = "ifnetlink: eth1: `ip link set eth1 master br0` interrupts it, which has 192.0.2.1/24, 2001:db8:1::1/64, \
+    let line = "ifnetlink: eth1: `ip link set eth1 master br0` interrupts the interface, which has 192.0.2.1/24, 2001:db8:1::1/64, \
                 route default via 192.0.2.254 dev eth1 table main";
     assert!(ran.status == 1 && ran.stderr.starts_with(line), "{ran}");
     assert!(ran.stderr.ends_with("; ifdown and ifup it, or add --disruptive\n"), "{ran}");

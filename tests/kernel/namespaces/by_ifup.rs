@@ -130,7 +130,7 @@ pub fn nested_failure(ifupdown: Ifupdown) {
     // The ifup inside has the same fault in 0.11.4, and nobody can tell.
     if ifupdown.version != Version::Bookworm {
         let told = ran.stderr.lines().find(|line| line.contains("netns exec blue")).expect("our own line");
-        assert!(told.contains("failed with exit status: 1; what it said stands above"), "{told}");
+        assert!(told.contains("failed with exit status: 1; see its output above"), "{told}");
     }
     installed.ifdown("--force eth0").ok();
     before.assert_same(&State::with_run(&installed), "after a forced ifdown");

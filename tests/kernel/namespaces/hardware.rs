@@ -69,7 +69,7 @@ pub fn thrown() {
         let back = stanza.phase("pre-down").ok();
         assert_eq!(
             back.stderr,
-            "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-1 now\n"
+            "netns: eth0: warning: another eth0 exists; the interface that returns from blue is named eth0-1\n"
         );
         assert_eq!(card().as_deref(), Some("eth0-1"));
         ip("link del eth0");

@@ -116,7 +116,7 @@ pub fn kept_while_used() {
     card_is_somewhere("with a process inside");
     assert!(ip("-br link").contains("eth0"), "not back");
     let kept = stanza.phase("destroy").ok();
-    let line = format!("netns: eth0: warning: namespace blue is kept, it has process {pid} in it\n");
+    let line = format!("netns: eth0: warning: namespace blue is kept: it contains process {pid}\n");
     assert_eq!(kept.stderr, line);
     process.kill().unwrap();
     process.wait().unwrap();
@@ -126,7 +126,7 @@ pub fn kept_while_used() {
         stanza.phase(name).quiet();
     }
     let kept = stanza.phase("destroy").ok();
-    assert_eq!(kept.stderr, "netns: eth0: warning: namespace blue is kept, it has theirs, theirs2 in it\n");
+    assert_eq!(kept.stderr, "netns: eth0: warning: namespace blue is kept: it contains theirs, theirs2\n");
     ip("-n blue link del theirs");
     stanza.phase("destroy").quiet();
     assert_eq!(state(), before);
@@ -170,7 +170,7 @@ pub fn taken_names() {
     let inside = state().replace("disable_ipv6 = 1", "disable_ipv6 = 0");
     stanza.phase("post-up").refuses(
         1,
-        "netns: eth0: netns blue: there is a veth named inner in there; choose another name with `netns-ifname`",
+        "netns: eth0: netns blue: a veth named inner exists in the namespace; choose another name with `netns-ifname`",
     );
     assert_eq!(state(), inside);
     stanza.down();
@@ -184,12 +184,12 @@ pub fn taken_names() {
     ip("link add name eth0 type veth peer name impostor");
     stanza.phase("create").refuses(
         1,
-        "netns: eth0: netns blue: eth0 is in there as inner, and there is a veth of that name outside; rename that one",
+        "netns: eth0: netns blue: eth0 is in the namespace as inner, and a veth of that name exists outside; rename the one outside",
     );
     let back = stanza.phase("pre-down").ok();
     assert_eq!(
         back.stderr,
-        "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-1 now\n"
+        "netns: eth0: warning: another eth0 exists; the interface that returns from blue is named eth0-1\n"
     );
     assert!(ip("link show eth0-1").contains("02:00:00:00:00:0a"));
     ip("link del impostor");
@@ -395,7 +395,7 @@ pub fn another_of_the_name() {
     let ran = stanza.phase("pre-down").ok();
     assert_eq!(
         ran.stderr,
-        "netns: eth0: warning: left alone: inner in blue may be another interface than eth0\n"
+        "netns: eth0: warning: not changed: inner in blue may be another interface than eth0\n"
     );
     assert!(ip("-n blue -br link").contains("inner"), "another interface was taken");
 }
@@ -454,7 +454,7 @@ pub fn alternative_names() {
     let back = stanza.phase("pre-down").ok();
     assert_eq!(
         back.stderr,
-        "netns: eth0: warning: there is another eth0; the one that comes back from blue is eth0-2 now\n"
+        "netns: eth0: warning: another eth0 exists; the interface that returns from blue is named eth0-2\n"
     );
     assert!(ip("link show eth0-2").contains("02:00:00:00:00:0a"));
 }
@@ -475,7 +475,7 @@ pub fn strange_names() {
         let kept = stanza.phase("destroy").ok();
         assert_eq!(
             kept.stderr,
-            format!("netns: eth0: warning: namespace blue is kept, it has {shown} in it\n")
+            format!("netns: eth0: warning: namespace blue is kept: it contains {shown}\n")
         );
         let mut del = Command::new("ip");
         assert!(del.args(["-n", "blue", "link", "del"]).arg(name).status().unwrap().success());

@@ -33,7 +33,7 @@ pub fn pair() {
     ip("link add name veth-blue type veth peer name elsewhere");
     stanza.phase("create").refuses(
         1,
-        "veth: veth-blue: veth-peer veth0: veth-blue exists, and its other end is not veth0 in blue; ifdown it, or delete it by hand",
+        "veth: veth-blue: veth-peer veth0: veth-blue exists, but its peer is not veth0 in blue; ifdown it, or delete it by hand",
     );
     stanza.phase("destroy").ok();
     assert!(ip("-br link").contains("elsewhere"), "deleted what is not ours");

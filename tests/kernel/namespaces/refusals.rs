@@ -30,20 +30,20 @@ pub fn refusals() {
             "netns /proc/self/ns/net: that is the namespace that ifup itself runs in".to_owned(),
         ),
         ("netns", "eth0", "netns /run/nothing", 1, "netns /run/nothing: there is no such file".to_owned()),
-        ("netns", "eth0", "netns stale", 1, "netns stale: /run/netns/stale is no network namespace; remove that file".to_owned()),
-        ("netns", "lo", "netns blue", 1, "netns blue: lo is the loopback interface and cannot move; make it inside, with a file for `netns-interfaces`".to_owned()),
-        ("netns", "br0", "netns blue", 1, "netns blue: br0 is a bridge and cannot move; make it inside, with a file for `netns-interfaces`".to_owned()),
+        ("netns", "eth0", "netns stale", 1, "netns stale: /run/netns/stale is not a network namespace; remove that file".to_owned()),
+        ("netns", "lo", "netns blue", 1, "netns blue: lo is the loopback interface and cannot move; create it inside, with a file for `netns-interfaces`".to_owned()),
+        ("netns", "br0", "netns blue", 1, "netns blue: br0 is a bridge and cannot move; create it inside, with a file for `netns-interfaces`".to_owned()),
         ("netns", "eth0", "netns blue;netns-address 10.0.0.1", 2, "netns-address 10.0.0.1: 10.0.0.1: without the length of its prefix; write 10.0.0.1/LENGTH".to_owned()),
-        ("netns", "eth0", "netns blue;netns-address 10.0.0.1/24;netns-gateway 10.0.1.1", 2, "netns-gateway 10.0.1.1: 10.0.1.1 is on no prefix of netns-address; or say `default via 10.0.1.1 dev … onlink` in netns-route".to_owned()),
-        ("netns", "eth0", "netns-address 10.0.0.1/24", 2, "netns-address 10.0.0.1/24: says nothing without `netns`".to_owned()),
+        ("netns", "eth0", "netns blue;netns-address 10.0.0.1/24;netns-gateway 10.0.1.1", 2, "netns-gateway 10.0.1.1: 10.0.1.1 is in no prefix of netns-address; or write `default via 10.0.1.1 dev … onlink` in netns-route".to_owned()),
+        ("netns", "eth0", "netns-address 10.0.0.1/24", 2, "netns-address 10.0.0.1/24: has no effect without `netns`".to_owned()),
         ("netns", "eth0", "netns blue;netns-sysctl kernel.hostname=x", 2, "netns-sysctl kernel.hostname=x: kernel.hostname=x: not a sysctl below net.".to_owned()),
         ("netns", "eth0", "netns blue;netns-interfaces etc/x", 2, "netns-interfaces etc/x: neither auto nor an absolute path".to_owned()),
         ("netns", "eth0", "netns blue;netns-interfaces /run/none", 1, "netns-interfaces /run/none: /run/none: No such file or directory (os error 2)".to_owned()),
         ("veth", "v0", "veth-peer v0", 1, "veth-peer v0: the interface itself; the other end needs another name".to_owned()),
-        ("veth", "v0", "veth-peer veth0;veth-peer-netns taken", 1, "veth-peer veth0: there is a veth of that name in taken".to_owned()),
-        ("veth", "v0", "veth-peer far", 1, "veth-peer far: there is a veth of that name here".to_owned()),
+        ("veth", "v0", "veth-peer veth0;veth-peer-netns taken", 1, "veth-peer veth0: a veth of that name exists in taken".to_owned()),
+        ("veth", "v0", "veth-peer far", 1, "veth-peer far: a veth of that name exists here".to_owned()),
         ("veth", "br0", "veth-peer v1", 1, "veth-peer v1: br0 exists and is a bridge; ifdown it, or delete it by hand".to_owned()),
-        ("veth", "eth0", "veth-peer v1", 1, "veth-peer v1: eth0 exists, and its other end is not v1 here; ifdown it, or delete it by hand".to_owned()),
+        ("veth", "eth0", "veth-peer v1", 1, "veth-peer v1: eth0 exists, but its peer is not v1 here; ifdown it, or delete it by hand".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-hwaddress 01:00:5e:00:00:01", 2, "veth-peer-hwaddress 01:00:5e:00:00:01: a multicast address, which no interface can have".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-mtu 10", 2, "veth-peer-mtu 10: not an MTU (68-65535)".to_owned()),
         ("veth", "v0", "veth-peer v1;hwaddress 01:00:5e:00:00:01", 2, "hwaddress 01:00:5e:00:00:01: a multicast address, which no interface can have".to_owned()),
@@ -53,9 +53,9 @@ pub fn refusals() {
         ("veth", "v0", "veth-peer v1;veth-peer-netns 4194305", 1, "veth-peer-netns 4194305: there is no such process".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-netns /run/file", 1, "veth-peer-netns /run/file: not a network namespace".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-peer-address 10.0.0.1", 2, "veth-peer-address 10.0.0.1: 10.0.0.1: without the length of its prefix; write 10.0.0.1/LENGTH".to_owned()),
-        ("veth", "v0", "veth-peer v1;veth-peer-address 10.0.0.1/24;veth-peer-gateway 10.0.1.1", 2, "veth-peer-gateway 10.0.1.1: 10.0.1.1 is on no prefix of veth-peer-address; or say `default via 10.0.1.1 dev … onlink` in veth-peer-route".to_owned()),
+        ("veth", "v0", "veth-peer v1;veth-peer-address 10.0.0.1/24;veth-peer-gateway 10.0.1.1", 2, "veth-peer-gateway 10.0.1.1: 10.0.1.1 is in no prefix of veth-peer-address; or write `default via 10.0.1.1 dev … onlink` in veth-peer-route".to_owned()),
         ("veth", "v0", "veth-peer v1;veth-queues 0", 2, "veth-queues 0: not a number of queues (1-4096)".to_owned()),
-        ("veth", "v0", "veth-peer-mtu 1400", 2, "veth-peer-mtu 1400: says nothing without `veth-peer`".to_owned()),
+        ("veth", "v0", "veth-peer-mtu 1400", 2, "veth-peer-mtu 1400: has no effect without `veth-peer`".to_owned()),
         ("veth", "v0", "veth-peer v1;link-type veth", 2, "link-type veth: the pair is made by `veth-peer`; leave this line out".to_owned()),
     ]
     .into_iter()
@@ -76,7 +76,7 @@ pub fn vrf() {
     let before = state();
     phase("netns", "red", "create", &["netns blue"]).refuses(
         1,
-        "netns: red: netns blue: red is a VRF and cannot move; make it inside, with a file for `netns-interfaces`",
+        "netns: red: netns blue: red is a VRF and cannot move; create it inside, with a file for `netns-interfaces`",
     );
     assert_eq!(state(), before);
 }
@@ -89,7 +89,7 @@ pub fn ports() {
     for name in ["create", "pre-up", "post-up"] {
         phase("netns", "eth0", name, &["netns blue"]).refuses(
             1,
-            "netns: eth0: netns blue: eth0 is a port of br0; take it out with `ip link set eth0 nomaster`",
+            "netns: eth0: netns blue: eth0 is a port of br0; release it with `ip link set eth0 nomaster`",
         );
         assert!(ip("link show eth0").contains("master br0"), "taken out");
     }

@@ -23,7 +23,7 @@ fn what_an_old_kernel_takes_and_does_not_know_is_told() {
     assert_eq!(told(&wanted), Ok(()));
     let old = BridgeOptions { protocol: None, ..wanted.clone() };
     let refusal = told(&old).unwrap_err();
-    let text = "the kernel took this and shows no vlan_protocol 802.1ad; it may be too old for that";
+    let text = "the kernel accepted this but does not report vlan_protocol 802.1ad; it may be too old";
     assert_eq!(refusal.to_string(), text);
     // The rest was done, and has to be taken back.
     assert!(refusal.answer_lost);

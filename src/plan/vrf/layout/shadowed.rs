@@ -24,8 +24,7 @@ fn deletes<'a>(step: &Step, rules: &'a [Rule]) -> Option<&'a Rule> {
 
 fn told(rule: &Rule) -> String {
     format!(
-        "the {} rule `{rule}` of others, which looks at some packets only, would be deleted in the place of the one \
-         for all packets; give it another priority",
+        "the kernel would delete another program's {} rule `{rule}`, which has a selector, in place of the one without; give it another priority",
         rule.family
     )
 }
@@ -47,7 +46,7 @@ pub(super) fn leave_out(plan: &mut Plan, rules: &[Rule]) {
         .steps
         .iter()
         .filter_map(|step| deletes(step, rules))
-        .map(|rule| told(rule) + "; left alone")
+        .map(|rule| told(rule) + "; not deleted")
         .collect();
     left.dedup();
     plan.steps.retain(|step| deletes(step, rules).is_none());
