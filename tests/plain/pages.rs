@@ -47,11 +47,21 @@ fn fenced(text: &str) -> impl Iterator<Item = &str> {
     text.split("```\n").skip(1).step_by(2)
 }
 
+/// The text before the next heading. Headings are in capitals; `# ifup` in a block is a prompt.
+fn before_heading(text: &str) -> &str {
+    let is_heading = |line: &&str| {
+        let title = line.trim_end().strip_prefix("# ");
+        title.is_some_and(|title| title.chars().all(|c| c.is_ascii_uppercase() || c == ' '))
+    };
+    let lines = text.split_inclusive('\n').take_while(|line| !is_heading(line));
+    &text[..lines.map(str::len).sum()]
+}
+
 impl Page {
     /// A section, without its heading; empty if there is none.
     pub fn section(&self, heading: &str) -> &str {
-        let rest = self.text.split_once(&format!("\n# {heading}\n")).map_or("", |(_, rest)| rest);
-        rest.split("\n# ").next().unwrap_or_default()
+        let rest = self.text.split_once(&format!("\n# {heading}\n"));
+        rest.map_or("", |(_, rest)| before_heading(rest))
     }
 
     /// The text below an option's name.
@@ -74,9 +84,7 @@ impl Page {
 
     /// The blocks of the section EXAMPLES.
     pub fn examples(&self) -> Vec<&str> {
-        // A session begins with a prompt, which is not a heading.
-        let rest = self.text.split_once("\n# EXAMPLES\n").map_or("", |(_, rest)| rest);
-        fenced(rest.split("\n# SEE ALSO").next().unwrap_or_default()).collect()
+        fenced(self.section("EXAMPLES")).collect()
     }
 
     /// The blocks that are an interfaces(5) file, in whatever section.
