@@ -298,8 +298,6 @@ fn routes_of_others() {
 
 /// Has a host tell `eth1` that it is a router (RFC 4861, 4.2), for this many seconds.
 fn advertise(host: &Netns, lifetime: u16) {
-    let shown = ip_json("-6 addr show dev eth1 scope link");
-    let to: Ipv6Addr = shown[0]["addr_info"][0]["local"].as_str().unwrap().parse().unwrap();
     host.within(|| {
         let index = ip_json("link show dev eth0")[0]["ifindex"].as_u64().unwrap().try_into().unwrap();
         let protocol = SockProtocol::IcmpV6;
@@ -309,6 +307,7 @@ fn advertise(host: &Netns, lifetime: u16) {
         let [high, low] = lifetime.to_be_bytes();
         // Type and code, and a checksum that the kernel sets.
         let advertisement = [134, 0, 0, 0, 64, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 0];
+        let to: Ipv6Addr = "fe80::1".parse().unwrap();
         let to = SockaddrIn6::from(SocketAddrV6::new(to, 0, 0, index));
         let sent = sendto(fd.as_raw_fd(), &advertisement, &to, MsgFlags::empty()).unwrap();
         assert_eq!(sent, advertisement.len());
@@ -323,7 +322,10 @@ fn default_of_a_router() {
     red(&["vrf-table 10"]);
     phase("vrf", "eth1", "pre-up", &keywords).quiet();
     ip("link set eth1 up");
-    ip("addr add fd00:1::1/64 dev eth1 nodad");
+    for address in ["fd00:1::1/64", "fe80::1/64"] {
+        ip(&format!("addr add {address} dev eth1 nodad"));
+    }
+    hosts[0].ip("addr add fe80::2/64 dev eth0 nodad");
     settle();
     let wait_for = |advertised: bool| {
         let is_there = || !ip("-6 route show table 10 default proto ra").is_empty();

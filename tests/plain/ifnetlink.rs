@@ -17,9 +17,9 @@ Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running ke
 Usage: ifnetlink <COMMAND>
 
 Commands:
-  check  Prints what of the stanzas is not so in the kernel, as the commands that would make it so
+  check  Compares the kernel with the stanzas, and prints the commands that would correct it
   apply  Brings interfaces that are up in line with their stanzas, without taking them down
-  show   Draws VRFs, named namespaces, bridges with their VLANs, and veth pairs as they are
+  show   Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs
 
 Options:
   -h, --help     Print help
@@ -29,7 +29,7 @@ Options:
     assert_eq!(ifnetlink(&[]), Ran::new(2, "", text));
     let ran = ifnetlink(&["check", "--help"]);
     let text = "\
-Prints what of the stanzas is not so in the kernel, as the commands that would make it so
+Compares the kernel with the stanzas, and prints the commands that would correct it
 
 Usage: ifnetlink check [OPTIONS] [IFACE]...
 
@@ -43,7 +43,7 @@ Options:
       --json                       For machines
   -h, --help                       Print help
 
-Exit status: 0 if all is as it should be, 3 if not, 2 if a stanza is wrong, 1 on other failures.
+Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["apply", "--help"]);
@@ -56,18 +56,18 @@ Arguments:
   <IFACE>...  Interfaces
 
 Options:
-      --disruptive                 Also what costs an interface in use its addresses, routes or sessions
+      --disruptive                 Also make changes that cost an interface in use its addresses, routes or sessions
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
   -h, --help                       Print help
 
-What cannot be changed so is told in a line, and nothing is changed.
-Exit status: 0 if all is in line, 2 if a stanza is wrong, 1 on other failures.
+If something cannot be changed that way, a line says what, and nothing is changed.
+Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["show", "--help"]);
     let text = "\
-Draws VRFs, named namespaces, bridges with their VLANs, and veth pairs as they are
+Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs
 
 Usage: ifnetlink show [OPTIONS]
 
@@ -75,7 +75,7 @@ Options:
       --json  For machines
   -h, --help  Print help
 
-Colours are for terminals; not where NO_COLOR is set in the environment.
+Colours are used on a terminal, unless NO_COLOR is set in the environment.
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let version = format!("ifnetlink {}\n", env!("CARGO_PKG_VERSION"));

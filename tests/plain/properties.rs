@@ -246,6 +246,6 @@ fn a_layout_is_changed_without_a_gap_while_there_is_one_vrf_and_refused_while_th
 
         let mut kernel = Faulty::new(start.clone());
         let End::Conflict(lines) = vrf("blue", "20", new).up(&mut kernel) else { panic!("{new} over {old}") };
-        assert!(lines[0].contains("red stands on another layout"), "{lines:?}");
+        assert!(lines[0].contains("red uses another layout"), "{lines:?}");
     }
 }
