@@ -9,32 +9,32 @@ PREFIX ?= /usr
 EXECUTORDIR ?= /usr/libexec/ifupdown-ng
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
-# 1: install the prefix executors too. They take the names of stock executors; those are kept beside them.
+# 1: install the prefix executors too. They use the names of stock executors, which are kept under other names.
 DROPIN ?=
-# How to build, the same for `build` and `install`. STATIC=1: programs that need no shared library, and start faster.
-# MUSL=1: that, with musl for a C library, where this machine has another; faster still. MULTICALL=1: one program, and
-# links to it in place of the others.
+# How to build, the same for `build` and `install`. STATIC=1: programs without shared libraries, which start faster.
+# MUSL=1: static programs with musl as the C library, also where this machine has another; these start fastest.
+# MULTICALL=1: one program, and links to it in place of the others.
 STATIC ?=
 MUSL ?=
 MULTICALL ?=
 
-# Executors under names of their own, and those that take the place of a stock one.
+# Executors under their own names, and those that replace a stock executor.
 EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer bridge-vlan
 DROPIN_EXECUTORS = vrf veth bridge
-# All of them in one program, which is installed once, with links to it, by MULTICALL=1.
+# The program with all executors. MULTICALL=1 installs it once, with links to it.
 ALL = ifupdown-ng-netlink
 
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 ifneq ($(words $(TARGET)),1)
 $(error CARGO_TARGET_DIR is "$(TARGET)": make cannot build in a directory whose name has blanks)
 endif
-# At fixed addresses, so that nothing has to be relocated: a third less memory to touch, and a tenth less to read.
+# At fixed addresses, so that nothing has to be relocated: it touches a third less memory and reads a tenth less.
 FIXED = -C relocation-model=static
 ifeq ($(MUSL),1)
 TRIPLE = $(shell uname -m)-unknown-linux-musl
 BUILD = RUSTFLAGS='$(RUSTFLAGS) $(FIXED) -C link-arg=-Tdist/startup.ld' CARGO='$(CARGO)' dist/cargo-musl build
 else ifeq ($(STATIC),1)
-# The target is named, because flags for a target that is not named hold for the compiler's own plugins too, which cannot be static.
+# The target is named. Without it the flags would apply to the compiler's own plugins too, which cannot be static.
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 BUILD = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static $(FIXED)' $(CARGO) build --target $(TRIPLE)
 else
@@ -45,9 +45,9 @@ PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS)
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
 BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
 PAGES = $(patsubst docs/%.scd,$(TARGET)/man/%,$(wildcard docs/*.[1-9].scd))
-# Without scdoc those that were built earlier.
+# Without scdoc, the pages that were built earlier.
 PAGES_AT_HAND = $(if $(shell command -v $(SCDOC)),$(PAGES),$(wildcard $(PAGES)))
-# Names what was installed, for `uninstall` and the next `install`. Empty: nothing does, as packages want it.
+# The list of installed files, for `uninstall` and the next `install`. Empty: no list, as packages require.
 MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
@@ -64,35 +64,35 @@ check: ## formatting and lints; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-deny: ## licences, sources and duplicates among what is linked in, by deny.toml
+deny: ## check licences, sources and duplicates of the linked crates, by deny.toml
 	tests/lane/deny bans licenses sources
 
-advisories: ## known weaknesses of what is linked in; downloads the database of rustsec.org
+advisories: ## check the linked crates for known weaknesses; downloads the database of rustsec.org
 	tests/lane/deny advisories
 
-faults: ## every fault at every step, on the model and on a real kernel, and these compared (an hour; IFNL_FAULTS=short)
+faults: ## fault injection on the model and on a real kernel, and both compared (an hour; IFNL_FAULTS=short)
 	tests/lane/faults
 
-fuzz: ## whatever comes in from outside, at random, and random stanzas on the model and on a real kernel
+fuzz: ## random input of every kind, and random stanzas on the model and on a real kernel
 	tests/lane/fuzz
 
-test: ## all lanes: lints, plain tests, documentation, tests on real kernels; LANES="plain docs": only these
+test: ## all lanes: lints, plain tests, documentation, tests on real kernels; LANES="plain docs": only these lanes
 	@tests/lane/all $(LANES)
 
 test-all: ## `test` with the whole matrix, on the kernels 6.1, 6.12 and the newest
 	@IFNL_MATRIX=all tests/lane/all $(LANES)
 
-# Not part of `test`: it takes as long as everything that it installs and builds.
-fresh: ## a fresh Debian in a folder, in which the README is followed; STEPS="demo test install"
+# Not part of `test`: it takes long, because it installs and builds everything.
+fresh: ## follow the README in a fresh Debian in a directory; STEPS="demo test install"
 	tests/fresh $(STEPS)
 
 bench: ## measure, and write docs/BENCHMARKS.md
 	benches/run
 
-probe: ## packets that may never pass or never be lost, while the setups go up and down, for long; `test` has a short form
+probe: ## check for leaked and lost packets while the setups go up and down; `test` has a short form
 	tests/lane/long probe
 
-soak: ## the setups up and down 200 times, and nothing is left; `test` has a short form
+soak: ## take the setups up and down 200 times, and check that nothing is left; `test` has a short form
 	tests/lane/long soak
 
 demo: ## show what the executors do, in a virtual machine
@@ -104,11 +104,11 @@ $(TARGET)/man/%: docs/%.scd docs/man.awk
 	@mkdir -p $(@D)
 	$(SCDOC) <$< | awk -f docs/man.awk >$@
 
-# Only what is missing is built: a package builds first and installs as another user, perhaps without cargo.
+# Builds only what is missing: a package builds first and installs as another user, who may not have cargo.
 $(BINARIES) &:
 	$(BUILD_ALL)
 
-# What goes where, for dist/install, and the file that tells it.
+# The files and their paths, for dist/install, and the file with this list.
 FILES = $(TARGET)/files
 SH = sh
 as = $(if $(filter 1,$(MULTICALL)),$(2) - $(ALL),$(1) 755 $(RELEASE)/$(3)) $(EXECUTORDIR)/$(3)
@@ -128,22 +128,22 @@ install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PRE
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)
 
-uninstall: ## remove what `install` put there; kept stock executors come back
+uninstall: ## remove what `install` installed, and restore the stock executors
 	@$(SH) dist/install remove
 
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 TARBALL = $(TARGET)/dist/$(ALL)-$(VERSION).tar.gz
 
-dist: ## target/dist: the sources of the last commit, with what Alpine's builder needs beside them
+dist: ## target/dist: the sources of the last commit, and the files for Alpine's abuild
 	@mkdir -p $(TARGET)/dist
-	@[ -z "$$(git status --porcelain)" ] || echo 'dist: what is not committed is left out' >&2
+	@[ -z "$$(git status --porcelain)" ] || echo 'dist: uncommitted changes are left out' >&2
 	git archive --prefix=$(ALL)-$(VERSION)/ HEAD | gzip -9n >$(TARBALL)
 	cp dist/alpine/* $(TARGET)/dist/
 	cd $(TARGET)/dist && sed -i '/^sha512sums="/,$$d' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
 
-# The built dependencies are shared with `build`. -d: cargo need not be Debian's, whose stable release may lack the Rust
-# that this needs.
+# The built dependencies are shared with `build`. -d: allow another cargo than Debian's, whose stable release may be too
+# old for this package.
 deb: dist ## target/deb: a Debian package of the last commit; needs debhelper
 	@rm -rf $(TARGET)/deb && mkdir -p $(TARGET)/deb
 	tar -xzf $(TARBALL) -C $(TARGET)/deb

@@ -1,4 +1,4 @@
-/* Nothing: what any program costs that is linked as this one is. */
+/* Does nothing: the cost of any program that is linked like this one. */
 int main(void)
 {
 	return 0;

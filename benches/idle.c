@@ -1,6 +1,6 @@
 /*
- * idle: stands in the place of one of our executors and does nothing, but for what ifupdown-ng asks before it does
- * anything: in `depend` it names the same interfaces as ours, so that ifupdown-ng goes the same way with it.
+ * idle: replaces one of our executors and does nothing, except in `depend`: there it prints the same interfaces as
+ * ours, so that ifupdown-ng does the same work with it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,14 +1,15 @@
 /*
- * spawner ROUNDS WARM-UP: what it costs to start programs.
+ * spawner ROUNDS WARM-UP: measures the cost of starting programs.
  *
- * Reads the variants from stdin, one a line: NAME, then what is started, as words: VARIABLE=VALUE for its environment,
- * which holds nothing else but PATH, then the program and its arguments. More programs may follow, each behind a word
- * `+`. What stands behind a word `;;` is started after them and not measured: it takes back what was done. All variants
- * are run once a round, in an order that is new each round, so that whatever else the machine does befalls all alike.
+ * Reads the variants from stdin, one for each line: NAME, then words: VARIABLE=VALUE for the environment, which
+ * otherwise has only PATH, then the program and its arguments. More programs may follow, each after a word `+`. A
+ * program after a word `;;` is started after the others and not measured: it undoes what they did. All variants are run
+ * once a round, in a new random order each round, so that other load on the machine affects all of them equally.
  *
  * Prints a line for each: NAME, then median, shortest and longest time in nanoseconds, from before posix_spawn to after
- * wait4, then the largest resident size in kB, page faults of the last run, and the fewest processes that were made, all
- * machine's: the kernel's own come on top in some rounds. A program that fails ends it all.
+ * wait4, then the largest resident size in kB, the page faults of the last run, and the lowest number of processes that
+ * were created on the whole machine (in some rounds it includes processes of the kernel). Ends at the first program
+ * that fails.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -46,7 +47,7 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* How many processes the machine ever made. */
+/* The number of processes created since boot. */
 static long processes(void)
 {
 	static char text[1 << 16];

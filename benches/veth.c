@@ -1,5 +1,5 @@
 /*
- * veth NAME PEER: makes a pair by one raw netlink message and reads the answer: the least that making one can cost.
+ * veth NAME PEER: creates a pair by one raw netlink message and reads the answer: the minimum cost of a pair.
  */
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
