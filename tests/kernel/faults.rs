@@ -165,7 +165,7 @@ impl Around {
         if self.is_down() { scene.run(&[self.name]) } else { scene.run(&UP[..=self.at]) }
     }
 
-    /// The state after a phase of ifup that fails, compared with the state before. Until ifdown it has the record that
+    /// The part of a state that a failed phase of ifup must not change. Left out is the record, kept until ifdown, that
     /// the interface is not isolated yet. If `netns` fails in post-up, it sets the interface down, with IPv6 as before.
     fn kept_by_a_failure(&self, scene: &Scene, mut state: Vec<String>) -> Vec<String> {
         state.retain(|line| !line.contains("/raised:"));
@@ -189,7 +189,7 @@ impl Around {
         let text = || format!("{}\n", ran.ran);
         match (ran.killed, ran.ran.status) {
             (true, _) => {}
-            // The kernel reported that the object to delete is gone. It exists again now, and the next run deletes it.
+            // The injected error said that the object was gone, so it still exists. The next run deletes it.
             (false, 0) if gone => {}
             (false, 0) => {
                 difference(&state(), &self.after).map_err(|lines| text() + "done, but:\n" + &lines)?;
