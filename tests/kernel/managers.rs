@@ -153,7 +153,7 @@ fn bird() {
     assert!(ours.lines().all(|line| both.contains(line)), "{ours}\n{both}");
     installed.ifup("-f vrf-red").quiet();
     assert_eq!(routes(), both);
-    // BIRD removes the routes whose source is gone; its own routes stay.
+    // BIRD drops the routes that ifdown removed, and keeps its own.
     let interfaces = fs::read_to_string(installed.path("/mnt/interfaces")).unwrap();
     installed.ifdown("-f eth0");
     wait_until("it notices", || !shown().contains("10.98.0.0/16"));
