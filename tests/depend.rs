@@ -18,7 +18,7 @@ use std::process::{Command, ExitCode, Stdio};
 /// Names that many interfaces, or panics.
 fn depends(stanza: &Stanza) -> Vec<IfName> {
     match stanza.text("test-depend") {
-        Some("panic") => panic!("as it was told"),
+        Some("panic") => panic!("on request"),
         number => (0..number.unwrap_or("0").parse().unwrap())
             .map(|number: u32| format!("eth{number:09}").parse().unwrap())
             .collect(),

@@ -128,7 +128,7 @@ pub fn table() {
     for (from, to) in [(0, SECOND), (1, FIRST)] {
         for to in to {
             hosts[from].within(|| ping(to, None)).expect_err("the other station answered");
-            hosts[from].within(|| tcp_reaches(to, PORT, None)).expect_err("the other station let us in");
+            hosts[from].within(|| tcp_reaches(to, PORT, None)).expect_err("the other station answered TCP");
         }
     }
     ifdown("-a");

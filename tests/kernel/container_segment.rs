@@ -205,7 +205,7 @@ fn by_name(ifupdown: Ifupdown) {
         assert_eq!(bridge(ifupdown), segment, "by force: {by_force}");
     }
     down(&installed, &before);
-    assert!(named(&installed).exists(), "deleted a namespace that somebody else made");
+    assert!(named(&installed).exists(), "deleted a namespace of another program");
 }
 
 /// A process in a network namespace of its own, until it is dropped.

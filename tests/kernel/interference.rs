@@ -438,7 +438,7 @@ impl World {
                 ip(words);
             }
             for to in IN_MAIN {
-                self.behind.within(|| ping(to, None)).expect("the way that the VRF closes");
+                self.behind.within(|| ping(to, None)).expect("the path that the VRF blocks");
             }
             for words in ["link set eth0 down", "addr flush dev eth0"] {
                 ip(words);

@@ -102,7 +102,7 @@ fn run_networkd(configuration: &str) -> Daemon {
     }
     command("chown -R systemd-network /run/systemd/netif").ok();
     ip("addr flush dev theirs");
-    // A read-only /sys tells it that no udev is running.
+    // With a read-only /sys it does not wait for udev.
     bind(Path::new("/sys"), Path::new("/sys"));
     command("mount -o remount,bind,ro /sys").ok();
     let daemon = Command::new("/lib/systemd/systemd-networkd")

@@ -109,7 +109,7 @@ fn apart(hosts: &[Netns]) {
     for (from, to) in [(0, SECOND), (1, FIRST)] {
         for to in to {
             hosts[from].within(|| ping(to, None).expect_err("the other station answered"));
-            hosts[from].within(|| tcp_reaches(to, PORT, None).expect_err("the other station let us in"));
+            hosts[from].within(|| tcp_reaches(to, PORT, None).expect_err("the other station answered TCP"));
         }
     }
     for capture in heard {

@@ -345,7 +345,7 @@ fn default_of_a_router() {
     phase("vrf", "eth1", "pre-down", &keywords).quiet();
     assert_eq!(gateways(), [false, true]);
     advertise(&hosts[0], 0);
-    wait_for(false).expect("the router is none any more");
+    wait_for(false).expect("the default route of the router is gone");
     phase("vrf", "eth1", "post-up", &keywords).quiet();
     advertise(&hosts[0], 1800);
     wait_for(true).expect("a default route of a router");

@@ -137,7 +137,7 @@ fn every_error_is_told_in_a_page_and_no_page_has_another() {
         }
     }
     assert!(missing.is_empty(), "no page tells of\n{}", missing.join("\n"));
-    assert!(unsaid.is_empty(), "nothing says {unsaid:#?}");
+    assert!(unsaid.is_empty(), "no program prints {unsaid:#?}");
     assert!(texts > 150, "{texts}");
     assert_eq!(others.len(), OTHER.len(), "of OTHER only these are there: {others:?}");
 }

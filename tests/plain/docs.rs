@@ -112,7 +112,7 @@ fn understood(text: &str, about: &str) -> usize {
                 keyword.contains('-') && PROGRAMS.iter().any(|program| program.name == prefix);
             assert!(
                 !looks_like_ours || stock || known(keyword),
-                "{about}: iface {iface}: {keyword} is nobody's"
+                "{about}: iface {iface}: {keyword} is not known to any program"
             );
         }
     }

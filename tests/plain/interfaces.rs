@@ -1,4 +1,4 @@
-//! ifup and ifdown of one stanza on a kernel of the tests, in the way of [`ifupdown_ng_netlink::program::run`].
+//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::program::run`] does them.
 
 use super::{
     asked::asked_for,

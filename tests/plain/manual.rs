@@ -40,7 +40,7 @@ fn every_example_of_a_page_is_found_by_the_tests_that_run_it() {
         // tests/kernel/ifnetlink/page.rs runs and counts those of ifnetlink(8).
         assert!(
             sessions.is_empty() || page.name == "ifnetlink.8",
-            "{}: nobody types {sessions:?}",
+            "{}: no test runs {sessions:?}",
             page.name
         );
     }
@@ -130,5 +130,5 @@ fn every_error_of_a_page_is_one_that_a_test_waits_for() {
             }
         }
     }
-    assert!(missing.is_empty(), "nothing says\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "no program prints\n{}", missing.join("\n"));
 }

@@ -31,7 +31,7 @@ fn thrown_back(stanza: &Stanza, expected: impl Fn(&str) -> bool) {
     ip("netns del blue");
     wait_until("the kernel has thrown it back", || card().is_some());
     let name = card().unwrap();
-    assert!(expected(&name), "thrown back as {name}");
+    assert!(expected(&name), "moved back as {name}");
 }
 
 pub fn thrown() {

@@ -144,7 +144,7 @@ pub fn name_deleted_while_held() {
             command("ip netns pids blue").stdout.contains(&process.id().to_string())
         });
         ip("netns del blue");
-        assert!(!ip("-br link").contains("eth0"), "the kernel let go of it by itself");
+        assert!(!ip("-br link").contains("eth0"), "the kernel released it by itself");
         if forced {
             // A forced ifup moves it back, and then into a new namespace of that name.
             stanza.up();

@@ -36,7 +36,7 @@ pub fn pair() {
         "veth: veth-blue: veth-peer veth0: veth-blue exists, and its other end is not veth0 in blue; ifdown it, or delete it by hand",
     );
     stanza.phase("destroy").ok();
-    assert!(ip("-br link").contains("elsewhere"), "deleted what is not ours");
+    assert!(ip("-br link").contains("elsewhere"), "deleted a link of another program");
 }
 
 /// The namespace is deleted and created again, as when a container is replaced; also while a process uses the old one.
@@ -63,7 +63,7 @@ pub fn pair_replaced() {
         }
     }
     stanza.down();
-    assert!(ip("netns").contains("blue"), "deleted a namespace that somebody else made");
+    assert!(ip("netns").contains("blue"), "deleted a namespace of another program");
 }
 
 /// `netns` and `veth-peer` in one stanza: a link between two namespaces.

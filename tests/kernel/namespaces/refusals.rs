@@ -91,7 +91,7 @@ pub fn ports() {
             1,
             "netns: eth0: netns blue: eth0 is a port of br0; take it out with `ip link set eth0 nomaster`",
         );
-        assert!(ip("link show eth0").contains("master br0"), "taken out");
+        assert!(ip("link show eth0").contains("master br0"), "removed from the bridge");
     }
     for keyword in ["vrf-member", "vrf", "bridge-member"] {
         phase("netns", "eth0", "create", &["netns blue", &format!("{keyword} red")]).refuses(

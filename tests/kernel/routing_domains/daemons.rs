@@ -41,7 +41,7 @@ fn learned(hostile: &Netns) -> usize {
     let networks =
         ["10.97.0.0/24 via 10.98.0.1 dev to-private", "fd00:97::/64 via fd00:98::1 dev to-private"];
     let known = networks.iter().filter(|network| text.contains(*network)).count();
-    assert_eq!(known, text.lines().count(), "more than was told: {text}");
+    assert_eq!(known, text.lines().count(), "more routes than were announced: {text}");
     known
 }
 

@@ -207,7 +207,7 @@ impl Prober {
         let sender = thread::spawn(move || {
             // With priority over all other processes.
             command(&format!("chrt -f -p 50 {}", nix::unistd::gettid())).ok();
-            started.send(()).expect("somebody waits");
+            started.send(()).expect("the receiver is waiting");
             send_all(flows, &stopped)
         });
         is_started.recv().expect("it starts");
