@@ -1,3 +1,3 @@
-//! Nothing: what any Rust program costs that is linked as ours are.
+//! An empty program: what any Rust program costs that is linked as ours are.
 
 fn main() {}

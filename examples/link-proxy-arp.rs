@@ -1,6 +1,6 @@
-//! `link-proxy-arp`: an executor as small as one can be, to copy from (docs/ARCHITECTURE.md walks through it).
+//! `link-proxy-arp`: a minimal executor to copy from (docs/ARCHITECTURE.md walks through it).
 //!
-//! It is compiled and tried by tests/plain/worked_example.rs, and installed by nobody.
+//! tests/plain/worked_example.rs compiles and runs it. It is never installed.
 
 use ifupdown_ng_netlink::{
     plan::{At, Plan, Planner, op::Op},
@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     run(&PROGRAM)
 }
 
-/// The keyword, and how it is read. What is no `yes` or `no` becomes a problem of the stanza, told with keyword and value.
+/// The keyword, and how it is read. A value other than `yes` or `no` is reported as an error of the stanza, with the
+/// keyword and the value.
 const LINK_PROXY_ARP: Executor = Executor::new(
     &[Keyword {
         name: "link-proxy-arp",
@@ -36,7 +37,7 @@ const LINK_PROXY_ARP: Executor = Executor::new(
     |stanza| boxed(stanza.get("link-proxy-arp").map(|Switch(on)| LinkProxyArp { on })),
 );
 
-/// `link-proxy-arp`: the keyword, read. A value of this type cannot be wrong.
+/// The value of `link-proxy-arp`. A value of this type is always valid.
 pub struct LinkProxyArp {
     on: bool,
 }
@@ -47,20 +48,20 @@ impl Planner for LinkProxyArp {
         matches!(phase, Phase::PreUp | Phase::PostDown)
     }
 
-    /// What the plan needs to know, and nothing else: it is looked at before the plan is made.
+    /// Everything that the plan needs from the kernel, and nothing else. It is read before the plan is made.
     fn query(&self, at: At<'_>, query: &mut Query) {
         let key = proxy_arp(at.iface);
         query.here().records.insert(Record::original(&key));
         query.here().sysctls.insert(key);
     }
 
-    /// A pure function. Nothing to do is an empty plan; what is in the way is a `Problem`.
+    /// A pure function. If nothing is to be done, the plan is empty. A conflict is a `Problem`.
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, key, mut plan) = (found.here(), proxy_arp(at.iface), Plan::default());
         let record = Record::original(&key);
         let now = state.sysctls.get(&key);
         if at.phase.is_down() {
-            // Back to what it was, if we changed it and the interface still exists.
+            // Restore the earlier value, if we changed it and the interface still exists.
             if let Some(value) = state.records.get(&record) {
                 if now.is_some_and(|now| now != value) {
                     plan.push(Op::SysctlSet { key, value: value.clone() }, None);
@@ -75,7 +76,7 @@ impl Planner for LinkProxyArp {
             return Err(vec![Problem::new("link-proxy-arp", if self.on { "yes" } else { "no" }, reason)]);
         };
         if now != wanted {
-            // Each step comes with what takes it back, should a later one fail.
+            // Each step has an undo operation, which rolls it back if a later step fails.
             if !state.records.contains_key(&record) {
                 let undo = Op::RecordDel(record.clone());
                 plan.push(Op::RecordSet { key: record, value: now.clone() }, Some(undo));
@@ -86,7 +87,7 @@ impl Planner for LinkProxyArp {
         Ok(plan)
     }
 
-    /// The world that MOCK plans in: what must be there before this stanza goes up.
+    /// The state that MOCK plans in: what must exist before this stanza goes up.
     fn assume(&self, iface: &IfName, world: &mut Snapshot) {
         world.here_mut().sysctls.insert(proxy_arp(iface), "0".to_owned());
     }

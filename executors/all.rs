@@ -1,7 +1,7 @@
-//! All programs in one, which is installed once, with a link for each of their names (`make MULTICALL=1`).
+//! All programs in one. It is installed once, with a link for each program name (`make MULTICALL=1`).
 //!
-//! `ifnetlink`, which reads stanzas as they do, and the tests that hold each program to the same promises include this
-//! file by its path.
+//! `ifnetlink`, which reads stanzas as these programs do, includes this file by its path. So do the tests that check
+//! every program.
 
 #![allow(clippy::duplicate_mod, reason = "`vrf` and others are made of executors that are programs as well")]
 
@@ -29,7 +29,7 @@ mod vrf_table;
 use ifupdown_ng_netlink::program::{executor::Program, run::run_one_of};
 use std::process::ExitCode;
 
-/// The programs, one for each other file of this folder.
+/// The programs, one for each other file of this directory.
 pub const PROGRAMS: &[&Program] = &[
     &bridge_vlan::PROGRAM,
     &bridge::PROGRAM,

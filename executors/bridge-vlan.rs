@@ -1,5 +1,4 @@
-//! `bridge-vlan` makes a bridge look at VLANs, and puts ports, and the bridge itself, into the ones they
-//! belong to.
+//! `bridge-vlan` turns on VLAN filtering of a bridge, and sets the VLANs of its ports and of the bridge itself.
 
 use ifupdown_ng_netlink::{
     plan::bridge::{config::Config, scope::Scope},
@@ -85,7 +84,7 @@ pub fn read(stanza: &Stanza, keywords: &'static [Keyword], scope: Scope) -> Opti
     if stanza.uses(keywords.iter().map(|keyword| keyword.name)) { Config::read(stanza, scope) } else { None }
 }
 
-/// The phase after which a port that joins by itself is isolated. One that its bridge takes is set up by its bridge.
+/// The phase after which a port with `bridge-member` is isolated. A port in `bridge-ports` is set up by its bridge.
 pub fn isolates(stanza: &Stanza) -> Option<Phase> {
     stanza.uses(["bridge-member"]).then_some(Phase::PreUp)
 }

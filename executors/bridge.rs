@@ -1,4 +1,4 @@
-//! `bridge`: every keyword of the stock executor of that name, and those of `bridge-vlan`, in one process.
+//! `bridge`: every keyword of the stock executor `bridge`, and the keywords of `bridge-vlan`, in one process.
 
 use ifupdown_ng_netlink::{
     plan::bridge::scope::Scope,
@@ -114,13 +114,13 @@ const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
     all
 };
 
-/// A member needs its bridge, and a bridge its ports; `all` stands for whatever is there.
+/// A member needs its bridge, and a bridge its ports; `all` stands for the existing interfaces.
 fn depends(stanza: &Stanza) -> Vec<IfName> {
     if stanza.text("bridge-member").is_some() {
         return bridge_vlan::bridge(stanza);
     }
     let ports = stanza.text("bridge-ports").unwrap_or_default();
-    // Patterns are no names.
+    // Patterns are not interface names.
     if words(ports).any(|word| matches!(word, "glob" | "regex")) {
         return Vec::new();
     }

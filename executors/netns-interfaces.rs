@@ -1,4 +1,4 @@
-//! `netns-interfaces`: a whole domain from an interfaces file of its own.
+//! `netns-interfaces` brings up all interfaces of a namespace from an interfaces file of its own.
 
 use ifupdown_ng_netlink::{
     plan::netns::interfaces::{Interfaces, default_file},
@@ -35,13 +35,13 @@ const NETNS_INTERFACES: Executor = Executor::new(
 
 fn netns_interfaces(stanza: &Stanza) -> Option<Interfaces> {
     let written = stanza.text("netns-interfaces")?;
-    // The namespace of the interface, or of its peer if the interface itself stays.
+    // The namespace of the interface. If the interface does not move, that of its peer.
     let text = stanza.text("netns").or(stanza.text("veth-peer-netns"));
     let Some(text) = text else {
         stanza.reject("netns-interfaces", "has no effect without `netns` or `veth-peer-netns`");
         return None;
     };
-    // What is wrong with it is reported where it belongs.
+    // An error in this value is reported by the executor that reads the keyword.
     let netns: NetnsRef = text.parse().ok()?;
     let file = match (written, &netns) {
         ("auto", NetnsRef::Name(name)) => default_file(name),

@@ -1,7 +1,7 @@
-//! `netns` moves an interface to another network namespace, and sets it up there.
+//! `netns` moves an interface to another network namespace, and sets it up inside that namespace.
 //!
-//! It moves last, when everything that works on it from outside is done, and is back before anything else
-//! happens to it on the way down.
+//! On the way up it moves the interface last, after every executor that works on it from outside. On the way down it
+//! moves the interface back before any other executor acts on it.
 
 use ifupdown_ng_netlink::{
     plan::netns::{
@@ -73,9 +73,9 @@ const NETNS: Executor = Executor {
     )
 };
 
-/// Those that say whose port it is.
+/// Keywords that give the interface a master.
 const MASTERS: [&str; 3] = ["vrf-member", "vrf", "bridge-member"];
-/// Those that mean nothing without `netns`.
+/// Keywords that require `netns`.
 const DEPENDENT: [&str; 5] =
     ["netns-ifname", "netns-address", "netns-gateway", "netns-route", "netns-sysctl"];
 

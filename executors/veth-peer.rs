@@ -1,4 +1,4 @@
-//! `veth-peer` makes an interface one end of a pair, the other end born where it belongs.
+//! `veth-peer` makes an interface one end of a veth pair. The other end is created in `veth-peer-netns`.
 
 use ifupdown_ng_netlink::{
     plan::netns::{inside::Inside, veth_peer::VethPeer},
@@ -83,11 +83,11 @@ fn veth_peer(stanza: &Stanza) -> Option<VethPeer> {
         stanza.reject("link-type", "the pair is made by `veth-peer`; leave this line out");
     }
     parsed.peer = peer?;
-    // Where the peer is to be cannot be guessed.
+    // Without a valid namespace, the place of the peer is unknown.
     (parsed.netns.is_some() == stanza.text("veth-peer-netns").is_some()).then_some(parsed)
 }
 
-/// Never the peer: it comes to be with this interface, not before it.
+/// Never the peer: it is created together with this interface, not before it.
 fn master(stanza: &Stanza) -> Vec<IfName> {
     let beside = stanza.text("veth-peer-netns").is_none();
     let master = stanza.text("veth-peer-master").filter(|_| beside);

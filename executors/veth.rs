@@ -1,4 +1,4 @@
-//! `veth`: everything that begins with `veth-`, so that a stanza needs no `use` line.
+//! `veth`: all keywords that begin with `veth-` in one process. A stanza then needs no `use` line.
 
 use ifupdown_ng_netlink::program::{executor::Program, run::run};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `vrf-rules` keeps what is in a VRF in it, by routing rules; `vrf-accept` lets unbound services answer there.
+//! `vrf-rules` keeps packets of a VRF in it, by routing rules; `vrf-accept` lets unbound sockets answer in VRFs.
 
 use ifupdown_ng_netlink::{
     plan::vrf::{
@@ -110,8 +110,8 @@ fn vrf_rules(stanza: &Stanza) -> Option<VrfRules> {
     Some(VrfRules { layout, families, named, written: stanza.text("vrf-rules")?.to_owned() })
 }
 
-/// Whether refusing comes after looking up, and moving local behind both; else a keyword that was written
-/// is rejected.
+/// Whether the priorities are in order: l3mdev, then unreachable, then local. If not, a keyword that the stanza has is
+/// rejected.
 fn in_order(layout: &Layout, stanza: &Stanza) -> bool {
     let mut places = vec![("vrf-rules-l3mdev", layout.l3mdev.unwrap_or(L3MDEV_PRIORITY))];
     places.extend(layout.unreachable.map(|place| ("vrf-rules-unreachable", place)));

@@ -1,4 +1,4 @@
-//! `vrf-table` makes an interface a VRF; `vrf-member` makes it belong to one.
+//! `vrf-table` makes an interface a VRF; `vrf-member` makes it a member of one.
 
 use ifupdown_ng_netlink::{
     plan::vrf::{

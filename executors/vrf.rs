@@ -1,7 +1,7 @@
-//! `vrf`: everything that begins with `vrf-` in one process, so that a stanza needs no `use` line.
+//! `vrf`: all keywords that begin with `vrf-` in one process. A stanza then needs no `use` line.
 //!
-//! The rules come last on the way up and, since the way down is the reverse, `vrf-table` puts them back when
-//! it has deleted the last VRF: at no moment is there a VRF that packets can leave.
+//! The rules come last on the way up. The way down is the reverse, so `vrf-table` restores the rules when it has
+//! deleted the last VRF. While a VRF exists, packets cannot leave it.
 
 use ifupdown_ng_netlink::program::{executor::Program, run::run};
 use std::process::ExitCode;

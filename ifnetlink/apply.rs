@@ -1,4 +1,4 @@
-//! `ifnetlink apply`: interfaces that are up become what their stanzas say by now, without going down.
+//! `ifnetlink apply`: interfaces that are up get what their stanzas now have, without going down.
 
 use crate::{
     all::PROGRAMS,
@@ -19,7 +19,7 @@ use ifupdown_ng_netlink::{
 };
 use std::io::Write as _;
 
-/// Makes the changes and prints them; the exit status. If anything is in the way of one, none is made.
+/// Makes the changes and prints them; returns the exit status. If anything conflicts with a change, no change is made.
 ///
 /// # Errors
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
@@ -27,8 +27,8 @@ pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
     let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
     let mut kernel = Live::new(None, arguments::executors());
     kernel.lock().context("cannot lock out other runs")?;
-    // Twice, because with an address the kernel takes others of its prefix, and routes (net/ipv4/devinet.c
-    // `__inet_del_ifa`), which are missing then.
+    // Two passes: when the kernel deletes an address, it also deletes other addresses of the same prefix, and routes
+    // (net/ipv4/devinet.c `__inet_del_ifa`). The second pass adds those that are missing.
     for _ in 0..2 {
         let found = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
         let Changes { plan, lines, mut warnings, mut refused } = Changes::new(&targets, &found);
@@ -63,12 +63,12 @@ pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// What is to be done, and what is in the way.
+/// The changes to make, and what conflicts with them.
 struct Changes {
     plan: Plan,
     /// The changes as they are printed.
     lines: String,
-    /// What is left as it is.
+    /// What is not changed, and why.
     warnings: Vec<String>,
     refused: Vec<String>,
 }
@@ -93,7 +93,7 @@ impl Changes {
     }
 }
 
-/// Why a plan cannot be carried out under an interface that is in use: it would lose what other executors gave it.
+/// Why a plan cannot be carried out on an interface that is in use: the interface would lose what other executors set.
 fn why_not(plan: &Plan) -> Option<String> {
     plan.steps.iter().find_map(|step| match &step.act.op {
         Op::LinkAdd(_) | Op::VethAdd(_) => Some(format!("not up: `{}` has to be run first", step.act)),

@@ -1,4 +1,4 @@
-//! `ifnetlink check`: what of the stanzas is not so in the kernel.
+//! `ifnetlink check` compares the stanzas with the kernel.
 
 use crate::{
     all::PROGRAMS,
@@ -16,15 +16,15 @@ use ifupdown_ng_netlink::{
 use serde_json::json;
 use std::io::Write as _;
 
-/// Something that is not as a stanza has it.
+/// A difference between a stanza and the kernel.
 enum Drift {
-    /// The command that would make it so.
+    /// The command that would correct it.
     Step(String),
-    /// What does not allow it.
+    /// What conflicts with correcting it.
     InTheWay(String),
 }
 
-/// Prints what differs; the exit status.
+/// Prints what differs; returns the exit status.
 ///
 /// # Errors
 /// When the stanzas cannot be read, or nothing can be printed.

@@ -8,7 +8,7 @@ use ifupdown_ng_netlink::{
 };
 use std::collections::BTreeSet;
 
-/// What each interface would lose that the plan sets down or gives a master, a line each.
+/// What interfaces lose that the plan sets down or gives a master, a line each.
 ///
 /// # Errors
 /// When the kernel does not answer.
@@ -42,7 +42,7 @@ pub fn of(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal>
     Ok(lines)
 }
 
-/// All links, and then all that is on them.
+/// All links, then their addresses and routes.
 fn look(kernel: &mut impl Kernel) -> Result<State, Refusal> {
     let mut query = Query::default();
     query.here().all_links = true;
@@ -53,14 +53,13 @@ fn look(kernel: &mut impl Kernel) -> Result<State, Refusal> {
     Ok(kernel.read(&query)?.here().clone())
 }
 
-/// What a link has that it would lose: its master, its addresses, its routes in main and those of ours, and the links
-/// on it.
+/// What a link would lose: its master, its addresses, its routes in main and our routes, and the links on top of it.
 fn losses(name: &IfName, state: &State) -> Vec<String> {
     let Some(link) = state.links.get(name).filter(|link| link.up) else { return Vec::new() };
     let mut losses: Vec<String> = link.master.iter().map(|master| format!("master {master}")).collect();
     losses.extend(state.addresses.get(name).into_iter().flatten().map(|address| address.net.to_string()));
     let routes = state.routes.iter().filter(|route| route.dev.as_ref() == Some(name));
-    // The kernel's own come with the addresses.
+    // The kernel adds its own routes with the addresses.
     let routes = routes.filter(|route| route.protocol != KERNEL_PROTOCOL);
     losses.extend(routes.map(|route| format!("route {route}")));
     let index = state.details.get(name).map(|details| details.index);

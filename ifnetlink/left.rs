@@ -1,4 +1,5 @@
-//! What is left to do for stanzas to be true: what their executors would still do, and what of ours nobody wants any more.
+//! The steps that the executors would still make for the stanzas, and the removal of our objects that no stanza has any
+//! more.
 
 use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::{
@@ -17,14 +18,14 @@ pub struct Left<'a> {
     pub iface: &'a IfName,
     /// The changes.
     pub plan: Plan,
-    /// What does not allow them.
+    /// What conflicts with the changes.
     pub problems: Vec<Problem>,
-    /// What is left although no stanza has it, and why.
+    /// What is kept although no stanza has it, and why.
     pub kept: Option<String>,
 }
 
-/// What is left to do for the interfaces that were asked for. Each is compared with what the kernel will be when those
-/// before it are in step.
+/// What is left to do for the interfaces that were asked for. Each plan starts from the state that the plans before it
+/// lead to.
 pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
     let wanted = Wanted::of(targets, found);
     let (mut world, mut all) = (Simulated(found.clone()), Vec::new());
@@ -47,14 +48,14 @@ pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
     all
 }
 
-/// The stock `link` sets an interface up; what depends on it may need that.
+/// The stock `link` sets an interface up. Interfaces that depend on it may need it up.
 fn assume_up(world: &mut Simulated, iface: &IfName) {
     if let Some(link) = world.0.here_mut().links.get_mut(iface) {
         link.up = true;
     }
 }
 
-/// What the stanzas want of the kinds of things that carry our mark.
+/// The addresses, routes and rules of ours that the stanzas ask for.
 struct Wanted {
     addresses: Vec<(Place, IfName, IpNet)>,
     routes: Vec<(Place, Route)>,
@@ -63,7 +64,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// What all stanzas would add if nothing of ours were there. `None` if that cannot be told.
+    /// What all stanzas would add if the kernel had nothing of ours. `None` if this is unknown.
     fn of(targets: &Targets, found: &Snapshot) -> Option<Self> {
         let mut world = Simulated(found.clone());
         for state in world.0.places.values_mut() {
@@ -94,10 +95,10 @@ impl Wanted {
         targets.complete.then_some(wanted)
     }
 
-    /// What an interface's stanza once had, as far as that can be seen, and none has any more: its addresses and those of
-    /// its other end; routes over it, over its other end and in its table; the rules, if it is a VRF. Then what is said of
-    /// routes that are left, since an interface may want them whose stanza is not in this file. The rules are left where
-    /// there is a VRF of which it cannot be told.
+    /// Our objects of an interface that no stanza has any more: its addresses and those of its peer; routes over it,
+    /// over its peer and in its table; the rules, if it is a VRF. The text is a warning about routes that are kept: an
+    /// interface whose stanza is not in this file may need them. The rules are kept while a VRF exists whose stanza is
+    /// unknown.
     fn surplus(&self, target: &Target, targets: &Targets, found: &Snapshot) -> (Plan, Option<String>) {
         let mut query = Query::default();
         target.query(&mut query);
@@ -108,7 +109,7 @@ impl Wanted {
             let (here, state) = (*place == Place::Here, found.at(place));
             let devices: BTreeSet<&IfName> =
                 wants.addresses.iter().chain(Some(&target.iface).filter(|_| here)).collect();
-            // A route in its table over an interface without a stanza is not its own.
+            // A route in the VRF's table over an interface without a stanza may belong to another stanza.
             let own = |route: &Route| {
                 let over = route.dev.as_ref().is_none_or(|dev| targets.has_stanza(dev));
                 here && own_table == Some(route.table) && over
@@ -147,7 +148,8 @@ impl Wanted {
     }
 }
 
-/// What is said of routes that no stanza of the file has, where an interface may want them whose stanza is not read.
+/// A warning about routes that no stanza of the file has. They are kept if an interface whose stanza was not read may
+/// need them.
 fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
     let join = |names: Vec<String>| names.join(", ");
     let routes = join(routes.iter().map(ToString::to_string).collect());
@@ -158,8 +160,8 @@ fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
     (!routes.is_empty()).then_some(line)
 }
 
-/// Whether an address is ours, and no other is deleted with it: the kernel deletes the later ones of the same prefix
-/// (net/ipv4/devinet.c `__inet_del_ifa`).
+/// Whether an address can be deleted: it is ours, and no other address is deleted with it. The kernel also deletes the
+/// later addresses of the same prefix (net/ipv4/devinet.c `__inet_del_ifa`).
 fn can_go(address: &LinkAddress, among: &[LinkAddress]) -> bool {
     let beside = |other: &LinkAddress| !other.is_ours() && other.net.trunc() == address.net.trunc();
     address.is_ours() && (address.net.addr().is_ipv6() || !among.iter().any(beside))

@@ -1,7 +1,7 @@
 //! `ifnetlink` compares the stanzas of our executors with the running kernel.
 //!
-//! The command line and the exit status are here; what a command does is in the file of its name. What a keyword means
-//! is the executors' business, and nothing here knows any.
+//! The command line and the exit status are here; each command has a file of its name. The executors define the
+//! keywords; this program knows no keyword by itself.
 
 #[path = "../executors/all.rs"]
 mod all;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
         Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
         Some(("show", matches)) => show::show(matches.get_flag("json")),
-        // clap asks for one of those that there are.
+        // clap requires one of the subcommands.
         _ => Ok(0),
     };
     ExitCode::from(outcome.unwrap_or_else(|error| {
@@ -78,7 +78,7 @@ fn interfaces() -> Arg {
     Arg::new("iface").value_name("IFACE").num_args(0..).help("Interfaces")
 }
 
-/// Where stanzas and executors are, by the letters of ifup(8).
+/// Where the stanzas and the executors are, with the option letters of ifup(8).
 fn files() -> [Arg; 2] {
     let path = |name, short, value, default, help| {
         let argument = Arg::new(name).long(name).short(short).value_name(value).help(help);

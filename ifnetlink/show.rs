@@ -1,4 +1,4 @@
-//! `ifnetlink show`: VRFs, namespaces, veth pairs and bridges as they are.
+//! `ifnetlink show`: VRFs, namespaces, veth pairs and bridges as the kernel has them.
 
 mod draw;
 mod view;
@@ -12,7 +12,7 @@ use ifupdown_ng_netlink::{
 use std::{collections::BTreeSet, io::Write as _};
 use view::View;
 
-/// Prints what there is.
+/// Prints the state.
 ///
 /// # Errors
 /// When the kernel does not answer, or nothing can be printed.
@@ -25,7 +25,7 @@ pub fn show(machine: bool) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// All named namespaces, and what is in them and in the own one.
+/// Reads all named namespaces, and this one.
 fn look() -> anyhow::Result<Snapshot> {
     let mut kernel = Live::default();
     let mut places = BTreeSet::from([Place::Here]);
@@ -43,7 +43,7 @@ fn look() -> anyhow::Result<Snapshot> {
         wants.bridging.all_vlans = true;
         wants.nsids = places.iter().filter(|other| *other != place).cloned().collect();
     }
-    // Whose routes and addresses are wanted shows in the links.
+    // The links show which routes and addresses are needed.
     let found = kernel.read(&query)?;
     for (place, state) in &found.places {
         let wants = query.at(place);

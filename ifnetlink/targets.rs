@@ -1,4 +1,4 @@
-//! The stanzas to work on, read as the executors that ifupdown-ng would run for them read them.
+//! The stanzas to work on, read by the executors that ifupdown-ng would run for them.
 
 use ifupdown_ng_netlink::{
     kernel::{Kernel, Refusal, ifquery},
@@ -20,26 +20,26 @@ pub struct Options {
     pub file: PathBuf,
     /// The directory of the executors.
     pub executors: PathBuf,
-    /// All interfaces that are `auto`.
+    /// Take all interfaces that are `auto`.
     pub auto: bool,
-    /// These interfaces.
+    /// Take these interfaces.
     pub interfaces: Vec<String>,
 }
 
-/// An interface whose stanza has something for our programs.
+/// An interface whose stanza has keywords of our programs.
 pub struct Target {
     /// The interface.
     pub iface: IfName,
     /// Its stanza.
     pub configuration: Configuration,
-    /// Whether it was asked for; the others are up, and want what nobody is to take from them.
+    /// Whether it was asked for. The others are up, and what their stanzas ask for must not be removed.
     pub chosen: bool,
     /// The interfaces that come before it.
     depends: Vec<IfName>,
 }
 
 impl Target {
-    /// What to look at.
+    /// Adds what has to be read for this interface.
     pub fn query(&self, query: &mut Query) {
         query.here().links.insert(self.iface.clone());
         self.configuration.query_up(&self.iface, query);
@@ -52,25 +52,25 @@ pub struct Targets {
     pub stanzas: Stanzas,
     /// The stanzas that can be worked on, each after those that it depends on.
     pub known: Vec<Target>,
-    /// Why those that were asked for cannot, a line each.
+    /// Why a stanza that was asked for cannot be worked on, a line each.
     pub wrong: Vec<String>,
-    /// What is odd in their stanzas, a line each.
+    /// Warnings about these stanzas, a line each.
     pub warnings: Vec<String>,
     /// The interfaces that ifup has brought up.
     pub running: BTreeSet<String>,
-    /// All that is up can be worked on, so that what none of it wants is wanted by nobody.
+    /// Every stanza that is up could be read. What none of them asks for can then be removed.
     pub complete: bool,
     /// The interfaces of the file that are up, or were asked for.
     listed: BTreeSet<IfName>,
-    /// The interfaces that ifup has brought up, and that the file does not name.
+    /// The interfaces that ifup has brought up, but that are not in the file.
     strangers: BTreeSet<String>,
-    /// The interfaces that have a stanza for our executors, and that ifup has not brought up.
+    /// The interfaces that have a stanza for our executors, but that ifup has not brought up.
     idle: BTreeSet<IfName>,
 }
 
 impl Targets {
-    /// Reads the interfaces file, and in it the stanzas that were asked for: those named, or else those that are
-    /// `auto` and, unless only these are wanted, those that are up.
+    /// Reads the interfaces file and the stanzas that were asked for: the named ones. If none is named, those that are
+    /// `auto` and, without `options.auto`, also those that are up.
     ///
     /// # Errors
     /// When ifquery cannot read the file.
@@ -98,7 +98,7 @@ impl Targets {
                     wrong.push(format!("{name}: {error}"));
                     continue;
                 }
-                // An alias such as eth0:1 is no interface of the kernel's, and no executor of ours has a part in it.
+                // An alias such as eth0:1 is not an interface of the kernel, and our executors do nothing for it.
                 Err(_) => continue,
             };
             let Some(stanza) = stanzas.environment(&iface) else {
@@ -128,7 +128,7 @@ impl Targets {
                 wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
                 warnings.extend(unknown.warnings.iter().map(|warning| format!("{iface}: {warning}")));
             }
-            // One that was named may have had something of ours before.
+            // An interface that was named may still have objects of ours from an earlier stanza.
             if problems.is_empty() && (named && chosen || !configuration.is_empty()) {
                 let depends = used.iter().flat_map(|program| program.depends(Some(iface.as_str()), &stanza));
                 known.push(Target { depends: depends.collect(), iface, configuration, chosen });
@@ -143,7 +143,7 @@ impl Targets {
         Ok(Self { stanzas, known: ordered, wrong, warnings, running, complete, listed, strangers, idle })
     }
 
-    /// The interfaces that may want routes of ours, and whose stanza is not in the file or, by ifup's account, not up.
+    /// The interfaces that may need our routes, but whose stanza is not in the file or, according to ifup, not up.
     pub fn strangers(&self, found: &Snapshot) -> BTreeSet<String> {
         let state = found.here();
         let is_used = |iface: &&IfName| {
@@ -155,7 +155,7 @@ impl Targets {
         self.strangers.iter().cloned().chain(idle).chain(self.strange_vrfs(found)).collect()
     }
 
-    /// The VRFs of the kernel that may want rules, and whose stanza is not in the file or, by ifup's account, not up.
+    /// The VRFs in the kernel that may need rules, but whose stanza is not in the file or, according to ifup, not up.
     pub fn strange_vrfs(&self, found: &Snapshot) -> BTreeSet<String> {
         let vrfs = found.here().vrfs().map(|(vrf, _)| vrf);
         vrfs.filter(|vrf| !self.listed.contains(*vrf)).map(ToString::to_string).collect()
@@ -166,7 +166,7 @@ impl Targets {
         self.stanzas.interfaces().any(|name| name == iface.as_str())
     }
 
-    /// What was found for all of them.
+    /// The state of the kernel for all of them.
     ///
     /// # Errors
     /// When the kernel does not answer.
@@ -175,14 +175,14 @@ impl Targets {
         for target in &self.known {
             target.query(&mut query);
         }
-        // What nobody wants any more shows in what no stanza asks for.
+        // To find what no stanza asks for any more, read everything of ours.
         query.here().rules = true;
         query.here().vrfs.all = true;
         query.here().links.extend(self.idle.iter().cloned());
         for wants in query.places.values_mut() {
             wants.routes.insert(TableRef::Ours);
         }
-        // They are here already.
+        // The stanzas have been read already.
         (query.stanzas, query.stanzas_beside_bridge) = (false, false);
         let mut found = kernel.read(&query)?;
         found.stanzas = Some(self.stanzas.clone());
@@ -190,8 +190,8 @@ impl Targets {
     }
 }
 
-/// The keywords of a stanza that are ours and that none of the executors which run for it reads, a line each. Those of
-/// an executor alone that replaces a stock one are the stock one's too.
+/// The keywords of a stanza that are ours but that none of its executors reads, a line each. Keywords that only an
+/// executor in place of a stock one reads are left out: the stock executor reads them too.
 fn unread(
     iface: &str,
     stanzas: &Stanzas,
@@ -223,7 +223,7 @@ fn unread(
     lines
 }
 
-/// The executors that replace stock ones.
+/// The executors that replace stock ones of the same name.
 const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
 
 /// A program's name up to its first dash.
@@ -231,7 +231,7 @@ fn beginning(name: &str) -> &str {
     name.split('-').next().unwrap_or(name)
 }
 
-/// Moves an interface to the others, and before it what it depends on.
+/// Moves an interface to the others, after the interfaces that it depends on.
 fn take(iface: &IfName, from: &mut Vec<Target>, to: &mut Vec<Target>) {
     let Some(place) = from.iter().position(|target| target.iface == *iface) else { return };
     let target = from.remove(place);
@@ -239,7 +239,7 @@ fn take(iface: &IfName, from: &mut Vec<Target>, to: &mut Vec<Target>) {
     to.push(target);
 }
 
-/// Whether the executor of this name is one of ours: those of ifupdown-ng are scripts.
+/// Whether the executor of this name is one of ours. Those of ifupdown-ng are scripts.
 fn is_ours(directory: &Path, name: &str) -> bool {
     let mut beginning = [0; 2];
     let read = File::open(directory.join(name)).and_then(|mut file| file.read_exact(&mut beginning));

@@ -1,7 +1,7 @@
-//! A program whose `depend` panics or has too much to say, made of the library alone: it answers all the
-//! same, in one write, and its exit status is 0.
+//! A program that uses only the library, and whose `depend` panics or names too many interfaces. It still answers, in
+//! one write, with exit status 0.
 //!
-//! Started without PHASE, it is the test of itself.
+//! Started without PHASE, it runs the test of itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
@@ -15,10 +15,10 @@ use ifupdown_ng_netlink::{
 };
 use std::process::{Command, ExitCode, Stdio};
 
-/// Names so many interfaces, or panics.
+/// Names that many interfaces, or panics.
 fn depends(stanza: &Stanza) -> Vec<IfName> {
     match stanza.text("test-depend") {
-        Some("panic") => panic!("as it was told"),
+        Some("panic") => panic!("on request"),
         number => (0..number.unwrap_or("0").parse().unwrap())
             .map(|number: u32| format!("eth{number:09}").parse().unwrap())
             .collect(),
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     };
     assert_eq!(answer("panic"), (Some(0), String::new(), Vec::new()));
     assert_eq!(answer("2"), (Some(0), "eth000000000 eth000000001\n".to_owned(), Vec::new()));
-    // 78 names of 12 bytes and what separates them are 1014 bytes; another would be 1027.
+    // 78 names of 12 bytes with their separators are 1014 bytes; one more name would make 1027.
     let (code, names, _) = answer("200");
     assert_eq!((code, names.len(), names.split(' ').count()), (Some(0), 1014, 78));
     println!("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");

@@ -1,4 +1,4 @@
-//! What `ifnetlink show` tells, as text.
+//! The output of `ifnetlink show`, as text.
 
 use super::view::{Bridge, End, View, Vrf, Within};
 use ifupdown_ng_netlink::{
@@ -8,7 +8,7 @@ use ifupdown_ng_netlink::{
 };
 use std::{collections::BTreeSet, fmt::Write as _};
 
-/// How a word looks in a terminal that has colours: the parameter of SGR (ECMA-48).
+/// How a word looks in a terminal with colours: the parameter of SGR (ECMA-48).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Plain = 0,
@@ -27,7 +27,7 @@ impl<T: ToString> From<T> for Cell {
     }
 }
 
-/// Text in the making.
+/// The text so far.
 struct Drawing {
     text: String,
     colours: bool,
@@ -177,13 +177,13 @@ impl Drawing {
     }
 }
 
-/// A route without what its VRF's heading says.
+/// A route without what its VRF's heading already shows.
 fn route_words(route: &Route) -> String {
     let text = Route { protocol: 0, ..route.clone() }.to_string();
     text.replace(&format!(" table {}", route.table), "")
 }
 
-/// The VLANs that any of these sets has, as the fewest ranges that each set treats alike.
+/// The VLANs of all these sets, in as few ranges as possible. Each set has all of a range or none of it.
 fn columns<'a>(sets: impl Iterator<Item = &'a VlanSet> + Clone) -> Vec<(Vid, Vid)> {
     let (mut begins, mut known) = (BTreeSet::new(), VlanSet::default());
     for range in sets.flat_map(VlanSet::ranges) {
@@ -195,8 +195,7 @@ fn columns<'a>(sets: impl Iterator<Item = &'a VlanSet> + Clone) -> Vec<(Vid, Vid
     columns.filter(|(first, _)| known.contains(*first)).collect()
 }
 
-/// What a member of a bridge has to do with a VLAN: `P` for the VLAN of untagged frames that come in, `U` if its frames
-/// go out untagged, `T` if tagged.
+/// How a member of a bridge carries a VLAN: `P` if it is the PVID, `U` if frames go out untagged, `T` if tagged.
 fn membership(set: &VlanSet, vid: Vid) -> String {
     let range = set.ranges().into_iter().find(|range| (range.first..=range.last).contains(&vid));
     range.map_or_else(

@@ -1,4 +1,4 @@
-//! What `ifnetlink show` tells, as data: a pure function of what was found.
+//! The output of `ifnetlink show`, as data: a pure function of the state that was read.
 
 use ifupdown_ng_netlink::{
     state::{BridgeOptions, Link, LinkKind, Place, Route, Rule, Snapshot, State},
@@ -7,11 +7,11 @@ use ifupdown_ng_netlink::{
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-/// Everything.
+/// All of it.
 pub struct View {
-    /// By namespace, the own one first.
+    /// By namespace, this one first.
     pub places: Vec<Within>,
-    /// Both ends of each pair of veths, where both are in one of these namespaces.
+    /// Both ends of each veth pair that has both ends in these namespaces.
     pub pairs: Vec<[End; 2]>,
 }
 
@@ -19,15 +19,15 @@ pub struct View {
 pub struct Within {
     /// The namespace; `None` is the one that the command was started in.
     pub netns: Option<NetnsRef>,
-    /// We made it.
+    /// We created it.
     pub ours: bool,
     /// Its VRFs.
     pub vrfs: Vec<Vrf>,
-    /// Its rules in the kernel's order, IPv4 first; none where there is no VRF.
+    /// Its rules in the kernel's order, IPv4 first; empty without a VRF.
     pub rules: Vec<Rule>,
     /// Its bridges.
     pub bridges: Vec<Bridge>,
-    /// Its links; none of the own namespace.
+    /// Its links; empty for this namespace.
     pub links: Vec<End>,
 }
 
@@ -45,7 +45,7 @@ pub struct Bridge {
     pub name: IfName,
     pub up: bool,
     pub options: BridgeOptions,
-    /// Its ports with their VLANs, behind the bridge itself.
+    /// Its ports with their VLANs, after the bridge itself.
     pub members: Vec<(IfName, VlanSet)>,
 }
 
@@ -59,13 +59,13 @@ pub struct End {
 }
 
 impl View {
-    /// What there is to tell of what was found.
+    /// Selects what is shown from the state that was read.
     pub fn new(found: &Snapshot) -> Self {
         let places = found.places.iter().map(|(place, state)| within(place, state, found)).collect();
         Self { places, pairs: pairs(found) }
     }
 
-    /// The same for machines.
+    /// The same as JSON.
     pub fn json(&self) -> Value {
         let places = self.places.iter().map(Within::json).collect::<Value>();
         let pairs = self.pairs.iter().map(|ends| ends.iter().map(End::json).collect::<Value>());

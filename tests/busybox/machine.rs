@@ -1,4 +1,4 @@
-//! The machine: what is on it, what it is connected to, and whether it is as it was.
+//! The machine: its programs, its network connections, and whether its state is as before.
 
 use crate::lab::{Netns, Ran, command, ip, wait_until};
 use std::{
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// All programs there are: busybox, ifupdown-ng, this one. And scripts.
+/// All programs: busybox, ifupdown-ng and this one. And scripts.
 pub fn userland() {
     let expected = ["/usr/bin/busybox", "/usr/sbin/ifupdown-ng", "/usr/sbin/ifnetlink", "/init", "/program"]
         .map(PathBuf::from);
@@ -35,21 +35,21 @@ pub fn userland() {
     assert!((said.stdout + &said.stderr).contains("BusyBox"), "no other ip");
 }
 
-/// The only interfaces file.
+/// Installs the only interfaces file.
 pub fn interfaces(name: &str, change: impl Fn(&str) -> String) {
     let example = Path::new("/usr/share/doc/ifupdown-ng-netlink/interfaces.d").join(name);
     fs::write("/etc/network/interfaces", change(&fs::read_to_string(example).unwrap())).unwrap();
 }
 
-/// The real thing.
+/// The real `ifup`.
 pub fn ifup(arguments: &str) -> Ran {
     command(&format!("ifup {arguments}")).ok()
 }
 
-/// The way back.
+/// The real `ifdown`.
 pub fn ifdown(arguments: &str) -> Ran {
     let ran = command(&format!("ifdown {arguments}")).ok();
-    // ifupdown-ng takes it down with the rest.
+    // ifupdown-ng takes `lo` down with the rest.
     ip("link set lo up");
     ran
 }
@@ -61,19 +61,19 @@ pub fn beside(ours: &str, theirs: &str) -> Netns {
     host
 }
 
-/// A link between two; `ours` is down and `theirs` is up. busybox knows no `peer`, and names a namespace by a process
-/// (or thread) in it.
+/// A veth pair; `ours` is down and `theirs` is up. busybox has no `peer`, and names a namespace by a process (or
+/// thread) in it.
 pub fn join(here: &Netns, ours: &str, there: &Netns, theirs: &str) {
     here.within(|| {
-        // An earlier test's: its host has services that do not end.
-        // Its namespace, and the link with it, may go at this moment.
+        // From an earlier test, whose host has services that do not end.
+        // Its namespace, and the link with it, may be deleted at this moment.
         let link = Path::new("/sys/class/net").join(ours);
         if link.exists() {
             command(&format!("ip link del {ours}"));
             wait_until("the earlier link is gone", || !link.exists());
         }
         ip(&format!("link add {ours} type veth"));
-        // Once up, so that going up later leaves no trace of the kernel's own.
+        // Set it up once, so that the kernel adds nothing new when it goes up later.
         ip(&format!("link set {ours} up"));
         ip(&format!("link set {ours} down"));
     });
@@ -106,18 +106,18 @@ pub fn settle() {
     wait_until("no tentative address", || !ip("-6 addr").contains("tentative"));
 }
 
-/// What could be left behind, as lines.
+/// Everything that could be left behind, as lines.
 #[derive(Debug, PartialEq, Eq)]
 pub struct State(Vec<String>);
 
 impl State {
-    /// Of the machine.
+    /// The state of the machine.
     pub fn now() -> Self {
         let mut lines = Vec::new();
         for words in
             ["-o link", "-o addr", "route show table all", "-6 route show table all", "rule", "-6 rule"]
         {
-            // Interfaces are numbered on; the rule at 1000 is the kernel's own and stays.
+            // Interface indexes only increase; the rule at 1000 is the kernel's own and stays.
             let all = command(&format!("ip {words}")).ok().stdout;
             lines.extend(all.lines().filter(|line| !line.starts_with("1000:")).map(|line| {
                 match line.split_once(": ") {
@@ -141,7 +141,7 @@ impl State {
         Self(lines)
     }
 
-    /// Fails unless it is the same now.
+    /// Fails unless the state is the same now.
     pub fn assert_still(&self) {
         let now = Self::now();
         let only = |one: &Self, other: &Self| -> Vec<String> {

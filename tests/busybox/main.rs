@@ -1,8 +1,8 @@
-//! Tests in a machine whose only userland is busybox, as on Alpine without iproute2: what the package's scripts do, and
-//! the setups of interfaces.d with the real `ifup` of ifupdown-ng 0.12.1.
+//! Tests on a machine whose only userland is busybox, as on Alpine without iproute2: the package's scripts, and the
+//! setups of interfaces.d with the real `ifup` of ifupdown-ng 0.12.1.
 //!
-//! `tests/lane/busybox` makes that machine; elsewhere this program does nothing. What is looked at is the machine
-//! itself and not namespaces in it: there is nothing else on it. The looking is done by busybox and by sockets.
+//! `tests/lane/busybox` creates that machine; elsewhere this program does nothing. The tests check the machine itself
+//! and not namespaces in it, since nothing else runs on it. They check it with busybox and with sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,9 +33,9 @@ use std::path::Path;
 
 fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
-    // One machine.
+    // All tests share one machine.
     arguments.test_threads = Some(1);
-    // In this order: with the package's scripts come the executors that the others need.
+    // In this order: the package's scripts install the executors that the other tests need.
     let tests: [(&str, fn()); 6] = [
         ("userland", machine::userland),
         ("package/installed", package::install),

@@ -1,4 +1,4 @@
-//! The scripts of the Alpine package: the stock executors step aside and come back.
+//! The scripts of the Alpine package: the stock executors are replaced and restored.
 
 use crate::lab::command;
 use std::{fs, path::Path, sync::OnceLock};
@@ -18,7 +18,7 @@ fn text(name: &str) -> Option<Vec<u8>> {
     fs::read(path(name)).ok()
 }
 
-/// The stock executors as they were.
+/// The stock executors as they were before.
 static STOCK: OnceLock<[Option<Vec<u8>>; 3]> = OnceLock::new();
 
 #[track_caller]
@@ -29,7 +29,7 @@ fn in_place(kept: [Option<&[u8]>; 3]) {
     }
 }
 
-/// The way there, by everything that apk does to these files meanwhile.
+/// Installation, and everything that apk does to these files meanwhile.
 pub fn install() {
     let stock = STOCK.get_or_init(|| LINKS.map(text));
     assert!(stock[0].is_some() && stock[1].is_some() && stock[2].is_none());
@@ -37,7 +37,7 @@ pub fn install() {
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
     script("trigger");
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
-    // The stock package is upgraded: apk writes a file and renames it over the link.
+    // The stock package is upgraded: apk writes a file and renames it to the path of the link.
     let upgrade = |text: &[u8]| {
         fs::write(path(".apk.new"), text).unwrap();
         fs::rename(path(".apk.new"), path("vrf")).unwrap();
@@ -45,7 +45,7 @@ pub fn install() {
     };
     upgrade(b"newer");
     in_place([Some(b"newer"), stock[1].as_deref(), None]);
-    // It is removed, and its file, which is the link now, with it; then installed again.
+    // The stock package is removed, and with it its file, which is now the link; then it is installed again.
     fs::remove_file(path("vrf")).unwrap();
     script("trigger");
     in_place([None, stock[1].as_deref(), None]);
@@ -53,14 +53,14 @@ pub fn install() {
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
 }
 
-/// The way back.
+/// Removal.
 pub fn remove() {
     script("pre-deinstall");
     assert!(LINKS.map(text) == *STOCK.get().expect("installed before"), "stock executors");
     for name in LINKS {
         assert!(!path(&format!("{name}.ifupdown-ng")).exists(), "{name}: left behind");
     }
-    // With the stock package in one go, whose files went first.
+    // Together with the stock package, whose files are deleted first.
     script("trigger");
     fs::remove_file(path("vrf")).unwrap();
     script("pre-deinstall");

@@ -17,7 +17,7 @@ fn without_tunnel(text: &str) -> String {
     kept.join("\n\n") + "\n"
 }
 
-/// Every row but the tunnel's.
+/// Every row except those of the tunnel.
 pub fn table() {
     let outside = beside("eth0", "eth0");
     addresses(&outside, "eth0", &["192.0.2.20/24", "2001:db8:1::20/64"]);
@@ -42,7 +42,7 @@ pub fn table() {
     before.assert_still();
 }
 
-/// A link that somebody makes later.
+/// A link that another program creates later.
 fn late(private: &Netns) {
     let far = Netns::new();
     join(&Netns::current(), "tun0", &far, "far");

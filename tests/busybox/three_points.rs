@@ -1,4 +1,5 @@
-//! Three points on a bridge, tagged: two stations that must never hear of each other, and one that reaches both.
+//! Three points on a bridge, tagged: two stations that must never receive anything from each other, and one that
+//! reaches both.
 
 use crate::{
     lab::{Netns, ip},
@@ -24,7 +25,7 @@ const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
 const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];
 const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:00:05:03"];
 
-/// Counts the frames that come in from a station, and sends to everybody, until it is dropped.
+/// Counts the frames that come in from a station, and sends to broadcast addresses, until it is dropped.
 struct Listener {
     heard: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
@@ -61,7 +62,7 @@ impl Listener {
     }
 
     fn heard(&self) -> usize {
-        // What is on its way arrives.
+        // Frames on their way arrive.
         thread::sleep(Duration::from_millis(300));
         self.heard.load(Ordering::Relaxed)
     }
@@ -107,7 +108,7 @@ fn stations() -> Vec<Netns> {
     hosts
 }
 
-/// Every row but the second bridge.
+/// Every row except those of the second bridge.
 pub fn table() {
     let hosts = stations();
     let before = State::now();
@@ -127,12 +128,12 @@ pub fn table() {
     for (from, to) in [(0, SECOND), (1, FIRST)] {
         for to in to {
             hosts[from].within(|| ping(to, None)).expect_err("the other station answered");
-            hosts[from].within(|| tcp_reaches(to, PORT, None)).expect_err("the other station let us in");
+            hosts[from].within(|| tcp_reaches(to, PORT, None)).expect_err("the other station answered TCP");
         }
     }
     ifdown("-a");
     before.assert_still();
-    // Not while it came up, nor while it went down. What is allowed to pass was seen by the same eyes.
+    // No frame while it went up or down. The same counter sees what is allowed to pass.
     assert_eq!(apart.map(|listener| listener.heard()), [0, 0]);
     assert!(allowed.heard() > 0);
 }

@@ -1,4 +1,4 @@
-//! What a new bridge and a new port have unless told, as interfaces-bridge-vlan(5) says, is what the kernel gives them.
+//! The defaults of a new bridge and a new port in interfaces-bridge-vlan(5) are those of the kernel.
 
 use crate::{
     features::needs,
@@ -12,7 +12,7 @@ pub fn tests() -> Vec<Trial> {
     vec![needs(&[], "bridge-defaults".to_owned(), unless_told)]
 }
 
-/// A keyword, how the page has it, and where `ip` shows which value.
+/// A keyword, its default on the page, and where `ip` shows which value.
 const KERNELS: [(&str, &str, &str, u64); 9] = [
     ("bridge-ageing", "the kernel's is 300.", "/info_data/ageing_time", 30000),
     ("bridge-bridgeprio", "the kernel's is 32768.", "/info_data/priority", 32768),
@@ -20,7 +20,7 @@ const KERNELS: [(&str, &str, &str, u64); 9] = [
     ("bridge-hello", "the kernel's is 2.", "/info_data/hello_time", 200),
     ("bridge-maxage", "the kernel's is 20.", "/info_data/max_age", 2000),
     ("bridge-stp", "the kernel's is no.", "/info_data/stp_state", 0),
-    // The links of a pair have 10 Gbit/s.
+    // The links of a veth pair have 10 Gbit/s.
     ("bridge-pathcost", "2 for 10 Gbit/s", "/info_slave_data/cost", 2),
     ("bridge-portprio", "the kernel's is 32.", "/info_slave_data/priority", 32),
     ("bridge-arp-nd-suppress", "the kernel's is no.", "/info_slave_data/neigh_suppress", 0),

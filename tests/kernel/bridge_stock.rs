@@ -1,4 +1,4 @@
-//! Every keyword of the stock executor `bridge`, applied by it and by ours, and what `ip` and `bridge` then show.
+//! Every keyword of the stock executor `bridge`, applied by it and by ours, and what `ip` and `bridge` show afterwards.
 
 use crate::{
     examples::cards,
@@ -9,8 +9,8 @@ use crate::{
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-/// A stanza for `br0`, with ports eth0 and eth1 unless it says otherwise, and those of the ports; and how ours differs
-/// on purpose: each a reason, what stock shows, and what ours shows in its place.
+/// A stanza for `br0` (with ports eth0 and eth1, unless it names others) and the stanzas of its ports. Then the
+/// intended differences of our executor: each a reason, what stock shows, and what ours shows instead.
 struct Case {
     name: &'static str,
     bridge: &'static str,
@@ -22,7 +22,7 @@ const fn same(name: &'static str, bridge: &'static str, ports: &'static str) -> 
     Case { name, bridge, ports, instead: &[] }
 }
 
-/// A stock forward delay of 5 shows as 4: the kernel keeps it in ticks of its own.
+/// A stock forward delay of 5 shows as 4: the kernel keeps it in ticks.
 const SECONDS: &str = "documented in seconds; the stock one hands the number to ip, which takes hundredths";
 const LATER: &str = "unknown to the stock one of these versions; a later one sets it";
 const ON: &str = "documented as on or off; to the stock one of these versions, on is off";
@@ -185,7 +185,7 @@ fn shown(version: Version, executors: Executors, text: &str) -> Vec<String> {
             ip(&format!("link set eth{n} address 02:00:00:00:00:{n}0"));
         }
         let installed = Ifupdown { version, executors, shell: Shell::Dash }.install(text);
-        // The stock one asks ifquery without saying which file is in use.
+        // The stock executor calls ifquery without the name of the interfaces file.
         installed.file("/etc/network/interfaces", text);
         let ran = installed.ifup("br0");
         if executors == Executors::Replaced {
@@ -197,7 +197,7 @@ fn shown(version: Version, executors: Executors, text: &str) -> Vec<String> {
             let text = command(words).ok().stdout;
             let value: Value = serde_json::from_str(&text).unwrap_or_default();
             for object in value.as_array().into_iter().flatten() {
-                // What was heard meanwhile, and the group addresses of checks for duplicates.
+                // Learned addresses, and the multicast groups of duplicate address detection.
                 if let Some(mac) = object["mac"].as_str() {
                     let group = mac.starts_with("33:33") || mac.starts_with("01:");
                     if group || object["state"] != "permanent" {
@@ -214,7 +214,7 @@ fn shown(version: Version, executors: Executors, text: &str) -> Vec<String> {
     })
 }
 
-/// A line for each value, but for those that differ from run to run.
+/// A line for each value, without those that differ from run to run.
 fn flatten(about: &str, value: &Value, lines: &mut Vec<String>) {
     match value {
         Value::Array(list) if list.iter().any(Value::is_object) => {
@@ -225,9 +225,9 @@ fn flatten(about: &str, value: &Value, lines: &mut Vec<String>) {
         Value::Object(object) => {
             for (key, part) in object {
                 let timer = key.ends_with("_timer") || key.contains("topology_change");
-                // How far a spanning tree has come, and what follows from that.
+                // The progress of the spanning tree, and values that depend on it.
                 let moment = ["ifindex", "link_netnsid", "link_index", "state", "operstate", "flags"];
-                // Tunnels that the kernel makes in every namespace have one by chance.
+                // Tunnel links that the kernel creates in every namespace have random addresses.
                 let by_chance = about.starts_with("ip -d -j link ip6") && key == "permaddr";
                 let is_vlan = value.get("vlan").is_some() && value.get("mac").is_none();
                 if !timer && !by_chance && (is_vlan || !moment.contains(&key.as_str())) {
@@ -259,7 +259,7 @@ fn compare(case: &Case, version: Version) {
     assert!(missing.is_empty() && extra.is_empty(), "stock, or expected: {missing:#?}\nours: {extra:#?}");
 }
 
-/// Documented as the address that the bridge uses; the stock one of these versions gives it to every port.
+/// Documented as the address that the bridge uses; the stock executor of these versions sets it on every port.
 fn hardware_address(version: Version) {
     let text = "iface br0\n    bridge-ports eth0 eth1\n    bridge-hw 02:00:00:00:00:99\n";
     let stock = shown(version, Executors::Stock, text);

@@ -1,4 +1,4 @@
-//! Bridges and their ports: what is refused, what is left alone, what is put back, and what is sent.
+//! Bridges and their ports: what is refused, what is left alone, what is restored, and what is sent.
 
 use crate::{
     examples::cards,
@@ -49,7 +49,7 @@ pub fn lab() {
     }
 }
 
-/// Up and down again: what a link keeps of its first time up is there before the test looks.
+/// Up and down again, so that the state which a link keeps after its first time up exists before the test compares.
 pub fn once_up(link: &str) {
     ip(&format!("link set {link} up"));
     ip(&format!("link set {link} down"));
@@ -82,7 +82,7 @@ fn born() {
     assert_eq!(vlans("p1"), ["100 PVID Egress Untagged"]);
 }
 
-/// A port ends with what is declared, whatever it was in before.
+/// A port ends with the VLANs of its stanza, whatever it had before.
 fn exactly() {
     lab();
     aware("br0");
@@ -92,7 +92,7 @@ fn exactly() {
     };
     let pairs: [(&str, &[&str]); 8] = [
         ("10 pvid untagged", &["10 PVID Egress Untagged"]),
-        // The old PVID is no member any more.
+        // The old PVID is no longer among the port's VLANs.
         ("20 pvid untagged", &["20 PVID Egress Untagged"]),
         ("20 untagged, 21 pvid", &["20 Egress Untagged", "21 PVID"]),
         ("20, 21", &["20", "21"]),
@@ -113,14 +113,14 @@ fn exactly() {
     set("150-160 untagged");
     assert_eq!(vlans("p1").len(), 11);
     assert!(vlans("p1").iter().all(|vlan| vlan.ends_with("Egress Untagged")));
-    // Every second one: as many entries as a line of ifupdown-ng can have.
+    // Every second VLAN: as many entries as a line of ifupdown-ng can have.
     let all: Vec<String> = (2..=1400).step_by(2).map(|vid| vid.to_string()).collect();
     set(&all.join(", "));
     assert_eq!(vlans("p1"), all);
     set(&all.join(","));
     set("1-4094");
     assert_eq!(vlans("p1").len(), 4094);
-    // By somebody else meanwhile.
+    // Set by another program meanwhile.
     command("bridge vlan add dev p1 vid 7 pvid untagged").ok();
     command("bridge vlan del dev p1 vid 8-99").ok();
     set("1-4094");
@@ -186,7 +186,7 @@ fn live_settings() {
     let ran = run(phase_command("bridge", "br0", "pre-up", &keywords).env("VERBOSE", "1"));
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "the second time nothing is done");
 
-    // Two stations go on talking over the bridge while it is changed and changed back, again and again.
+    // Two stations exchange packets over the bridge while it is changed and changed back repeatedly.
     let (here, hosts) = (Netns::current(), cards());
     let traffic = ["bridge-ports eth0 eth1", "bridge-ageing 200", "bridge-vlan-filtering yes"];
     phase("bridge", "br1", "create", &traffic).quiet();
@@ -235,7 +235,7 @@ fn foreign_state() {
     phase("bridge", "p1", "post-down", &mine).quiet();
     assert!(ip("link show p3").contains("master br0"));
     assert_eq!(vlans("p3"), ["30", "31", "32"]);
-    // Of another bridge meanwhile: not ours to release.
+    // Now a port of another bridge, so we do not release it.
     ip("link set p1 nomaster");
     ip("link add name other type bridge");
     ip("link set p1 master other");
@@ -243,7 +243,7 @@ fn foreign_state() {
     assert!(ip("link show p1").contains("master other"));
 }
 
-/// The bridge itself as a station, also of a bridge that somebody else made.
+/// The bridge itself as a station, also if another program created the bridge.
 fn self_vlans() {
     lab();
     aware("br0");
@@ -282,6 +282,6 @@ fn port_settings() {
         .quiet();
     let shown = command("bridge -d link show dev p1").ok().stdout;
     assert!(shown.contains("isolated off") && shown.contains("learning on"), "{shown}");
-    // Said nothing about: as it was.
+    // Without a keyword for it: unchanged.
     assert!(shown.contains("locked on"), "{shown}");
 }

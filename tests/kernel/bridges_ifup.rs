@@ -1,4 +1,4 @@
-//! Bridges by the real ifup: the faults of the stock executor that ours must not have, and ports' own stanzas.
+//! Bridges by the real ifup: the faults of the stock executor that ours must not have, and ports with stanzas.
 
 use crate::{
     bridges::{once_up, vlans},
@@ -38,7 +38,7 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// #213, #236: what is required, or what another executor found to be needed, is no port.
+/// #213, #236: an interface that is required, or that another executor reports as a dependency, is not a port.
 fn requires_are_no_ports(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -60,8 +60,8 @@ fn requires_are_no_ports(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// A port's own stanza, which names VLANs and depends on something: the stock executor would make that a port of the
-/// port, and delete the port on the way down.
+/// A port's own stanza, with VLANs and a dependency: the stock executor would make the dependency a port of the port,
+/// and delete the port on the way down.
 fn port_with_a_dependency(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -92,7 +92,7 @@ fn named_br(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// Ports' keywords in ports' own stanzas: by template, from another file, and written twice.
+/// Keywords of ports in the ports' own stanzas: by template, from another file, and written twice.
 fn port_stanzas(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -123,7 +123,7 @@ fn port_stanzas(ifupdown: Ifupdown) {
     assert!(!ip("link show eth0").contains("master"));
 }
 
-/// What is wrong in a port's stanza keeps its bridge from being made.
+/// An error in a port's stanza keeps its bridge from being created.
 fn wrong_port_stanza(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -136,7 +136,7 @@ fn wrong_port_stanza(ifupdown: Ifupdown) {
     assert!(!ip("link show eth0").contains("master"));
 }
 
-/// A misspelt keyword is named with the one that was meant, by ifup and by check; the port is in no bridge.
+/// For a misspelt keyword, ifup and check name the right one; the port is in no bridge.
 fn misspelt_keyword(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -160,7 +160,7 @@ fn misspelt_keyword(ifupdown: Ifupdown) {
     }
 }
 
-/// A list that is longer than what ifupdown-ng takes is refused, however it is cut: as a line, or as a variable.
+/// A list that is longer than ifupdown-ng's limit is refused, wherever it is cut: as a line, or as a variable.
 fn cut_list(ifupdown: Ifupdown) {
     let _hosts = cards();
     let vlans: Vec<String> = (1..=2000).map(|half| (2 * half).to_string()).collect();
@@ -189,7 +189,7 @@ fn all(ifupdown: Ifupdown) {
     let installed = ifupdown.install("iface br0\n    bridge-ports all\n    bridge-stp no\n");
     let before = State::with_run(&installed);
     installed.ifup("br0").quiet();
-    // Somebody's already.
+    // Already a port of another program's bridge.
     assert!(ip("link show eth9").contains("master red"));
     for port in ["eth0", "eth1", "eth2", "eth3"] {
         assert!(ip(&format!("link show {port}")).contains("master br0"), "{port}");
@@ -198,7 +198,7 @@ fn all(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// Where the module of a tunnel is loaded, every namespace has links that no bridge can take.
+/// If the module of a tunnel is loaded, every namespace has links that cannot be bridge ports.
 fn tunnels_are_no_ports() {
     ip("link add name gre9 type gretap local 192.0.2.1 remote 192.0.2.2");
     let inside = Netns::new();
@@ -217,11 +217,11 @@ fn tunnels_are_no_ports() {
     });
 }
 
-/// ifup comes back when the ports forward, and not before; without a port that listens, at once.
+/// ifup returns when the ports forward, and not before; without a port in listening state, at once.
 fn spanning_tree(ifupdown: Ifupdown) {
     let _hosts = cards();
     let stanza = "iface br0\n    bridge-ports eth0\n    bridge-stp on\n    bridge-fd 2\n    bridge-hello 1\n    bridge-maxage 6\n";
-    // Longer than it takes, since the clock of an emulated machine leaps.
+    // Longer than necessary, since the clock of an emulated machine leaps.
     let installed = ifupdown.install(&format!("{stanza}    bridge-maxwait 90\n"));
     let begin = std::time::Instant::now();
     installed.ifup("br0").quiet();
@@ -235,7 +235,7 @@ fn spanning_tree(ifupdown: Ifupdown) {
     installed.ifdown("br0").quiet();
 }
 
-/// The end of a tunnel learns nothing, answers for the neighbours that the bridge knows, and has no address.
+/// The tunnel port learns nothing, answers for the neighbours that the bridge knows, and has no address.
 fn evpn(ifupdown: Ifupdown) {
     const REMOTE: &str = "02:00:00:00:09:02";
     let hosts = cards();
@@ -265,13 +265,13 @@ fn evpn(ifupdown: Ifupdown) {
     }
     let addresses = ip("addr show dev vx0");
     assert!(!addresses.contains("inet6"), "{addresses}");
-    // The station was heard, and what is behind the tunnel was not.
+    // The station's address was learned; those behind the tunnel were not.
     let learned = |port: &str| {
         let shown = command(&format!("bridge fdb show dev {port}")).ok().stdout;
         shown.lines().any(|line| line.contains("master br0") && !line.contains("permanent"))
     };
     assert!(learned("eth0") && !learned("vx0"));
-    // As a routing daemon tells it.
+    // As a routing daemon adds it.
     command(&format!("bridge fdb add {REMOTE} dev vx0 master static")).ok();
     ip(&format!("neigh replace 10.9.0.2 lladdr {REMOTE} dev br0 nud permanent"));
     station.ip("neigh flush all");

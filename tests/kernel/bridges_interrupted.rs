@@ -1,4 +1,4 @@
-//! Bridges and ports killed anywhere and refused anywhere, and taken up and down again and again.
+//! Bridges and ports: killed at every step, refused at every step, and brought up and down repeatedly.
 
 use crate::{
     bridges::{aware, everything, lab},
@@ -26,7 +26,7 @@ const BRIDGE: Stanza = Stanza {
     ],
 };
 
-/// A port of a bridge that is there and up.
+/// A port of a bridge that exists and is up.
 const PORT: Stanza = Stanza {
     program: "bridge-vlan",
     iface: "p3",
@@ -58,12 +58,12 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Ports that are down, and a bridge of somebody else's.
+/// Ports that are down, and a bridge of another program.
 fn found() {
     lab();
     aware("br0");
     ip("link set br0 address 02:00:00:00:00:90 up");
-    // A bridge keeps limits of the ports that it once had, and that none of them has a carrier, when it notices.
+    // A bridge keeps the limits of its former ports. It also keeps their missing carrier, once it has noticed that.
     ip("link set p3 master br0 up");
     ip("link set p3 nomaster down");
     wait_until("br0 has no carrier", || ip("link show br0").contains("NO-CARRIER"));
@@ -78,7 +78,7 @@ fn killed(stanza: &Stanza) {
     stanza.killed(see, |_| {}, |_| {});
 }
 
-/// Without what a bridge keeps of a port that it had for a moment: limits of size.
+/// The state without what a bridge keeps of a former port: limits of size.
 fn refused(stanza: &Stanza) {
     found();
     let see = || {
@@ -88,8 +88,8 @@ fn refused(stanza: &Stanza) {
     stanza.refused(see, |_| {});
 }
 
-/// Up and down, as often as `IFNL_ROUNDS` says: each time the same VLANs, and nothing left. Addresses that the kernel
-/// makes of a hardware address of its own, and the order of their routes, are other ones each time.
+/// Up and down, as often as `IFNL_ROUNDS` says: each time the same VLANs, and nothing left. The addresses that the
+/// kernel derives from a hardware address, and the order of their routes, differ each time.
 fn rounds(name: &str, ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example(name));

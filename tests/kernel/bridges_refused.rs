@@ -1,4 +1,4 @@
-//! What is wrong with bridges and VLANs is told in one line that says what to change, and nothing is changed.
+//! Errors in stanzas of bridges and VLANs are reported in one line that says what to change, and nothing is changed.
 
 use crate::{
     bridges::{aware, everything, lab},
@@ -27,7 +27,7 @@ pub fn refusals() {
             let keywords = ["bridge-member br0", &vlan];
             let line = format!("{program}: p1: bridge-vlan {value}: {why}");
             phase(program, "p1", "create", &keywords).refuses(2, &line);
-            // Told once; no later phase goes on.
+            // Reported once; the later phases do not run.
             let ran = phase(program, "p1", "pre-up", &keywords);
             assert_eq!((ran.status, ran.stderr.as_str()), (2, ""), "{ran}");
         }
@@ -92,7 +92,7 @@ pub fn refusals() {
     );
     made("br1", 2, &["bridge-ports p1", "bridge-fd 31"], "bridge-fd 31: not a time from 0 to 30 seconds");
     assert_eq!(everything(), before);
-    // With no default before, the kernel would make a new one the PVID of every port.
+    // Without a default PVID before, the kernel would set a new default as the PVID of every port.
     phase("bridge", "br0", "pre-up", &["bridge-vlan-filtering yes", "bridge-default-pvid 9"]).refuses(
         1,
         "bridge: br0: bridge-default-pvid 9: br0 has no default VLAN, and the kernel would put p2 into VLAN 9; ifdown br0 first",
@@ -100,7 +100,7 @@ pub fn refusals() {
     assert_eq!(everything(), before);
 }
 
-/// Names that a stanza may have by mistake, its own among them.
+/// Names that a stanza may have by mistake, including its own name.
 pub fn mistaken_names() {
     lab();
     aware("br0");
@@ -165,13 +165,13 @@ pub fn mistaken_names() {
     assert_eq!(everything(), before);
 }
 
-/// The second port of two cannot join: the first one is what it was.
+/// The second of two ports cannot join: the first one is restored.
 pub fn whole_or_not_at_all() {
     lab();
-    // With an address of its own, it does not take that of a port.
+    // A bridge with an address of its own does not take that of a port.
     let own = ["bridge-vlan-filtering yes", "bridge-default-pvid none", "bridge-hw 02:00:00:00:00:99"];
     phase("bridge", "br0", "create", &own).quiet();
-    // A bridge refuses a link that is in another one only when it comes to that; here, one that it cannot take.
+    // Whether a link is a port of another bridge is checked only when it joins; this link can never be a port.
     ip("link add name tun0 type ipip local 10.0.0.1 remote 10.0.0.2");
     // A bridge keeps limits of the ports that it once had.
     ip("link set p3 master br0");

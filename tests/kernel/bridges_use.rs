@@ -1,5 +1,5 @@
-//! Bridges as they are used: ports that come late or never, stations in new VLANs, links that cannot be ports, bridges
-//! taken down before their ports. What is right is seen by `ip`, `bridge` and packets.
+//! Bridges in use: ports that come late or never, stations in new VLANs, links that cannot be ports, bridges taken down
+//! before their ports. The results are checked with `ip`, `bridge` and packets.
 
 use crate::{
     bridges::{lab, once_up, vlans},
@@ -49,8 +49,8 @@ fn is_port_of(name: &str, bridge: &str) -> bool {
     link(name)["master"] == bridge
 }
 
-/// A bridge without a word about VLANs, as it works on kernels without VLAN filtering; times that a kernel of 250 ticks a
-/// second cannot keep exactly.
+/// A bridge without VLAN keywords, which works on kernels without VLAN filtering. Its times cannot be kept exactly by a
+/// kernel of 250 ticks a second.
 fn plain() {
     lab();
     let keywords = [
@@ -84,7 +84,7 @@ fn plain() {
     assert!(command("ip link show br0").status != 0 && link("p1")["master"].is_null() && !is_up("p1"));
 }
 
-/// Nothing hides behind something else that is wrong.
+/// Every error is reported, also when there are several.
 fn all_wrong_at_once() {
     own_run();
     phase("vrf", "red", "create", &["vrf-table ten", "vrf-rules maybe"]).refuses(
@@ -98,7 +98,7 @@ fn all_wrong_at_once() {
     assert!(command("ip link show red").status != 0);
 }
 
-/// The station of a locked port is let in, in a VLAN that was added later too; a station that another port has moves,
+/// The station of a locked port is let in, also in a VLAN that was added later. A station that another port has moves,
 /// with a warning.
 fn station_in_a_new_vlan() {
     let hosts = cards();
@@ -130,7 +130,7 @@ fn station_in_a_new_vlan() {
     reach(30).expect("in a VLAN that was added");
     let again = port("10, 20, 30");
     assert_eq!((again.status, again.stderr.as_str()), (0, ""), "{again}");
-    // Somebody's entry for a station that eth1's stanza has as well.
+    // An entry of another program for a station that eth1's stanza also has.
     let theirs = ["bridge-member br0", "bridge-vlan 10", &format!("bridge-fdb {other} vlan 10")];
     phase("bridge", "eth1", "pre-up", &theirs).refuses(
         0,
@@ -165,7 +165,7 @@ fn all_but_what_cannot_be_a_port() {
         for port in ["d1", "d2", "d3", "under2", "under3"] {
             assert!(link(port)["master"].is_null(), "{port}");
         }
-        // Not of the second run either: it is on the bridge.
+        // br0.7 is not a port after the second run either: it is a link on top of the bridge.
         if command("ip link show br0.7").status != 0 {
             ip("link add link br0 name br0.7 type vlan id 7");
         }
@@ -173,7 +173,8 @@ fn all_but_what_cannot_be_a_port() {
     assert!(link("br0.7")["master"].is_null());
 }
 
-/// One port of two is missing: the bridge and what comes after it are up. The port joins when it exists, by its own ifup.
+/// One of two ports is missing: the bridge and what comes after it are up. The port joins when it exists, by its own
+/// ifup.
 fn missing_port(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -211,7 +212,7 @@ fn missing_port_waited_for(ifupdown: Ifupdown) {
     assert!(ip("addr show dev br0").contains("10.1.0.1/24"));
 }
 
-/// What ifupdown-ng hands down from the bridge is no word of the port's.
+/// Keywords that ifupdown-ng passes on from the bridge do not count as keywords of the port.
 fn words_handed_down(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -225,7 +226,7 @@ fn words_handed_down(ifupdown: Ifupdown) {
     installed.ifup("-f eth0").quiet();
     assert_eq!(vlans("eth0"), ["30 PVID"]);
     installed.ifdown("br0").quiet();
-    // The same in one stanza contradicts itself.
+    // In one stanza, the same two keywords conflict.
     installed.interfaces("iface eth0\n    bridge-vlan 30\n    bridge-vids 40\n");
     let ran = installed.ifup("-f eth0");
     assert!(
@@ -234,7 +235,7 @@ fn words_handed_down(ifupdown: Ifupdown) {
     );
 }
 
-/// What is wrong with a port's stanza is reported once, by the port; the bridge says where to look, and does not go on.
+/// An error in a port's stanza is reported once, by the port; the bridge names the port and stops.
 fn errors_of_a_port_once(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -252,7 +253,8 @@ fn errors_of_a_port_once(ifupdown: Ifupdown) {
     assert!(checked.stderr.contains("eth0: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n"), "{checked}");
 }
 
-/// A bridge that goes before its ports leaves none of them up: what they hear reaches neither the host nor another port.
+/// A bridge that goes down before its ports leaves none of them up: their frames reach neither the host nor another
+/// port.
 fn down_before_its_ports(ifupdown: Ifupdown) {
     let hosts = cards();
     let installed = ifupdown.install(

@@ -1,4 +1,5 @@
-//! Every program by hand: `--dry-run` and `--check` say what a run then does, VERBOSE what it did, and nothing is left.
+//! Every program run by hand: `--dry-run` and `--check` print what a run then does, VERBOSE what it did, and nothing is
+//! left.
 
 use crate::{
     features::{Feature, needs},
@@ -8,7 +9,7 @@ use crate::{
 use libtest_mimic::Trial;
 use std::{fs, path::Path, process::Command};
 
-/// A program, what must be there before, the interface, and the lines of its stanza.
+/// A program, what must exist before, the interface, and the lines of its stanza.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);
 
 const CARD: &str = "link add name eth0 type veth peer name far0";
@@ -41,7 +42,7 @@ const ROWS: [Row; 9] = [
         &[
             CARD,
             "link add name br0 type bridge vlan_filtering 1",
-            // What a bridge takes over from its first port, it keeps.
+            // A bridge keeps what it took over from its first port.
             "link set eth0 master br0",
             "link set eth0 nomaster",
         ],
@@ -77,7 +78,7 @@ fn by_hand((name, _, iface, keywords): Row, options: &[&str]) -> Ran {
     run(&mut command)
 }
 
-/// What `--dry-run` and `--check` print for a phase, and that they change nothing.
+/// What `--dry-run` and `--check` print for a phase; they must change nothing.
 fn announced(row: Row, phase: &str) -> Vec<String> {
     let before = State::now();
     let dry = by_hand(row, &["--phase", phase, "--dry-run"]).quiet().stdout;
@@ -88,7 +89,7 @@ fn announced(row: Row, phase: &str) -> Vec<String> {
     dry.lines().map(str::to_owned).collect()
 }
 
-/// Fails unless a run told of exactly these steps.
+/// Fails unless a run reported exactly these steps.
 #[track_caller]
 fn told(ran: Ran, (name, _, iface, _): Row, steps: &[String]) {
     let ran = ran.ok();
@@ -128,7 +129,7 @@ fn rounds(row: Row) {
     assert_ne!(clean, up, "{name} did nothing");
 }
 
-/// The one that runs ifup, which is not here.
+/// The program that runs ifup, which does not exist here.
 fn nested() {
     own_run();
     let file = Path::new(SCRATCH).join("blue");

@@ -1,4 +1,4 @@
-//! What passes a link, as tcpdump sees it.
+//! The packets on a link, as tcpdump sees them.
 
 use crate::lab::{Netns, wait_until};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A running capture of what comes in at a link.
+/// A running capture of the frames that come in on a link.
 #[derive(Debug)]
 pub struct Capture {
     tcpdump: Child,
@@ -16,7 +16,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to capture frames that match the filter; returns when nothing is missed any more.
+    /// Begins to capture frames that match the filter; returns when the capture misses none.
     pub fn start(host: &Netns, link: &str, filter: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -24,7 +24,8 @@ impl Capture {
         let (frames, log) = (path("frames"), path("log"));
         let tcpdump = host.within(|| {
             Command::new("tcpdump")
-                // Each frame when it comes: otherwise it gets them in lots, and the last lot is lost when it ends.
+                // Show each frame at once: otherwise tcpdump gets them in batches, and the last batch is lost when it
+                // ends.
                 .args(["--immediate-mode", "-i", link, "-Q", "in", "-n", "-e", "-l", "-s", "128"])
                 .args(filter.split_whitespace())
                 .stdin(Stdio::null())
@@ -41,7 +42,7 @@ impl Capture {
         Self { tcpdump, frames }
     }
 
-    /// Waits for so many frames that show this text.
+    /// Waits for that many frames that show this text.
     #[track_caller]
     pub fn wait_for(&self, count: usize, text: &str) {
         wait_until(&format!("{count} frames with {text:?}"), || {
@@ -49,11 +50,11 @@ impl Capture {
         });
     }
 
-    /// Ends it; the frames, a line each.
+    /// Ends it; returns the frames, a line each.
     pub fn frames(mut self) -> Vec<String> {
-        // What is on its way arrives.
+        // Frames on their way arrive.
         std::thread::sleep(std::time::Duration::from_millis(300));
-        // Who sleeps in poll(2) has nothing left to read.
+        // If it sleeps in poll(2), it has read everything.
         wait_until("tcpdump has read what there is", || {
             let stat = fs::read_to_string(format!("/proc/{}/stat", self.tcpdump.id())).expect("it runs");
             stat.contains(") S ")

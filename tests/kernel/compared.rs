@@ -1,9 +1,9 @@
-//! The model of the kernel that plans are tried on (`src/model/`) against the kernel: random stanzas in random
-//! states, each change of their plans made to both, and what they show then compared; at the end of each phase what
-//! our own reader says of the kernel is compared with `ip` and `bridge` as well.
+//! Compares the model of the kernel that plans are tried on (`src/model/`) with the kernel: random stanzas in random
+//! states. Each change of their plans is made to both, and their states are then compared. At the end of each phase,
+//! the state that our own reader gives is also compared with `ip` and `bridge`.
 //!
-//! `IFNL_STANZAS` says how many of each program, drawn anew each time; else a few, the same each time. The line that is
-//! printed is read by tests/lane/faults.
+//! `IFNL_STANZAS` says how many random stanzas of each program, new ones each time; without it a few, the same each
+//! time. The printed line is read by tests/lane/faults.
 
 #[path = "../../executors/all.rs"]
 mod all;
@@ -55,7 +55,7 @@ pub fn tests() -> Vec<Trial> {
     PROGRAMS
         .iter()
         .enumerate()
-        // What it does is done by another program.
+        // Another program does its work.
         .filter(|(_, program)| program.name != "netns-interfaces")
         .map(|(which, program)| {
             let mut features = vec![Feature::Root];
@@ -74,7 +74,7 @@ fn compared(which: usize) {
     let wanted = wanted.unwrap_or(3);
     let cases = (random::case_of(which), random::case_of(which), start::state());
     let (mut stanzas, mut changes) = (0, 0);
-    // Many a stanza cannot be brought up in many a state.
+    // Many stanzas cannot be brought up in many of the states.
     for _ in 0..wanted * 200 {
         if stanzas == wanted {
             break;
@@ -94,13 +94,14 @@ fn compared(which: usize) {
             (stanzas, changes) = (stanzas + 1, changes + made);
         }
     }
-    // A difference ends the test.
+    // The first difference ends the test.
     println!("compared {} {stanzas} {stanzas}, {changes} changes", PROGRAMS[which].name);
     assert!(stanzas > 0, "no stanza could be brought up");
 }
 
-/// Whether a stanza can be brought up at all, and where there is no process 4711 and no name for a table. The kernel
-/// chooses a device for a route that names none, and has an FDB entry that names no VLAN in all of them.
+/// Whether the test can use a stanza: it can be brought up, but no process 4711 and no table name exist here. It leaves
+/// out routes that name no device, since the kernel chooses one, and FDB entries that name no VLAN, since the kernel
+/// adds them in all of them.
 fn can_be(case: &random::Case) -> bool {
     case.interface().is_some_and(|interface| {
         let mut model = faulty::Faulty::new(case.start(&interface));
@@ -117,9 +118,9 @@ fn is_unreachable(refusal: &Refusal) -> bool {
 struct Both {
     model: Simulated,
     kernel: Live,
-    /// Everything that the stanzas look at, and more.
+    /// Everything that the stanzas query, and more.
     query: Query,
-    /// Links that nobody made.
+    /// Links that the kernel created by itself.
     born: BTreeSet<String>,
     made: usize,
     /// Whether a bridge that lost its last port refused a VLAN.
@@ -160,20 +161,20 @@ impl Both {
         self.kernel.read(&self.query).unwrap()
     }
 
-    /// Makes a change to both; whether it could be made.
+    /// Makes a change to both; returns whether it succeeded.
     fn make(&mut self, act: &Act) -> Result<bool, String> {
         let before = self.model.clone();
         let outcomes = [self.model.apply(act), self.kernel.apply(act)];
         self.made += 1;
         match &outcomes {
             [Ok(()), Ok(())] | [Err(_), Err(_)] => {}
-            // Which gateways can be reached is not modelled.
+            // The model does not know which gateways can be reached.
             [Ok(()), Err(refusal)]
                 if matches!(act.op, Op::RouteAdd(_) | Op::RouteReplace(_)) && is_unreachable(refusal) =>
             {
                 self.model = before;
             }
-            // One that has lost its last port has no address, and so no entry for one (net/bridge/br_fdb.c
+            // A bridge that has lost its last port has no address, and so no FDB entry for one (net/bridge/br_fdb.c
             // `fdb_add_local`).
             [Ok(()), Err(Refusal { errno: Some(Errno::EINVAL), .. })]
                 if self.is_vlan_of_empty_bridge(act) =>
@@ -219,12 +220,12 @@ impl Both {
         }
     }
 
-    /// One phase, on the way up taken back and made again; whether all of it could be made.
+    /// One phase; on the way up it is rolled back and made again. Returns whether all of it succeeded.
     fn phase(&mut self, interface: &Interface, phase: Phase) -> Result<bool, String> {
         if let Phase::Up | Phase::Down = phase {
             command(&format!("ip link set {} {phase}", interface.name));
         }
-        // ifup in there is another program's.
+        // Another program runs ifup inside the namespace.
         let Some(plan) = self.plan(interface, phase) else { return Ok(false) };
         if plan.steps.iter().any(|step| matches!(step.act.op, Op::Nested(_))) {
             return Ok(false);
@@ -246,7 +247,7 @@ impl Both {
             }
             let can_be_taken_back = |step: &Step| !step.undo.is_empty();
             let all_taken_back = !self.lost_address && plan.steps[..done].iter().all(can_be_taken_back);
-            // The rules that the kernel made with the first VRF stay.
+            // The rules that the kernel added with the first VRF stay.
             let without_kernel_rules = |lines: Vec<String>| -> Vec<String> {
                 lines
                     .into_iter()
@@ -271,9 +272,9 @@ impl Both {
         Ok(true)
     }
 
-    /// Both stanzas up, the second one down; the number of changes made.
+    /// Both stanzas up, the second one down; returns the number of changes.
     fn try_all(mut self, former: &Interface, interface: &Interface, state: &State) -> Result<usize, String> {
-        // Not always to its end.
+        // Not always to the end of its ifup.
         for phase in Phase::UP.into_iter().take(state.former) {
             if !self.phase(former, phase)? {
                 break;

@@ -1,4 +1,4 @@
-//! A container on a segment of its own: what passes, and what becomes of it when the container is replaced.
+//! A container on a network segment of its own: what passes, and what happens when the container is replaced.
 
 use crate::{
     features::{Feature, needs},
@@ -19,14 +19,14 @@ const HOST: [&str; 2] = ["192.0.2.10", "2001:db8:1::10"];
 const BRIDGE: [&str; 2] = ["10.10.20.1", "fd00:20::1"];
 const CONTAINER: [&str; 2] = ["10.10.20.10", "fd00:20::10"];
 const OUTSIDE: [&str; 2] = ["192.0.2.20", "2001:db8:1::20"];
-/// What a socket says whose connection got no answer.
+/// The error of a socket whose connection got no answer.
 const DROPPED: &str = "connect: EINPROGRESS";
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
-        // Not without the stock ones: `bridge-ports` is theirs, or our prefix executor's.
+        // Not without the stock executors: only they and our prefix executor read `bridge-ports`.
         let beside = Ifupdown { executors: Executors::Present, ..ifupdown };
         tests.push(needs(&[Feature::Roots], format!("container-segment/by-name/{beside}"), move || {
             in_lab(|| by_name(beside));
@@ -40,7 +40,7 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Somebody on the network of the host's card, who knows the way to the segment.
+/// A host on the network of the card, with a route to the segment.
 pub fn outside() -> Netns {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
@@ -55,7 +55,7 @@ pub fn outside() -> Netns {
     outside
 }
 
-/// A host that forwards, with this file, not yet up.
+/// A host that forwards, with this file; no interface is up yet.
 fn host(ifupdown: Ifupdown, interfaces: &str) -> (Netns, Installed) {
     command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
     let outside = outside();
@@ -63,7 +63,7 @@ fn host(ifupdown: Ifupdown, interfaces: &str) -> (Netns, Installed) {
     (outside, ifupdown.install(interfaces))
 }
 
-/// `ip netns` as the installation has it.
+/// `ip netns` in the root of the installation.
 fn ip_netns(installed: &Installed, words: &str) {
     command(&format!("chroot {} ip netns {words}", installed.path("/").display())).ok();
 }
@@ -72,8 +72,8 @@ fn named(installed: &Installed) -> PathBuf {
     installed.path("/run/netns/vm1")
 }
 
-/// What a new container or a new pair must not change about the bridge. The stock executor knows no `bridge-hw`, so that
-/// its bridge has the hardware address of a port.
+/// The part of the bridge that must not change with a new container or a new pair. The stock executor has no
+/// `bridge-hw`, so its bridge has the hardware address of a port.
 fn bridge(ifupdown: Ifupdown) -> String {
     let now = &ip_json("addr show dev br0")[0];
     let own = matches!(ifupdown.executors, Executors::Replaced).then_some(&now["address"]);
@@ -82,7 +82,7 @@ fn bridge(ifupdown: Ifupdown) -> String {
     format!("{} {own:?} {}", now["ifindex"], addresses.join(" "))
 }
 
-/// The service of a fresh container, and that it has what the stanza says.
+/// Starts the service of a fresh container, and checks that it has what the stanza sets.
 fn start(container: &Path) -> Netns {
     let container = Netns::at(container);
     settle();
@@ -108,7 +108,7 @@ fn no_answer(who: &str, to: &str, port: u16) {
 }
 
 fn table(outside: &Netns, container: &Netns) {
-    // Nobody but the container listens on port 80.
+    // Only the container listens on port 80.
     for to in HOST.into_iter().chain(CONTAINER) {
         outside
             .within(|| tcp_reaches(to, 80, None))
@@ -126,7 +126,7 @@ fn table(outside: &Netns, container: &Netns) {
     }
 }
 
-/// It is the rules that keep them apart: without them everything passes.
+/// The rules separate the networks: without them everything passes.
 fn without_rules(installed: &Installed, outside: &Netns, container: &Netns) {
     let nft = |file: &str| {
         command(&format!("nft -f {}", installed.path("/etc/nftables.d").join(file).display())).quiet();
@@ -146,7 +146,7 @@ fn without_rules(installed: &Installed, outside: &Netns, container: &Netns) {
     nft("container-segment.nft");
 }
 
-/// Makes the container's link again where its stanza is up: by force, or by taking it down first.
+/// Creates the container's link again while its stanza is up: by a forced ifup, or by ifdown and ifup.
 fn again(installed: &Installed, by_force: bool) {
     if by_force {
         installed.ifup("-f veth-vm1").quiet();
@@ -156,14 +156,14 @@ fn again(installed: &Installed, by_force: bool) {
     }
 }
 
-/// Takes all down. A forced ifup counted once more, so that it takes a second time.
+/// Takes everything down. A forced ifup counts once more, so that this needs a second ifdown.
 fn down(installed: &Installed, before: &State) {
     installed.ifdown("-a").quiet();
     before.assert_after_ifdown(installed);
     assert_eq!(command("nft list ruleset").ok().stdout, "", "rules are left");
 }
 
-/// The namespace is made by ifup, deleted by somebody, and made by ifup again.
+/// The namespace is created by ifup, deleted by another program, and created by ifup again.
 fn ours(ifupdown: Ifupdown) {
     let (outside, installed) = host(ifupdown, &example("container-segment"));
     let before = State::with_run(&installed);
@@ -175,7 +175,7 @@ fn ours(ifupdown: Ifupdown) {
     drop(container);
     let segment = bridge(ifupdown);
     for by_force in [false, true] {
-        // The sockets of its service keep the old one alive, without a name.
+        // The sockets of the service keep the old namespace alive, without a name.
         ip_netns(&installed, "del vm1");
         again(&installed, by_force);
         table(&outside, &start(&named(&installed)));
@@ -184,7 +184,7 @@ fn ours(ifupdown: Ifupdown) {
     down(&installed, &before);
 }
 
-/// The namespace is another's from beginning to end.
+/// Another program creates and deletes the namespace.
 fn by_name(ifupdown: Ifupdown) {
     let (outside, installed) = host(ifupdown, &example("container-segment"));
     ip_netns(&installed, "add vm1");
@@ -194,7 +194,7 @@ fn by_name(ifupdown: Ifupdown) {
     settle();
     let segment = bridge(ifupdown);
     for by_force in [false, true] {
-        // Nothing keeps the old one the first time, and the pair goes with it.
+        // The first time nothing keeps the old namespace, and the pair is deleted with it.
         ip_netns(&installed, "del vm1");
         if !by_force {
             wait_until("the pair is gone", || !ip("-br link").contains("veth-vm1"));
@@ -205,7 +205,7 @@ fn by_name(ifupdown: Ifupdown) {
         assert_eq!(bridge(ifupdown), segment, "by force: {by_force}");
     }
     down(&installed, &before);
-    assert!(named(&installed).exists(), "deleted a namespace that somebody else made");
+    assert!(named(&installed).exists(), "deleted a namespace of another program");
 }
 
 /// A process in a network namespace of its own, until it is dropped.
@@ -239,7 +239,7 @@ impl Drop for Container {
     }
 }
 
-/// The namespace is that of a process, and the next container's is another process.
+/// The namespace belongs to a process, and the next container is another process.
 fn by_pid(ifupdown: Ifupdown) {
     let mut container = Container::run();
     let (outside, installed) = host(ifupdown, &container.interfaces());
@@ -248,7 +248,7 @@ fn by_pid(ifupdown: Ifupdown) {
     table(&outside, &start(&container.netns()));
     let segment = bridge(ifupdown);
     for by_force in [false, true] {
-        // The successor runs, and the old one ends.
+        // The new container runs, and the old one ends.
         container = Container::run();
         if !by_force {
             installed.ifdown("veth-vm1").quiet();

@@ -1,5 +1,5 @@
-//! Every file of interfaces.d, and every stanza that a manual page shows, goes up, up again, down, down again, and
-//! leaves nothing.
+//! Every file of interfaces.d, and every stanza of a manual page, goes up, up again, down, and down again. Nothing is
+//! left.
 
 use crate::{
     features::{Feature, needs},
@@ -51,7 +51,7 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// The stanzas of the manual pages and of the README, each named by its page and its place there.
+/// The stanzas of the manual pages and of the README, named by page and position.
 fn of_pages(version: Version) -> Vec<Trial> {
     let mut shown: Vec<(String, String)> = Vec::new();
     for page in pages() {
@@ -60,7 +60,7 @@ fn of_pages(version: Version) -> Vec<Trial> {
     }
     shown.extend(readme().into_iter().enumerate().map(|(place, block)| (format!("README/{place}"), block)));
     let test = |(name, interfaces): (String, String)| {
-        // One that names its executors is for where the stock ones stay.
+        // A stanza that names its executors is for systems that keep the stock ones.
         let beside = interfaces.lines().any(|line| line.trim_start().starts_with("use "));
         let executors = if beside { Executors::Present } else { Executors::Replaced };
         let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
@@ -71,7 +71,7 @@ fn of_pages(version: Version) -> Vec<Trial> {
     shown.into_iter().map(test).collect()
 }
 
-/// Cards `eth0` to `eth3`, each down, with an outside host that has no addresses.
+/// Cards `eth0` to `eth3`, each down, each with an outside host that has no addresses.
 pub fn cards() -> Vec<Netns> {
     let cards = (0..4).map(|n| Netns::beside(&format!("eth{n}"), "eth0"));
     let hosts: Vec<_> = cards.collect();
@@ -104,7 +104,7 @@ fn forced_and_rounds(ifupdown: Ifupdown) {
     forced(&installed, &before, &up);
 }
 
-/// Up and down as often as this: each time the same, and nothing left. What there is when it is up.
+/// Up and down as often as this: each time the same, and nothing left. Returns the state when it is up.
 fn rounds(installed: &Installed, before: &State, rounds: usize) -> State {
     let mut first = None;
     for _ in 0..rounds {
@@ -117,7 +117,7 @@ fn rounds(installed: &Installed, before: &State, rounds: usize) -> State {
     first.expect("a round")
 }
 
-/// `ifup -f` changes nothing. It complains where the stock `static` adds addresses that are there.
+/// `ifup -f` changes nothing. The stock `static` reports an error for addresses that exist already.
 fn forced(installed: &Installed, before: &State, up: &State) {
     installed.ifup("-a").quiet();
     settle();
@@ -126,7 +126,7 @@ fn forced(installed: &Installed, before: &State, up: &State) {
     assert!(ours.is_empty(), "{ours:?}");
     settle();
     up.assert_same(&State::with_run(installed), "after ifup -f -a");
-    // A forced ifup counts once more; the second ifdown runs on interfaces that are gone.
+    // A forced ifup counts once more; the second ifdown runs on interfaces that no longer exist.
     installed.ifdown("-a");
     installed.ifdown("-a");
     installed.ifdown("-f -a");
@@ -159,7 +159,7 @@ fn overlapping() {
     let (red_port, blue_port) = (PORT, PORT + 1);
     customer(red, red_port, ["10.10.0.5/32", "fd00:10::5/128"]);
     customer(blue, blue_port, ["10.20.0.5/32", "fd00:20::5/128"]);
-    // What the stanzas do not name.
+    // Commands that the stanzas do not include.
     red.ip("addr add 10.30.0.5/32 dev lo");
     red.ip("addr add fd00:31::5/128 dev lo");
     let installed = Ifupdown::USUAL.install(&example("overlapping-vrfs"));
@@ -185,7 +185,7 @@ fn overlapping() {
     before.assert_after_ifdown(&installed);
 }
 
-/// What the comment in the file says, no more and no less.
+/// Exactly what the comment in the file says.
 fn plain() {
     let outside = crate::management_vrf::outside();
     let installed = Ifupdown::USUAL.install(&example("management-vrf-plain"));
@@ -195,7 +195,7 @@ fn plain() {
     for to in crate::tables::INTERNET {
         crate::probe::reaches("unbound", to, None);
         let refused = tcp_reaches(to, PORT, crate::tables::VRF).expect_err("bound");
-        // The VRF has no IPv6 address to send from, which the kernel looks for first.
+        // The VRF has no IPv6 source address, which the kernel looks for first.
         let expected = if to.contains(':') { "connect: EADDRNOTAVAIL" } else { "connect: ENETUNREACH" };
         assert_eq!(refused, expected, "{to}");
     }

@@ -1,8 +1,8 @@
-//! The fault matrix on a real kernel: every message of every phase of a stanza for each executor is refused, its answer
-//! lost, the program killed before and after it, or another process faster.
+//! Fault injection on a real kernel, at every netlink message of every phase of a stanza for each executor: the message
+//! is refused, its answer is lost, the program is killed before or after it, or another process is faster.
 //!
-//! The faults come from outside, by strace. `IFNL_FAULTS=all` has all of them; else one of so many is tried. The lines
-//! that are printed are read by tests/lane/faults; tests/plain/faults.rs has the same matrix on the model.
+//! strace injects the faults. `IFNL_FAULTS=all` runs all of them; otherwise one in a certain number. The printed lines
+//! are read by tests/lane/faults; tests/plain/faults.rs has the same matrix on the model.
 
 mod scenes;
 mod tamper;
@@ -29,10 +29,10 @@ pub fn tests() -> Vec<Trial> {
     SCENES.iter().map(test).collect()
 }
 
-/// One in so many is tried where not all are; of what others do at the right moment, more.
+/// One in this many faults, where not all are tried; of the acts of other processes, more.
 const SHORT: [usize; 2] = [32, 6];
 
-/// The columns: a name, the call that is interfered with, and how.
+/// The columns: a name, the call with the fault, and the kind of fault.
 const FAULTS: [(&str, &str, &str); 9] = [
     ("EPERM", "sendto", "error=EPERM"),
     ("EEXIST", "sendto", "error=EEXIST"),
@@ -45,7 +45,7 @@ const FAULTS: [(&str, &str, &str); 9] = [
     ("killed-after", "recvfrom", "signal=KILL"),
 ];
 
-/// One of those at the call with this number, or what others do after that message, and how it is put right again.
+/// A column at the call with this number, or an act of another process after that message, and how it is undone.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Injected((&'static str, &'static str, &'static str), usize),
@@ -86,7 +86,7 @@ fn difference(is: &[String], should: &[String]) -> Result<(), String> {
 }
 
 impl Scene {
-    /// Runs phases that must be quiet.
+    /// Runs phases that must print nothing.
     fn run(&self, names: &[&str]) -> Result<(), String> {
         for name in names {
             let ran = phase(self.program, self.iface, name, self.keywords);
@@ -98,19 +98,19 @@ impl Scene {
         Ok(())
     }
 
-    /// Comes from the state where all is down to that before the phase with this number.
+    /// Goes from the state where everything is down to the state before the phase with this number.
     fn rise(&self, at: usize) -> Result<(), String> {
         self.run(&[UP, DOWN].concat()[..at])
     }
 
-    /// The same, from anywhere.
+    /// The same, from any state.
     fn reach(&self, at: usize) -> Result<(), String> {
         self.run(&DOWN)?;
         self.rise(at)
     }
 }
 
-/// What is known of a phase before it is disturbed.
+/// The expected states of a phase.
 struct Around {
     at: usize,
     name: &'static str,
@@ -124,12 +124,13 @@ impl Around {
         self.at >= UP.len()
     }
 
-    /// What is tried at this phase, which makes these calls.
+    /// The faults to try at this phase, which makes these calls.
     fn faults(&self, scene: &Scene, calls: &[String]) -> Vec<Fault> {
         let numbers = |call| 1..=calls.iter().filter(|made| *made == call).count();
         let injected = FAULTS
             .into_iter()
-            // On the way down a kernel that says that something is gone is believed; others make it so, below.
+            // On the way down, a refusal that says that an object is gone is believed. Below, another process deletes
+            // the object.
             .filter(|(column, ..)| *column != "ENODEV" || !self.is_down())
             .flat_map(|fault| numbers(fault.1).map(move |number| Fault::Injected(fault, number)));
         let rivals = scene.rivals.iter().filter(|(when, ..)| *when == self.name);
@@ -138,7 +139,7 @@ impl Around {
         injected.chain(rivals).collect()
     }
 
-    /// Tries one; the state is that before the phase again then.
+    /// Tries one fault; afterwards the state is that before the phase again.
     fn survives(&self, scene: &Scene, fault: Fault, then_down: bool) -> Result<(), String> {
         match fault {
             Fault::Injected((column, call, fate), number) => {
@@ -159,13 +160,13 @@ impl Around {
         }
     }
 
-    /// The next ifup or ifdown, as far as this phase. ifup runs all phases again.
+    /// The next ifup or ifdown, up to this phase. ifup runs all phases again.
     fn again(&self, scene: &Scene) -> Result<(), String> {
         if self.is_down() { scene.run(&[self.name]) } else { scene.run(&UP[..=self.at]) }
     }
 
-    /// Of a state, what a phase of ifup that fails leaves as it was. That the interface is not isolated yet is recorded
-    /// until ifdown. `netns` gives up in post-up: it sets the interface down, with IPv6 as it was.
+    /// The part of a state that a failed phase of ifup must not change. Left out is the record, kept until ifdown, that
+    /// the interface is not isolated yet. If `netns` fails in post-up, it sets the interface down, with IPv6 as before.
     fn kept_by_a_failure(&self, scene: &Scene, mut state: Vec<String>) -> Vec<String> {
         state.retain(|line| !line.contains("/raised:"));
         let records: Vec<String> =
@@ -188,7 +189,7 @@ impl Around {
         let text = || format!("{}\n", ran.ran);
         match (ran.killed, ran.ran.status) {
             (true, _) => {}
-            // What it was to take away is gone, as it was told; now that it is not, the next run takes it away.
+            // The injected error said that the object was gone, so it still exists. The next run deletes it.
             (false, 0) if gone => {}
             (false, 0) => {
                 difference(&state(), &self.after).map_err(|lines| text() + "done, but:\n" + &lines)?;
@@ -227,7 +228,7 @@ fn matrix(scene: &'static Scene) {
     scene.run(&DOWN).unwrap();
     let down = state();
     for (at, name) in UP.into_iter().chain(DOWN).enumerate() {
-        // Those are for the stock `link`.
+        // The stock `link` runs in these phases.
         if matches!(name, "up" | "down") {
             scene.run(&[name]).unwrap();
             continue;
@@ -247,7 +248,7 @@ fn matrix(scene: &'static Scene) {
         for (nth, fault) in faults.into_iter().enumerate() {
             let [injected, survived] = counts.entry(fault.column()).or_default();
             *injected += 1;
-            // By turns, the next run is the same phase once more, or ifdown.
+            // The next run alternates between the same phase and ifdown.
             match around.survives(scene, fault, (at + nth) % 2 == 1) {
                 Ok(()) => *survived += 1,
                 Err(why) => {

@@ -1,4 +1,4 @@
-//! What a test needs of the machine, and what becomes of it where that is missing.
+//! What a test needs of the machine, and what happens to the test if it is missing.
 
 use crate::{
     ifupdown,
@@ -7,18 +7,18 @@ use crate::{
 use libtest_mimic::Trial;
 use std::{fs, path::Path, sync::OnceLock};
 
-/// Something that not every machine has.
+/// A feature that not every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
-    /// Namespaces can be made. Everything needs it.
+    /// Namespaces can be created. Every test needs this.
     Root,
     /// The kernel has VRFs.
     Vrf,
     /// The kernel has 802.1Q links and bridges that filter VLANs.
     Vlan,
-    /// The kernel has no VRFs, or has not loaded the module yet and can be kept from it: the guest of tests/lane/vm.
+    /// The kernel has no VRFs, or can be kept from loading their module: the guest of tests/lane/vm.
     NoVrf,
-    /// Network cards that nobody else needs: the guest of tests/lane/vm.
+    /// Network cards that nothing else uses: the guest of tests/lane/vm.
     Cards,
     /// strace is installed and can trace.
     Strace,
@@ -39,7 +39,7 @@ impl Feature {
         }
     }
 
-    /// Whether the machine has it; looked at once.
+    /// Whether the machine has it; checked once.
     pub fn is_here(self) -> bool {
         static HERE: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
         *HERE[self as usize].get_or_init(|| match self {
@@ -63,12 +63,12 @@ impl Feature {
     }
 }
 
-/// Whether this machine is the one that tests/lane/vm boots and throws away.
+/// Whether this machine is the guest of tests/lane/vm, which is discarded afterwards.
 fn in_guest() -> bool {
     std::env::var_os("IFNL_ROOTS").is_some_and(|roots| roots == "/ifnl/roots")
 }
 
-/// Makes the guest's kernel one without VRFs until the answer is dropped.
+/// Keeps the guest's kernel from loading VRFs until the returned value is dropped.
 pub fn without_vrf() -> impl Drop {
     struct Restore(Option<String>);
     impl Drop for Restore {
@@ -87,13 +87,13 @@ pub fn without_vrf() -> impl Drop {
     Restore(Some(modprobe))
 }
 
-/// Whether `ip` succeeds with each of these in turn.
+/// Whether `ip` succeeds with each of these arguments in turn.
 fn can(commands: &[&str]) -> bool {
     let succeeds = |words: &&str| command(&format!("ip {words}")).status == 0;
     Feature::Root.is_here() && in_lab(|| commands.iter().all(succeeds))
 }
 
-/// A test that needs these (and root). Without one of them it is ignored, and its kind names which.
+/// A test that needs these features (and root). If one is missing the test is ignored, and its kind names the feature.
 pub fn needs(features: &[Feature], name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
     let mut features = features.to_vec();
     features.push(Feature::Root);

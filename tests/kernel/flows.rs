@@ -1,4 +1,4 @@
-//! Rules move under running sessions: nobody notices.
+//! Rules move while sessions run: no session is interrupted.
 
 use crate::{
     features::{Feature, needs},
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest that nothing may arrive, in milliseconds.
+/// The longest time without data, in milliseconds.
 const LONGEST_STALL: u64 = 100;
 
 pub fn tests() -> Vec<Trial> {
@@ -30,7 +30,7 @@ pub fn tests() -> Vec<Trial> {
     ]
 }
 
-/// A TCP session that carries a byte back and forth, and how long each end waited at most.
+/// A TCP session that carries a byte back and forth, and the longest wait at each end.
 pub struct Flow {
     name: String,
     stop: Arc<AtomicBool>,
@@ -77,7 +77,7 @@ impl Flow {
     }
 }
 
-/// Sends back what comes, as long as the answer is to go on.
+/// Sends back every byte until the session ends.
 fn exchange(stream: &mut TcpStream, longest: &AtomicU64, mut goes_on: impl FnMut() -> bool) {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut byte = [0];
@@ -92,7 +92,7 @@ fn exchange(stream: &mut TcpStream, longest: &AtomicU64, mut goes_on: impl FnMut
     }
 }
 
-/// Pings every 10 ms, to be ended by [`Pings::end`].
+/// Pings every 10 ms, ended by [`Pings::end`].
 struct Pings(Vec<(String, JoinHandle<Ran>)>);
 
 impl Pings {
@@ -109,7 +109,7 @@ impl Pings {
         self.0.iter().any(|(_, pings)| !pings.is_finished())
     }
 
-    /// All were answered but for one that was under way at the end, none late.
+    /// All but a last one on its way were answered, none late.
     fn end(self) {
         for (to, pings) in self.0 {
             let ran = pings.join().unwrap();
@@ -147,7 +147,7 @@ fn red_with_eth0() {
     ip("link set eth0 up");
 }
 
-/// As the kernel has them, in the order that leaves no gap.
+/// The rules as the kernel has them, in the order that leaves no gap.
 fn reset_rules() {
     for family in ["-4", "-6"] {
         for (list, words) in [
@@ -199,7 +199,7 @@ fn rules_move() {
     flows.into_iter().for_each(Flow::close);
 }
 
-/// The way up and down of the only VRF, with what is outside it looking on.
+/// The only VRF goes up and down, while sessions outside of it run.
 fn last_vrf_goes() {
     own_run();
     let [_far_red, far_main] = network();
@@ -221,14 +221,14 @@ fn last_vrf_goes() {
     flows.into_iter().for_each(Flow::close);
 }
 
-/// Two rules without a priority, as wg-quick adds them: they land in front of the second rule.
+/// Two rules without a priority, as wg-quick adds them: the kernel puts them before the second rule.
 fn wireguard_rules() {
     own_run();
     let [_far_red, _far_main] = network();
     let own = ["127.0.0.1", "::1", "10.1.0.1", "fd00:1::1"];
     let add = || {
         for family in ["-4", "-6"] {
-            // Everything goes into the tunnel, which leads nowhere here.
+            // All packets go into the tunnel, which leads nowhere here.
             ip(&format!("{family} route replace unreachable default table 51820"));
             ip(&format!("{family} rule add not fwmark 51820 table 51820"));
             ip(&format!("{family} rule add table main suppress_prefixlength 0"));
@@ -240,7 +240,7 @@ fn wireguard_rules() {
     for to in own {
         ping(to, None).unwrap_or_else(|error| panic!("jump: {to}: {error}"));
     }
-    // Coming up again with those in place changes nothing and finds nothing wrong.
+    // Another ifup with those rules present changes nothing and reports no error.
     phase("vrf-rules", "red", "pre-up", &["vrf-table 10", "vrf-rules jump"]).quiet();
     for to in own {
         ping(to, None).unwrap_or_else(|error| panic!("jump, again: {to}: {error}"));

@@ -1,4 +1,4 @@
-//! Guests on a bridge, isolated or routed, by VRF or by rules of nft.
+//! Guests on a bridge, isolated or routed, separated by VRF or by rules of nft.
 
 use crate::{
     capture::Capture,
@@ -53,7 +53,7 @@ fn hosts() -> Vec<Netns> {
     hosts
 }
 
-/// The guest is told at once that the host leads nowhere, and the LAN gets no answer.
+/// The guest gets an error at once, since the host has no route for it, and the LAN gets no answer.
 fn apart(hosts: &[Netns]) {
     for guest in &hosts[..2] {
         for to in LAN {
@@ -106,7 +106,7 @@ fn table(name: &str, ifupdown: Ifupdown) {
     assert_eq!(command("nft list ruleset").ok().stdout, "", "rules are left");
 }
 
-/// It is the rules that keep them apart: without them everything passes.
+/// The rules separate them: without them everything passes.
 fn without_rules(name: &str, ifupdown: Ifupdown) {
     let hosts = hosts();
     let installed = ifupdown.install(&example(name));
@@ -122,7 +122,7 @@ fn without_rules(name: &str, ifupdown: Ifupdown) {
     apart(&hosts);
     nft("guests-routed.nft");
     together(&hosts);
-    // The one network, and no other: the same host of the LAN, behind another card.
+    // The one allowed network and no other: the same host of the LAN, behind another card.
     let text = example("guests-routed-nft").replace("eth2", "eth3");
     let elsewhere = &hosts[3];
     for (address, default) in [("192.168.91.5/24", "192.168.91.1"), ("fd00:91::5/64", "fd00:91::1")] {
@@ -142,7 +142,7 @@ fn without_rules(name: &str, ifupdown: Ifupdown) {
     }
 }
 
-/// Nothing crosses, neither when all is up nor while it comes up and goes down, again and by force.
+/// Nothing passes, neither when everything is up nor while it goes up and down, repeated and forced.
 fn never_a_frame(name: &str, ifupdown: Ifupdown) {
     let hosts = hosts();
     let installed = ifupdown.install(&example(name));
@@ -163,7 +163,7 @@ fn never_a_frame(name: &str, ifupdown: Ifupdown) {
         installed.ifup("-a").quiet();
         installed.ifup("-f -a");
         settle();
-        // Now that every neighbour is known, not one by one either.
+        // Not with single interfaces either, now that every neighbour is known.
         for single in ["eth2", "virbr3"] {
             installed.ifdown(&format!("-f {single}"));
             installed.ifup(&format!("-f {single}"));
@@ -174,13 +174,13 @@ fn never_a_frame(name: &str, ifupdown: Ifupdown) {
     }
     for capture in heard {
         let frames = capture.frames();
-        // What the host itself says of its own addresses is not the other side's.
+        // Leave out what the host itself says about its own addresses: those packets are not the other guest's.
         let own = ["192.168.10.1 >", "192.168.90.1 >", "fd00:10::1 >", "fd00:90::1 >"];
         let frames: Vec<_> =
             frames.iter().filter(|frame| !own.iter().any(|own| frame.contains(own))).collect();
         assert!(frames.is_empty(), "{frames:#?}");
     }
-    // The same eyes see what is allowed to pass.
+    // The same capture sees what is allowed to pass.
     let heard = listen();
     installed.interfaces(&example(&name.replace("isolated", "routed")));
     installed.ifup("-a").quiet();

@@ -1,4 +1,4 @@
-//! The real ifupdown-ng, of both versions, with our executors absent, beside or in place of the stock ones.
+//! The real ifupdown-ng, of both versions: without our executors, with them, or with them in place of the stock ones.
 
 use crate::{
     lab::{Ran, SCRATCH, bind, program, run},
@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-/// The directory with the roots, if it is named and whole.
+/// The directory with the roots, if it is named and complete.
 pub fn roots() -> Option<PathBuf> {
     let roots = PathBuf::from(std::env::var_os("IFNL_ROOTS")?);
     let whole = Version::ALL.into_iter().all(|version| roots.join(version.root()).join("usr").is_dir());
@@ -38,16 +38,16 @@ impl Version {
     }
 }
 
-/// Which executors there are besides the stock ones that we have nothing to do with.
+/// Which executors are installed besides the stock ones for other keywords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Executors {
-    /// Ours per keyword; no stock executor for any of our prefixes.
+    /// Ours per keyword; without stock executors for our prefixes.
     Absent,
-    /// Ours per keyword, beside the stock ones.
+    /// Ours per keyword, together with the stock ones.
     Present,
     /// Our prefix executors in place of the stock ones, and ours per keyword.
     Replaced,
-    /// The stock ones alone.
+    /// Only the stock ones.
     Stock,
 }
 
@@ -56,18 +56,18 @@ impl Executors {
     pub const ALL: [Self; 3] = [Self::Absent, Self::Present, Self::Replaced];
 }
 
-/// What is `/bin/sh`.
+/// Which program is `/bin/sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shell {
-    /// Debian's.
+    /// Debian's: dash.
     Dash,
-    /// Alpine's, busybox.
+    /// Alpine's: busybox.
     Ash,
 }
 
-/// Keyword prefixes that stock executors exist for, or could.
+/// Keyword prefixes for which stock executors exist or could exist.
 const PREFIXES: [&str; 3] = ["vrf", "veth", "bridge"];
-/// Our executors that are chosen by `use`, and the keywords (beginnings) that each reads.
+/// Our executors that are selected by `use`, and the (beginnings of) keywords that each reads.
 const PER_KEYWORD: [(&str, &[&str]); 6] = [
     (
         "bridge-vlan",
@@ -90,8 +90,8 @@ const PER_KEYWORD: [(&str, &[&str]); 6] = [
 /// Our executors that replace stock ones.
 const REPLACING: [&str; 3] = ["vrf", "veth", "bridge"];
 
-/// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but to wait for a file of
-/// the host's, its clock leaps to the next timer.
+/// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but wait for a file of the
+/// host, its clock leaps to the next timer.
 const TIME_LIMIT: &str = "1000";
 
 /// An installation of ifupdown-ng.
@@ -124,7 +124,7 @@ impl Ifupdown {
         all
     }
 
-    /// The most widely installed, with our prefix executors.
+    /// The most common installation, with our prefix executors.
     pub const USUAL: Self =
         Self { version: Version::Trixie, executors: Executors::Replaced, shell: Shell::Dash };
 
@@ -136,7 +136,7 @@ impl Ifupdown {
         for directory in ["proc", "dev"] {
             bind(&Path::new("/").join(directory), &root.join(directory));
         }
-        // Its own view of /sys/class/net: that of the namespace in which it is mounted.
+        // Its own mount of /sys/class/net: it shows the namespace in which it is mounted.
         for (kind, directory) in [("sysfs", "sys"), ("tmpfs", "run"), ("tmpfs", "tmp"), ("tmpfs", "mnt")] {
             let flags = nix::mount::MsFlags::empty();
             nix::mount::mount(Some(kind), &root.join(directory), Some(kind), flags, None::<&str>)
@@ -145,7 +145,7 @@ impl Ifupdown {
         if self.shell == Shell::Ash {
             bind(&root.join("usr/bin/busybox"), &root.join("usr/bin/dash"));
         }
-        // The files that examples have beside them.
+        // The files that belong to examples.
         for beside in ["interfaces.d/etc/.", "nftables.d"] {
             let beside = checkout().join(beside);
             run(Command::new("cp").arg("-r").arg(beside).arg(root.join("etc"))).ok();
@@ -155,8 +155,8 @@ impl Ifupdown {
         installed
     }
 
-    /// The same file as this installation wants it: with our prefix executors as it is, else with a `use` line for
-    /// each of ours, and spelled so that the stock ones keep out of it where they are.
+    /// The same file for this installation: unchanged with our prefix executors. Otherwise with a `use` line for each
+    /// of ours, and with spellings that the stock executors do not read, where they are installed.
     fn spell(self, interfaces: &str) -> String {
         if matches!(self.executors, Executors::Replaced | Executors::Stock) {
             return interfaces.to_owned();
@@ -171,7 +171,7 @@ impl Ifupdown {
                 Some((executor, _)) => {
                     lines.push(format!("    use {executor}"));
                     let (keyword, value) = text.split_once(' ').expect("a value");
-                    // `vrf` is an alias, and with it the stock executor is chosen.
+                    // `vrf` is an alias, and selects the stock executor.
                     let keyword = if keyword == "vrf" { "vrf-member" } else { keyword };
                     let present = self.executors == Executors::Present;
                     let keyword = if present { keyword.replace('-', "_") } else { keyword.to_owned() };
@@ -187,7 +187,7 @@ impl Ifupdown {
 /// An installation in a lab.
 #[derive(Debug)]
 pub struct Installed {
-    /// What is installed.
+    /// The kind of installation.
     pub ifupdown: Ifupdown,
     root: PathBuf,
 }
@@ -231,7 +231,7 @@ impl Installed {
         fs::write(self.path(path), text).unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
-    /// Where a path of the root is outside it.
+    /// The path, outside of the root, of a path inside it.
     pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
@@ -257,28 +257,28 @@ impl Installed {
         run(&mut command)
     }
 
-    /// Takes all down, whatever ifupdown-ng has counted: a forced ifup counts once more, and what another
-    /// interface requires counts for each.
+    /// Takes all interfaces down, whatever ifupdown-ng has counted: a forced ifup counts once more, and an interface
+    /// that others require counts for each of them.
     pub fn ifdown_by_force(&self) {
         for _ in 0..4 {
             self.ifdown("-f -a");
         }
         self.forget();
-        // ifupdown-ng's own doing: it takes `lo` down with the rest.
+        // ifupdown-ng does this by itself: it takes `lo` down with the rest.
         crate::lab::ip("link set lo up");
     }
 
-    /// Drops what ifup and ifdown believe to be up, as they do where they are killed.
+    /// Deletes the state file of ifup and ifdown, as it is lost when they are killed.
     pub fn forget(&self) {
         let _ = fs::remove_file(self.path("/run/ifstate"));
     }
 
-    /// ifup or ifdown, not yet run.
+    /// A command for ifup or ifdown, not yet run.
     pub fn command(&self, name: &str, arguments: &str) -> Command {
         let mut command = Command::new("timeout");
         command.args(["-k", "5", TIME_LIMIT, "chroot"]).arg(&self.root).arg(name);
         command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces", "-S", "/run/ifstate"]);
-        // Older ones wait for their executors as long as it takes.
+        // Older versions wait for their executors without a limit.
         if self.ifupdown.version == Version::Trixie && name != "ifquery" {
             command.args(["-T", TIME_LIMIT]);
         }

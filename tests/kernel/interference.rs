@@ -1,15 +1,16 @@
-//! Random sequences of `ifup`, `ifdown` and acts of others on one kernel, with what must hold after each act.
+//! Random sequences of `ifup`, `ifdown` and acts of other programs on one kernel, and invariants checked after each
+//! act.
 //!
-//! - An act of ours removes and changes nothing of others: rules, routes, links, VLANs, FDB entries, namespaces and
-//!   sysctls that others made are seen as before.
-//! - While the VRF's rules are there, the host behind a VRF member reaches no host in the table main.
-//! - After a forced `ifdown` of everything (every fourth time twice) nothing of ours is left. Every second time, all that
-//!   others made is removed then, and `ifup -a` gives the full state again.
+//! - Our acts remove and change nothing of other programs: their rules, routes, links, VLANs, FDB entries, namespaces
+//!   and sysctls are seen as before.
+//! - While the VRF's rules exist, the host behind a VRF member reaches no host in the table main.
+//! - After a forced `ifdown` of everything (every fourth time twice) nothing of ours is left. Every second time,
+//!   everything that other programs created is then removed, and `ifup -a` gives the full state again.
 //!
 //! `IFNL_SEQUENCES` (50) is the number of sequences, which are the same each time. `IFNL_SEED` names one sequence, and
 //! only this one is run. A failure prints the seed and the acts so far.
 //!
-//! The judges are `ip -j`, `bridge -j`, the files below `/run` and pings.
+//! The state is checked with `ip -j`, `bridge -j`, the files below `/run` and pings.
 
 use crate::{
     features::{Feature, needs},
@@ -28,7 +29,7 @@ use std::{
     process::Command,
 };
 
-/// Tests that share the sequences, so that they can run on several machines.
+/// Tests that share the sequences, so that several machines can run them.
 const SHARES: u64 = 4;
 
 pub fn tests() -> Vec<Trial> {
@@ -37,10 +38,10 @@ pub fn tests() -> Vec<Trial> {
     (0..SHARES).map(share).collect()
 }
 
-/// Acts that break an invariant by a fault that is known (docs of faults, by number). Set to true to have them.
+/// Acts that break an invariant by a known fault (docs of faults, by number). Set to true to enable them.
 mod known {
-    /// H5: where others deleted a link or its namespace, `ifdown` of 0.12.1 ends before our part (the stock `static`
-    /// fails), and our files in `/run` stay.
+    /// H5: if other programs deleted a link or its namespace, `ifdown` of 0.12.1 ends before our part (the stock
+    /// `static` fails), and our files in `/run` stay.
     pub const MISSING_LINK_GOES_DOWN: bool = false;
 }
 
@@ -77,12 +78,12 @@ fn sequences(share: u64) {
     assert!(failed.is_empty(), "sequences with IFNL_SEED={failed:?} failed");
 }
 
-/// What the machine has worked since it started.
+/// The processor time of the machine since it started.
 fn processor_seconds() -> u64 {
     let text = fs::read_to_string("/proc/stat").unwrap();
     let numbers: Vec<u64> =
         text.lines().next().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
-    // User, nice, system, of which there are a hundred a second.
+    // User, nice and system time, in hundredths of a second.
     numbers[..3].iter().sum::<u64>() / 100
 }
 
@@ -181,8 +182,8 @@ iface eth4
     cards: &["eth3", "eth4"],
 };
 
-/// What another program makes beside ours: lines for `ip`, `ip -4`, `ip -6` or `bridge`. Most are like something of ours
-/// but for one attribute.
+/// What another program creates besides ours: lines for `ip`, `ip -4`, `ip -6` or `bridge`. Most differ from ours in
+/// one attribute only.
 const OTHERS: &[&[&str]] = &[
     &["ip link add other0 type dummy", "ip link set other0 up", "ip addr add 192.0.2.129/25 dev other0"],
     // A VRF by hand, with a member.
@@ -228,11 +229,11 @@ const OTHERS: &[&[&str]] = &[
     &["ip link add guest0 type dummy", "ip link set guest0 master br0", "bridge vlan add vid 10 dev guest0"],
     &["bridge fdb add 02:00:00:00:03:06 dev eth3 master static vlan 20"],
     &["ip link add link eth4 name eth4.7 type vlan id 7"],
-    // Namespaces by hand, one of them under the name of ours, and links in them.
+    // Namespaces by hand, one of them with the name of ours, and links in them.
     &["ip netns add side"],
     &["ip netns add blue"],
     &["ip link add guest1 type dummy", "ip link set guest1 netns blue"],
-    // Links under the names of ours.
+    // Links with the names of ours.
     &["ip link add red type dummy"],
     &["ip link add red type vrf table 11"],
     &["ip link add br0 type dummy"],
@@ -244,20 +245,20 @@ enum Act {
     Up(&'static str),
     UpForced(&'static str),
     Down(&'static str),
-    /// Something of [`OTHERS`].
+    /// An entry of [`OTHERS`].
     Add(usize),
-    /// A link is renamed, and back at the next act of this kind for it.
+    /// A link is renamed, and renamed back at the next act of this kind for it.
     Rename(&'static str),
-    /// A link is moved to a namespace `side`, and back at the next act of this kind for it.
+    /// A link is moved to a namespace `side`, and moved back at the next act of this kind for it.
     Move(&'static str),
     Delete(&'static str),
-    /// A card is made anew if it is missing.
+    /// A card is created again if it is missing.
     Remake(&'static str),
     /// The namespace `blue` is deleted.
     DeleteNetns,
-    /// The same, and made anew.
+    /// The same, and it is created again.
     RemakeNetns,
-    /// A member of the VRF, or a port, is released.
+    /// A member of the VRF, or a port, is released from its master.
     Release(&'static str),
     /// A sysctl that no stanza names.
     Sysctl(&'static str),
@@ -279,7 +280,7 @@ impl Plan {
         let mut random = Random(seed);
         let version = random.one(&Version::ALL);
         let bookworm = version == Version::Bookworm;
-        // Each layout with each version, in as few sets of stanzas as will do.
+        // Each layout with each version, in as few sets of stanzas as possible.
         let (groups, layout) = match random.below(6) {
             0 | 1 => (vec![&VRF], if bookworm { "yes" } else { "jump" }),
             2 | 3 => (vec![&VRF, &NETNS], if bookworm { "jump" } else { "yes" }),
@@ -324,7 +325,7 @@ impl Plan {
     }
 }
 
-/// What is seen, a line each, and what a sequence asks of it.
+/// The state, a line each, and what a sequence needs to know about it.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     lines: BTreeSet<String>,
@@ -351,7 +352,7 @@ impl Seen {
         self.links.get(name).map_or("", |link| &link.master)
     }
 
-    /// Whether packets of a VRF are refused where its table has no route.
+    /// Whether the kernel refuses packets of a VRF whose table has no route.
     fn is_closed(&self) -> bool {
         self.lines.iter().any(|line| {
             line.starts_with("-4 rule ") && line.contains("l3mdev") && line.contains("unreachable")
@@ -363,22 +364,22 @@ struct World {
     installed: Installed,
     home: File,
     cards: Vec<&'static str>,
-    /// Behind all cards but `eth9`.
+    /// The host behind all cards but `eth9`.
     behind: Netns,
-    /// Behind `eth9`, which is in the table main and no card of a stanza.
+    /// The host behind `eth9`, which is in the table main and not a card of a stanza.
     main: Netns,
     told: String,
-    /// What others have added, by its place in [`OTHERS`].
+    /// What other programs have added, by its index in [`OTHERS`].
     added: BTreeSet<usize>,
-    /// Lines of others that must be seen.
+    /// Lines of other programs that must be seen.
     others: BTreeSet<String>,
-    /// Links that are away or have another name by an act of others: what brings them back.
+    /// Links that another program moved or renamed, and the command that moves or renames them back.
     astray: BTreeMap<String, String>,
     /// What `ifup` has brought up and `ifdown` has not taken down.
     up: BTreeSet<&'static str>,
-    /// Whether others deleted the namespace `blue`, or a link of a stanza.
+    /// Whether other programs deleted the namespace `blue`, or a link of a stanza.
     deleted: bool,
-    /// Whether others changed the VRF, or a member of it, since the member was brought up.
+    /// Whether other programs changed the VRF, or a member of it, since the member went up.
     breached: bool,
 }
 
@@ -390,7 +391,7 @@ const IN_MAIN: [&str; 3] = [FAR_IN_MAIN[0], FAR_IN_MAIN[1], "192.0.2.1"];
 impl World {
     fn new(plan: &Plan) -> Self {
         let (behind, main) = (Netns::new(), Netns::new());
-        // An address is there at once, and is shown the same each time.
+        // An address is usable at once, and is shown the same each time.
         fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").unwrap();
         for card in plan.cards() {
             make_card(&behind, card);
@@ -428,8 +429,8 @@ impl World {
         }
     }
 
-    /// Everything up, as `ip` and `bridge` show it where nothing else happened. What leads out of the VRF where there
-    /// is no VRF is tried before, so that a ping can tell.
+    /// Everything up, as `ip` and `bridge` show it without other acts. The ping out of the VRF is first tried without a
+    /// VRF, to prove that the ping works.
     fn full(self) -> Vec<String> {
         if self.cards.contains(&"eth0") {
             let addresses = ["addr add 10.0.0.1/24 dev eth0", "addr add fd00::1/64 dev eth0"];
@@ -437,7 +438,7 @@ impl World {
                 ip(words);
             }
             for to in IN_MAIN {
-                self.behind.within(|| ping(to, None)).expect("the way that the VRF closes");
+                self.behind.within(|| ping(to, None)).expect("the path that the VRF blocks");
             }
             for words in ["link set eth0 down", "addr flush dev eth0"] {
                 ip(words);
@@ -449,7 +450,7 @@ impl World {
         full
     }
 
-    /// Everything that is up, and in the namespace `blue`.
+    /// Everything that is up, here and in the namespace `blue`.
     fn full_lines(&self) -> Vec<String> {
         let mut lines = Shown::now(None).lines();
         let blue = self.installed.path("/run/netns/blue");
@@ -457,7 +458,7 @@ impl World {
             let inside = Netns::at(&blue).within(|| Shown::now(None).lines());
             lines.extend(inside.into_iter().map(|line| format!("in blue {line}")));
         }
-        // Others made these rules, or the kernel did once there was a VRF.
+        // Other programs made these rules, or the kernel did once a VRF existed.
         lines.retain(|line| !line.contains("\"priority\":1000,"));
         lines
     }
@@ -484,7 +485,7 @@ impl World {
         self.end(plan, full).map_err(|why| format!("{}\n{why}", self.told))
     }
 
-    /// Makes an act; whether it is one of ours.
+    /// Makes an act; returns whether it is one of ours.
     fn make(&mut self, act: Act, before: &Seen) -> bool {
         let links = &before.links;
         match act {
@@ -492,7 +493,7 @@ impl World {
                 let forced = matches!(act, Act::UpForced(_));
                 let ran = self.installed.ifup(&format!("{}{name}", if forced { "-f " } else { "" }));
                 self.tell(&ran);
-                // 0.11.4 takes what has failed for up.
+                // 0.11.4 counts an interface that failed as up.
                 if (self.up.insert(name) || forced) && name == "eth0" && !ran.stderr.contains("vrf: ") {
                     self.breached &= ran.status != 0;
                 }
@@ -565,7 +566,7 @@ impl World {
         matches!(act, Act::Up(_) | Act::UpForced(_) | Act::Down(_))
     }
 
-    /// What others do by hand, in the root of the installation, where `/run/netns` is. It may fail.
+    /// What other programs do, in the root of the installation, where `/run/netns` is. It may fail.
     fn hand(&mut self, lines: &[&str]) {
         use std::fmt::Write as _;
         for line in lines.iter().flat_map(|lines| lines.lines()) {
@@ -664,10 +665,10 @@ impl World {
         seen
     }
 
-    /// What must hold after an act.
+    /// Checks the invariants after an act.
     fn judge(&mut self, act: Act, ours: bool, before: &Seen, now: &Seen) -> Result<(), String> {
         if ours {
-            // What is on a port of ours, or in a bridge of ours, goes with it.
+            // What is on one of our ports, or in one of our bridges, is deleted with it.
             let stays =
                 |name: &str| now.index(name) == before.index(name) && now.master(name) == before.master(name);
             let [port, bridge] = ["eth3", "br0"].map(stays);
@@ -699,12 +700,12 @@ impl World {
         Ok(())
     }
 
-    /// Everything down, by force; nothing of ours is left. Then all that others made is removed, and all goes up.
+    /// Everything down, forced; nothing of ours is left. Then everything of other programs is removed, and all goes up.
     fn end(&mut self, plan: &Plan, full: &[String]) -> Result<(), String> {
         for back in std::mem::take(&mut self.astray).into_values() {
             self.hand(&[&back]);
         }
-        // Where there is a VRF, its rules stay.
+        // The rules stay while a VRF exists.
         let mut before = self.look();
         for (name, link) in before.links.clone() {
             let foreign = self.others.contains(&before.line_of(&name));
@@ -715,7 +716,7 @@ impl World {
         let deleted = std::mem::replace(&mut before, self.look());
         self.others.retain(|line| before.has(line) || !deleted.has(line));
         self.told.push_str("\n  down by force");
-        // One by one: `ifdown -a` of 0.12.1 ends at the first interface that fails.
+        // One at a time: `ifdown -a` of 0.12.1 ends at the first interface that fails.
         let again = plan.names().filter(|_| plan.seed % 4 == 0);
         for name in plan.names().chain(again) {
             let ran = self.installed.ifdown(&format!("-f {name}"));
@@ -726,7 +727,7 @@ impl World {
         self.up.clear();
         self.judge(Act::Down("all"), true, &before, &now)?;
         self.nothing_of_ours(&now)?;
-        // The rest takes as long as all before.
+        // The rest takes as long as everything before.
         if plan.seed % 2 == 1 {
             return Ok(());
         }
@@ -835,7 +836,7 @@ fn make_card(behind: &Netns, card: &str) {
     }
 }
 
-/// What the kernel adds to what others make.
+/// What the kernel adds to the objects of other programs.
 fn by_the_kernel(line: &str) -> bool {
     let address = line.starts_with("address ") && line.contains(" fe80:");
     let rule = is_rule_of_the_kernel(line);

@@ -1,4 +1,4 @@
-//! Killed anywhere, refused anywhere, started twice: the next run finds its way.
+//! Killed at every step, refused at every step, started twice: the next run completes the work.
 
 use crate::{
     features::{Feature, needs},
@@ -70,8 +70,8 @@ fn nothing_in_run(when: &str) {
     assert_eq!(files_in_run(), [""; 0], "{when}");
 }
 
-/// Two `ifup` of two VRFs, and two `ifdown`. ifupdown-ng itself loses an entry of its state file then, so down is
-/// forced.
+/// Two `ifup` of two VRFs at once, and two `ifdown`. ifupdown-ng itself loses an entry of its state file then, so the
+/// ifdown is forced.
 fn two_at_once() {
     let stanzas = "iface red\n    vrf-table 10\n    vrf-rules yes\n    vrf-accept tcp\n\n\
                    iface blue\n    vrf-table 11\n    vrf-rules yes\n    vrf-accept tcp\n";
@@ -130,7 +130,7 @@ fn many_at_once() {
     }
 }
 
-/// ifup is killed with all that it started, after ever longer; then ifup, then ifdown.
+/// ifup is killed with all its children, each time a little later; then ifup, then ifdown.
 fn ifup_killed() {
     let _hosts = crate::examples::cards();
     let installed = Ifupdown::USUAL.install(&example("management-vrf"));
@@ -140,7 +140,7 @@ fn ifup_killed() {
     let up = State::with_run(&installed);
     before.assert_after_ifdown(&installed);
     for tenths in (1..=15).step_by(matrix::count(1, 3)) {
-        // `-s KILL` for all in the group that timeout makes.
+        // `-s KILL` kills the whole process group that timeout creates.
         let mut ifup = Command::new("timeout");
         ifup.args(["-s", "KILL", &format!("{}", f64::from(tenths) / 20.0)]);
         let inner = installed.command("ifup", "-a");
@@ -148,11 +148,11 @@ fn ifup_killed() {
         ifup.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         run(&mut ifup);
         assert!(has_local(), "no rule for local after {tenths} x 50 ms");
-        // It had no time to write its state file, so nothing is up for it.
+        // ifup was killed before it wrote its state file, so it counts nothing as up.
         let again = installed.ifup("-a");
         settle();
         let ours: Vec<_> = again.stderr.lines().filter(|line| line.starts_with("vrf")).collect();
-        // The card may have had its addresses already, which the next run joins it with no more.
+        // The card may already have had its addresses; then the next run no longer makes it a member.
         assert!(ours.iter().all(|line| line.contains("warning")), "{again}");
         up.assert_same(&State::with_run(&installed), &format!("killed after {tenths} x 50 ms, then up"));
         before.assert_after_ifdown(&installed);

@@ -1,8 +1,8 @@
-//! A place to try things in: a thread with network and mount namespaces of its own.
+//! A lab for tests: a thread with network and mount namespaces of its own.
 //!
-//! Namespaces belong to threads here, so commands and sockets need no handle: what a thread starts or opens is in
-//! that thread's namespaces. [`in_lab`] and [`Netns::within`] are the only two ways into another one, and all is
-//! gone when the thread ends.
+//! Namespaces belong to threads here, so commands and sockets need no handle: what a thread starts or opens is in that
+//! thread's namespaces. Only [`in_lab`] and [`Netns::within`] enter another namespace. Everything is deleted when the
+//! thread ends.
 
 use crate::variable::variable;
 use nix::{
@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The tmpfs of a lab, over a directory that exists everywhere; nothing outside sees it.
+/// The tmpfs of a lab, on a directory that exists everywhere; it is not visible outside.
 pub const SCRATCH: &str = "/media";
 
 /// Runs a test in fresh namespaces: `lo` up and nothing else, a tmpfs on [`SCRATCH`], mounts private.
@@ -34,7 +34,7 @@ pub fn in_lab<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     join(thread::scope(|scope| scope.spawn(body).join()))
 }
 
-/// The same in the network namespace that there is.
+/// The same in the current network namespace.
 ///
 /// # Panics
 /// Like the test.
@@ -49,18 +49,18 @@ pub fn own_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     join(thread::scope(|scope| scope.spawn(body).join()))
 }
 
-/// Covers this machine's `/run`, for tests that run our programs outside a root. Whatever must still be reached
-/// below `/run` has to be mounted elsewhere before.
+/// Mounts a tmpfs on this machine's `/run`, for tests that run our programs outside a root. If something below `/run`
+/// is still needed, mount it elsewhere before.
 pub fn own_run() {
     tmpfs(Path::new("/run"));
 }
 
-/// A network namespace besides the calling thread's. It goes with this handle, and with it all that is in it.
+/// A network namespace besides the calling thread's. It and everything in it are deleted with this handle.
 #[derive(Debug)]
 pub struct Netns(File);
 
 impl Netns {
-    /// A fresh one with `lo` up.
+    /// A new one with `lo` up.
     pub fn new() -> Self {
         let body = || {
             unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
@@ -83,20 +83,20 @@ impl Netns {
         Self(File::open("/proc/thread-self/ns/net").expect("own namespace"))
     }
 
-    /// The one that `ip netns` calls by this name.
+    /// The one with this name in `ip netns`.
     pub fn named(name: &str) -> Self {
         Self(File::open(Path::new("/run/netns").join(name)).expect("named namespace"))
     }
 
-    /// The one that this file stands for.
+    /// The one that this file refers to.
     pub fn at(path: &Path) -> Self {
         Self(File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     }
 
-    /// Runs something in it. Sockets opened there stay there and may be handed back.
+    /// Runs a function inside. Sockets that it opens stay there and may be returned.
     ///
     /// # Panics
-    /// Like what it runs.
+    /// Like the function.
     pub fn within<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
         let body = || {
             setns(&self.0, CloneFlags::CLONE_NEWNET).expect("setns");
@@ -105,7 +105,7 @@ impl Netns {
         join(thread::scope(|scope| scope.spawn(body).join()))
     }
 
-    /// `ip` there.
+    /// `ip` inside.
     pub fn ip(&self, words: &str) -> String {
         self.within(|| ip(words))
     }
@@ -128,7 +128,7 @@ fn tmpfs(path: &Path) {
     mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).expect("tmpfs");
 }
 
-/// Shows a file or directory at another place, made if it is missing.
+/// Bind-mounts a file or directory to another path, which is created if it is missing.
 pub fn bind(from: &Path, to: &Path) {
     if from.is_dir() {
         fs::create_dir_all(to).expect("mount point");
@@ -139,16 +139,16 @@ pub fn bind(from: &Path, to: &Path) {
         .unwrap_or_else(|error| panic!("bind {} to {}: {error}", from.display(), to.display()));
 }
 
-/// What a command left behind.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
     /// The command, for messages.
     pub words: String,
     /// Its exit status, or 128 and the signal.
     pub status: i32,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it complained about.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -163,7 +163,7 @@ impl Ran {
         self
     }
 
-    /// Itself, if the command succeeded and complained about nothing.
+    /// Itself, if the command succeeded without output on standard error.
     ///
     /// # Panics
     /// If not.
@@ -173,7 +173,7 @@ impl Ran {
         self
     }
 
-    /// Fails unless the command ended with this status and complained with exactly this line.
+    /// Fails unless the command ended with this status and printed exactly this line on standard error.
     #[track_caller]
     pub fn refuses(&self, status: i32, line: &str) {
         assert_eq!(
@@ -230,11 +230,11 @@ pub fn ip_json(words: &str) -> Vec<serde_json::Value> {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("ip -j {words}: {error}\n{text}"))
 }
 
-/// Waits for something to become true.
+/// Waits until something becomes true.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(300);
-    // In the virtual machine sleeping costs nothing, and looking does.
+    // In the virtual machine sleeping is cheap, and checking is not.
     let mut pause = Duration::from_millis(50);
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
@@ -243,8 +243,8 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until the calling thread's namespace stays as it is: carriers are seen, and no IPv6 address is being checked
-/// for duplicates.
+/// Waits until the calling thread's namespace no longer changes: carriers are detected, and duplicate address detection
+/// is complete.
 #[track_caller]
 pub fn settle() {
     let see = || ip("addr") + &ip("-6 route show table all");
@@ -266,16 +266,16 @@ pub fn program(name: &str) -> PathBuf {
     if let Some(executors) = std::env::var_os("IFNL_EXECUTORS") {
         return Path::new(&executors).join(name);
     }
-    // Where cargo puts all of them.
+    // The directory where cargo puts all programs.
     Path::new(env!("CARGO_BIN_EXE_vrf")).with_file_name(name)
 }
 
-/// One phase of one of our programs, outside ifupdown-ng: `keywords` are lines of a stanza.
+/// Runs one phase of one of our programs, outside ifupdown-ng: `keywords` are lines of a stanza.
 pub fn phase(program_name: &str, iface: &str, phase: &str, keywords: &[&str]) -> Ran {
     run(&mut phase_command(program_name, iface, phase, keywords))
 }
 
-/// The same, not yet run.
+/// The same as a command, not yet run.
 pub fn phase_command(program_name: &str, iface: &str, phase: &str, keywords: &[&str]) -> Command {
     let mut command = Command::new(program(program_name));
     command.env_clear().env("IFACE", iface).env("PHASE", phase);
@@ -286,8 +286,8 @@ pub fn phase_command(program_name: &str, iface: &str, phase: &str, keywords: &[&
     command
 }
 
-/// The links that the kernel makes by itself with a namespace, by their names: `gre0` and such, where the module of a
-/// tunnel is loaded.
+/// The names of the links that the kernel creates with a namespace: `gre0` and others, if the module of a tunnel is
+/// loaded.
 pub fn born_with_a_namespace() -> BTreeSet<String> {
     let links = Netns::new().within(|| ip_json("link"));
     links

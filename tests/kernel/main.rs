@@ -1,11 +1,11 @@
-//! Tests on a real kernel: the real `ifup` and `ifdown` in namespaces of their own, looked at with `ip -j`, ping and
-//! sockets, never with code of ours.
+//! Tests on a real kernel: the real `ifup` and `ifdown` in namespaces of their own. Results are checked with `ip -j`,
+//! ping and sockets, never with our own code.
 //!
-//! They need root, and what a test needs besides (a kernel with VRFs, the roots with both versions of
-//! ifupdown-ng) is named with it: where that is missing the test is ignored and counted, unless `REQUIRE` names it
-//! (`REQUIRE=vrf,vlan`, or `all`), then it runs and fails. `tests/lane/vm` boots a kernel that has everything.
+//! They need root. Each test names what else it needs (a kernel with VRFs, the roots with both versions of
+//! ifupdown-ng). If that is missing, the test is ignored and counted. If `REQUIRE` names it (`REQUIRE=vrf,vlan`, or
+//! `all`), the test runs and fails. `tests/lane/vm` boots a kernel that has everything.
 //!
-//! [`lab`] makes the namespaces, [`ifupdown`] runs the real thing in them, [`state`] compares before and after,
+//! [`lab`] creates the namespaces, [`ifupdown`] runs the real ifupdown-ng in them, [`state`] compares before and after,
 //! [`probe`] talks over sockets; the other files are the tests, one `pub fn tests()` each.
 
 #![allow(
@@ -117,7 +117,8 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
-/// `IFNL_TESTS`: only tests whose names contain one of these words, or begin with one after a `^`. `IFNL_SHARE=N/M`: every M-th test from the N-th on, counted from 0, for several machines that share the work.
+/// `IFNL_TESTS`: only tests whose names contain one of these words, or begin with one after a `^`. `IFNL_SHARE=N/M`:
+/// every M-th test from the N-th on, counted from 0, so that several machines can share the tests.
 fn share() -> (usize, usize) {
     let text = std::env::var("IFNL_SHARE").unwrap_or_else(|_| "0/1".to_owned());
     let (share, shares) = text.split_once('/').expect("IFNL_SHARE=N/M");

@@ -1,4 +1,4 @@
-//! Service isolation with one network card: who reaches whom, before, while and after.
+//! Service isolation with one network card: which hosts reach which, at every stage.
 
 use crate::{
     features::{Feature, needs},
@@ -36,10 +36,10 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// An unbound service answers clients behind the gateway by the variant, and not without it.
+/// With the variant, an unbound service answers clients behind the gateway; without the variant it does not.
 fn reachable(ifupdown: Ifupdown, name: &str, answers: bool) {
     let outside = outside();
-    // A client there: the gateway itself, with an address that is not of the LAN.
+    // The client is the gateway itself, with an address that is not of the LAN.
     for (to, from) in [("10.20.30.40", INTERNET[0]), ("fd00:30::40", INTERNET[1])] {
         outside.gateway.ip(&format!("route add {to} dev eth0 src {from}"));
     }
@@ -58,8 +58,8 @@ fn reachable(ifupdown: Ifupdown, name: &str, answers: bool) {
     }
     before.assert_after_ifdown(&installed);
 }
-/// The LAN: a bridge with the card, a host and the gateway on it, all in one outside namespace, and behind the
-/// gateway the Internet.
+/// The LAN: a bridge with the card, a host and the gateway, all in one outside namespace. The Internet is behind the
+/// gateway.
 pub struct Outside {
     pub switch: Netns,
     pub lan: Netns,

@@ -1,4 +1,4 @@
-//! Other programs that manage the network of the same host: what they do to what is ours, and we to what is theirs.
+//! Other programs that manage the network of the same host: what they do to our objects, and what we do to theirs.
 //! (wg-quick's rules are in flows.rs.)
 
 use crate::{
@@ -22,7 +22,7 @@ pub fn tests() -> Vec<Trial> {
     ]
 }
 
-/// Ends with what holds it.
+/// A process that is ended when this is dropped.
 struct Daemon(Child);
 
 impl Drop for Daemon {
@@ -56,8 +56,8 @@ fn ours() -> String {
         .join("--\n")
 }
 
-/// systemd-networkd may remove rules and routes that are neither its own nor the kernel's, unless it is told to leave
-/// them alone. (252 does not when it starts; newer ones are known to.) Whatever it removed, the next ifup puts back.
+/// systemd-networkd may remove rules and routes that are neither its own nor the kernel's, unless it is configured to
+/// keep them. (252 does not when it starts; newer ones are known to.) The next ifup restores what it removed.
 fn networkd() {
     own_run();
     let _far = Netns::beside("card", "eth0");
@@ -78,7 +78,7 @@ fn networkd() {
     red(UP);
     assert_eq!(ours(), all);
     for family in ["-4", "-6"] {
-        // Even the rule for local, so that nothing reaches the host any more.
+        // It removes the rule for local as well, so nothing reaches the host any more.
         ip(&format!("{family} rule del pref 2000"));
         ip(&format!("{family} rule del pref 32765"));
         ip(&format!("{family} route flush table 10 proto 73"));
@@ -102,7 +102,7 @@ fn run_networkd(configuration: &str) -> Daemon {
     }
     command("chown -R systemd-network /run/systemd/netif").ok();
     ip("addr flush dev theirs");
-    // A /sys that cannot be written to tells it that there is no udev to wait for.
+    // With a read-only /sys it does not wait for udev.
     bind(Path::new("/sys"), Path::new("/sys"));
     command("mount -o remount,bind,ro /sys").ok();
     let daemon = Command::new("/lib/systemd/systemd-networkd")
@@ -122,7 +122,8 @@ fn run_networkd(configuration: &str) -> Daemon {
     daemon
 }
 
-/// BIRD on the table of a VRF: it learns what is ours, and leaves it alone; we leave alone what it brings.
+/// BIRD on the table of a VRF: it learns our routes, and does not change them; we do not change the routes that it
+/// adds.
 fn bird() {
     let _hosts = crate::examples::cards();
     let installed = Ifupdown::USUAL.install(
@@ -147,12 +148,12 @@ fn bird() {
     wait_until("it has learned", || shown().contains("10.98.0.0/16"));
     wait_until("it has brought its own", || routes().contains("10.55.0.0/16"));
     assert!(shown().contains("10.99.0.0/16"), "{}", shown());
-    // Ours are as they were, and a second and a forced run change nothing on either side.
+    // Our routes are unchanged, and a second and a forced run change nothing on either side.
     let both = routes();
     assert!(ours.lines().all(|line| both.contains(line)), "{ours}\n{both}");
     installed.ifup("-f vrf-red").quiet();
     assert_eq!(routes(), both);
-    // What goes, goes there too; what is theirs stays.
+    // BIRD drops the routes that ifdown removed, and keeps its own.
     let interfaces = fs::read_to_string(installed.path("/mnt/interfaces")).unwrap();
     installed.ifdown("-f eth0");
     wait_until("it notices", || !shown().contains("10.98.0.0/16"));
@@ -183,7 +184,7 @@ fn run_bird(installed: &Installed) -> Daemon {
     daemon
 }
 
-/// A VRF that is as it should be is not made anew: what is bound to it stays so, and does not lose a packet.
+/// A VRF that matches its stanza is not created again: sockets that are bound to it stay bound, and no packet is lost.
 fn ip_vrf_exec() {
     let outside = crate::management_vrf::outside();
     let installed = Ifupdown::USUAL.install(&example("management-vrf"));

@@ -2,21 +2,21 @@
 
 use libtest_mimic::Trial;
 
-/// What a test's name has between slashes where it has variants.
+/// The variants, as they appear between slashes in a test's name.
 const VARIANTS: [&str; 8] = ["Bookworm", "Trixie", "Absent", "Present", "Replaced", "Stock", "Dash", "Ash"];
 
-/// Whether all of it is run. With `IFNL_MATRIX=one`, as `make test` has it, one or two variants of each test are run, fewer
-/// rounds, and one in so many of the faults that are injected.
+/// Whether the whole matrix is run. With `IFNL_MATRIX=one`, as in `make test`, one or two variants of each test are
+/// run, fewer rounds, and only some of the injected faults.
 pub fn is_whole() -> bool {
     !std::env::var("IFNL_MATRIX").is_ok_and(|which| which == "one")
 }
 
-/// How often something is done: in the whole matrix, or else.
+/// How often something is done: in the whole matrix, or otherwise.
 pub fn count(whole: usize, short: usize) -> usize {
     if is_whole() { whole } else { short }
 }
 
-/// Those that are run. Which variants differs from test to test, so that every variant is run with some test; and with
+/// The variants to run. They differ from test to test, so that every variant is run with some test. They also differ by
 /// `IFNL_VARIANT` (a number), so that two kernels share the variants.
 pub fn chosen(tests: Vec<Trial>) -> Vec<Trial> {
     if is_whole() {
@@ -36,7 +36,7 @@ pub fn chosen(tests: Vec<Trial>) -> Vec<Trial> {
     let some = kinds.into_iter().enumerate().flat_map(|(place, (_, variants))| {
         let count = variants.len();
         let first = (place + shift) % count;
-        // Half the way round is the other version.
+        // The variant half the list away has the other version.
         let second = if count > 2 { (first + count / 2) % count } else { first };
         let variants = variants.into_iter().enumerate();
         variants.filter(move |(number, _)| [first, second].contains(number)).map(|(_, test)| test)

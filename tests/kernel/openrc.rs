@@ -1,10 +1,11 @@
-//! Services that OpenRC starts in a VRF or in a namespace: `vrf=` and `netns=` in /etc/conf.d find what is made here.
+//! Services that OpenRC starts in a VRF or in a namespace: `vrf=` and `netns=` in /etc/conf.d find the VRF or namespace
+//! that our executors created.
 //!
-//! These two words are Alpine's. Its openrc puts `ip netns exec` and `ip vrf exec` with the names, in this order, in
-//! front of what starts a service, start-stop-daemon or supervise-daemon. Debian's openrc (0.56 here) reads the files of
-//! /etc/conf.d and starts services with the same shell functions, but takes no notice of the words; the test puts the
-//! commands in front of its functions. So what is not tested is Alpine's own package, with its script `networking`:
-//! the one here does what that does, `ifup` for each interface that `ifquery` lists.
+//! Only Alpine has these two words. Its openrc puts `ip netns exec` and `ip vrf exec` with the names, in this order, in
+//! front of the command that starts a service, start-stop-daemon or supervise-daemon. Debian's openrc (0.56 here) reads
+//! the files of /etc/conf.d and starts services with the same shell functions, but ignores the two words; the test puts
+//! the commands into its functions. Alpine's own package with its script `networking` is therefore not tested. The
+//! script here does the same: `ifup` for each interface that `ifquery` lists.
 
 use crate::{
     features::{Feature, needs},
@@ -47,7 +48,7 @@ start() {
 }
 ";
 
-/// Sends back what it gets.
+/// Sends back what it receives.
 const SERVICE: &str = "#!/sbin/openrc-run
 command=/usr/bin/busybox
 command_args='nc -ll -p 7777 -e cat'
@@ -57,7 +58,7 @@ depend() { need net; }
 
 const PORT: u16 = 7777;
 
-/// A service, the line of its script that says how it is started, the line of its file in /etc/conf.d.
+/// A service, the line of its script with the way it is started, the line of its file in /etc/conf.d.
 const SERVICES: [(&str, &str, &str); 4] = [
     ("in-vrf", "command_background=yes", "vrf=red"),
     ("in-vrf-supervised", "supervisor=supervise-daemon", "vrf=red"),
@@ -65,7 +66,7 @@ const SERVICES: [(&str, &str, &str); 4] = [
     ("in-netns-supervised", "supervisor=supervise-daemon", "netns=office"),
 ];
 
-/// What openrc makes as the machine starts.
+/// Creates what openrc creates when the machine starts.
 fn boot(installed: &Installed) {
     command(&format!("mount -t cgroup2 cgroup2 {}", installed.path("/sys/fs/cgroup").display())).ok();
     for directory in ["exclusive", "started", "starting", "stopping", "daemons", "options", "scheduled"] {
@@ -74,7 +75,7 @@ fn boot(installed: &Installed) {
     installed.file("/run/openrc/softlevel", "");
 }
 
-/// Puts the files there that are tested with.
+/// Installs the files of the test.
 fn files(installed: &Installed) {
     for directory in ["init.d", "conf.d"] {
         let own = Path::new(SCRATCH).join(directory);
@@ -118,11 +119,11 @@ fn services() {
     let in_vrf = || outside.within(|| tcp_reaches("192.0.2.1", PORT, None));
     let in_netns = || tcp_reaches("198.51.100.2", PORT, None);
     for (place, (name, ..)) in SERVICES.into_iter().enumerate() {
-        // The first one has openrc start `networking`, which it needs.
+        // The first service makes openrc start `networking`, which it needs.
         rc_service(&installed, &format!("{name} start"));
         assert!(place > 0 || ip("link show dev red").contains("red"));
         settle();
-        // It is in the one, and nowhere else.
+        // The service is in one place, and nowhere else.
         let (reached, refused): (&dyn Fn() -> _, &dyn Fn() -> _) =
             if name.starts_with("in-vrf") { (&in_vrf, &in_netns) } else { (&in_netns, &in_vrf) };
         wait_until(name, || reached().is_ok());
@@ -131,7 +132,7 @@ fn services() {
         rc_service(&installed, &format!("{name} stop"));
         wait_until("it has ended", || reached().is_err());
     }
-    // Nothing of openrc's is left to run.
+    // Nothing of openrc is left in /run.
     for entry in ["openrc", "in-vrf.pid", "in-netns.pid"] {
         let path = installed.path("/run").join(entry);
         let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));

@@ -1,4 +1,4 @@
-//! Who reaches whom: pings, and TCP sessions over sockets that may be bound to an interface.
+//! Which hosts reach which: pings, and TCP sessions over sockets that may be bound to an interface.
 
 use crate::lab::{Netns, command};
 use nix::{
@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-/// How long an answer may take.
+/// How long to wait for an answer.
 const PATIENCE: i64 = 3;
 
 fn tcp_socket(address: &SocketAddr, device: Option<&str>) -> OwnedFd {
@@ -36,16 +36,16 @@ fn tcp_socket(address: &SocketAddr, device: Option<&str>) -> OwnedFd {
     fd
 }
 
-/// Opens a TCP session from the calling thread's namespace, over a socket bound to a device or not. A time-out is
-/// `EINPROGRESS`.
+/// Opens a TCP session from the calling thread's namespace, over a socket that may be bound to a device. The error of a
+/// time-out is `EINPROGRESS`.
 pub fn tcp(to: SocketAddr, device: Option<&str>) -> Result<TcpStream, Errno> {
     let fd = tcp_socket(&to, device);
     connect(fd.as_raw_fd(), &SockaddrStorage::from(to))?;
     Ok(TcpStream::from(fd))
 }
 
-/// A server on this address that sends back what it gets, until the namespace's last socket is closed by the end of
-/// the test. Bound to a device, or not.
+/// A server on this address that sends back what it receives, until the namespace's last socket is closed by the end of
+/// the test. It may be bound to a device.
 pub fn echo(on: SocketAddr, device: Option<&str>) {
     let fd = tcp_socket(&on, device);
     setsockopt(&fd, sockopt::ReuseAddr, &true).unwrap();
@@ -54,7 +54,7 @@ pub fn echo(on: SocketAddr, device: Option<&str>) {
     }
     bind(fd.as_raw_fd(), &SockaddrStorage::from(on)).unwrap_or_else(|error| panic!("bind {on}: {error}"));
     listen(&fd, Backlog::new(16).unwrap()).expect("listen");
-    // Without the time-out, which would end accept as well.
+    // Without the time-out, which would also end accept.
     setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::seconds(0)).unwrap();
     let listener = TcpListener::from(fd);
     thread::spawn(move || {
@@ -91,8 +91,8 @@ pub fn ping(to: &str, device: Option<&str>) -> Result<(), String> {
     if ran.status == 0 { Ok(()) } else { Err(format!("{}{}", ran.stdout, ran.stderr)) }
 }
 
-/// Pings from the calling thread's namespace while something is done, one every 10 ms at most, and some that are
-/// answered before and after: how many were sent, and how many of them lost.
+/// Pings from the calling thread's namespace while a function runs, at most one every 10 ms, with some answered pings
+/// before and after. Returns how many were sent, and how many of them were lost.
 pub fn lost_while(to: &str, body: impl FnOnce()) -> (u32, u32) {
     let mut ping = Command::new("ping")
         .args(["-n", "-i", "0.01", to])
@@ -124,12 +124,12 @@ pub fn lost_while(to: &str, body: impl FnOnce()) -> (u32, u32) {
     (sent, sent - answered)
 }
 
-/// Pings that never end, until this is dropped.
+/// Pings that run until this is dropped.
 #[derive(Debug, Default)]
 pub struct Pinging(Vec<Child>);
 
 impl Pinging {
-    /// One more: fifty a second from a host, whether they are answered or not.
+    /// One more: fifty pings a second from a host, whether they are answered or not.
     pub fn start(&mut self, from: &Netns, to: &str) {
         let mut ping = Command::new("ping");
         ping.args(["-q", "-n", "-i", "0.02", to]);
@@ -147,7 +147,7 @@ impl Drop for Pinging {
     }
 }
 
-/// Fails unless ping and TCP get there. All servers of these tests listen on [`PORT`] of their addresses.
+/// Fails unless ping and TCP reach the address. All servers of these tests listen on [`PORT`] of their addresses.
 #[track_caller]
 pub fn reaches(who: &str, to: &str, device: Option<&str>) {
     if let Err(error) = ping(to, device) {
@@ -158,7 +158,7 @@ pub fn reaches(who: &str, to: &str, device: Option<&str>) {
     }
 }
 
-/// Fails unless the kernel here refuses at once with ENETUNREACH, for TCP and for ping.
+/// Fails unless the kernel here refuses TCP and ping at once with ENETUNREACH.
 #[track_caller]
 pub fn unreachable(who: &str, to: &str, device: Option<&str>) {
     let begin = std::time::Instant::now();

@@ -1,6 +1,6 @@
-//! Interfaces files as people publish them, written anew: Cumulus Linux, Proxmox VE, Alpine, Debian, hosted servers and
-//! OpenWrt. Each goes up, is looked at with `ip`, `bridge` and ping, goes up again without a change, and goes down
-//! without a trace.
+//! Interfaces files as people publish them, rewritten: Cumulus Linux, Proxmox VE, Alpine, Debian, hosted servers and
+//! OpenWrt. Each goes up, is checked with `ip`, `bridge` and ping, goes up again without a change, and goes down
+//! without leaving anything.
 
 use crate::{
     bridges::vlans,
@@ -13,7 +13,7 @@ use crate::{
 };
 use libtest_mimic::Trial;
 
-/// A published file, with cards `eth0` to `eth3`, and what must be seen while it is up.
+/// A published file, with cards `eth0` to `eth3`, and what must be true while it is up.
 struct Published {
     name: &'static str,
     interfaces: &'static str,
@@ -69,7 +69,7 @@ fn master(link: &str) -> String {
     shown[0]["master"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Gives the host behind a card addresses on its card, or with a VLAN on a link of that VLAN.
+/// Gives the host behind a card addresses: on its card, or on a link for a VLAN.
 fn give(host: &Netns, vlan: Option<u16>, addresses: &[&str]) {
     let link = vlan.map_or_else(|| "eth0".to_owned(), |vlan| format!("eth0.{vlan}"));
     if let Some(vlan) = vlan {
@@ -315,7 +315,7 @@ fn cumulus_evpn(hosts: &[Netns], _: &Installed) {
     assert_eq!(port["info_data"]["learning"], false, "{port}");
     let slave = &port["info_slave_data"];
     assert_eq!((&slave["learning"], &slave["neigh_suppress"]), (&false.into(), &true.into()), "{slave}");
-    // What a routing daemon does.
+    // As a routing daemon does.
     ip("route add 10.0.0.12 via 10.255.0.12 src 10.0.0.11");
     command(&format!("bridge fdb add {REMOTE} dev vni10 master static vlan 10")).ok();
     command(&format!("bridge fdb add {REMOTE} dev vni10 self dst 10.0.0.12")).ok();
@@ -324,7 +324,7 @@ fn cumulus_evpn(hosts: &[Netns], _: &Installed) {
     reached(&hosts[0], "10.1.10.20");
     ping("10.1.10.20", Some("tenant1")).expect("from the VRF through the tunnel");
     ping("10.1.10.10", None).expect_err("from outside the VRF");
-    // `ifdown` does not take away what a daemon has set.
+    // `ifdown` keeps the routes of a daemon.
     ip("route del 10.0.0.12");
 }
 
@@ -365,7 +365,7 @@ iface eth1
 fn vrf_lite(hosts: &[Netns], _: &Installed) {
     give(&hosts[0], Some(10), &["10.0.0.254/24", "198.51.100.10/32"]);
     give(&hosts[1], None, &["192.0.2.254/24", "198.51.100.1/32"]);
-    // The other end of the second VLAN is a host of its own.
+    // The other end of the second VLAN is a separate host.
     let second = Netns::new();
     hosts[0].within(|| {
         ip("link add link eth0 name eth0.20 type vlan id 20");
@@ -416,7 +416,7 @@ iface vmbr1 inet manual
 \tbridge-fd 0
 ";
 
-/// The link of a guest, as a hypervisor makes it and puts it into a VLAN of the bridge.
+/// The link of a guest, created and put into a VLAN of the bridge as a hypervisor does.
 fn guest(name: &str, bridge: &str, vlan: u16) -> Netns {
     let guest = Netns::beside(name, "eth0");
     ip(&format!("link set {name} master {bridge}"));
@@ -444,7 +444,7 @@ fn proxmox(hosts: &[Netns], installed: &Installed) {
     give(&first, None, &["10.77.0.100/24"]);
     give(&second, None, &["10.50.0.101/24"]);
     settle();
-    // Neither ifup nor ifnetlink touches the ports of guests.
+    // Neither ifup nor ifnetlink changes the ports of guests.
     let with_guests = State::with_run(installed);
     let vlans_of_guests = command("bridge vlan show").ok().stdout;
     installed.ifup("-a").quiet();

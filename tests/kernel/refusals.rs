@@ -1,4 +1,4 @@
-//! What a stanza gets wrong, or the kernel refuses: the exact line, the exit status, and that nothing changed.
+//! Errors in stanzas, and refusals of the kernel: the exact line, the exit status, and that nothing changed.
 
 use crate::{
     features::{Feature, needs},
@@ -26,8 +26,8 @@ pub fn tests() -> Vec<Trial> {
     ]
 }
 
-/// To be asked for before any other test: they are tried then and there, since a module cannot be unloaded once one
-/// of the others has looked whether there are VRFs or bridges.
+/// To be called before any other test. These tests run at once, since a module cannot be unloaded after another test
+/// has checked for VRFs or bridges.
 pub fn first_of_all() -> Vec<Trial> {
     let tried = |features: &'static [Feature], name: &str, test: fn()| {
         let here = features.iter().all(|feature| feature.is_here()) && Feature::Root.is_here();
@@ -44,7 +44,7 @@ pub fn first_of_all() -> Vec<Trial> {
     ]
 }
 
-/// A kernel that has not loaded the module for bridges refuses to tell VLANs, as does one without VLAN filtering.
+/// A kernel without the bridge module refuses to list VLANs, as does one without VLAN filtering.
 fn no_bridge() {
     own_run();
     ip("link add eth0 type veth peer name eth1");
@@ -124,7 +124,7 @@ fn conflicts() {
         "vrf-table: lo: ip link set lo master red: Operation not supported on transport endpoint \
          (EOPNOTSUPP): Can not enslave loopback device to a VRF",
     );
-    // Nor does going down take what is somebody else's.
+    // ifdown does not delete objects of another program either.
     let before = State::now();
     let down = phase("vrf-table", "red", "destroy", &["vrf-table 11"]);
     down.refuses(
@@ -135,7 +135,7 @@ fn conflicts() {
     before.assert_same(&State::now(), "after going down");
 }
 
-/// As somebody else, and as root without capabilities.
+/// As another user, and as root without capabilities.
 fn no_privilege() {
     own_run();
     let copy = Path::new(SCRATCH).join("vrf-table");
@@ -151,7 +151,7 @@ fn no_privilege() {
     }
 }
 
-/// The kernel refuses the second of two routes: the first is taken back.
+/// The kernel refuses the second of two routes: the first is rolled back.
 fn second_route() {
     own_run();
     ip("link add name red up type vrf table 10");
@@ -169,7 +169,7 @@ fn second_route() {
     );
 }
 
-/// The last steps of `vrf-rules` and `vrf-accept` together are refused: all rules are as they were.
+/// The last steps of `vrf-rules` and `vrf-accept` together are refused: all rules are as before.
 fn read_only_sysctls() {
     own_run();
     ip("link add name red up type vrf table 10");
@@ -189,7 +189,7 @@ fn read_only_sysctls() {
             "vrf: red: sysctl -w net.ipv4.tcp_l3mdev_accept=1: Read-only file system (EROFS): \
              /proc/sys/net/ipv4/tcp_l3mdev_accept; 7 steps before it undone",
         );
-        // mount(8) keeps notes there.
+        // mount(8) stores its state there.
         assert_eq!(command("find /run -mindepth 1 -not -path /run/mount*").stdout, "", "left behind");
     }
 }
@@ -206,7 +206,7 @@ fn no_vrf() {
     );
 }
 
-/// One stanza that is wrong on purpose: one line, nothing half-made, and the others unharmed.
+/// One stanza has an error: one line, nothing half-done, and the other stanzas are not affected.
 fn one_of_many(version: Version) {
     let ifupdown = Ifupdown { version, ..Ifupdown::USUAL };
     for (wrong, line) in [
@@ -243,7 +243,7 @@ fn one_wrong(ifupdown: Ifupdown, wrong: &str, line: &str) {
     crate::lab::settle();
     // 0.11.4 goes on with `link`, which brings the card up.
     ip("link set eth1 down");
-    // That it came up without its VRF is recorded until then.
+    // The record that it went up without its VRF stays until then.
     installed.ifdown(&format!("--force {name}"));
     up.assert_same(&State::with_run(&installed), "the good stanzas");
     installed.ifdown("-a");

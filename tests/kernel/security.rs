@@ -1,4 +1,4 @@
-//! What our programs, which run as root, refuse to rely on: directories, files and values of others.
+//! Directories, files and values of other users, which our programs do not trust, since they run as root.
 
 use crate::{
     features::{Feature, needs},
@@ -33,9 +33,9 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Ours below `/run`.
+/// Our directory below `/run`.
 const OURS: &str = "/run/ifupdown-ng-netlink";
-/// Somebody who is not root.
+/// A user who is not root.
 const NOBODY: u32 = 65534;
 const PAIR: [&str; 2] = ["veth-peer veth0", "veth-peer-netns blue"];
 
@@ -55,7 +55,7 @@ fn destroy() {
     phase("veth", "v0", "destroy", &PAIR).quiet();
 }
 
-/// The program refuses with these words, and makes nothing.
+/// The program refuses with these words, and creates nothing.
 #[track_caller]
 fn refuses(ran: &Ran, words: &str) {
     assert!(ran.status == 1 && ran.stderr.lines().count() == 1 && ran.stderr.contains(words), "{ran}");
@@ -86,13 +86,13 @@ fn run_directory() {
         set_mode(path, 0o755);
         create().quiet();
         destroy();
-        // A file of that name.
+        // A file of that name, not a directory.
         fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
         refuses(&create(), "not a directory of our own");
         fs::remove_file(path).unwrap();
     }
-    // The directory above, where others could put theirs in the place of ours.
+    // The parent directory, where other users could replace our directory by theirs.
     set_mode("/run", 0o777);
     refuses(&create(), "others can write /run");
     set_mode("/run", 0o1777);
@@ -101,7 +101,7 @@ fn run_directory() {
     set_mode("/run", 0o755);
 }
 
-/// A record that is a link is neither followed nor written through.
+/// A record that is a symbolic link is neither read nor written.
 fn records() {
     own_run();
     let secret = "/run/secret";
@@ -125,7 +125,7 @@ fn records() {
     }
 }
 
-/// Whatever the umask of who started ifup, nobody else can write what we make.
+/// Whatever the umask of the process that started ifup, other users cannot write our files.
 fn loose_umask() {
     own_run();
     let mut shell = Command::new("sh");
@@ -159,7 +159,7 @@ fn named_namespaces() {
     destroy();
 }
 
-/// A link in /run/netns is followed if only root can have made it.
+/// A symbolic link in /run/netns is followed only if only root can have created it.
 fn links_to_namespaces() {
     own_run();
     ip("link add name eth0 type veth peer name far");
@@ -185,7 +185,7 @@ fn links_to_namespaces() {
     process.wait().unwrap();
 }
 
-/// Anybody can hold the lock that `ip netns` takes.
+/// Any user can hold the lock that `ip netns` takes.
 fn held_lock() {
     own_run();
     ip("netns add theirs");
@@ -212,7 +212,7 @@ fn covered_sysctl() {
     let parameter = "/proc/sys/net/ipv4/ip_default_ttl";
     ip("netns add blue");
     let inside = Netns::named("blue");
-    // The directory of parameters is another one in each namespace.
+    // Each namespace has its own directory of parameters.
     inside.within(|| command(&format!("mount --bind /run/file {parameter}")).ok());
     let ran = phase("netns", "eth0", "post-up", &["netns blue", "netns-sysctl net.ipv4.ip_default_ttl=7"]);
     let told = format!("{parameter}: not on a proc file system");
@@ -221,7 +221,7 @@ fn covered_sysctl() {
     inside.within(|| command(&format!("umount {parameter}")).ok());
 }
 
-/// What is no network namespace is refused, and not even opened.
+/// A file that is not a network namespace is refused, and not even opened.
 fn namespace_files() {
     own_run();
     ip("link add name eth0 type veth peer name far");
@@ -233,7 +233,7 @@ fn namespace_files() {
         ["/run/pipe", "/run/device", "/run/file", "/run/other", "/run", "/proc/self/ns/mnt", "/dev/null"]
     {
         let mut child = phase_command("netns", "eth0", "create", &[&format!("netns {path}")]);
-        // Opening a pipe waits for whoever writes.
+        // Opening a pipe blocks until a process writes to it.
         let mut timeout = Command::new("timeout");
         timeout.arg("600").arg(child.get_program()).env_clear();
         for (name, value) in child.get_envs() {
@@ -244,7 +244,7 @@ fn namespace_files() {
     }
 }
 
-/// Files whose commands would be run as root although others can write them.
+/// Files whose commands would be run as root although other users can write them.
 fn interfaces_files() {
     own_run();
     ip("link add name eth0 type veth peer name far");
@@ -269,7 +269,7 @@ fn interfaces_files() {
     for directory in ["/run/etc/deep", "/run/etc"] {
         set_mode(directory, 0o775);
         assert!(create(file).contains(&format!("others can write {directory}")), "{}", create(file));
-        // Only root's files can be there, and nobody else can take them away.
+        // Only files of root can be in that directory, and other users cannot delete them.
         set_mode(directory, 0o1777);
         assert_eq!(create(file), "");
         chown(directory, Some(NOBODY), None).unwrap();
@@ -277,7 +277,7 @@ fn interfaces_files() {
         chown(directory, Some(0), None).unwrap();
         set_mode(directory, 0o755);
     }
-    // What a link leads to counts, and a directory or a pipe is no file.
+    // The target of a symbolic link is what counts; a directory or a pipe is not a file.
     symlink("/run/etc/deep", "/run/link").unwrap();
     assert_eq!(create("/run/link/interfaces"), "");
     set_mode("/run/etc/deep", 0o777);
@@ -290,7 +290,7 @@ fn interfaces_files() {
     }
 }
 
-/// No program is started for any value of any keyword, whatever the value looks like.
+/// No value of any keyword makes our executors start a program.
 fn no_shell() {
     own_run();
     let log = "/run/calls";

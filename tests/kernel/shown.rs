@@ -1,4 +1,4 @@
-//! What `ip` and `bridge` show of a namespace, asked for with as few programs as will do.
+//! What `ip` and `bridge` show of a namespace, with as few program starts as possible.
 
 use crate::{
     lab::{SCRATCH, run},
@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-/// Lists as `ip -j` and `bridge -j` print them.
+/// Lists, as `ip -j` and `bridge -j` print them.
 #[derive(Debug, Clone, Default)]
 pub struct Shown {
     pub links: Vec<Value>,
@@ -22,7 +22,7 @@ pub struct Shown {
     pub fdb: Vec<Value>,
 }
 
-/// Asks one program several things; a list for each.
+/// Runs one program for several lists; returns a list for each.
 fn ask(program: &str, netns: Option<&str>, family: Option<&str>, questions: &[&str]) -> Vec<Vec<Value>> {
     let batch = Path::new(SCRATCH).join("questions");
     fs::write(&batch, questions.join("\n") + "\n").unwrap();
@@ -33,18 +33,18 @@ fn ask(program: &str, netns: Option<&str>, family: Option<&str>, questions: &[&s
     let text = if program == "bridge" && ran.status != 0 { String::new() } else { ran.ok().stdout };
     let lists = serde_json::Deserializer::from_str(&text).into_iter::<Vec<Value>>();
     let lists: Vec<_> = lists.map(|list| list.unwrap_or_else(|error| panic!("{error}: {text}"))).collect();
-    // What is empty may be printed as nothing at all.
+    // For an empty list, the program may print nothing.
     assert!(lists.len() <= questions.len(), "{text}");
     lists
 }
 
-/// One question for which there may be no answer.
+/// One command that may fail.
 fn ask_one(program: &str, netns: Option<&str>, family: Option<&str>, question: &str) -> Vec<Value> {
     ask(program, netns, family, &[question]).pop().unwrap_or_default()
 }
 
 impl Shown {
-    /// The calling thread's namespace, or a named one; nothing if there is none of that name.
+    /// The calling thread's namespace, or a named one; empty if no namespace has that name.
     pub fn now(netns: Option<&str>) -> Self {
         if netns.is_some_and(|name| !Path::new("/run/netns").join(name).exists()) {
             return Self::default();
@@ -81,7 +81,8 @@ impl Shown {
         ] {
             let kept = list.iter().cloned().filter_map(quiet).filter_map(without_noise);
             let mut kept: Vec<_> = kept.map(|line| format!("{about} {line}")).collect();
-            // The kernel lists links by a part of their numbers, which are new each time; that of rules says something.
+            // The kernel lists links by a part of their indexes, which are new each time. The order of rules has a
+            // meaning.
             if !about.ends_with("rule") {
                 kept.sort();
             }
@@ -91,7 +92,7 @@ impl Shown {
     }
 }
 
-/// Leaves out what follows from carriers and clocks, and what hardware addresses are drawn by lot for.
+/// Leaves out what depends on carriers and clocks, and random hardware addresses.
 fn quiet(mut value: Value) -> Option<Value> {
     let by_itself = |text: &Value| {
         text.as_str().is_some_and(|text| text.starts_with("fe80:") || text.starts_with("ff00:"))
@@ -109,7 +110,7 @@ fn quiet(mut value: Value) -> Option<Value> {
     for key in ["operstate", "address", "permaddr", "link", "link_netnsid", "nhid", "pref", "group"] {
         object.remove(key);
     }
-    // What a bridge can do follows from the ports that it had.
+    // The features of a bridge depend on the ports that it had.
     object.retain(|key, _| !["tso_", "gso_", "gro_"].iter().any(|start| key.starts_with(start)));
     if let Some(addresses) = object.get_mut("addr_info").and_then(Value::as_array_mut) {
         addresses.retain(|address| !by_itself(&address["local"]));
@@ -129,7 +130,7 @@ fn quiet(mut value: Value) -> Option<Value> {
     Some(value)
 }
 
-/// The files below `/run` that are ours or of named namespaces.
+/// The files below `/run` that are ours, or those of named namespaces.
 pub fn files_in_run() -> Vec<String> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut folders = vec![PathBuf::from("/run")];
@@ -142,7 +143,7 @@ pub fn files_in_run() -> Vec<String> {
             found.push(path);
         }
     }
-    // The numbers of namespaces differ.
+    // The inode numbers of namespaces differ.
     let mut names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
     for name in &mut names {
         if let Some((before, _)) = name.split_once("/netns:") {

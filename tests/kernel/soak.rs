@@ -1,6 +1,6 @@
-//! The six setups up and down, again and again, in every way that ifup and ifdown are called: nothing accumulates.
+//! The six setups up and down repeatedly, in every way that ifup and ifdown are called: nothing accumulates.
 //!
-//! `IFNL_ROUNDS` is how many rounds in all, a seventh of them for each; without it, one for each.
+//! `IFNL_ROUNDS` is the number of all rounds, a seventh for each way; without it, one for each.
 
 use crate::{
     features::{Feature, needs},
@@ -29,12 +29,12 @@ pub fn tests() -> Vec<Trial> {
 fn soak(name: &str, make: Make, first_way: usize) {
     let setup = make(Ifupdown::USUAL);
     let installed = &setup.installed;
-    // Those in which somebody talks elsewhere; here they come and go.
+    // Other tests have processes in these namespaces. In this test ifup and ifdown create and delete them.
     let chroot = format!("chroot {} ip netns", installed.path("/").display());
     for line in command(&format!("{chroot} list")).ok().stdout.lines() {
         command(&format!("{chroot} del {}", line.split(' ').next().unwrap_or_default())).ok();
     }
-    // Programs, modules and caches of the kernel are there from then on.
+    // From now on, programs, modules and caches of the kernel are loaded.
     plainly(installed);
     settle();
     let (state, kernel) = (State::with_run(installed), Kernel::at_rest(None));
@@ -67,7 +67,7 @@ fn forced(installed: &Installed) {
     down_by_force(installed);
 }
 
-/// A forced ifup counts every interface once more, and those it depends on, so that it takes as many ifdown.
+/// A forced ifup counts every interface and its dependencies once more, so that it needs as many ifdown.
 fn down_by_force(installed: &Installed) {
     for _ in 0..3 {
         ours_are_quiet(&installed.ifdown(ALL_BUT_LO_FORCED));
@@ -91,7 +91,7 @@ fn one_by_one(installed: &Installed) {
     installed.forget();
 }
 
-/// Each of them may find that the other was faster, and the state file is that of the last.
+/// Each may find that the other was faster, and the last one writes the state file.
 fn two_at_once(installed: &Installed) {
     for (name, arguments) in [("ifup", "-f -a"), ("ifdown", ALL_BUT_LO_FORCED)] {
         let commands = [(); 2].map(|()| installed.command(name, arguments));
@@ -103,8 +103,8 @@ fn two_at_once(installed: &Installed) {
     down_by_force(installed);
 }
 
-/// The stock executors complain about what is there or gone already; ours do not. They name what still needs a VRF or a
-/// bridge that goes.
+/// The stock executors report errors for objects that exist or are gone already; ours do not. Ours name what still uses
+/// a VRF or a bridge that goes down.
 fn ours_are_quiet(ran: &Ran) {
     let needed =
         |line: &str| line.contains(" is kept, since it has members: ") || line.contains(" was a port of ");
@@ -116,20 +116,20 @@ fn is_ours(line: &str) -> bool {
     ["vrf: ", "netns: ", "veth: ", "bridge: "].iter().any(|program| line.starts_with(program))
 }
 
-/// What is in the kernel, besides what belongs to a namespace.
+/// The objects in the kernel, besides those of a namespace.
 struct Kernel(BTreeMap<&'static str, u64>);
 
 impl Kernel {
     fn now() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let number = |path: &str| read(path).split_whitespace().next().and_then(|n| n.parse().ok());
-        // What is kept for each processor counts as used otherwise.
+        // Memory cached for each processor would otherwise count as used.
         let _ = fs::write("/sys/kernel/slab/net_namespace/shrink", "1");
         let memory = read("/proc/meminfo");
         let unreclaimable = memory.lines().find_map(|line| line.strip_prefix("SUnreclaim:"));
         let processes = fs::read_dir("/proc").map(|all| {
             let names = all.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-            // The kernel's own threads come and go.
+            // The kernel's own threads start and end.
             names
                 .filter(|pid| !read(&format!("/proc/{pid}/cmdline")).is_empty() && pid.parse::<u32>().is_ok())
                 .count()
@@ -149,7 +149,7 @@ impl Kernel {
         ]))
     }
 
-    /// When there is no more than before, or nothing changes: the kernel takes its time to clean up.
+    /// Returns once the count is not above the earlier one, or does not change: the kernel frees objects later.
     fn at_rest(before: Option<&Self>) -> Self {
         let mut now = Self::now();
         for _ in 0..60 {
@@ -169,7 +169,7 @@ impl Kernel {
     fn more_than(&self, before: &Self, rounds: usize) -> Vec<String> {
         let more = self.0.iter().filter(|(what, number)| {
             let allowed = match **what {
-                // Caches, for everything but memory that is lost with every round.
+                // Some for caches; the rest would show memory that leaks with every round.
                 KILOBYTES => 2048 + 4 * rounds as u64,
                 "open files" => 64,
                 _ => 0,

@@ -1,6 +1,6 @@
-//! What a run that changes something costs, by strace: one process, one message for each change, and few calls besides.
+//! The cost of a run that changes something, by strace: one process, one message for each change, and few other calls.
 //!
-//! What a run costs that changes nothing is in the lane without privilege.
+//! The tests without privilege measure a run that changes nothing.
 
 use crate::{
     features::{Feature, needs},
@@ -24,7 +24,7 @@ pub fn tests() -> Vec<Trial> {
     ]
 }
 
-/// What one run did.
+/// The system calls of one run.
 struct Calls(Vec<String>);
 
 impl Calls {
@@ -41,13 +41,13 @@ impl Calls {
         run(&mut strace).quiet();
         let text = fs::read_to_string(log).unwrap();
         fs::remove_file(log).unwrap();
-        // "PID NAME(ARGUMENTS", or one that says how a call ended that another process interrupted.
+        // "PID NAME(ARGUMENTS", or the end of a call that another process interrupted.
         let calls: Vec<_> = text
             .lines()
             .filter_map(|line| line.split_once(' '))
             .map(|(_, call)| call.trim().to_owned())
             .collect();
-        // The first that the standard library makes, after the loader.
+        // The first call of the standard library, after the loader.
         let first = calls.iter().position(|call| call.starts_with("poll([{fd=0")).expect("a call");
         Self(calls[first..].to_vec())
     }
@@ -56,7 +56,7 @@ impl Calls {
         self.0.iter().filter(|call| starts.iter().any(|start| call.starts_with(start))).count()
     }
 
-    /// So many messages change something, in this one process, with at most so many calls in all.
+    /// This number of messages change something, all in this one process, with at most that many calls in all.
     #[track_caller]
     fn make(&self, changes: usize, calls: usize) {
         let all = self.0.join("\n");
@@ -65,7 +65,7 @@ impl Calls {
         assert_eq!(self.0.iter().filter(sent).count(), changes, "{all}");
         assert_eq!(self.count(&["clone", "fork", "vfork", "exec"]), 0, "{all}");
         assert_eq!(self.count(&["socket("]), 1, "{all}");
-        // An answer is looked for once, where one must be.
+        // One read for each answer, and none that finds nothing.
         assert_eq!(self.0.iter().filter(|call| call.contains("EAGAIN")).count(), 0, "{all}");
         assert!(self.0.len() <= calls, "{} calls:\n{all}", self.0.len());
     }
@@ -75,7 +75,7 @@ fn veth_pair() {
     own_run();
     Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(1, 60);
     assert!(ip("link show v0").contains("v0@v1"));
-    // Once more, when all is there.
+    // Again, when everything exists.
     Calls::of("veth-peer", "v0", "create", &[("veth-peer", "v1")]).make(0, 60);
 }
 
@@ -84,12 +84,12 @@ fn vrf_and_member() {
     Calls::of("vrf", "red", "create", &[("vrf-table", "10")]).make(1, 60);
     ip("link set red up");
     ip("link add v0 type veth peer name v1");
-    // It is recorded until it has joined.
+    // The record says that it has not joined yet.
     Calls::of("vrf", "v0", "pre-up", &[("vrf-member", "red")]).make(1, 110);
     assert!(ip("link show v0").contains("master red"));
 }
 
-/// What one `ip` is asked for.
+/// One `ip` for many commands.
 fn batch(lines: impl Iterator<Item = String>) {
     fs::write("/run/batch", lines.collect::<String>()).unwrap();
     ip("-batch /run/batch");
@@ -99,7 +99,7 @@ fn vrfs(count: u32) -> impl Iterator<Item = String> {
     (1..=count).map(|n| format!("link add v{n} type vrf table {n}\n"))
 }
 
-/// However many VRFs there are, only those are looked at that matter; all of them where the table was somebody's before.
+/// However many VRFs exist, only the relevant ones are read. All are read if the table had another owner before.
 fn among_many_vrfs() {
     own_run();
     batch(vrfs(300));
@@ -113,11 +113,11 @@ fn among_many_vrfs() {
         assert!(received <= answers, "{phase}: {received} datagrams");
         assert_eq!(moved(), phase != "create", "{phase}: it is not the last VRF");
     }
-    // A table stays when its VRF goes.
+    // A table stays when its VRF is deleted.
     let again = received("create", "5000");
     assert!((12..60).contains(&again), "{again} datagrams for 300 VRFs");
     assert!(ip("-d link show red").contains("vrf table 5000"));
-    // It is the interface's own: there is nobody else to look for.
+    // The table is that of this interface already, so no other owner has to be looked for.
     let steady = received("create", "5000");
     assert!(steady <= 10, "{steady} datagrams");
     let mut taken = Command::new(program("vrf"));
@@ -137,7 +137,7 @@ fn vlans_of_a_port() {
     assert_eq!(crate::lab::command("bridge vlan show dev v0").stdout.lines().count(), vids.len() + 1);
 }
 
-/// Of a hundred ports only the one is looked at whose stanza it is, on the way up, once more, and down.
+/// Of a hundred ports only that of the stanza is read, on the way up, again, and on the way down.
 fn among_a_hundred_ports() {
     own_run();
     let ports = (1..=100).map(|n| format!("link add d{n} type dummy\nlink set d{n} master br0\n"));
@@ -161,8 +161,8 @@ fn among_a_hundred_ports() {
     }
 }
 
-/// The memory of one run does not grow with what others have there, but for the little that is kept of each. The limit
-/// is for data alone, so that it holds for programs however they are linked.
+/// The memory of a run does not grow with other programs' objects, except the little that is kept of each. The limit is
+/// for data alone, so that it also holds for dynamically linked programs.
 fn memory() {
     const KILOBYTES: u32 = 1200;
     own_run();

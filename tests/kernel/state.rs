@@ -1,4 +1,4 @@
-//! Everything of a network namespace that stanzas could change, to be compared before and after.
+//! Everything in a network namespace that stanzas could change, to be compared before and after.
 
 use crate::{
     ifupdown::Installed,
@@ -6,13 +6,13 @@ use crate::{
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Lines by what they are about.
+/// Lines by topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State(BTreeMap<&'static str, Vec<String>>);
 
 impl State {
-    /// Links, addresses, rules, routes and l3mdev sysctls of the calling thread's namespace. Left out is what nobody
-    /// can put back: indexes, and the kernel's own rule 1000.
+    /// Links, addresses, rules, routes and l3mdev sysctls of the calling thread's namespace. Left out are indexes and
+    /// the kernel's own rule 1000, which cannot be restored.
     pub fn now() -> Self {
         let mut all = BTreeMap::new();
         for (about, words) in [
@@ -24,7 +24,7 @@ impl State {
             ("IPv6 routes", "-6 route show table all"),
         ] {
             let mut lines: Vec<_> = ip_json(words).into_iter().filter_map(without_noise).collect();
-            // The order of links is that of a hash table by their indexes; that of rules is what they mean.
+            // The kernel lists links in the order of a hash table of their indexes; the order of rules has a meaning.
             if !about.ends_with("rules") {
                 lines.sort_unstable();
             }
@@ -39,7 +39,7 @@ impl State {
         Self(all)
     }
 
-    /// The same, and the files below `/run` of an installation, its own bookkeeping apart.
+    /// The same, with the files below `/run` of an installation, without ifupdown-ng's own files.
     pub fn with_run(installed: &Installed) -> Self {
         let mut state = Self::now();
         let mut files = Vec::new();
@@ -49,7 +49,7 @@ impl State {
         state
     }
 
-    /// The same without whether links have a carrier: a bridge that had a port has none until it has one again, and one
+    /// The same without the carriers of links: a bridge that had a port has none until it has a port again, and one
     /// that never had a port has one.
     pub fn without_carriers(mut self) -> Self {
         for (about, lines) in &mut self.0 {
@@ -65,19 +65,20 @@ impl State {
         self
     }
 
-    /// Takes everything down, and fails if that is not quiet or leaves a trace.
+    /// Takes everything down, and fails if that prints anything or leaves anything.
     #[track_caller]
     pub fn assert_after_ifdown(&self, installed: &Installed) {
         let ran = installed.ifdown("-a").ok();
-        // ifupdown-ng may take a VRF down before an interface that depends on it; then it goes with that one.
+        // ifupdown-ng may take a VRF down before an interface that depends on it; then the VRF is deleted with that
+        // interface.
         let is_kept = |line: &str| line.contains(" is kept, since it has members: ");
         assert!(ran.stderr.lines().all(is_kept), "{ran}");
-        // ifupdown-ng's own doing: it takes `lo` down with the rest.
+        // ifupdown-ng does this by itself: it takes `lo` down with the rest.
         ip("link set lo up");
         self.assert_same(&Self::with_run(installed), "after ifdown -a");
     }
 
-    /// Fails with what differs, and nothing else.
+    /// Fails with the differences only.
     #[track_caller]
     pub fn assert_same(&self, now: &Self, when: &str) {
         let difference = self.differences(now);
@@ -104,7 +105,7 @@ impl State {
 
 pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     let object = value.as_object_mut()?;
-    // Clocks of bridges.
+    // Timers of bridges.
     for data in ["info_data", "info_slave_data"] {
         let info = object.get_mut("linkinfo").and_then(|info| info.get_mut(data));
         if let Some(data) = info.and_then(|data| data.as_object_mut()) {
@@ -119,7 +120,7 @@ pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     {
         object.remove("address");
     }
-    // A link that never was up in its namespace has none yet; the kernel sees to it when it goes up.
+    // A link that never was up in its namespace has none yet; the kernel sets it when the link goes up.
     if object.get("qdisc").is_some_and(|qdisc| qdisc == "noop" || qdisc == "noqueue") {
         object.remove("qdisc");
     }
@@ -131,19 +132,19 @@ pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     }
     let is_kernels = object.get("priority").and_then(serde_json::Value::as_u64) == Some(1000)
         && object.contains_key("l3mdev")
-        // `ip rule` names the protocol of rules that are not the kernel's.
+        // `ip rule` prints the protocol of rules that are not the kernel's.
         && !object.contains_key("protocol");
     (!is_kernels).then(|| value.to_string())
 }
 
-/// Those that executors write, or could: `sysctl -a` would read a thousand others.
+/// The sysctls that executors write, or could: `sysctl -a` would read a thousand others.
 fn read_sysctls(directory: &Path, lines: &mut Vec<String>) {
     let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::path);
     for entry in entries {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // Neighbour tables hold nothing of ours, for every interface.
+            // Neighbour tables, which exist for every interface, have nothing of ours.
             if name != "neigh" {
                 read_sysctls(&path, lines);
             }
@@ -161,7 +162,7 @@ fn list(directory: &Path, above: &str, files: &mut Vec<String>) {
         if name.starts_with("ifstate") {
             continue;
         }
-        // The kernel numbers namespaces as it likes, and our files are named by these numbers.
+        // The kernel chooses the inode numbers of namespaces, and our files are named by them.
         let of_netns = ["netns-", "netns:"].into_iter().find(|start| name.starts_with(start));
         let path = format!("{above}/{}", of_netns.map_or(name, |start| format!("{start}INODE")));
         files.push(path.clone());

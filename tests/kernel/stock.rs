@@ -1,4 +1,4 @@
-//! The stanza that ifupdown-ng 0.12.1 cannot bring up, and what replacing its `vrf` makes of it.
+//! The stanza that ifupdown-ng 0.12.1 cannot bring up, and the effect of replacing its `vrf`.
 
 use crate::{
     features::{Feature, needs},
@@ -29,7 +29,7 @@ fn replaced() {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// Its pre-up ends with the status of a test that is false. If this test fails, upstream's fix has arrived, and the
+/// Its pre-up ends with the status of a test that is false. If this test fails, upstream has fixed the fault, and the
 /// underscore spelling is no longer needed there.
 fn fails() {
     let stock = Ifupdown { executors: Executors::Stock, ..Ifupdown::USUAL };
@@ -38,7 +38,7 @@ fn fails() {
     assert!(ran.stderr.contains("failed to change interface red state to 'up'"), "{ran}");
 }
 
-/// Beside the stock executors, the spelling with underscores keeps them out of it.
+/// With the stock executors installed, the spelling with underscores keeps them from acting on the stanza.
 fn spelled_around() {
     let present = Ifupdown { executors: Executors::Present, ..Ifupdown::USUAL };
     let installed = present.install(STANZA);

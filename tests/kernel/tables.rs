@@ -1,5 +1,5 @@
-//! Who reaches whom, in the setups that the busybox machine brings up too: a table of rows for each, for whoever has made
-//! the hosts.
+//! Which hosts reach which, in the setups that the busybox machine also brings up: a table of rows for each, for tests
+//! that have created the hosts.
 
 use crate::{
     lab::Netns,
@@ -8,7 +8,7 @@ use crate::{
 
 /// The port of the service that is bound to the VRF.
 pub const BOUND_PORT: u16 = PORT + 1;
-/// What is behind the gateway.
+/// The addresses behind the gateway.
 pub const INTERNET: [&str; 2] = ["8.8.8.8", "2001:db8:8::8"];
 /// The VRF of management-vrf.
 pub const VRF: Option<&str> = Some("vrf-management");
@@ -38,7 +38,7 @@ pub fn management_vrf(lan: &Netns) {
 
 /// Every row of routing-domains but those of its tunnel.
 pub fn routing_domains(private: &Netns, hostile: &Netns) {
-    // Each reaches the host, and the host each.
+    // Each namespace reaches the host, and the host reaches each.
     for (domain, device, there, host) in [
         (private, None, ["10.30.0.2", "fd00:30::2"], ["10.30.0.1", "fd00:30::1"]),
         (hostile, Some("vrf-hostile"), ["10.31.0.2", "fd00:31::2"], ["10.31.0.1", "fd00:31::1"]),

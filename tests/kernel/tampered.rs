@@ -1,4 +1,4 @@
-//! A stanza taken through its phases by one of our programs, killed or refused at every call that changes anything.
+//! One of our programs takes a stanza through its phases, and is killed or refused at every call that changes anything.
 
 use crate::{
     lab::{Ran, SCRATCH, command, phase, phase_command, program, run},
@@ -12,9 +12,9 @@ pub const UP: [&str; 4] = ["create", "pre-up", "up", "post-up"];
 /// The phases of ifdown.
 pub const DOWN: [&str; 4] = ["pre-down", "down", "post-down", "destroy"];
 
-/// The calls by which our programs change anything.
+/// The calls with which our programs change anything.
 const CALLS: &str = "sendto,mount,umount2,unshare,setns,write,rename,unlink,rmdir,mkdir";
-/// What becomes of some of them on a machine that has no room for more.
+/// Faults for some of them: the errors of a machine without free memory or disk space.
 const REFUSED: [(&str, &str); 3] = [("sendto", "ENOBUFS"), ("mount", "ENOMEM"), ("unshare", "ENOSPC")];
 
 /// A stanza and the program that reads it.
@@ -25,7 +25,7 @@ pub struct Stanza {
     pub keywords: &'static [&'static str],
 }
 
-/// What a test looks at.
+/// The state that a test compares.
 pub trait Seen: PartialEq + Debug {
     /// Fails with what differs.
     fn assert_same(&self, now: &Self, when: &str) {
@@ -41,7 +41,7 @@ impl Seen for State {
     }
 }
 
-/// With what `bridge` shows.
+/// The state with the output of `bridge`.
 impl Seen for (State, String, String) {
     fn assert_same(&self, now: &Self, when: &str) {
         self.0.assert_same(&now.0, when);
@@ -92,13 +92,13 @@ impl Stanza {
         run(&mut strace)
     }
 
-    /// A phase in which the kernel does something at the `number`th of these calls.
+    /// A phase with a fault at the `number`th of these calls.
     pub fn tampered(&self, name: &str, call: &str, fate: &str, number: usize) -> Ran {
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fate}:when={number}"));
         self.traced(name, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
     }
 
-    /// A phase, and which calls it makes that change anything.
+    /// A phase; returns the calls that change anything.
     fn calls(&self, name: &str) -> BTreeSet<String> {
         let log = format!("{SCRATCH}/calls");
         self.traced(name, &["-o", &log, "-e", &format!("trace={CALLS}")]).quiet();
@@ -107,8 +107,8 @@ impl Stanza {
         log.lines().filter_map(|line| Some(line.split_once('(')?.0.to_owned())).collect()
     }
 
-    /// Killed at every call that changes anything, in every phase: then ifup again, or ifdown, and all is as it
-    /// should be. `watch` looks at what must hold at any moment, `left` at what must be gone with the stanza.
+    /// Killed at every call that changes anything, in every phase: then ifup again, or ifdown, and the state is right.
+    /// `watch` checks what must hold at every moment, `left` what must be gone with the stanza.
     pub fn killed<S: Seen>(&self, see: impl Fn() -> S, watch: impl Fn(&str), left: impl Fn(&str)) {
         let before = see();
         self.up();
@@ -120,7 +120,7 @@ impl Stanza {
         let mut kills = 0;
         for (at, (name, calls)) in UP.iter().chain(&DOWN).zip(calls).enumerate() {
             for (nth, call) in calls.iter().enumerate() {
-                for number in every(8, nth) {
+                for number in every(16, nth) {
                     self.phases(UP.iter().chain(&DOWN).take(at));
                     let when = format!("{name} killed at {call} {number}");
                     let was_killed = self.tampered(name, call, "signal=KILL", number).status != 0;
@@ -143,9 +143,10 @@ impl Stanza {
         assert!(kills > least(), "only {kills} kills");
     }
 
-    /// Refused at every message of a phase on the way up: an error that names the step, and what was before is again.
+    /// Refused at every message of a phase on the way up: an error that names the step, and the earlier state is
+    /// restored.
     pub fn refused<S: Seen>(&self, see: impl Fn() -> S, left: impl Fn(&str)) {
-        // What the kernel keeps of a first time is there from now on.
+        // From now on, the state that the kernel keeps after a first time exists.
         self.up();
         self.down();
         let (clean, mut refusals) = (settled(&see), 0);
@@ -154,18 +155,18 @@ impl Stanza {
         self.down();
         for (at, name) in UP.iter().enumerate() {
             for (nth, (call, errno)) in REFUSED.into_iter().enumerate() {
-                for number in every(4, nth) {
+                for number in every(8, nth) {
                     self.phases(UP.iter().take(at));
                     let before = settled(&see);
                     let ran = self.tampered(name, call, &format!("error={errno}"), number);
                     let (refused, when) = (ran.status != 0, format!("{name}, {call} {number}"));
                     if refused {
                         refusals += 1;
-                        // One line, and one more where what came up had to be set down.
+                        // One line, and a second one if an interface that went up had to be set down.
                         let lines = 1 + usize::from(ran.stderr.contains(", so it was set down; "));
                         assert!(ran.status == 1 && ran.stderr.lines().count() == lines, "{ran}");
                         assert!(ran.stderr.contains(errno) && !ran.stderr.contains("not undone"), "{ran}");
-                        // In the last phase, what an earlier one prepared for it is undone too.
+                        // In the last phase, what an earlier phase prepared for it is also rolled back.
                         let is_created = *name == "post-up" && settled(&see) == created;
                         let expected = if is_created { &created } else { &before };
                         soon_same(expected, &see, &format!("{when}: {}", ran.stderr));
@@ -184,19 +185,19 @@ impl Stanza {
     }
 }
 
-/// The numbers of the calls that are tried, from 1 on: all of them in the whole matrix, else one of so many. The first
-/// one differs from kind to kind.
+/// The numbers of the calls to try, from 1 on: all of them in the whole matrix, otherwise only some, at a fixed
+/// distance. The first one differs from kind to kind.
 fn every(step: usize, nth: usize) -> impl Iterator<Item = usize> {
     let (step, first) = if is_whole() { (1, 1) } else { (step, nth % step + 1) };
     (first..).step_by(step)
 }
 
-/// More than so many have to happen.
+/// The number of faults that must be exceeded.
 fn least() -> usize {
     count(5, 1)
 }
 
-/// What is seen when it is seen twice: the kernel notices some things later than it does them.
+/// The state once it is the same twice: the kernel updates some of it later.
 fn settled<S: Seen>(see: impl Fn() -> S) -> S {
     let mut last = see();
     for _ in 0..20 {
@@ -210,7 +211,7 @@ fn settled<S: Seen>(see: impl Fn() -> S) -> S {
     last
 }
 
-/// Fails unless the same is seen as before, at once or a little later.
+/// Fails unless the state is the same as before, at once or a little later.
 #[track_caller]
 fn soon_same<S: Seen>(before: &S, see: impl Fn() -> S, when: &str) {
     for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! Three points on a bridge: two stations that must never hear of each other, and one that reaches both. Tagged,
-//! untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
+//! Three points on a bridge: two stations that must never receive anything from each other, and one that reaches both.
+//! Tagged, untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
 
 use crate::{
     capture::Capture,
@@ -71,7 +71,7 @@ pub fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
     }
 }
 
-/// The administrator's side of the trunk: a link and a route for each VLAN, behind tags of this protocol.
+/// The administrator's side of the trunk: a link and a route for each VLAN, with tags of this protocol.
 pub fn administrator(host: &Netns, protocol: &str, vids: [u16; 2]) {
     for (vid, own, peer) in [
         (vids[0], ["192.168.5.10/32", "fd00:5::10/128"], FIRST),
@@ -103,13 +103,13 @@ fn table(hosts: &[Netns], seen_by_first: [&str; 2], seen_by_second: [&str; 2]) {
     apart(hosts);
 }
 
-/// The two stations do not reach each other, and get no frame of each other.
+/// The two stations do not reach each other, and receive no frame of each other.
 fn apart(hosts: &[Netns]) {
     let heard = [listen(&hosts[1], MAC[0]), listen(&hosts[0], MAC[1])];
     for (from, to) in [(0, SECOND), (1, FIRST)] {
         for to in to {
             hosts[from].within(|| ping(to, None).expect_err("the other station answered"));
-            hosts[from].within(|| tcp_reaches(to, PORT, None).expect_err("the other station let us in"));
+            hosts[from].within(|| tcp_reaches(to, PORT, None).expect_err("the other station answered TCP"));
         }
     }
     for capture in heard {
@@ -159,7 +159,7 @@ fn untagged(ifupdown: Ifupdown) {
     assert_eq!(vlans("eth2"), ["1 PVID Egress Untagged", "10 Egress Untagged", "20 Egress Untagged"]);
     let third = ["192.168.5.3", "fd00:5::3"];
     table(&hosts, third, third);
-    // Nor does the one see what passes between the third station and the other; broadcasts aside.
+    // Nor does one see the packets between the third station and the other; except broadcasts.
     let unicast = format!("ether host {} and not ether multicast", MAC[0]);
     let seen = Capture::start(&hosts[1], "eth0", &unicast);
     for to in FIRST {
@@ -167,7 +167,7 @@ fn untagged(ifupdown: Ifupdown) {
     }
     let frames = seen.frames();
     assert!(frames.is_empty(), "{frames:#?}");
-    // They would be seen without the static entries: this is what they are for.
+    // Without the static entries it would see them: the entries exist for this purpose.
     for (port, station, vid) in [("eth0", MAC[0], 1), ("eth1", MAC[1], 1), ("eth2", MAC[2], 10)] {
         command(&format!("bridge fdb del {station} dev {port} master static vlan {vid}")).ok();
     }
@@ -190,7 +190,7 @@ fn isolated(ifupdown: Ifupdown) {
     before.assert_after_ifdown(&installed);
 }
 
-/// Sends to the other station all the time: to its address, to everybody, over both families.
+/// Sends to the other station all the time: to its address and to broadcast addresses, over both families.
 fn babble(hosts: &[Netns]) -> Pinging {
     let mut pinging = Pinging::default();
     for (from, to, mac) in [(0, SECOND, MAC[1]), (1, FIRST, MAC[0])] {
@@ -204,7 +204,7 @@ fn babble(hosts: &[Netns]) -> Pinging {
     pinging
 }
 
-/// Not while it comes up, nor while it goes down, nor while it changes; each of the three examples.
+/// No frame while the bridge goes up, goes down, or is changed; for each of the three examples.
 fn never_a_frame(ifupdown: Ifupdown) {
     let hosts = stations();
     let installed = ifupdown.install(&example("vlan-access-trunk"));
@@ -214,7 +214,7 @@ fn never_a_frame(ifupdown: Ifupdown) {
         installed.interfaces(&example(name));
         installed.ifup("-a").quiet();
         installed.ifup("-f -a").quiet();
-        // Single ports come and go under a bridge that is up and forwards.
+        // Single ports go down and up while the bridge is up and forwards.
         for port in ["eth0", "eth1"] {
             installed.ifdown(&format!("-f {port}"));
             installed.ifup(&format!("-f {port}")).quiet();
@@ -222,7 +222,7 @@ fn never_a_frame(ifupdown: Ifupdown) {
         installed.ifdown_by_force();
         assert!(command("ip link show br0").status != 0);
     }
-    // From one layout to the next while all is up.
+    // From one layout to the next while everything is up.
     for name in ["vlan-access-trunk", "vlan-asymmetric", "vlan-access-trunk"] {
         installed.interfaces(&example(name));
         installed.ifup("-f -a").quiet();
@@ -232,7 +232,7 @@ fn never_a_frame(ifupdown: Ifupdown) {
         let frames = capture.frames();
         assert!(frames.is_empty(), "{frames:#?}");
     }
-    // The same eyes see what is allowed to pass.
+    // The same capture sees what is allowed to pass.
     let heard = listen(&hosts[1], MAC[0]);
     installed.interfaces(&example("vlan-access-trunk").replace("20 pvid", "10 pvid"));
     installed.ifup("-f -a").quiet();

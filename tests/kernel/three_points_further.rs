@@ -1,4 +1,4 @@
-//! Three points on two bridges, and behind rules against spoofing.
+//! Three points on two bridges, and with rules against spoofing.
 
 use super::{FIRST, MAC, SECOND, addresses, administrator, babble, stations, table, up};
 use crate::{
@@ -45,7 +45,7 @@ iface eth3
     bridge-vlan 10 pvid untagged
 ";
 
-/// The VLANs go on over a trunk to a second bridge, where the second station is.
+/// The VLANs continue over a trunk to a second bridge, where the second station is.
 pub fn two_bridges(ifupdown: Ifupdown) {
     let hosts = stations();
     administrator(&hosts[2], "802.1Q", [10, 20]);
@@ -63,8 +63,8 @@ pub fn two_bridges(ifupdown: Ifupdown) {
     before.assert_after_ifdown(&installed);
 }
 
-/// What the stations send is in their own VLANs and nowhere else, at no moment: on the trunk it has their tags, and the
-/// host, who is in no VLAN, hears nothing.
+/// Frames of the stations are in their own VLANs and nowhere else, at every moment. On the trunk they have their tags;
+/// the host, which is in no VLAN, receives none.
 pub fn nowhere_else(ifupdown: Ifupdown) {
     let hosts = stations();
     let here = Netns::current();
@@ -91,13 +91,13 @@ pub fn nowhere_else(ifupdown: Ifupdown) {
         assert!(other.is_empty(), "{other:#?}");
     }
     let frames = host.frames();
-    // What the ports get is seen, on its way to the bridge.
+    // Frames that the ports receive are visible, before they reach the bridge.
     assert!(frames.iter().any(|frame| frame.contains(" eth0 ") && frame.contains(MAC[0])));
     let heard: Vec<_> = frames.iter().filter(|frame| frame.contains(" br0 ")).collect();
     assert!(heard.is_empty(), "{heard:#?}");
 }
 
-/// What is up is applied again by force, under traffic in both VLANs: nothing is lost.
+/// A forced ifup of interfaces that are up, with traffic in both VLANs: nothing is lost.
 pub fn steady(ifupdown: Ifupdown) {
     let hosts = stations();
     administrator(&hosts[2], "802.1Q", [10, 20]);
@@ -117,7 +117,7 @@ pub fn steady(ifupdown: Ifupdown) {
         });
         assert!(lost <= 1, "{to}: {lost} of {sent} lost");
     }
-    // Such a loss would be seen.
+    // The test would see a loss.
     let (_, lost) = hosts[2].within(|| {
         lost_while(FIRST[0], || {
             here.within(|| {
@@ -130,7 +130,7 @@ pub fn steady(ifupdown: Ifupdown) {
     assert!(lost > 10, "{lost} lost");
 }
 
-/// The provider's tags, around nothing and around tags of a customer.
+/// The provider's tags, on untagged frames and on frames with tags of a customer.
 pub fn stacked(ifupdown: Ifupdown) {
     let hosts = stations();
     administrator(&hosts[2], "802.1ad", [100, 200]);
@@ -150,7 +150,7 @@ pub fn stacked(ifupdown: Ifupdown) {
     };
     let frames = carried("without a tag", "eth0", "192.168.5.10");
     assert!(!frames.is_empty() && frames.iter().all(|frame| outer(frame).is_some()), "{frames:#?}");
-    // A VLAN of the customer's.
+    // A VLAN of the customer.
     for (host, below, own) in [(0, "eth0", "10.7.0.1/24"), (2, "eth0.100", "10.7.0.2/24")] {
         hosts[host].ip(&format!("link add link {below} name customer7 type vlan id 7"));
         hosts[host].ip("link set customer7 up");
@@ -160,7 +160,7 @@ pub fn stacked(ifupdown: Ifupdown) {
     let inner =
         frames.iter().filter_map(outer).filter(|rest| rest.contains("ethertype 802.1Q (0x8100), vlan 7, "));
     assert!(inner.count() > 0, "{frames:#?}");
-    // The number with a tag of 802.1Q is no VLAN of the provider's.
+    // The same number in an 802.1Q tag is not the provider's VLAN.
     hosts[2].ip("link add link eth0 name q100 type vlan id 100");
     hosts[2].ip("link set q100 up");
     for to in FIRST {
@@ -170,7 +170,7 @@ pub fn stacked(ifupdown: Ifupdown) {
     before.assert_after_ifdown(&installed);
 }
 
-/// With the rules of nftables.d, a frame of anybody but the station behind the port ends there, tagged or not.
+/// With the rules of nftables.d, a port drops every frame that is not from its station, tagged or not.
 pub fn antispoof(ifupdown: Ifupdown) {
     let hosts = stations();
     addresses(&hosts[2], "eth0", ["192.168.5.3/24", "fd00:5::3/64"]);
@@ -181,7 +181,7 @@ pub fn antispoof(ifupdown: Ifupdown) {
     command(&format!("nft -f {}", rules.display())).quiet();
     let third = ["192.168.5.3", "fd00:5::3"];
     table(&hosts, third, third);
-    // As somebody else: by IP address, by Ethernet address, and behind a tag.
+    // With another IP address, with another Ethernet address, and with a tag.
     let first = &hosts[0];
     addresses(first, "eth0", ["192.168.5.77/24", "fd00:5::77/64"]);
     for (to, own) in third.into_iter().zip(["192.168.5.77", "fd00:5::77"]) {

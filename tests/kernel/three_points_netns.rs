@@ -1,4 +1,4 @@
-//! Three points of which nothing exists beforehand: bridge, links, namespaces and addresses are all made by stanzas.
+//! Three points of which nothing exists before: bridge, links, namespaces and addresses are all created by stanzas.
 
 use super::{FIRST, MAC, SECOND, listen, table, up, vlans};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     probe::{Pinging, serve},
 };
 
-/// The stations, settled.
+/// The stations, once they are settled.
 fn stations(installed: &Installed) -> Vec<Netns> {
     let named = |name| Netns::at(&installed.path("/run/netns").join(name));
     let stations: Vec<_> = ["netns1", "netns2", "netns3"].into_iter().map(named).collect();
@@ -38,7 +38,7 @@ pub fn untagged(ifupdown: Ifupdown) {
     stations.iter().for_each(serve);
     let third = ["192.168.5.3", "fd00:5::3"];
     table(&stations, third, third);
-    // Nor does the one see what passes between the third station and the other; broadcasts aside.
+    // Nor does one see the packets between the third station and the other; except broadcasts.
     let seen =
         Capture::start(&stations[1], "eth0", &format!("ether host {} and not ether multicast", MAC[0]));
     for to in FIRST {
@@ -50,12 +50,13 @@ pub fn untagged(ifupdown: Ifupdown) {
     before.assert_after_ifdown(&installed);
 }
 
-/// Stations send as soon as they have a link, and nothing crosses while links and bridge come and go.
+/// Stations send as soon as they have a link, and nothing passes between them while links and bridge are created and
+/// deleted.
 pub fn never_a_frame(ifupdown: Ifupdown) {
     let trunk = example("vlan-access-trunk-netns");
     let installed = ifupdown.install(&trunk);
     for name in ["netns1", "netns2", "netns3"] {
-        // Somebody else's, so that they stay, and with them who sends and who listens.
+        // Created by another program, so that these namespaces stay, with the processes that send and capture.
         command(&format!("chroot {} ip netns add {name}", installed.path("/").display())).ok();
     }
     up(&installed);
@@ -66,7 +67,7 @@ pub fn never_a_frame(ifupdown: Ifupdown) {
             pinging.start(&stations[from], to);
         }
     }
-    // The links are made again each time: all of them are listened to.
+    // The links are created again each time: capture on all of them.
     let heard = [(1, MAC[0]), (0, MAC[1])].map(|(at, mac)| (Capture::start(&stations[at], "any", ""), mac));
     for name in ["vlan-asymmetric-netns", "vlan-access-trunk-netns"] {
         installed.ifdown("-a").quiet();
@@ -84,7 +85,7 @@ pub fn never_a_frame(ifupdown: Ifupdown) {
         let frames: Vec<_> = capture.frames().into_iter().filter(|frame| frame.contains(mac)).collect();
         assert!(frames.is_empty(), "{frames:#?}");
     }
-    // They send, and would be heard: both in one VLAN.
+    // They send, and would be received: both are in one VLAN now.
     installed.interfaces(&trunk.replace("20 pvid", "10 pvid"));
     installed.ifup("-a").quiet();
     let heard = listen(&stations[1], MAC[0]);

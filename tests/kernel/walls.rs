@@ -1,5 +1,5 @@
-//! What holds a VRF closed stays while somebody leans on it: `ifdown` of the VRF before its members, an `ifup` that
-//! fails halfway, routes that outlive what they were for.
+//! A VRF stays isolated in difficult cases: `ifdown` of the VRF before its members, an `ifup` that fails halfway,
+//! routes that outlive their VRF.
 
 use crate::{
     features::{Feature, needs},
@@ -90,7 +90,7 @@ fn forwarding() {
     command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
 }
 
-/// What the host behind `eth1` reaches: its own VRF with the host's address there, and nothing outside.
+/// What the host behind `eth1` reaches: its own VRF with the host's address in it, and nothing outside.
 #[track_caller]
 fn is_closed(hosts: &[Netns; 3]) {
     hosts[0].within(|| {
@@ -107,7 +107,7 @@ fn masters(names: [&str; 2]) -> [serde_json::Value; 2] {
     names.map(|name| ip_json(&format!("link show {name}"))[0]["master"].clone())
 }
 
-/// OpenRC takes the VRF down first, since it goes by names.
+/// OpenRC takes the VRF down first, since it orders interfaces by name.
 fn vrf_before_members(ifupdown: Ifupdown) {
     let hosts = hosts();
     forwarding();
@@ -125,7 +125,7 @@ fn vrf_before_members(ifupdown: Ifupdown) {
     assert_eq!(masters(["eth1", "eth2"]), ["red", "red"]);
     is_closed(&hosts);
     assert!(ip("-4 route show vrf red").contains("unreachable default"));
-    // It does nothing: ifupdown-ng still counts it as up.
+    // This has no effect: ifupdown-ng still counts it as up.
     installed.ifup("red").quiet();
     is_closed(&hosts);
     installed.ifdown("eth2").quiet();
@@ -134,7 +134,7 @@ fn vrf_before_members(ifupdown: Ifupdown) {
     assert_eq!(ip_json("link show type vrf"), Vec::<serde_json::Value>::new());
     installed.ifdown("eth3").quiet();
     before.assert_after_ifdown(&installed);
-    // Up again in between, it stays when the members go.
+    // After another ifup in between, the VRF stays when its members go down.
     installed.ifup("-a").quiet();
     installed.ifdown("red").ok();
     installed.ifup("-f red").quiet();
@@ -146,8 +146,8 @@ fn vrf_before_members(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "down by force");
 }
 
-/// The card of a VRF that is not there stays down, on the version that ignores what failed as well; one that is up stays
-/// as it was.
+/// The card of a VRF that does not exist stays down, also with the version that ignores failures; a card that is up is
+/// not changed.
 fn vrf_missing(ifupdown: Ifupdown) {
     let hosts = hosts();
     for card in ["eth1", "eth2", "eth3"] {
@@ -173,7 +173,7 @@ fn vrf_missing(ifupdown: Ifupdown) {
             assert_ne!(left.status, 0, "{left}");
         }
     };
-    // There is a stanza for it, and it is no VRF.
+    // It has a stanza, but is not a VRF.
     let bad = "iface red\n    link-type dummy\n\n";
     let installed = ifupdown.install("");
     for member in ["red", "a/b"] {
@@ -187,7 +187,7 @@ fn vrf_missing(ifupdown: Ifupdown) {
         installed.forget();
         command("ip link del red");
     }
-    // In its VRF, and up, it stays so, whatever the stanza says now.
+    // In its VRF and up, it stays so, even if the stanza changes.
     installed.interfaces(INTERFACES);
     installed.ifup("red eth1").quiet();
     settle();
@@ -197,7 +197,7 @@ fn vrf_missing(ifupdown: Ifupdown) {
     hosts[0].within(|| ping("10.0.1.1", None)).unwrap();
 }
 
-/// The address of a route's `src` is checked by the kernel for two seconds after the stock executor added it.
+/// The kernel checks the address of a route's `src` for duplicates for two seconds after the stock executor added it.
 fn source_just_added(ifupdown: Ifupdown) {
     let _hosts = hosts();
     for card in ["eth1", "eth2", "eth3"] {
@@ -210,7 +210,7 @@ fn source_just_added(ifupdown: Ifupdown) {
     installed.ifup("red eth1").quiet();
     assert!(ip("-6 route show vrf red default").contains("src fd00:1::1"));
     assert!(ip("-6 route show 2001:db8::/32").contains("src fd00:1::1"));
-    // The stock executor complains of addresses that are there.
+    // The stock executor reports errors for addresses that exist.
     installed.ifup("-f eth1").ok();
     installed.ifdown("-f eth1").ok();
     assert_eq!(ip("-6 route show 2001:db8::/32"), "");
@@ -229,7 +229,7 @@ fn down(keywords: &[&str]) {
     }
 }
 
-/// A route that the stanza lost while it was up goes with the VRF; a route of another program stays.
+/// A route that was removed from the stanza while it was up goes with the VRF; a route of another program stays.
 fn routes_go() {
     own_run();
     red(&[
@@ -247,7 +247,7 @@ fn routes_go() {
     assert_eq!(table("-4", 11), ["10.9.0.0/16"]);
 }
 
-/// For IPv6 the kernel takes a metric of 0 for 1024.
+/// For IPv6 the kernel changes a metric of 0 to 1024.
 fn metric_0() {
     own_run();
     let keywords =
@@ -259,7 +259,7 @@ fn metric_0() {
     assert_eq!(ip("-6 route show table 10") + &ip("-4 route show table 10"), "");
 }
 
-/// A route for some packets only is not in the place of ours.
+/// A route for some packets only does not take the place of ours.
 fn routes_of_others() {
     own_run();
     let _hosts = hosts();
@@ -290,19 +290,19 @@ fn routes_of_others() {
     phase("vrf", "eth1", "pre-down", &keywords).quiet();
     assert_eq!(ours(), [Vec::<serde_json::Value>::new(), Vec::new()]);
     assert_eq!(others(), before);
-    // Somebody's own is in its place.
+    // A route of another program is in its place.
     ip("-6 route add 2001:db8::/32 via fd00:1::2 dev eth1 table 10 proto static");
     let rival = ["vrf-member red", "vrf-route 2001:db8::/32 via fd00:1::3 dev eth1"];
     assert_eq!(phase("vrf", "eth1", "post-up", &rival).status, 1);
 }
 
-/// Has a host tell `eth1` that it is a router (RFC 4861, 4.2), for this many seconds.
+/// A host sends router advertisements to `eth1` (RFC 4861, 4.2), with this lifetime in seconds.
 fn advertise(host: &Netns, lifetime: u16) {
     host.within(|| {
         let index = ip_json("link show dev eth0")[0]["ifindex"].as_u64().unwrap().try_into().unwrap();
         let protocol = SockProtocol::IcmpV6;
         let fd = socket(AddressFamily::Inet6, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).unwrap();
-        // A router is believed on its own link only.
+        // The kernel accepts a router only on its own link.
         setsockopt(&fd, sockopt::Ipv6Ttl, &255).unwrap();
         let [high, low] = lifetime.to_be_bytes();
         // Type and code, and a checksum that the kernel sets.
@@ -314,7 +314,7 @@ fn advertise(host: &Netns, lifetime: u16) {
     });
 }
 
-/// The default route that the kernel has from a router is no rival, whichever was first.
+/// The kernel's default route from a router does not conflict with ours, whichever was first.
 fn default_of_a_router() {
     own_run();
     let hosts = hosts();
@@ -347,7 +347,7 @@ fn default_of_a_router() {
     phase("vrf", "eth1", "pre-down", &keywords).quiet();
     assert_eq!(gateways(), [false, true]);
     advertise(&hosts[0], 0);
-    wait_for(false).expect("the router is none any more");
+    wait_for(false).expect("the default route of the router is gone");
     phase("vrf", "eth1", "post-up", &keywords).quiet();
     advertise(&hosts[0], 1800);
     wait_for(true).expect("a default route of a router");
@@ -378,7 +378,7 @@ fn link_local_gateway() {
     );
 }
 
-/// `auto` takes no table that somebody has routes in.
+/// `auto` takes no table that has routes of another program.
 fn table_with_routes() {
     own_run();
     ip("-4 route add blackhole default table 1001");
@@ -400,12 +400,12 @@ fn ipv6_disabled() {
     assert_eq!(command("ip -6 route show table 77").stdout, "");
 }
 
-/// The same for a bridge and a namespace that are not there.
+/// The same for a bridge and a namespace that do not exist.
 fn others_missing(ifupdown: Ifupdown) {
     let hosts = hosts();
     ip("link set eth1 down");
     let installed = ifupdown.install("");
-    // No process has this number: it is over the largest that there can be.
+    // No process has this number: it is above the maximum.
     for isolation in ["use bridge-vlan\n    bridge-member br0", "use netns\n    netns 4194305"] {
         for addresses in ["10.0.1.1/24", "10.0.1.1/24\n    address fd00:1::1/64"] {
             installed.file(
@@ -424,7 +424,7 @@ fn others_missing(ifupdown: Ifupdown) {
             assert_ne!(left.status, 0, "{left}");
         }
     }
-    // Up already, it stays so.
+    // If it is up already, it stays up.
     installed.file(
         "/mnt/interfaces",
         "auto eth1\niface eth1\n    address 10.0.1.1/24\n    use netns\n    netns 4194305\n",

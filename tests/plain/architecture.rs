@@ -1,4 +1,4 @@
-//! Rules about the code itself that no compiler keeps.
+//! Rules about the code that the compiler does not check.
 
 use super::{
     all::PROGRAMS,
@@ -94,7 +94,7 @@ fn plans_are_pure() {
     }
 }
 
-/// The folders of `src/`: each uses only those before it.
+/// The directories of `src/`: each uses only those before it.
 const ORDER: [&str; 7] = ["values", "stanza", "state", "plan", "kernel", "model", "program"];
 
 /// The paths that begin with `crate` in some tokens, without `crate`.
@@ -109,7 +109,7 @@ fn paths(tokens: TokenStream, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The paths that go on from here, one for each in braces.
+/// The paths that continue from here; with braces, one for each.
 fn follow(tokens: &mut Peekable<IntoIter>, before: &[String], found: &mut Vec<Vec<String>>) {
     let mut path = before.to_vec();
     while tokens.next_if(|token| token.to_string() == ":").is_some() {
@@ -150,7 +150,7 @@ fn uses() -> BTreeMap<String, BTreeSet<String>> {
     };
     let used = |file: &String, text: &String| {
         let code = code(text).map(|(_, line)| line).collect::<Vec<_>>().join("\n");
-        // A test module at the end leaves its attributes.
+        // The attribute of a test module at the end is still there.
         let code = code.trim_end().trim_end_matches("#[cfg(test)]").trim_end();
         let mut found = Vec::new();
         paths(code.parse().unwrap_or_else(|error| panic!("{file}: {error}")), &mut found);
@@ -179,7 +179,7 @@ fn each_folder_uses_only_those_before_it() {
 #[test]
 fn no_files_use_each_other() {
     let mut left = uses();
-    // Those that use none of the rest go, until there are no more.
+    // Remove the files that use none of the rest, until no such file is left.
     loop {
         let done: Vec<String> = left
             .iter()
@@ -236,13 +236,13 @@ fn the_map_names_every_module() {
     }
 }
 
-/// Debian 13's Rust is 1.85; a newer one takes conditions that this does not, and does not say so.
+/// Debian 13's Rust is 1.85. A newer compiler accepts conditions that 1.85 does not, without a warning.
 #[test]
 fn conditions_are_written_for_the_oldest_rust() {
     for folder in ["src", "executors", "ifnetlink", "examples", "tests"] {
         for path in files(folder, ".rs") {
             let text = fs::read_to_string(&path).unwrap();
-            // In a condition `let` stands first or not at all, and nothing is joined to it.
+            // In a condition, `let` is the first word, if at all, and nothing is joined to it.
             let mut open = false;
             for (number, line) in text.lines().enumerate() {
                 let code = line.trim_start();

@@ -1,5 +1,5 @@
-//! What a query asks for, and nothing else, as [`ifupdown_ng_netlink::kernel::live`] answers it: a plan must not need
-//! what its executor forgot to ask for.
+//! Returns what a query asks for and nothing else, as [`ifupdown_ng_netlink::kernel::live`] does: a plan must not need
+//! what its executor did not ask for.
 
 use ifupdown_ng_netlink::{
     state::{Link, LinkKind, Netns, Place, Query, Role, Snapshot, State, Wants},
@@ -7,7 +7,7 @@ use ifupdown_ng_netlink::{
 };
 use std::collections::BTreeMap;
 
-/// The part of a state that a query is answered with.
+/// The part of a state that answers a query.
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
     let nothing = State::default();
@@ -25,7 +25,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             existing.processes.clear();
         }
     }
-    // Where the peer of one that is asked for was put.
+    // The namespace of the peer of an interface that is asked for.
     for record in &found.netns_links {
         let was = &record.link.netns;
         let located = record.link.role == Role::Peer && query.located.contains(&record.link.iface);
@@ -52,7 +52,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
 
 fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> State {
     let mut shown = State::default();
-    // Of those that have a table one is enough: which one, and which ones of some, nobody says.
+    // Of the VRFs with a table one is enough. Which one, and which of some VRFs, is undefined.
     let is_known = |table| wants.links.iter().any(|name| state.vrf_table(name) == Some(table));
     let tables = state.tables(&wants.vrfs.with, names);
     let with = |table| state.vrfs().filter(|(_, theirs)| *theirs == table).last();

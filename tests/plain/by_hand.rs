@@ -1,4 +1,4 @@
-//! The programs as a person runs them, with arguments.
+//! The programs as a user runs them, with arguments.
 
 use super::{
     all::PROGRAMS,
@@ -63,7 +63,7 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
     }
     let ran = by_hand("vrf-table", &["--dry-run", "vrf-table"]);
     assert!(ran.err.contains(": not KEYWORD=VALUE\n"), "{}", ran.err);
-    // By this they start themselves.
+    // The programs start themselves with this argument.
     let line = "--inside: for internal use only\n";
     assert_eq!(by_hand("vrf-table", &["--inside"]), Ran::new(1, "", line));
 }
@@ -108,7 +108,7 @@ fn neither_verbose_nor_a_log_level_disturbs_mock() {
     assert_eq!(ran, Ran::new(0, "", ""));
 }
 
-/// As the user `nobody` if this is root: nothing of the machine can be touched.
+/// As the user `nobody` if this is root: the test cannot change the machine.
 #[test]
 fn without_root_it_says_so() {
     let mut started = if nix::unistd::geteuid().is_root() {

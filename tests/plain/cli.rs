@@ -1,6 +1,6 @@
-//! What a user sees: exact output and exit status of the programs, as ifupdown-ng or a person runs them.
+//! What a user sees: exact output and exit status of the programs, run by ifupdown-ng or by a user.
 //!
-//! Only what needs no kernel: configuration errors, MOCK, help. What needs one is in the other lanes.
+//! Only what needs no kernel: configuration errors, MOCK, help. The other lanes test the rest.
 
 use super::{
     all::PROGRAMS,
@@ -8,7 +8,7 @@ use super::{
 };
 use std::{fs::File, os::unix::ffi::OsStrExt as _, process::Stdio};
 
-/// A program, its environment, and what must come of it.
+/// A program, its environment, and the expected result.
 pub type Row<'a> = (&'a str, &'a str, i32, &'a str, &'a str);
 
 /// The variables of a row, separated by `;`.
@@ -24,7 +24,7 @@ pub fn check(rows: &[Row<'_>]) {
     }
 }
 
-/// A stanza that cannot be meant: one line and status 2, before anything is touched.
+/// An invalid stanza: one line and status 2, before anything is changed.
 pub fn check_wrong(program: &str, keywords: &str, line: &str) {
     let environment = format!("IFACE=red;PHASE=create;{keywords}");
     check(&[(program, &environment, 2, "", &format!("{program}: red: {line}\n"))]);
@@ -44,7 +44,7 @@ fn a_phase_with_nothing_to_do_is_silent() {
                 program.name
             );
         }
-        // Keywords of its own, but not in this phase.
+        // Keywords of the program, but not for this phase.
         let environment = [("IFACE", "eth0"), ("PHASE", "up"), ("IF_VRF_TABLE", "10"), ("IF_VRF_MEMBER", "")];
         assert_eq!(run(command(program.name, environment)), Ran::new(0, "", ""), "{}", program.name);
     }
@@ -173,7 +173,7 @@ fn a_value_that_cannot_be_meant_is_one_line_and_status_2() {
     ];
     for (program, keywords, line) in rows {
         check_wrong(program, keywords, line);
-        // The prefix executor says the same under its own name.
+        // The prefix executor prints the same under its own name.
         check_wrong("vrf", keywords, line);
     }
 }

@@ -1,5 +1,5 @@
-//! One stanza read by several programs: an executor for each keyword, as `use` lines name them, is the same as
-//! the prefix executor that has them all, and both together do nothing twice.
+//! One stanza read by several programs: an executor for each keyword, as `use` lines name them, does the same as the
+//! prefix executor that has all keywords. Both together do nothing twice.
 
 use super::{
     all::PROGRAMS,

@@ -1,5 +1,5 @@
-//! `depend`, on which everything depends: if it fails for one interface, ifupdown-ng configures none at all,
-//! and what it prints becomes interface names.
+//! `depend`: if it fails for one interface, ifupdown-ng configures no interface at all, and its output becomes
+//! interface names.
 
 use super::{
     all::PROGRAMS,
@@ -10,10 +10,10 @@ use ifupdown_ng_netlink::{stanza::environment::Found, values::IfName};
 use proptest::prelude::*;
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
-/// What ifupdown-ng reads at most, in one `read` (execute.c).
+/// The most that ifupdown-ng reads, in one `read` (execute.c).
 const MOST: usize = 1023;
 
-/// The keywords that name interfaces, with what they print for one name.
+/// The keywords that name interfaces, with the output for one name.
 fn naming() -> Vec<(&'static str, String)> {
     let names = |(program, keyword): (&'static str, &str)| {
         let variable = variable(keyword);
@@ -61,7 +61,7 @@ fn names_that_will_not_do_are_left_out_in_silence() {
         let mut started = command(program, [("IFACE", "eth0"), ("PHASE", "depend")]);
         started.env(&variable, OsString::from_vec(b"re\xffd".to_vec()));
         assert_eq!(run(started), Ran::new(0, "", ""), "{program} {variable}");
-        // Without IFACE, and with a stanza full of nonsense.
+        // Without IFACE, and with invalid values.
         let environment =
             [("PHASE", "depend"), (&variable, "red"), ("IF_VRF_TABLE", "0"), ("IF_VRF_ROUTE", "%%%")];
         assert_eq!(run(command(program, environment)), Ran::new(0, "red\n", ""), "{program} {variable}");
@@ -87,7 +87,7 @@ fn by_hand_it_is_the_same() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the environment holds: names of interfaces, shorter first, and no panic.
+    /// Whatever the environment contains: names of interfaces, shorter first, and no panic.
     #[test]
     fn any_environment_has_an_answer(
         values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 30),
@@ -108,7 +108,7 @@ proptest! {
             prop_assert!(stanza.take_problems().is_empty());
             prop_assert!(names.is_sorted_by_key(|name| name.as_str().len()));
             prop_assert!(names.iter().all(|name| name.as_str().parse::<IfName>().is_ok()));
-            // Reading all of it does not panic either.
+            // Reading the whole stanza does not panic either.
             program.configure(&found.stanza());
         }
     }
@@ -116,7 +116,7 @@ proptest! {
 
 #[test]
 fn the_answer_fits_into_one_read() {
-    // Each keyword that takes a list could name any number; two kilobytes of names are more than enough.
+    // Each keyword with a list could name any number; two kilobytes of names are more than enough.
     let many: Vec<String> = (0..200).map(|number| format!("eth{number:07}")).collect();
     for (program, variable) in naming() {
         for separator in [" ", ", "] {

@@ -1,8 +1,8 @@
-//! Every text that the programs can say when something is wrong is told under DIAGNOSTICS of a page.
+//! Every error text of the programs is under DIAGNOSTICS of a page.
 //!
-//! The texts are all string literals of the sources that are prose, whatever is made of them, but for those that are
-//! known to be something else: so a new error that no page tells of is found, wherever it is made; and so is one in a page
-//! that nothing says any more. That those of options are said by something that runs is tested in manual.rs.
+//! The texts are all string literals of the sources that are prose, except those that are known to be something else.
+//! So the test finds a new error that no page has, wherever it is created, and an error on a page that no program
+//! prints any more. manual.rs tests that the errors of options are really printed.
 
 use super::{
     pages::pages,
@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Fields and functions whose texts are what `--help` prints.
 const HELP: [&str; 7] = ["about", "after_help", "flag", "help", "option", "path", "syntax"];
 
-/// Texts that are no errors by themselves, with what they are.
+/// Texts that are not errors by themselves, with their purpose.
 const OTHER: [(&str, &str); 4] = [
     (
         "Keywords: {text} ifupdown-ng runs this program for every phase of an interface;",
@@ -25,7 +25,7 @@ const OTHER: [(&str, &str); 4] = [
     ("VLANs without a header", "the same"),
 ];
 
-/// The literals of a source but for those of tests, attributes (comments on items are attributes too) and help.
+/// The literals of a source, without those of tests, attributes (comments on items are attributes too) and help.
 fn literals(source: TokenStream, found: &mut Vec<String>) {
     let mut tokens = source.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -62,7 +62,7 @@ fn literals(source: TokenStream, found: &mut Vec<String>) {
     }
 }
 
-/// What of a text stays the same: the parts between placeholders.
+/// The fixed parts of a text: those between placeholders.
 fn fixed(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for part in text.split('{') {
@@ -71,14 +71,14 @@ fn fixed(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether it says something by itself. One word is a name, or stands between others.
+/// Whether it is a message by itself. One word is a name, or a part of another text.
 fn is_prose(text: &str) -> bool {
     let letters = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1;
     fixed(text).concat().split_whitespace().filter(letters).count() > 1
 }
 
-/// Whether a line of a page tells of a text: it has all its parts in their order, from where a text can begin to where
-/// one can end.
+/// Whether a line of a page contains a text: all its parts in their order, from where a text can begin to where one can
+/// end.
 fn tells(line: &str, text: &str) -> bool {
     let parts = fixed(text);
     let (first, last) = (parts[0], parts[parts.len() - 1]);
@@ -102,7 +102,8 @@ fn tells(line: &str, text: &str) -> bool {
     })
 }
 
-/// Where texts are made that are no errors: the steps, which are command lines, and what `ifnetlink show` draws.
+/// Leaves out files whose texts are not errors: the steps, which are command lines, and the drawing of `ifnetlink
+/// show`.
 fn is_of_errors(file: &Path) -> bool {
     let name = file.strip_prefix(root()).unwrap().to_str().unwrap();
     let other = ["src/plan/op/", "src/state/", "ifnetlink/show/"].iter().any(|place| name.starts_with(place));
@@ -136,7 +137,7 @@ fn every_error_is_told_in_a_page_and_no_page_has_another() {
         }
     }
     assert!(missing.is_empty(), "no page tells of\n{}", missing.join("\n"));
-    assert!(unsaid.is_empty(), "nothing says {unsaid:#?}");
+    assert!(unsaid.is_empty(), "no program prints {unsaid:#?}");
     assert!(texts > 150, "{texts}");
     assert_eq!(others.len(), OTHER.len(), "of OTHER only these are there: {others:?}");
 }

@@ -1,4 +1,4 @@
-//! Pages, examples and code say the same.
+//! Pages, examples and code agree.
 
 use super::{
     all::PROGRAMS,
@@ -16,7 +16,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_default()
 }
 
-/// Programs that are made of others have no page of their own keywords.
+/// Programs that combine others have no page for their own keywords.
 fn with_page() -> impl Iterator<Item = &'static &'static Program> {
     PROGRAMS.iter().filter(|program| {
         let page = format!("docs/interfaces-{}.5.scd", program.name);
@@ -24,7 +24,7 @@ fn with_page() -> impl Iterator<Item = &'static &'static Program> {
     })
 }
 
-/// The options of the pages by the program whose page it is, or that the section's heading names: lines like
+/// The options of the pages, by the program that the page or the section's heading names: lines like
 /// `*vrf-table* ID|NAME|auto`.
 fn options() -> BTreeMap<String, BTreeSet<String>> {
     let mut options: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -42,7 +42,7 @@ fn options() -> BTreeMap<String, BTreeSet<String>> {
     options
 }
 
-/// All keywords of all programs, with what may follow them as `--help` has it, and nothing else.
+/// All keywords of all programs, with their values as in `--help`, and nothing else.
 #[test]
 fn the_pages_have_exactly_the_tables_of_the_programs() {
     let mut options = options();
@@ -58,7 +58,7 @@ fn the_pages_have_exactly_the_tables_of_the_programs() {
         assert_eq!(page, table(program), "interfaces-{}.5.scd", program.name);
         told.extend(page);
     }
-    // Of these, what their parts have is in the pages of those.
+    // The keywords of their parts are on the pages of the parts.
     for program in composed {
         let section = options.remove(program.name).unwrap_or_default();
         let rest: BTreeSet<String> = table(program).difference(&told).cloned().collect();
@@ -89,7 +89,7 @@ fn stanzas(text: &str) -> Vec<(String, Vec<(String, String)>)> {
     found
 }
 
-/// Fails unless the programs that read a stanza understand it.
+/// Fails unless the programs that read a stanza accept it.
 fn understood(text: &str, about: &str) -> usize {
     let mut ours = 0;
     for (iface, lines) in stanzas(text) {
@@ -99,7 +99,7 @@ fn understood(text: &str, about: &str) -> usize {
                 continue;
             }
             let (_, problems) = program.configure(&stanza);
-            // A program for one keyword has nothing to say about the table that another one makes.
+            // A program for one keyword does not check the table that another program creates.
             assert!(problems.is_empty(), "{about}: iface {iface}: {}: {problems:?}", program.name);
             ours += 1;
         }
@@ -112,7 +112,7 @@ fn understood(text: &str, about: &str) -> usize {
                 keyword.contains('-') && PROGRAMS.iter().any(|program| program.name == prefix);
             assert!(
                 !looks_like_ours || stock || known(keyword),
-                "{about}: iface {iface}: {keyword} is nobody's"
+                "{about}: iface {iface}: {keyword} is not known to any program"
             );
         }
     }
@@ -122,7 +122,7 @@ fn understood(text: &str, about: &str) -> usize {
 #[test]
 fn every_example_is_understood() {
     let mut examples = files("interfaces.d", "");
-    // What goes with them and is for other programs.
+    // Files with the examples that are for other programs.
     examples.retain(|path| path.extension().is_none_or(|ending| ending != "conf"));
     for path in &examples {
         let about = path.strip_prefix(root()).unwrap().display().to_string();
@@ -179,7 +179,7 @@ fn no_text_leads_to_a_file_that_is_not_there() {
     assert!(links > 40, "{links}");
 }
 
-/// Every test that the comparison names is one, by the part of its name that is written out.
+/// Every test that the comparison names exists, by the part of its name that is written out.
 #[test]
 fn the_comparison_names_tests_that_exist() {
     let sources = files("tests/kernel", ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());

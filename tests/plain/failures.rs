@@ -1,4 +1,4 @@
-//! What is said when the kernel refuses: which step, why, what was taken back and what could not be.
+//! The error when the kernel refuses a change: which step, why, which steps were rolled back and which could not be.
 
 use super::{
     all::PROGRAMS,
@@ -65,7 +65,7 @@ fn what_could_not_be_taken_back_is_named_too() {
          not undone: ip -4 rule del pref 32765 table local protocol 73: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN); \
          not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: Operation not permitted (EPERM); this needs root (CAP_NET_ADMIN)"
     );
-    // Where local cannot be put back, the one that was to replace it stays.
+    // If the rule for local cannot be restored, the one that was to replace it stays.
     assert_eq!(
         said(3, Fault::LostButMade, true),
         "ip -4 rule del pref 0 table local protocol kernel: no answer; \
@@ -75,7 +75,7 @@ fn what_could_not_be_taken_back_is_named_too() {
     );
 }
 
-/// A kernel that refuses everything in its own words.
+/// A kernel that refuses everything with its own text.
 struct Refuses(Refusal);
 
 impl Kernel for Refuses {
@@ -101,7 +101,8 @@ fn the_kernels_own_words_are_passed_on() {
     assert!(failure.ends_with(end), "{failure}");
 }
 
-/// A kernel that knows tags of bridges, and not this one; one that knows of none says nothing (src/kernel/netlink/bridge).
+/// A kernel that knows tag protocols of bridges, but not this one. One that knows none reports no error
+/// (src/kernel/netlink/bridge).
 #[test]
 fn a_tag_that_the_kernel_does_not_know() {
     let program = PROGRAMS.iter().find(|program| program.name == "bridge-vlan").unwrap();

@@ -1,7 +1,7 @@
-//! The fault matrix on the model of the kernel: every fault at every step of every phase of [`super::scenes`].
+//! Fault injection on the model of the kernel: every fault at every step of every phase of [`super::scenes`].
 //!
-//! `IFNL_FAULTS_STANZAS` says how many random stanzas there are beside those of the repository. The lines that it
-//! prints are read by tests/lane/faults; tests/kernel/faults.rs has the same matrix on a real kernel.
+//! `IFNL_FAULTS_STANZAS` is the number of random stanzas besides those of the repository. The printed lines are read by
+//! tests/lane/faults; tests/kernel/faults.rs has the same matrix on a real kernel.
 
 use super::{
     all::PROGRAMS,
@@ -46,26 +46,26 @@ const FAULTS: [(&str, Fault); 13] = [
     ("rival-deletes", Fault::Rival(Rival::DeletesLink)),
 ];
 
-/// All that a stanza could change, in all namespaces.
+/// Everything that a stanza could change, in all namespaces.
 fn everything(found: &Snapshot) -> String {
     let mut all = String::new();
     for (place, state) in &found.places {
         let mut state = state.clone();
         for rules in state.rules.values_mut() {
-            // Of several that do the same at the same place, who added them is no matter, nor how often.
+            // If several rules do the same at the same priority, their number and their protocol do not matter.
             rules.retain(|rule| !rule.same(&kernel_l3mdev(rule.family)));
             rules.dedup_by(|rule, before| rule.same(before));
             for rule in rules {
                 rule.protocol = 0;
             }
         }
-        // The model does not know what they were in a namespace.
+        // The model does not know the earlier sysctls of a namespace.
         if *place != Place::Here {
             state.sysctls.clear();
         }
         let text = text(&state);
         let mut lines: Vec<&str> = text.lines().collect();
-        // All but rules: those have an order.
+        // All but rules, whose order matters.
         lines.sort_by_key(|line| if line.starts_with("rule ") { "rule" } else { line });
         for line in lines {
             let _ = writeln!(all, "{place:?}: {line}");
@@ -93,7 +93,7 @@ fn without(found: &Snapshot, place: &Place) -> Snapshot {
     found
 }
 
-/// What is left when a stanza is down: without the VRFs of others, with which rules and sysctls go, and without
+/// The state when a stanza is down: without the VRFs of other programs, with which rules and sysctls go, and without
 /// the namespaces that are kept.
 fn at_the_end(found: &Snapshot, kept: &[Place]) -> Snapshot {
     let mut found = kept.iter().fold(found.clone(), |found, place| without(&found, place));
@@ -108,17 +108,17 @@ fn difference(is: &str, should: &str) -> String {
     missing.map(|line| format!("- {line}\n")).chain(surplus.map(|line| format!("+ {line}\n"))).collect()
 }
 
-/// What one fault did, and how the next runs got on.
+/// The result of one fault, and of the next runs.
 struct Trial<'a> {
     scene: &'a Scene,
-    /// The state after the phase that nothing disturbed.
+    /// The state after the phase without a fault.
     whole: &'a Snapshot,
     at: usize,
     kernel: Faulty,
 }
 
 impl Trial<'_> {
-    /// Fails unless a state is one of those, as it is or with what another process did.
+    /// Fails unless a state is one of these, unchanged or with the act of the other process.
     fn is_one_of(&self, is: &Snapshot, these: &[&Snapshot], what: &str) -> Result<(), String> {
         let Some((rival, _)) = &self.kernel.rival else {
             let (is, these) = (everything(is), these.iter().map(|state| everything(state)));
@@ -126,7 +126,7 @@ impl Trial<'_> {
             let found = these.contains(&is);
             return if found { Ok(()) } else { Err(format!("{what}:\n{}", difference(&is, &these[0]))) };
         };
-        // What another process made is not in our books, and may keep a namespace.
+        // Our records do not include the other process's object, which may keep a namespace.
         let place = match &rival.op {
             Op::LinkMove(moving) => &moving.to,
             _ => &rival.at,
@@ -135,7 +135,7 @@ impl Trial<'_> {
             let mut found = without(found, place);
             found.netns_links.clear();
             found.located.clear();
-            // What a link that is gone was set to is nowhere.
+            // The settings of a link that is gone do not exist.
             for state in found.places.values_mut() {
                 let links = &state.links;
                 state.sysctls.retain(|key, _| {
@@ -162,8 +162,8 @@ impl Trial<'_> {
         if found { Ok(()) } else { Err(format!("{what}:\n{}", difference(&shown, &show(these[0])))) }
     }
 
-    /// What was before, but for what is not to be taken back (a link that had lost its other end, one of two
-    /// rules that do the same), with and without what was remembered of it.
+    /// The state before, except for steps that cannot be rolled back (a link that had lost its other end, one of two
+    /// rules that do the same), with and without our records of it.
     fn irrevocable(&self) -> [Snapshot; 2] {
         let Scene { interface, phase, before, .. } = self.scene;
         let mut kernel = Simulated(before.clone());
@@ -180,7 +180,7 @@ impl Trial<'_> {
         let Scene { interface, phase, before, .. } = self.scene;
         let is = self.kernel.snapshot();
         match end {
-            // Between two steps; what follows must do with it.
+            // Between two steps; the following runs must work with this state.
             None => {}
             Some(End::Conflict(lines)) => return Err(format!("a conflict that was none: {lines:?}")),
             Some(End::Failed(_)) if phase.is_down() => {}
@@ -191,19 +191,19 @@ impl Trial<'_> {
             Some(End::Done) => self.is_one_of(is, &[self.whole], "done, and not as it should be")?,
         }
         let in_the_way = self.kernel.rival.as_ref().is_some_and(|(_, could)| *could);
-        // What comes back finds its name taken, and takes another.
+        // A link that moves back finds its name taken, and gets another name.
         let renamed = phase.is_down() && fault == Fault::Rival(Rival::TakesName);
         let mut again = Faulty::new(is.clone());
         match interface.phase(*phase, &mut again) {
             End::Done if renamed => {}
             End::Done => {
-                // Whether it is up is for the stock `link` to see to, in a phase of its own.
+                // The stock `link` sets it up, in a phase of its own.
                 let mut whole = Faulty::new(self.whole.clone());
                 let link = if phase.is_down() { Phase::Down } else { Phase::Up };
                 for kernel in [&mut again, &mut whole] {
                     interface.link(link, kernel);
                 }
-                // Or as if what another process did had been so from the start.
+                // Or as if the other process had done this from the start.
                 let mut since = Faulty::new(before.clone());
                 if let Some((rival, _)) = &self.kernel.rival {
                     let _ = since.apply(rival);
@@ -238,7 +238,7 @@ impl Trial<'_> {
     }
 }
 
-/// Whether there is a fault of this sort at this step, and if so what went wrong with it.
+/// If this fault is possible at this step, the result.
 fn inject(scene: &Scene, whole: &Snapshot, at: usize, fault: Fault) -> Option<Result<(), String>> {
     let kernel = Faulty::with(scene.before.clone(), at, fault, false);
     let mut trial = Trial { scene, whole, at, kernel };

@@ -1,4 +1,4 @@
-//! A kernel that fails on demand, and remembers every state that it went through.
+//! A kernel that fails on demand, and records every state that it goes through.
 
 use ifupdown_ng_netlink::{
     kernel::{Kernel, Refusal},
@@ -17,36 +17,36 @@ pub enum Fault {
     Refused(Errno),
     /// It is made, and the answer does not arrive.
     LostButMade,
-    /// It never arrives at the kernel, and so there is no answer.
+    /// It never arrives at the kernel, so no answer arrives.
     LostOnTheWay,
     /// The process is killed before it.
     Killed,
     /// The process is killed after it.
     KilledAfter,
-    /// Another process does something just before it, which is then tried all the same.
+    /// Another process does something just before the change, which is then still tried.
     Rival(Rival),
 }
 
-/// What another process does between our look at the kernel and our change.
+/// What another process does between our read of the kernel and our change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rival {
-    /// The same.
+    /// The same change.
     Same,
-    /// It takes the name of what is to be made, for something else.
+    /// It uses the name of the object to be created, for another object.
     TakesName,
     /// It deletes the link that is to be changed.
     DeletesLink,
 }
 
 impl Rival {
-    /// What it does; `None` if it has nothing to do with this change.
+    /// Its act; `None` if it has nothing to do with this change.
     pub fn act(self, act: &Act) -> Option<Act> {
         let at = act.at.clone();
         let dummy = |name: &IfName| {
             Op::LinkAdd(NewLink { name: name.clone(), kind: LinkKind::Other("dummy".to_owned()) })
         };
         let (at, op) = match (self, &act.op) {
-            // Read by nobody but us, who lock each other out; or changes nothing.
+            // Only our programs read these, and they lock each other out; or the change has no effect.
             (_, Op::RecordSet { .. } | Op::RecordDel(_) | Op::NetnsLinkSet(_) | Op::NetnsLinkDel(_)) => {
                 return None;
             }
@@ -81,22 +81,22 @@ impl Rival {
     }
 }
 
-/// What a killed run unwinds with; [`super::interfaces`] catches it.
+/// The panic value of a killed run; [`super::interfaces`] catches it.
 #[derive(Debug)]
 pub struct Kill;
 
-/// [`Simulated`], which fails at one change, and if wished at each one after it.
+/// [`Simulated`], which fails at one change and optionally at each one after it.
 pub struct Faulty {
     kernel: Simulated,
     /// What happens to the changes with these numbers, counted from 0.
     fault: Option<(usize, Fault)>,
-    /// All changes after the first that fails are refused as well: nothing can be taken back.
+    /// All changes after the first that fails are refused as well: nothing can be rolled back.
     for_good: bool,
-    /// How many changes were asked for.
+    /// The number of changes so far.
     pub count: usize,
-    /// The state after each of them, and what was asked for.
+    /// The state after each change, and the change.
     pub history: Vec<(String, State)>,
-    /// What another process did, and whether it could.
+    /// What another process did, and whether it succeeded.
     pub rival: Option<(Act, bool)>,
 }
 
@@ -118,7 +118,7 @@ impl Faulty {
         Self { fault: Some((at, fault)), for_good, ..Self::new(state) }
     }
 
-    /// All there is.
+    /// The whole state.
     pub fn snapshot(&self) -> &Snapshot {
         &self.kernel.0
     }
@@ -130,7 +130,7 @@ impl Faulty {
         });
     }
 
-    /// What others do to the kernel in the meantime.
+    /// What other programs change in the kernel meanwhile.
     pub fn others(&mut self, change: impl FnOnce(&mut State)) {
         change(self.kernel.0.here_mut());
     }
@@ -147,10 +147,10 @@ impl Kernel for Faulty {
         let lost = || Refusal { answer_lost: true, ..Refusal::text("no answer") };
         let answer = match self.fault {
             Some((at, Fault::Killed)) if at == number => resume_unwind(Box::new(Kill)),
-            // No message: it fails with what ifup said, and may have done a part.
+            // Not a netlink message: it fails with the output of ifup, and may be partly done.
             Some((at, Fault::Refused(_))) if at == number && matches!(act.op, Op::Nested(_)) => Err(lost()),
             Some((at, Fault::Refused(errno))) if at == number => {
-                // The kernel says so where it is so: somebody else was faster.
+                // The kernel returns this error when it is true: another process was faster.
                 if errno == Errno::ENODEV && act.op.is_removal() {
                     self.rival = Some((act.clone(), self.kernel.apply(act).is_ok()));
                 } else if errno == Errno::ENODEV {

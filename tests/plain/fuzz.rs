@@ -1,7 +1,7 @@
-//! Whatever comes in from outside, tried at random: environments, values, and what other programs print.
+//! Random input from outside: environments, values, and output of other programs.
 //!
-//! No panic, no hang, and no answer that is much longer than the question. How long each of the tests goes on is said in
-//! timed.rs; what netlink sends is tried in src/kernel/netlink/fuzz.rs.
+//! No panic, no hang, and no answer that is much longer than the input. timed.rs says how long each test runs;
+//! src/kernel/netlink/fuzz.rs tests netlink messages.
 
 use super::{all::PROGRAMS, random::values, support::run, timed::fuzz, variable::variable};
 use ifupdown_ng_netlink::{
@@ -17,7 +17,7 @@ use ifupdown_ng_netlink::{
 use proptest::{collection::vec, prelude::*};
 use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
 
-/// Values that stanzas have, words of them, and anything else.
+/// Values of stanzas, words of them, and random text.
 fn text() -> impl Strategy<Value = String> {
     let known: Vec<&'static str> = PROGRAMS
         .iter()
@@ -113,7 +113,7 @@ fn depend_exits_with_0_whatever_it_is_given() {
         let program = PROGRAMS[program];
         let mut command = super::support::command(program.name, [("PHASE", "depend")]);
         for (keyword, value) in program.keywords().zip(values) {
-            // No process can be given a NUL.
+            // A process cannot get an argument with a NUL.
             let value: Vec<u8> = value.into_iter().filter(|byte| *byte != 0).take(100_000).collect();
             let name = variable(keyword.name);
             command.env(name, OsString::from_vec(value));
@@ -127,7 +127,7 @@ fn depend_exits_with_0_whatever_it_is_given() {
     });
 }
 
-/// Lines of what ifquery prints, and of interfaces files, which look the same, in any order and damaged.
+/// Lines as ifquery prints them, and of interfaces files, which look the same; in any order and damaged.
 #[test]
 fn what_ifquery_prints() {
     let line = prop_oneof![

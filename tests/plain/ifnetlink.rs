@@ -1,4 +1,4 @@
-//! What a user sees of `ifnetlink` without a kernel to look at.
+//! What a user sees of `ifnetlink` without access to a kernel.
 
 use super::support::{Ran, command, run};
 
@@ -97,7 +97,7 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
     }
 }
 
-/// With ifquery it is that which fails, without it we do.
+/// With ifquery, ifquery reports the error; without it, ifnetlink does.
 #[test]
 fn a_file_that_cannot_be_read_is_one_line_with_status_1() {
     let ran = ifnetlink(&["check", "-a", "-i", "/nonexistent/interfaces"]);

@@ -13,7 +13,7 @@ use std::{
 
 const EXECUTORS: &str = "usr/libexec/ifupdown-ng";
 
-/// A directory to install to, and one with what there is to install.
+/// A directory to install to, and one with the files to install.
 struct Machine {
     directory: PathBuf,
     shell: &'static [&'static str],
@@ -64,8 +64,8 @@ impl Machine {
         fs::read_to_string(self.directory.join("root").join(EXECUTORS).join(name)).ok()
     }
 
-    /// `make` as the README has it; its exit status and what it said. No program nor page is built by it, and the
-    /// script runs in the shell of this machine.
+    /// `make` as in the README; its exit status and its output. It builds no program and no page, and the script runs
+    /// in the shell of this machine.
     fn make(&self, words: &str) -> (i32, String) {
         let mut command = Command::new("make");
         command.current_dir(root()).args(words.split_whitespace()).args(["-s", "CARGO=false", "SCDOC=none"]);
@@ -105,7 +105,7 @@ impl Machine {
     }
 }
 
-/// Debian's shell and Alpine's, with nothing but busybox's programs in the script.
+/// Debian's shell and Alpine's, with only busybox's programs in the script.
 const SHELLS: [&[&str]; 2] = [&["sh"], &["busybox", "env", "PATH=APPLETS", "sh"]];
 
 fn for_each_shell(name: &str, test: impl Fn(&Machine)) {
@@ -144,7 +144,7 @@ fn with_dropin_the_stock_one_is_kept_and_comes_back() {
             assert_eq!(machine.has(program.name).as_deref(), Some("ours\n"), "{}", program.name);
         }
         assert_eq!(machine.has("vrf.ifupdown-ng").as_deref(), Some("stock\n"));
-        // A newer version takes the place of what is ours, the drop-ins included, and keeps nothing of it.
+        // A newer version replaces our files, including the drop-ins, and keeps nothing of them.
         for program in PROGRAMS {
             machine.write(&format!("built/{}", program.name), "newer\n");
         }
@@ -176,7 +176,7 @@ fn what_others_put_there_is_not_overwritten() {
 fn what_has_changed_since_is_neither_removed_nor_lost() {
     for_each_shell("changed", |machine| {
         machine.done("install DROPIN=1");
-        // The distribution has a new version of the stock one, the administrator one of his own.
+        // The distribution has a new version of the stock executor, the administrator has a modified one.
         machine.stock("vrf", "stock, newer\n");
         machine.stock("netns", "the administrator's\n");
         let said = machine.done("uninstall");
@@ -187,7 +187,7 @@ fn what_has_changed_since_is_neither_removed_nor_lost() {
     });
 }
 
-/// The programs have been placed up to some point, and the manifest says so already.
+/// Only some programs have been installed, and the manifest already names all of them.
 #[test]
 fn an_install_that_was_stopped_is_done_again_or_undone() {
     for_each_shell("stopped", |machine| {
@@ -215,7 +215,7 @@ fn an_install_that_was_stopped_is_done_again_or_undone() {
     });
 }
 
-/// One program for all, and links; in place of what was installed before, and the other way round.
+/// One program for all, and links; in place of an earlier installation, and the other way round.
 #[test]
 fn links_are_installed_and_removed_like_files() {
     for_each_shell("links", |machine| {
@@ -229,7 +229,7 @@ fn links_are_installed_and_removed_like_files() {
             assert_eq!(fs::read_link(path).unwrap(), Path::new("ifupdown-ng-netlink"), "{}", program.name);
         }
         assert_eq!(machine.has("vrf.ifupdown-ng").as_deref(), Some("stock\n"));
-        // A newer program behind the same links.
+        // A newer program with the same links.
         machine.write("built/ifupdown-ng-netlink", "newer\n");
         machine.done("install MULTICALL=1");
         assert_eq!(machine.has("vrf").as_deref(), Some("newer\n"));
@@ -244,7 +244,7 @@ fn links_are_installed_and_removed_like_files() {
     });
 }
 
-/// As a package does it.
+/// As a package is built.
 #[test]
 fn without_a_manifest_nothing_but_the_files_is_there() {
     for_each_shell("package", |machine| {
@@ -252,7 +252,7 @@ fn without_a_manifest_nothing_but_the_files_is_there() {
         machine.done("install DROPIN=1 MANIFEST= EXECUTORDIR=/usr/lib/executors");
         let files = machine.state();
         let pages = files.keys().filter(|path| path.to_string_lossy().contains("/usr/share/man/man")).count();
-        // And ifnetlink, which is no executor.
+        // And ifnetlink, which is not an executor.
         assert_eq!(files.len() - pages, PROGRAMS.len() + 1, "{files:?}");
         assert!(machine.directory.join("root/usr/sbin/ifnetlink").exists());
         assert!(machine.directory.join("root/usr/lib/executors/vrf").exists());

@@ -1,4 +1,4 @@
-//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::program::run`] goes about it.
+//! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::program::run`] does them.
 
 use super::{
     asked::asked_for,
@@ -14,7 +14,7 @@ use ifupdown_ng_netlink::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// A stanza that is without fault, and the program that reads it.
+/// A stanza without errors, and the program that reads it.
 pub struct Interface {
     /// The interface.
     pub name: IfName,
@@ -24,19 +24,19 @@ pub struct Interface {
     pub text: String,
 }
 
-/// How a phase came out.
+/// The result of a phase.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     /// Everything was done.
     Done,
-    /// Nothing was begun: something is in the way.
+    /// Nothing was begun: there is a conflict.
     Conflict(Vec<String>),
-    /// The kernel refused something.
+    /// The kernel refused a change.
     Failed(Vec<String>),
 }
 
 impl Interface {
-    /// The stanza with these keywords; `None` if something is wrong with it.
+    /// The stanza with these keywords; `None` if it has an error.
     pub fn new<V: AsRef<str>>(program: &Program, name: &str, keywords: &[(&str, V)]) -> Option<Self> {
         let pairs = || keywords.iter().map(|(keyword, value)| (*keyword, value.as_ref()));
         let (configuration, problems) = program.configure(&Stanza::new(pairs()));
@@ -70,7 +70,7 @@ impl Interface {
         asked_for(&query, kernel.snapshot())
     }
 
-    /// ifup: up to the phase that is not done.
+    /// ifup: up to the first phase that fails.
     pub fn up(&self, kernel: &mut Faulty) -> End {
         for phase in Phase::UP {
             self.link(phase, kernel);
@@ -122,7 +122,7 @@ impl Interface {
     }
 }
 
-/// Whether a run came to its end; not if its kernel had it killed.
+/// Whether a run came to its end; false if the fault killed it.
 pub fn survives(run: impl FnOnce()) -> bool {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(()) => true,

@@ -1,4 +1,4 @@
-//! What must hold in every state, or between two of them.
+//! What must hold in every state, or between two states.
 
 use super::{
     all::PROGRAMS,
@@ -12,7 +12,7 @@ use ifupdown_ng_netlink::{
     values::{Family, TableId},
 };
 
-/// The state as text, without what the kernel adds with the first VRF and never takes away again.
+/// The state as text, without what the kernel adds with the first VRF and never deletes.
 pub fn text(state: &State) -> String {
     let mut state = state.clone();
     for (family, rules) in &mut state.rules {
@@ -31,7 +31,7 @@ pub fn same(is: &State, should: &State, about: &str) {
     assert!(is == should, "{about}{}\nwhole:\n{is}", lines.join("\n"));
 }
 
-/// What is left when the VRFs of others are gone as well: with the last one go rules and sysctls.
+/// The state when the VRFs of other programs are gone as well: with the last one, rules and sysctls go.
 pub fn without_vrfs(found: &Snapshot) -> State {
     let program = PROGRAMS.iter().find(|program| program.name == "vrf-table").unwrap();
     let mut kernel = Faulty::new(found.clone());
@@ -46,7 +46,7 @@ pub fn is_local(rule: &Rule) -> bool {
     rule.action == Action::Lookup(TableId::LOCAL) && !rule.selective
 }
 
-/// What a packet of a VRF whose table has no route for it may look up, in the order of the rules.
+/// The tables in which a packet of a VRF without a route for it is looked up, in the order of the rules.
 pub fn escapes(rules: &[Rule]) -> Vec<TableId> {
     let (mut tables, mut from) = (Vec::new(), 0);
     for rule in rules.iter().filter(|rule| !rule.selective) {
@@ -56,7 +56,7 @@ pub fn escapes(rules: &[Rule]) -> Vec<TableId> {
         match rule.action {
             Action::Lookup(table) => tables.push(table),
             Action::UnreachableL3mdev => return tables,
-            // A goto whose target is missing is passed over (net/core/fib_rules.c).
+            // A goto whose target is missing is skipped (net/core/fib_rules.c).
             Action::GotoL3mdev(target) if rules.iter().any(|rule| rule.priority == target) => from = target,
             _ => {}
         }
@@ -64,7 +64,7 @@ pub fn escapes(rules: &[Rule]) -> Vec<TableId> {
     tables
 }
 
-/// The families in which nothing gets out of a VRF, not even to the addresses of the host itself.
+/// The families in which no packet leaves a VRF, not even to the addresses of the host itself.
 pub fn sealed(state: &State) -> Vec<Family> {
     let families = state.rules.iter().filter(|(_, rules)| escapes(rules).is_empty());
     families.map(|(family, _)| *family).collect()
@@ -100,7 +100,7 @@ pub fn at_every_step(kernel: &Faulty, start: &State, noise: &State, about: &str)
     }
 }
 
-/// While there is a VRF, nothing gets out of it in these families.
+/// While a VRF exists, no packet leaves it in these families.
 pub fn stays_sealed(kernel: &Faulty, families: &[Family], about: &str) {
     for (step, state) in &kernel.history {
         if state.links.values().any(|link| matches!(link.kind, LinkKind::Vrf(_))) {

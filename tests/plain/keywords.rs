@@ -1,4 +1,4 @@
-//! Keywords that no executor reads, and values that ifupdown-ng cuts.
+//! Keywords that no executor reads, and values that ifupdown-ng truncates.
 
 use super::{
     all::PROGRAMS,
@@ -47,7 +47,7 @@ fn a_misspelt_keyword_is_an_error_in_create_and_no_later_phase_goes_on() {
         for phase in ["depend", "pre-down", "down", "post-down", "destroy"] {
             assert_eq!(run_phase(program, phase, &stanza), Ran::new(0, "", ""), "{keyword} {phase}");
         }
-        // Nor does another family's executor speak of it.
+        // Executors of another family do not report it either.
         let other = if program.starts_with("vrf") { "netns" } else { "vrf" };
         assert_eq!(run_phase(other, "create", &stanza), Ran::new(0, "", ""), "{other} {keyword}");
     }
@@ -71,7 +71,7 @@ fn other_unknown_keywords_with_our_prefixes_are_warnings_and_those_of_others_are
     }
 }
 
-/// `ifnetlink` looks at every keyword of a stanza. Those of the stock executors are like none of ours.
+/// `ifnetlink` checks every keyword of a stanza. Those of the stock executors do not resemble ours.
 #[test]
 fn keywords_of_stock_executors_are_not_taken_for_misspelt() {
     let stock = "address addresses gateway gateways mtu hwaddress requires inherit use alias link-type link-netns \
@@ -93,7 +93,7 @@ fn keywords_of_stock_executors_are_not_taken_for_misspelt() {
     );
 }
 
-/// Even numbers, so that ranges do not help: as many as fit into so many bytes.
+/// Even numbers, so that they form no ranges: as many as fit into this many bytes.
 fn vlans(bytes: usize) -> String {
     let vlans: Vec<String> = (1..=2000).map(|half| (2 * half).to_string()).collect();
     let mut list = vlans.join(", ");
@@ -135,7 +135,7 @@ fn a_value_that_may_lack_its_end_is_refused() {
     }
 }
 
-/// Blanks and commas are alike where no value has blanks; a comma may be a part of a parameter's value.
+/// Blanks and commas are the same where no value contains blanks; a comma may be part of a parameter's value.
 #[test]
 fn lists_take_blanks_and_commas() {
     let plan = |program: &str, phase: &str, keywords: &[(&str, &str)]| {

@@ -1,4 +1,4 @@
-//! The program that all others are in, started by links with their names.
+//! The program that contains all others, started by links with their names.
 
 use super::{
     all::PROGRAMS,
@@ -55,7 +55,7 @@ fn each_link_does_what_the_program_of_that_name_does() {
         }
         different.insert(all);
     }
-    // Else a link that leads to the wrong one would not be seen.
+    // Otherwise a link to the wrong program would not be noticed.
     assert!(different.len() > 4, "{different:?}");
 }
 

@@ -1,6 +1,6 @@
-//! The lane without privilege: no namespace, no socket, nothing but files and processes of this package.
+//! The tests without privilege: no namespace, no socket, only files and processes of this package.
 //!
-//! What a kernel really does is asked in the other lanes; here it is [`ifupdown_ng_netlink::model`]'s model.
+//! The other lanes test what a real kernel does; here the kernel is the model in [`ifupdown_ng_netlink::model`].
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 

@@ -1,5 +1,5 @@
-//! What the manual pages claim is so: their examples are run, their defaults are those of the programs, and their
-//! errors are what the programs say.
+//! The manual pages are correct: their examples are run, their defaults are those of the programs, and their errors are
+//! what the programs print.
 
 use super::{
     pages::{Page, pages},
@@ -13,7 +13,7 @@ fn options() -> impl Iterator<Item = Page> {
     pages().into_iter().filter(|page| page.name.starts_with("interfaces-"))
 }
 
-/// The stanzas that `Page::stanzas` finds are brought up by the `kernel` tests, all of them. None may be hidden from it.
+/// The `kernel` tests bring up all stanzas that `Page::stanzas` finds. It must find every stanza.
 #[test]
 fn every_example_of_a_page_is_found_by_the_tests_that_run_it() {
     for page in pages() {
@@ -31,22 +31,22 @@ fn every_example_of_a_page_is_found_by_the_tests_that_run_it() {
         }
         let examples = page.examples();
         let sessions = page.sessions();
-        // The overview has no such section.
+        // The overview has no section of that name.
         assert_eq!(examples.is_empty(), page.name.ends_with(".7"), "{}: no example", page.name);
         for example in examples {
             let known = found.contains(&example) || sessions.contains(&example);
             assert!(known, "{}: no test runs {example}", page.name);
         }
-        // Those of ifnetlink(8) are typed by tests/kernel/ifnetlink/page.rs, which counts them.
+        // tests/kernel/ifnetlink/page.rs runs and counts those of ifnetlink(8).
         assert!(
             sessions.is_empty() || page.name == "ifnetlink.8",
-            "{}: nobody types {sessions:?}",
+            "{}: no test runs {sessions:?}",
             page.name
         );
     }
 }
 
-/// A program, the lines that its stanza needs to say something, a keyword, its default, and how its page calls it.
+/// A program, the lines that its stanza needs to have an effect, a keyword, its default, and its text on the page.
 type Default = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 const DEFAULTS: [Default; 10] = [
@@ -114,7 +114,7 @@ fn every_error_of_a_page_is_one_that_a_test_waits_for() {
     let cases = files("tests/plans", "plan").into_iter().chain(files("src", "tests.rs"));
     let tests = files("tests/plain", ".rs").into_iter().chain(files("tests/kernel", ".rs"));
     let sources = cases.chain(tests).map(|path| fs::read_to_string(path).unwrap());
-    // A text may go on in the next line.
+    // A text may continue on the next line.
     let joined: Vec<String> =
         sources.map(|text| text.split("\\\n").map(str::trim_start).collect::<String>()).collect();
     let lines: Vec<&str> = joined.iter().flat_map(|text| text.lines()).collect();
@@ -123,12 +123,12 @@ fn every_error_of_a_page_is_one_that_a_test_waits_for() {
         let errors = page.diagnostics();
         assert!(!errors.is_empty(), "{}: no error", page.name);
         for error in errors {
-            // The dots stand for what differs.
+            // The dots stand for the part that differs.
             let parts: Vec<&str> = error.split('…').map(|part| part.trim_matches([' ', ':'])).collect();
             if !lines.iter().any(|line| has(line, &parts)) {
                 missing.push(format!("{}: {error}", page.name));
             }
         }
     }
-    assert!(missing.is_empty(), "nothing says\n{}", missing.join("\n"));
+    assert!(missing.is_empty(), "no program prints\n{}", missing.join("\n"));
 }

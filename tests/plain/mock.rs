@@ -1,4 +1,4 @@
-//! MOCK: what would be done, in a world that has all that the stanza needs. Upstream's tests of its own
+//! MOCK: what would be done, in a state that has everything that the stanza needs. Upstream's tests of its own
 //! executors run them like this.
 
 use super::{
@@ -35,7 +35,7 @@ fn mock_prints_command_lines_and_nothing_else() {
                 "ip link add red type vrf table 1001\n",
                 "",
             ),
-            // MOCK that is set and empty is not set; a bad value stays one.
+            // An empty MOCK counts as not set; a bad value is still an error.
             (program, "MOCK=;IFACE=red;PHASE=up;IF_VRF_TABLE=1", 0, "", ""),
         ]);
     }
@@ -65,7 +65,7 @@ ip -4 rule del pref 0 table local protocol kernel
     ]);
 }
 
-/// A program, an interface, the lines of its stanza, and what is printed in which phase; nothing in all others.
+/// A program, an interface, the lines of its stanza, and the output in each phase that is named; none in all others.
 type Row<'a> = (&'a str, &'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
 const ROWS: &[Row<'_>] = &[
@@ -215,7 +215,7 @@ bridge vlan add dev eth0 vid 10 pvid untagged && bridge vlan add dev eth0 vid 20
     ),
 ];
 
-/// As ifup runs them and as a person does.
+/// As ifup runs them and as a user does.
 #[test]
 fn every_program_says_in_every_phase_what_it_would_do() {
     let phases = ["create", "pre-up", "up", "post-up", "pre-down", "down", "post-down", "destroy", "depend"];
@@ -235,7 +235,7 @@ fn every_program_says_in_every_phase_what_it_would_do() {
                 "{program} {phase}"
             );
             let mut by_hand = command(program, [("MOCK", "echo")]);
-            // What belongs to another program is not accepted from a person.
+            // Keywords of another program are not accepted from a user.
             let known = PROGRAMS.iter().find(|known| known.name == *program).unwrap();
             let known =
                 |pair: &str| known.keywords().any(|keyword| pair.starts_with(&format!("{}=", keyword.name)));

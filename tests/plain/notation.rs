@@ -1,13 +1,13 @@
-//! States of the kernel as text, a line an object, in words that `ip` would use.
+//! States of the kernel as text, one object a line, in the words of `ip`.
 //!
 //! ```text
-//! rules default                               what every namespace is born with, both families
+//! rules default                               the rules of every new namespace, both families
 //! rule 4 1000 l3mdev proto kernel             family, priority, action, who added it
-//! rule 4 5270 lookup 52 proto 3 selective     … a rule that looks only at some packets
+//! rule 4 5270 lookup 52 proto 3 selective     … a rule for some packets only
 //! link red vrf 10 up
 //! link eth0 physical master red up
 //! pair v0 v1                                  these two are the ends of one veth pair
-//! address eth0 10.20.30.40/24                 `proto 73` behind it: one of ours
+//! address eth0 10.20.30.40/24                 `proto 73` after it: one of ours
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0         the value that it had before we first set it

@@ -1,4 +1,4 @@
-//! The words of bridges and ports in [`super::notation`].
+//! The words for bridges and ports in [`super::notation`].
 
 use super::notation::word;
 use ifupdown_ng_netlink::{
@@ -15,7 +15,7 @@ fn on(words: &mut Vec<&str>) -> bool {
 }
 
 pub fn port_options(words: &mut Vec<&str>) -> PortOptions {
-    // As a new port is; what a path costs depends on the link.
+    // As a new port is; the path cost depends on the link.
     let mut options = PortOptions {
         isolated: Some(false),
         learning: Some(true),
@@ -38,7 +38,7 @@ pub fn port_options(words: &mut Vec<&str>) -> PortOptions {
     options
 }
 
-/// The words of a bridge, up to those of any link.
+/// The words for a bridge, up to those that any link has.
 pub fn bridge_options(words: &mut Vec<&str>) -> BridgeOptions {
     let mut options = BridgeOptions::default();
     let seconds = |words: &mut Vec<&str>| Some(Centiseconds(word(words)));

@@ -1,9 +1,9 @@
-//! States of the kernel as text, to be compared. What reads such text is [`super::notation`].
+//! States of the kernel as text, for comparison. [`super::notation`] reads such text.
 
 use ifupdown_ng_netlink::state::{FdbEntry, LinkKind, State};
 use std::fmt::Write as _;
 
-/// Writes a state, so that a difference reads well.
+/// Writes a state so that differences are easy to read.
 pub fn write(state: &State) -> String {
     let mut text = String::new();
     for (name, link) in &state.links {

@@ -1,12 +1,12 @@
-//! The manual pages and what is in them: options, blocks, examples. The `kernel` tests read them with this too, and run
-//! every example that it finds.
+//! The manual pages and their contents: options, blocks, examples. The `kernel` tests use this file too, and run every
+//! example that it finds.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The top of the package: where it was built, or where the virtual machine of tests/lane/vm has its copy.
+/// The top directory of the package: where it was built, or its copy in the virtual machine of tests/lane/vm.
 pub fn checkout() -> PathBuf {
     std::env::var_os("IFNL_CHECKOUT")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).into(), PathBuf::from)
@@ -21,7 +21,7 @@ pub struct Page {
     pub text: String,
 }
 
-/// The stanzas that README.md shows, which stand there indented.
+/// The stanzas in README.md, which are indented.
 pub fn readme() -> Vec<String> {
     let text = fs::read_to_string(checkout().join("README.md")).expect("README.md");
     let blocks = text.split("\n\n").filter(|block| block.starts_with("    auto "));
@@ -42,7 +42,7 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
-/// What stands between fences.
+/// The text between fences.
 fn fenced(text: &str) -> impl Iterator<Item = &str> {
     text.split("```\n").skip(1).step_by(2)
 }

@@ -1,11 +1,11 @@
 //! Plans as case folders: `tests/plans/PROGRAM/CASE/` with three files.
 //!
 //! - `env`: the environment, a variable a line (IFACE, PHASE, IF_…);
-//! - `kernel`: what is found, in the words of [`super::notation`];
-//! - `plan`: each step as a command line, below it what takes it back (`  undo: …`), then warnings and errors
+//! - `kernel`: the state of the kernel, in the words of [`super::notation`];
+//! - `plan`: each step as a command line, below it the step that rolls it back (`  undo: …`), then warnings and errors
 //!   and the exit status, if it is not 0.
 //!
-//! `BLESS=1` rewrites the `plan` files. What it writes has to be reasoned about, not believed.
+//! `BLESS=1` rewrites the `plan` files. Check by reasoning that what it writes is right.
 
 use super::{all::PROGRAMS, asked::asked_for, notation, support};
 use ifupdown_ng_netlink::{
@@ -62,7 +62,7 @@ fn planned(program: &Program, case: &Path) -> String {
         let plan = configuration.plan(at, &world).unwrap_or_else(|(plan, mut conflicts)| {
             errors.append(&mut conflicts);
             code = code.max(1);
-            // Going up, nothing of a plan with a conflict in it is carried out.
+            // On the way up, nothing of a plan with a conflict is carried out.
             if at.phase.is_down() { plan } else { Plan { steps: Vec::new(), warnings: plan.warnings } }
         });
         for step in &plan.steps {

@@ -1,8 +1,8 @@
-//! What holds for every stanza of every program, tried on the model of the kernel.
+//! What holds for every stanza of every program, tested on the model of the kernel.
 //!
-//! The promises are those of docs/ARCHITECTURE.md: up is all or nothing, down leaves what was there before,
-//! a second time there is nothing to do, and a run that is killed anywhere leaves a state that the next one
-//! understands. All of it at every single step of a plan, not only at its end.
+//! The guarantees are those of docs/ARCHITECTURE.md: up is all or nothing, down restores the earlier state, a second
+//! run has nothing to do, and after a kill at any point the next run completes the work. All of this is tested at every
+//! step of a plan, not only at its end.
 
 use super::{
     all::PROGRAMS,
@@ -23,7 +23,7 @@ fn brought_up(case: &Case) -> Option<(Interface, Snapshot, Snapshot, usize)> {
     let mut kernel = Faulty::new(start.clone());
     match interface.up(&mut kernel) {
         End::Done => {}
-        // A kernel without IPv6, a table that is taken: nothing may have been changed in that phase.
+        // A kernel without IPv6, a table that is in use: nothing may have been changed in that phase.
         End::Conflict(_) => return None,
         End::Failed(lines) => panic!("{}in the state\n{}{lines:?}", interface.text, text(start.here())),
     }
@@ -32,7 +32,7 @@ fn brought_up(case: &Case) -> Option<(Interface, Snapshot, Snapshot, usize)> {
     Some((interface, start, final_state, kernel.count))
 }
 
-/// Faults of every sort at change `at`.
+/// Faults of every kind at change `at`.
 fn faults() -> [Fault; 5] {
     [
         Fault::Refused(Errno::EPERM),
@@ -50,7 +50,7 @@ proptest! {
     fn the_second_time_there_is_nothing_to_do(case in case()) {
         if let Some((interface, _, after, _)) = brought_up(&case) {
             let mut kernel = Faulty::new(after);
-            // A forced ifup finds an interface in another namespace, fetches it, and moves it there again.
+            // A forced ifup finds an interface in another namespace, moves it back, and moves it there again.
             if kernel.snapshot().located.is_empty() {
                 prop_assert_eq!(interface.left_to_do(Phase::UP, &kernel), [""; 0], "{}", interface.text);
             } else {
@@ -99,7 +99,7 @@ proptest! {
                     same(kernel.snapshot().here(), before.snapshot().here(), &about);
                     at_every_step(&kernel, start.here(), &case.noise(), &about);
 
-                    // And where nothing can be taken back, there is local at least.
+                    // If nothing can be rolled back, a rule for local still exists.
                     let mut kernel = Faulty::with(before.snapshot().clone(), at, fault, true);
                     interface.phase(phase, &mut kernel);
                     at_every_step(&kernel, start.here(), &case.noise(), &about);

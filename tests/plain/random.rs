@@ -1,4 +1,4 @@
-//! Random stanzas, and random kernels for them to be brought up in.
+//! Random stanzas, and random kernel states in which they are brought up.
 
 use super::{all::PROGRAMS, interfaces::Interface, notation};
 use ifupdown_ng_netlink::{
@@ -8,7 +8,7 @@ use ifupdown_ng_netlink::{
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
-/// What may stand behind a keyword. A keyword that is missing here fails a test.
+/// Possible values of a keyword. A keyword that is missing here fails a test.
 pub fn values(keyword: &str) -> &'static [&'static str] {
     match keyword {
         "vrf-table" => &["10", "11", "4294967295", "auto", "named"],
@@ -53,7 +53,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
             "1-4094",
             "1 pvid, 10-20 untagged, 30",
             "none",
-            // Ranges of one, side by side, over one another, and a VLAN twice.
+            // Ranges of one VLAN, adjacent ranges, overlapping ranges, and a VLAN twice.
             "20-20 untagged, 21, 22-30, 31-40",
             "100-200, 150 untagged, 150 pvid untagged, 100-200",
         ],
@@ -72,7 +72,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-maxwait" => &["0", "5"],
         "bridge-ageing" => &["0", "300", "10.01"],
         "bridge-bridgeprio" => &["0", "4096", "65535"],
-        // Some are no whole number of the kernel's ticks, of 1 or 4 ms.
+        // Some are not a whole number of the kernel's ticks, of 1 or 4 ms.
         "bridge-fd" => &["2", "15", "2.01"],
         "bridge-hello" => &["1", "2.5", "1.25"],
         "bridge-maxage" => &["6", "20", "6.25"],
@@ -85,8 +85,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
     }
 }
 
-/// The keywords to choose from: all of a program, or, where a stanza is either a bridge or a port of one, those of
-/// either.
+/// The keywords to choose from: all of a program. If a stanza is either a bridge or a port of one, those of either.
 fn choices(program: &Program) -> Vec<Vec<&'static str>> {
     let all: Vec<&'static str> = program.keywords().map(|keyword| keyword.name).collect();
     if !all.contains(&"bridge-member") {
@@ -105,7 +104,7 @@ fn choices(program: &Program) -> Vec<Vec<&'static str>> {
 pub struct Case {
     program: usize,
     keywords: Vec<(&'static str, String)>,
-    /// Things of others, which must be left alone.
+    /// Objects of other programs, which must be left alone.
     noise: Vec<&'static str>,
     /// The kernel has no IPv6.
     no_ipv6: bool,
@@ -164,7 +163,7 @@ impl Case {
         PROGRAMS[self.program]
     }
 
-    /// The stanza; `None` if the choice of keywords makes none.
+    /// The stanza; `None` if the chosen keywords are not valid together.
     pub fn interface(&self) -> Option<Interface> {
         Interface::new(self.program(), "red0", &self.keywords)
     }
@@ -187,7 +186,7 @@ impl Case {
             all.extend(rules);
             all.sort_by_key(|rule| rule.priority);
         }
-        // Others bring it up, after us.
+        // Another program sets it up, after us.
         state.links.get_mut(&interface.name).into_iter().for_each(|link| link.up = false);
         if state.vrfs().next().is_some() {
             state.rules.iter_mut().for_each(|(family, rules)| {
@@ -201,7 +200,7 @@ impl Case {
         start
     }
 
-    /// What is in the state beside what the stanza needs.
+    /// Objects in the state that the stanza does not need.
     pub fn noise(&self) -> State {
         let lines = if self.noise.contains(&"link eth9 physical up") {
             self.noise.join("\n")

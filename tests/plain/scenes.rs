@@ -1,4 +1,4 @@
-//! Phases to be disturbed: those of all examples, of all plans, and of random stanzas.
+//! Phases for fault injection: those of all examples, of all plans, and of random stanzas.
 
 use super::{
     all::PROGRAMS,
@@ -21,7 +21,7 @@ use proptest::{
 };
 use std::{fs, path::Path, rc::Rc};
 
-/// One phase of a stanza, in the state in which it finds the kernel.
+/// One phase of a stanza, with the state of the kernel before it.
 pub struct Scene {
     /// The program that reads the stanza.
     pub program: &'static Program,
@@ -29,18 +29,18 @@ pub struct Scene {
     pub interface: Rc<Interface>,
     /// The phase.
     pub phase: Phase,
-    /// What it finds.
+    /// The state before the phase.
     pub before: Snapshot,
-    /// What is there before the stanza is up, when it is, and when it is down again, where that is known.
+    /// The states before the stanza is up, when it is up, and when it is down again, if known.
     pub ends: Option<Rc<[Snapshot; 3]>>,
-    /// What belongs to others.
+    /// Objects of other programs.
     pub noise: State,
 }
 
 /// A stanza as text and its interface.
 type Written = (String, Vec<(String, String)>);
 
-/// The stanzas of an interfaces file. Those lines that ifupdown-ng collects are collected.
+/// The stanzas of an interfaces file. Lines that ifupdown-ng joins are joined.
 fn stanzas(text: &str) -> Vec<Written> {
     let mut all: Vec<Written> = Vec::new();
     let joined = text.replace("\\\n", " ");
@@ -84,7 +84,7 @@ fn round(program: &'static Program, interface: Interface, start: Snapshot, noise
     Phase::UP.into_iter().chain(Phase::DOWN).map(|phase| scene(phase, &mut kernel)).collect()
 }
 
-/// Of every stanza in interfaces.d, as each program reads it that reads any of it.
+/// Every stanza in interfaces.d, with each program that reads any of its keywords.
 fn of_examples() -> Vec<Scene> {
     let mut scenes = Vec::new();
     let texts = support::files("interfaces.d", "")
@@ -107,7 +107,7 @@ fn of_examples() -> Vec<Scene> {
     scenes
 }
 
-/// Of every case in tests/plans that has a plan.
+/// Every case in tests/plans that has a plan.
 fn of_plans() -> Vec<Scene> {
     let mut scenes = Vec::new();
     for env in support::files("tests/plans", "/env") {
@@ -136,7 +136,7 @@ fn of_plan(case: &Path) -> Option<Scene> {
     let interface = Rc::new(interface);
     let mut kernel = Faulty::new(before.clone());
     let (program, noise) = (*PROGRAMS.iter().find(|known| known.name == program.name)?, State::default());
-    // A case may hold what its plan would not bear in the kernel.
+    // The state of a case may be one in which its plan would fail.
     (interface.phase(phase, &mut kernel) == End::Done).then_some(Scene {
         program,
         interface,
@@ -147,7 +147,7 @@ fn of_plan(case: &Path) -> Option<Scene> {
     })
 }
 
-/// Makes pairs of the links that are recorded as such: the notation has no numbers.
+/// Turns the links that are recorded as pairs into pairs: the notation has no indexes.
 fn tie_pairs(found: &mut Snapshot) {
     for (n, record) in (1..).zip(found.netns_links.clone()) {
         let NetnsLink { iface, role: Role::Peer, netns, name } = record.link else { continue };
@@ -162,7 +162,7 @@ fn tie_pairs(found: &mut Snapshot) {
     }
 }
 
-/// Of random stanzas in random states, always the same ones.
+/// Random stanzas in random states, always the same ones.
 fn at_random(stanzas: usize) -> Vec<Scene> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[73; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -178,7 +178,7 @@ fn at_random(stanzas: usize) -> Vec<Scene> {
     scenes
 }
 
-/// All of them, with so many random stanzas.
+/// All of them, with this number of random stanzas.
 pub fn all(random: usize) -> Vec<Scene> {
     [of_examples(), of_plans(), at_random(random)].into_iter().flatten().collect()
 }

@@ -39,7 +39,7 @@ in blue address eth0 10.0.0.2/24
 netns office foreign
 ";
 
-/// The names of the pair's ends, with numbers that lead to each other.
+/// Adds indexes to the ends of the pair, so that each refers to the other.
 fn found() -> Snapshot {
     let mut found = notation::parse(KERNEL);
     let blue = Place::In(NetnsRef::Name("blue".to_owned()));
@@ -118,7 +118,7 @@ fn machines_are_told_the_same() {
     assert_eq!(told["pairs"][0][1]["addresses"], serde_json::json!(["10.0.0.2/24"]));
 }
 
-/// Anybody who may make namespaces may call them anything.
+/// Every user who may create namespaces may choose any name for them.
 #[test]
 fn names_cannot_drive_a_terminal() {
     let mut found = Snapshot::default();

@@ -1,4 +1,4 @@
-//! What an environment becomes before any keyword is looked at.
+//! How the environment is read before any keyword is parsed.
 
 use ifupdown_ng_netlink::{
     stanza::{
@@ -74,7 +74,7 @@ fn problems_are_collected_and_taken_once() {
     assert!(stanza.take_problems().is_empty());
 }
 
-/// What `ifquery -L -P` of 0.12.1 prints; that of 0.11.4 differs in the order of interfaces.
+/// The output of `ifquery -L -P` of 0.12.1; that of 0.11.4 differs in the order of interfaces.
 const IFQUERY: &str = "\
 auto lo
 iface lo

@@ -1,5 +1,5 @@
-//! What a start costs, by strace: ifupdown-ng starts every executor for every interface and phase, and `depend`
-//! for all interfaces whatever it was asked to do.
+//! The cost of a start, by strace: ifupdown-ng starts every executor for every interface and phase, and `depend` for
+//! all interfaces, whichever were asked for.
 
 use super::{
     all::PROGRAMS,
@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The system calls of one run, and what it printed; `None` if there is no strace.
+/// The system calls of one run, and its output; `None` if strace is missing.
 fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String>, String)> {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -24,7 +24,7 @@ fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String
     let output = strace.arg(program).stdin(Stdio::null()).output().ok()?;
     let text = fs::read_to_string(&trace).unwrap_or_default();
     let _ = fs::remove_file(&trace);
-    // Not allowed to trace: as good as no strace.
+    // Tracing is not permitted: treated as if strace were missing.
     if !output.status.success() && text.is_empty() {
         return None;
     }
@@ -33,17 +33,17 @@ fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String
     Some((calls, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
-/// The release build if there is one, since that is what is installed, and the one at hand.
+/// The release build if it exists, since that is installed, and the current build.
 fn builds(name: &str) -> Vec<PathBuf> {
     let release = binary("../release").join(name);
     let newest = |path: &PathBuf| path.metadata().and_then(|found| found.modified()).ok();
     let source = root().join("src/program/run.rs");
-    // One that is older than the source says nothing about it.
+    // A release build that is older than the source proves nothing about it.
     let fresh = newest(&release) > newest(&source);
     std::iter::once(binary(name)).chain(fresh.then_some(release)).collect()
 }
 
-/// What packages install, if it was built here. How much of it is resident is measured by `make bench`.
+/// What packages install, if it was built here. `make bench` measures its resident memory.
 #[test]
 fn the_static_program_of_all_is_small() {
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
@@ -54,10 +54,10 @@ fn the_static_program_of_all_is_small() {
     assert!(size <= 2_500_000, "{}: {size} bytes", program.display());
 }
 
-/// All calls of a program that is linked statically; else those after the loader's, which are many.
+/// All calls of a statically linked program; otherwise those after the calls of the loader, which are many.
 fn of_the_program(calls: &[String]) -> &[String] {
     let dynamic = calls.iter().any(|call| call.contains("openat(") && call.contains(".so"));
-    // The first that the standard library makes, before `main`.
+    // The first call of the standard library, before `main`.
     let first = calls.iter().position(|call| call.contains("poll([{fd=0")).filter(|_| dynamic);
     &calls[first.unwrap_or(0)..]
 }

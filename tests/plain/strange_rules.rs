@@ -1,8 +1,8 @@
-//! Rules as others leave them: moved, doubled, tagged otherwise, missing. Every layout is brought up and down in
+//! Rules in unusual states: moved, doubled, with another protocol, missing. Every layout is brought up and down in
 //! every such state, with a failure and a kill at every step.
 //!
-//! What comes back is the same up to duplicates, which are cleaned, and to who added a rule, which becomes the
-//! kernel for the kernel's own.
+//! The earlier rules are restored, except that duplicates are removed, and that the kernel's own rules get the protocol
+//! of the kernel.
 
 use super::{
     faulty::{Fault, Faulty},
@@ -19,7 +19,7 @@ use ifupdown_ng_netlink::{
 };
 use nix::errno::Errno;
 
-/// What may be found in IPv4. `32766: lookup main` is added to all.
+/// Possible rules in IPv4. `32766: lookup main` is added to all.
 const FOUND: [(&str, &str); 10] = [
     ("as every namespace is born", "0 lookup local proto kernel"),
     ("a second local", "0 lookup local proto kernel, 0 lookup local proto kernel"),
@@ -48,7 +48,7 @@ fn state(rules: &str) -> Snapshot {
     notation::parse(&format!("{}\nrule 4 32766 lookup main proto kernel\n", lines.join("\n")))
 }
 
-/// The rules, each once, whoever added it, without the kernel's l3mdev rule.
+/// The rules, each once, with any protocol, without the kernel's l3mdev rule.
 fn essence(state: &State) -> Vec<String> {
     let rules = state.rules[&Family::Ipv4].iter().filter(|rule| !rule.same(&kernel_l3mdev(Family::Ipv4)));
     let mut lines: Vec<String> =
@@ -75,7 +75,7 @@ fn every(mut try_one: impl FnMut(&Interface, &Snapshot, &str)) {
     }
 }
 
-/// There is a local rule at every step, if there was one.
+/// A rule for local exists at every step, if one existed before.
 fn never_without_local(kernel: &Faulty, start: &Snapshot, about: &str) {
     if start.here().rules[&Family::Ipv4].iter().any(is_local) {
         for (step, state) in &kernel.history {

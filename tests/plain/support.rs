@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// The top of the package.
+/// The top directory of the package.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -15,14 +15,14 @@ pub fn binary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_vrf")).with_file_name(name)
 }
 
-/// A program in an environment that holds these variables and nothing else, with nothing to read.
+/// A program whose environment contains only these variables, and whose input is empty.
 pub fn command<'a>(name: &str, environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Command {
     let mut command = Command::new(binary(name));
     command.env_clear().envs(environment).stdin(Stdio::null());
     command
 }
 
-/// What a program did: exit status, standard output and standard error.
+/// The result of a program: exit status, standard output and standard error.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ran {
     /// The exit status; -1 stands for a signal.
@@ -34,7 +34,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// An expectation.
+    /// An expected result.
     pub fn new(code: i32, out: &str, err: &str) -> Self {
         Self { code, out: out.to_owned(), err: err.to_owned() }
     }
@@ -55,7 +55,7 @@ pub fn run(mut command: Command) -> Ran {
     command.output().unwrap().into()
 }
 
-/// The files below a folder of the package, sorted, with this ending; nothing if there is no such folder.
+/// The files below a directory of the package, sorted, with this suffix; none if it does not exist.
 pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![root().join(folder)]);
     while let Some(folder) = folders.pop() {
@@ -72,12 +72,12 @@ pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Says that a test was not made, and why, in a form that `make test` counts. Where `REQUIRE` names what is
-/// missing, it fails instead.
+/// Reports that a test was skipped, and why, in a form that `make test` counts. If `REQUIRE` names what is missing, the
+/// test fails instead.
 pub fn skip(test: &str, missing: &str) {
     let required = std::env::var("REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name == missing), "{test}: {missing} is required and missing");
-    // Past the capture of the test harness, so that it is seen.
+    // Bypasses the output capture of the test harness, so that it is shown.
     let _ = std::io::Write::write_all(
         &mut std::io::stderr(),
         format!("\nSKIP {test}: no {missing}\n").as_bytes(),

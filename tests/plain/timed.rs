@@ -1,6 +1,6 @@
-//! Something tried at random for as long as there is time: no panic, and no hang.
+//! Random tests that run for a given time: no panic, and no hang.
 //!
-//! `IFNL_FUZZ_SECONDS` says how long (the short form is a second). The lines that are printed are counted by `make fuzz`.
+//! `IFNL_FUZZ_SECONDS` is that time (the short form is a second). `make fuzz` counts the printed lines.
 //! src/kernel/netlink/fuzz.rs has this too.
 
 use proptest::{
@@ -9,7 +9,7 @@ use proptest::{
 };
 use std::time::{Duration, Instant};
 
-/// Tries something until the time is up; says how often, and returns it.
+/// Runs a function until the time is up; prints how often it ran, and returns that number.
 pub fn fuzz<S: Strategy>(name: &str, input: S, mut attempt: impl FnMut(S::Value)) -> u64
 where
     S::Value: Clone,

@@ -1,4 +1,4 @@
-//! Values: what they take, what they refuse and how, and that no text at all makes them panic.
+//! Values: what they accept, what they refuse and with which error, and that no text makes them panic.
 
 use ifupdown_ng_netlink::{
     state::Sysctl,
@@ -180,7 +180,7 @@ fn sysctls_stay_below_net() {
     }
 }
 
-/// Words that routes and the rest are made of, so that random texts get past the first word.
+/// Words for routes and other values, so that random texts are parsed beyond the first word.
 fn words() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
         "unreachable",
@@ -227,7 +227,7 @@ proptest! {
         let _ = parse::<List<Family>>(&text);
     }
 
-    /// What is displayed is read back as the same value.
+    /// A displayed value is parsed as the same value.
     #[test]
     fn display_and_parse_are_inverse(text in prop_oneof![any::<String>(), words(), "[a-z0-9.]{1,15}", any::<u32>().prop_map(|id| id.to_string())]) {
         if let Ok(name) = parse::<IfName>(&text) {
@@ -244,7 +244,7 @@ proptest! {
         }
     }
 
-    /// A name that we take can stand in a path and on a command line, and the kernel takes it.
+    /// A name that we accept can be used in a path and on a command line, and the kernel accepts it.
     #[test]
     fn a_name_is_harmless(text in any::<String>()) {
         if let Ok(name) = parse::<IfName>(&text) {

@@ -1,4 +1,4 @@
-//! How ifupdown-ng hands a keyword over. The `kernel` tests have this too.
+//! How ifupdown-ng passes a keyword to an executor. The `kernel` tests use this file too.
 
 /// The variable for a keyword.
 pub fn variable(keyword: &str) -> String {

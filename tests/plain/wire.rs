@@ -1,5 +1,5 @@
-//! The captures that the unit tests of src/kernel/netlink/ compare with: each names the command that made it, and each
-//! is compared with.
+//! The captured netlink messages for the unit tests of src/kernel/netlink/: each names the command that sent it, and
+//! each is used by a test.
 
 use super::support::{files, root};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The executor that docs/ARCHITECTURE.md walks through, on a kernel that is only its state.
+//! The executor that docs/ARCHITECTURE.md walks through, on a kernel that is only a state in memory.
 
 #[path = "../../examples/link-proxy-arp.rs"]
 mod link_proxy_arp;
@@ -48,7 +48,7 @@ rm /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp
     assert_eq!(phase(Phase::PostDown, &mut kernel), back);
     assert_eq!(kernel, before);
     assert_eq!(phase(Phase::PostDown, &mut kernel), "", "again");
-    // In the world of MOCK it does the same.
+    // In the state of MOCK it does the same.
     let at = At { iface: &iface, phase: Phase::PreUp, alone: false };
     assert_eq!(configuration.plan(at, &configuration.world(&iface, Phase::PreUp)).unwrap().to_string(), set);
 }

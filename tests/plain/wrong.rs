@@ -1,5 +1,5 @@
-//! Stanzas that cannot be meant, with what the pages say is told of them: one line and status 2, before anything is
-//! touched. Those of VRFs are in cli.rs.
+//! Invalid stanzas, with the errors of the pages: one line and status 2, before anything is changed. Those of VRFs are
+//! in cli.rs.
 
 use super::cli::check_wrong;
 

@@ -1,4 +1,4 @@
-//! What the model and the kernel show, as lines; and whether `ip` and `bridge` show the same.
+//! The state of the model and of the kernel, as lines; and whether `ip` and `bridge` show the same.
 
 use super::notation_write::write;
 use crate::shown::Shown;
@@ -9,19 +9,19 @@ use ifupdown_ng_netlink::{
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A snapshot as lines, in all places, without what follows from other things and is not modelled.
+/// A snapshot as lines, in all places, without derived state that the model does not have.
 pub fn written(found: &Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
     for (place, state) in &found.places {
         let mut state = state.clone();
-        // Those of a link come and go with it.
+        // Sysctls of a link come and go with it.
         state.sysctls.retain(|key, _| *place == Place::Here && !key.to_string().contains(".conf."));
-        // The kernel makes some with addresses.
+        // The kernel adds some routes with addresses.
         state.routes.retain(|route| route.protocol == OUR_PROTOCOL);
         state.addresses.retain(|_, addresses| !addresses.is_empty());
         let text = write(&state);
         let mut these: Vec<&str> = text.lines().collect();
-        // All but rules, which have an order.
+        // All but rules, whose order matters.
         these.sort_by_key(|line| if line.starts_with("rule ") { "rule" } else { line });
         lines.extend(these.iter().map(|line| format!("{place:?}: {line}")));
     }
@@ -38,8 +38,8 @@ pub fn written(found: &Snapshot) -> Vec<String> {
     lines
 }
 
-/// Takes out of what the kernel shows what it chooses by itself: what joining a bridge costs by the port's speed, links
-/// that nobody made, and times that it rounds to its ticks.
+/// Removes from the kernel's state what the kernel chooses by itself: port costs by the port's speed, links that it
+/// created by itself, and times that it rounds to ticks.
 pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String>) -> Snapshot {
     for (place, state) in &mut found.places {
         let modelled = model.at(place);
@@ -71,7 +71,7 @@ fn times(options: &mut BridgeOptions) -> [&mut Option<Centiseconds>; 4] {
     [&mut options.ageing, &mut options.forward_delay, &mut options.hello, &mut options.max_age]
 }
 
-/// Whether what was read of a place is what `ip` and `bridge` show of it.
+/// Whether the state that was read of a place is the state that `ip` and `bridge` show.
 pub fn as_ip_shows(found: &Snapshot, place: &Place) -> Result<(), String> {
     let (state, shown) = (found.at(place), Shown::now(None));
     let same = |about: &str, mut ours: Vec<String>, mut theirs: Vec<String>| {
@@ -142,7 +142,7 @@ pub fn as_ip_shows(found: &Snapshot, place: &Place) -> Result<(), String> {
     same("VLANs", vlans.collect(), vlans_shown.collect())
 }
 
-/// Whether iproute2 shows our protocol, which it has no name for.
+/// Whether iproute2 shows our protocol, for which it has no name.
 fn is_ours(object: &Value) -> bool {
     object["protocol"] == OUR_PROTOCOL.to_string().as_str() || object["protocol"] == OUR_PROTOCOL
 }

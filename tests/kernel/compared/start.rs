@@ -1,11 +1,11 @@
-//! Random states of a kernel for stanzas to be brought up in.
+//! Random states of a kernel in which stanzas are brought up.
 
 use crate::lab::{SCRATCH, command};
 use ifupdown_ng_netlink::values::IfName;
 use proptest::prelude::*;
 use std::fs;
 
-/// What is there before, and how far another stanza of the same interface went.
+/// The state before, and how many phases another stanza of the same interface has completed.
 #[derive(Debug, Clone)]
 pub struct State {
     words: Vec<&'static str>,
@@ -13,7 +13,7 @@ pub struct State {
     pub former: usize,
 }
 
-/// What all states have: what stanzas name.
+/// What all states have: the objects that stanzas name.
 const ALWAYS: &[&str] = &[
     "link add name eth0 address 02:00:00:00:00:0a type veth peer name far0",
     "link add name eth1 address 02:00:00:00:00:0b type veth peer name far1",
@@ -21,7 +21,7 @@ const ALWAYS: &[&str] = &[
     "netns add other",
 ];
 
-/// What some have, in so many of eight; one that cannot be is not.
+/// What some states have, in that many of eight; an object that cannot be created is left out.
 const SOMETIMES: &[(u8, &str)] = &[
     (1, "link add name red0 type bridge"),
     (6, "link add name br0 type bridge vlan_filtering 1"),
@@ -70,9 +70,9 @@ pub fn state() -> impl Strategy<Value = State> {
 }
 
 impl State {
-    /// Makes it, with this link if the stanza makes none of its own.
+    /// Creates it, with this link unless the stanza creates its own.
     pub fn set_up(&self, needed: Option<&IfName>) {
-        // Nothing comes and goes by itself.
+        // No address or route comes or goes by itself.
         for key in ["all", "default"] {
             fs::write(format!("/proc/sys/net/ipv6/conf/{key}/addr_gen_mode"), "1").unwrap();
             fs::write(format!("/proc/sys/net/ipv6/conf/{key}/accept_dad"), "0").unwrap();
@@ -81,7 +81,7 @@ impl State {
         let all = link.iter().map(String::as_str).chain(ALWAYS.iter().chain(&self.words).copied());
         let all: Vec<&str> = all.collect();
         let batch = format!("{SCRATCH}/state");
-        // A batch takes no families: those are words of its own.
+        // A line of a batch file cannot have -4 or -6: `ip` takes them on its command line, one batch each.
         for family in ["", "-4", "-6"] {
             let lines = all.iter().filter_map(|words| match words.split_once(' ') {
                 Some((option, words)) if option.starts_with('-') => (option == family).then_some(words),

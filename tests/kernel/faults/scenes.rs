@@ -1,20 +1,20 @@
-//! A stanza or two for each executor, so that together they have every sort of step.
+//! A stanza or two for each executor, which together have every kind of step.
 
 use crate::lab::{SCRATCH, command, ip};
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-/// A stanza, what it needs, and what others could do in the meantime.
+/// A stanza, what it needs, and what other processes could do meanwhile.
 pub struct Scene {
     pub program: &'static str,
     pub iface: &'static str,
     pub keywords: &'static [&'static str],
-    /// What has to be there before, in the words of `ip`.
+    /// What must exist before, as arguments of `ip`.
     pub needs: &'static [&'static str],
-    /// Phase, what another process does in it, and how that is put right again.
+    /// A phase, what another process does in it, and how that is undone.
     pub rivals: &'static [(&'static str, &'static str, &'static str)],
 }
 
-/// Its other end is not touched by any stanza.
+/// No stanza changes its other end.
 const CARD: &[&str] = &["link add name eth0 address 02:00:00:00:00:0a type veth peer name far"];
 
 pub const SCENES: &[Scene] = &[
@@ -169,12 +169,12 @@ pub const SCENES: &[Scene] = &[
 
 impl Scene {
     pub fn set_up(&self) {
-        // Nothing comes and goes by itself.
+        // No address comes or goes by itself.
         for key in ["all", "default"] {
             fs::write(format!("/proc/sys/net/ipv6/conf/{key}/addr_gen_mode"), "1").unwrap();
             fs::write(format!("/proc/sys/net/ipv6/conf/{key}/accept_dad"), "0").unwrap();
         }
-        // The kernel's own rule 1000 is there from now on.
+        // The kernel's own rule 1000 exists from now on.
         command("ip link add name probe type vrf table 7");
         command("ip link del probe");
         self.needs.iter().for_each(|words| drop(ip(words)));
@@ -184,7 +184,7 @@ impl Scene {
     }
 }
 
-/// An ifup and an ifdown that make and delete a link, in the place of the real ones.
+/// Replaces ifup and ifdown by scripts that create and delete a link.
 fn nested() {
     let scratch = Path::new(SCRATCH);
     fs::write(scratch.join("interfaces"), "").unwrap();

@@ -1,4 +1,4 @@
-//! Interference with a program from outside, by strace.
+//! Fault injection into a program from outside, by strace.
 
 use super::Scene;
 use crate::lab::{Ran, SCRATCH, command, phase_command, program, run};
@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-/// What became of a phase that was interfered with.
+/// The result of a phase with a fault.
 pub struct Tampered {
     pub ran: Ran,
-    /// There was such a call.
+    /// The call happened.
     pub happened: bool,
-    /// It was the last thing that the program did.
+    /// It was the program's last call.
     pub killed: bool,
 }
 
@@ -34,12 +34,12 @@ fn strace(scene: &Scene, name: &str, options: &[String]) -> Command {
     strace
 }
 
-/// A phase under strace, which does something at the `number`th of these calls.
+/// A phase under strace, with a fault at the `number`th of these calls.
 fn injected(scene: &Scene, name: &str, call: &str, fate: &str, number: usize) -> Command {
     strace(scene, name, &[format!("trace={call}"), format!("inject={call}:{fate}:when={number}")])
 }
 
-/// Runs a phase with nothing in its way; the calls that could be interfered with.
+/// Runs a phase without a fault; returns the calls where a fault is possible.
 pub fn calls(scene: &Scene, name: &str) -> Vec<String> {
     run(&mut strace(scene, name, &["trace=sendto,recvfrom".to_owned()])).quiet();
     let log = fs::read_to_string(log()).expect("strace's log");
@@ -54,9 +54,9 @@ pub fn tampered(scene: &Scene, name: &str, call: &str, fate: &str, number: usize
     Tampered { happened: killed || injected, killed, ran }
 }
 
-/// Runs a phase, stops it after its `number`th message, runs `ip` with these words, and lets it go on.
+/// Runs a phase, stops it after its `number`th message, runs `ip` with these arguments, and continues it.
 pub fn stopped(scene: &Scene, name: &str, number: usize, rival: &str) -> Ran {
-    // What the run before wrote there says nothing of this one.
+    // The output of the run before must not be mistaken for that of this run.
     let _ = fs::remove_file(log());
     let mut strace = injected(scene, name, "sendto", "signal=STOP", number);
     let strace = strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -66,7 +66,7 @@ pub fn stopped(scene: &Scene, name: &str, number: usize, rival: &str) -> Ran {
         let pids = fs::read_to_string(&children).unwrap_or_default();
         let is_stopped = |pid: &&str| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // strace itself stops it at every call: stopped by the signal it is stopped for good.
+            // strace stops the process briefly at every call; stopped by the signal, it stays stopped.
             let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
             matches!(state, Some('t' | 'T')) && log_tells_of_stop()
         };
@@ -85,7 +85,7 @@ pub fn stopped(scene: &Scene, name: &str, number: usize, rival: &str) -> Ran {
     Ran { words: format!("{} {name}", scene.program), status, stdout, stderr }
 }
 
-/// Whether strace has written that the program is stopped.
+/// Whether strace has reported that the program is stopped.
 fn log_tells_of_stop() -> bool {
     fs::read_to_string(log()).unwrap_or_default().contains("stopped by SIGSTOP")
 }

@@ -1,4 +1,4 @@
-//! `ifnetlink apply` under sessions that go on, and what it refuses.
+//! `ifnetlink apply` while sessions run, and what it refuses.
 
 use super::trial;
 use crate::{
@@ -28,7 +28,7 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Applies a changed file while a session goes on, which must not stall; the lines that were printed.
+/// Applies a changed file while a session runs, which must not stall; returns the printed lines.
 fn applied(installed: &Installed, file: &str, interfaces: &str, flow: Flow) -> Vec<String> {
     sleep(Duration::from_millis(500));
     let lines = changed(installed, file, interfaces);
@@ -37,7 +37,7 @@ fn applied(installed: &Installed, file: &str, interfaces: &str, flow: Flow) -> V
     lines
 }
 
-/// Applies a changed file, after which nothing is left to do; the lines that were printed.
+/// Applies a changed file; afterwards nothing is left to do. Returns the printed lines.
 fn changed(installed: &Installed, file: &str, interfaces: &str) -> Vec<String> {
     installed.interfaces(file);
     let lines = installed.ifnetlink(&format!("apply {interfaces}")).quiet().stdout;
@@ -46,7 +46,7 @@ fn changed(installed: &Installed, file: &str, interfaces: &str) -> Vec<String> {
     lines.lines().map(str::to_owned).collect()
 }
 
-/// What is not allowed is one line, and changes nothing.
+/// A change that is not allowed is reported in one line, and nothing changes.
 fn refused(installed: &Installed, file: &str, interfaces: &str, line: &str) {
     installed.interfaces(file);
     let before = State::with_run(installed);
@@ -95,7 +95,7 @@ fn vlan(ifupdown: Ifupdown) {
     installed.ifdown("-a");
 }
 
-/// The routes of ours in a table, and whether there are rules of ours.
+/// Our routes in a table, and whether our rules exist.
 fn ours(table: u32) -> (Vec<String>, usize) {
     let is_ours = |value: &serde_json::Value| value["protocol"] == "73";
     let routes = ip_json(&format!("-4 route show table {table}"));
@@ -176,8 +176,8 @@ fn veth(ifupdown: Ifupdown) {
     installed.ifdown("-a");
 }
 
-/// Other addresses for those that the stanza had: with the first of a prefix the kernel deletes the later ones, and then
-/// the routes that lose their gateway. What is somebody else's stays.
+/// Replaces the addresses of the stanza by others: with the first of a prefix the kernel deletes the later ones, and
+/// then the routes that lose their gateway. Addresses of another program stay.
 fn renumbered(ifupdown: Ifupdown) {
     let installed = ifupdown.install(&example("veth-peer"));
     installed.ifup("-a").quiet();
@@ -215,7 +215,7 @@ fn renumbered(ifupdown: Ifupdown) {
         assert!(guest.ip(&format!("{family} route show default")).contains(gateway));
         guest.within(|| ping(gateway, None)).unwrap();
     }
-    // Somebody else's, which the kernel would delete with ours.
+    // An address of another program, which the kernel would delete with ours.
     guest.ip("addr add 192.0.2.99/24 dev eth0");
     assert_eq!(
         changed(&installed, &example("veth-peer"), "veth-guest"),
@@ -262,7 +262,7 @@ fn netns(ifupdown: Ifupdown) {
     installed.ifdown("-a");
 }
 
-/// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are taken away.
+/// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are deleted.
 fn other_file(ifupdown: Ifupdown) {
     let _hosts = cards();
     let red = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n";
@@ -296,7 +296,7 @@ fn other_file(ifupdown: Ifupdown) {
         );
     };
     let of_eth0 = "unreachable 10.8.0.0/16 table 20 protocol 73";
-    // The alias does not stop it.
+    // The alias does not prevent it.
     line("check", of_eth0);
     installed.interfaces(&blue(""));
     let both = format!("{of_eth0}, unreachable 10.9.0.0/16 table 20 protocol 73");
@@ -304,14 +304,14 @@ fn other_file(ifupdown: Ifupdown) {
     line("apply blue", &both);
     assert_eq!([ip("-4 rule"), ip("-6 rule")], rules);
     assert_eq!(routes("-4"), before);
-    // ifup has forgotten everything: the same.
+    // The same after ifup's state file is lost.
     installed.forget();
     installed.interfaces(&(red.to_owned() + eth0 + &blue("")));
     installed.ifup("blue");
     installed.ifnetlink("apply blue");
     assert_eq!([ip("-4 rule"), ip("-6 rule")], rules);
     assert_eq!(routes("-4"), before);
-    // Those that are up, and want none of it.
+    // Interfaces that are up, whose stanzas ask for none of these.
     installed.ifup("-f -a");
     let ran = installed.ifnetlink("apply blue").quiet();
     assert_eq!(ran.stdout, "blue: ip -4 route del unreachable 10.9.0.0/16 table 20 protocol 73\n");
@@ -347,7 +347,7 @@ fn disruptive(ifupdown: Ifupdown) {
     assert!(ran.stderr.starts_with("ifnetlink: warning: eth1: "), "{ran}");
     assert_eq!(ip_json("link show eth1")[0]["master"], "br0");
     assert_eq!(vlans("eth1"), ["20 PVID Egress Untagged"]);
-    // One that has nothing to lose.
+    // A card that has nothing to lose.
     installed.interfaces(&(member + "auto eth2\niface eth2\n"));
     installed.ifup("eth2").quiet();
     installed.interfaces(

@@ -1,4 +1,4 @@
-//! `ifnetlink check` tells what `ip` and `bridge` changed behind ifup's back, and nothing else.
+//! `ifnetlink check` reports what `ip` and `bridge` changed without ifup, and nothing else.
 
 use super::trial;
 use crate::{
@@ -27,17 +27,17 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// A change, and the lines that tell of it.
+/// A change, and the lines that report it.
 type Row<'a> = (&'a str, &'a [&'a str]);
 
-/// Makes each change, looks at what is told of it, and has ifup put it right for these interfaces.
+/// Makes each change, compares the report, and has ifup correct it for these interfaces.
 fn drifts(installed: &Installed, interfaces: &str, rows: &[Row<'_>], mut make: impl FnMut(&str)) {
     for (change, lines) in rows {
         make(change);
         let ran = installed.ifnetlink("check");
         assert_eq!((ran.status, ran.stderr.as_str()), (3, ""), "{change}: {ran}");
         assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), *lines, "{change}");
-        // The stock executors complain of what is there already.
+        // The stock executors report errors for objects that exist already.
         installed.ifup(&format!("-f {interfaces}"));
         settle();
         assert_eq!(installed.ifnetlink("check").quiet().stdout, "", "after {change} and ifup -f");
@@ -142,8 +142,8 @@ fn vlan(ifupdown: Ifupdown) {
     installed.ifdown("-a");
 }
 
-/// Those named; those that are auto; without either also those that are up. Templates are no interfaces, and what
-/// they say is said of those that inherit it.
+/// Which interfaces are checked: those named; those that are auto; without either, also those that are up. Templates
+/// are not interfaces; their lines are reported for those that inherit them.
 fn which(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(
@@ -176,7 +176,7 @@ fn which(ifupdown: Ifupdown) {
     assert_eq!(wrong.stderr.lines().count(), 1, "{wrong}");
 }
 
-/// A stanza of which none of our executors reads anything is no stanza that is in order.
+/// A stanza that none of our executors reads is not reported as correct.
 fn unread(ifupdown: Ifupdown) {
     let installed = ifupdown.install("");
     let stock = ifupdown.executors == Executors::Stock;
@@ -198,7 +198,7 @@ fn unread(ifupdown: Ifupdown) {
     }
 }
 
-/// Executors that are not ours are none of our business.
+/// Executors that are not ours are ignored.
 fn stock(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install("auto br0\niface br0\n    bridge-ports eth0\n    bridge-fd 3\n");

@@ -1,4 +1,5 @@
-//! `ifnetlink` beside the real ifup. That every example of interfaces.d is in step when it is up, `examples` sees to.
+//! `ifnetlink` with the real ifup. The tests in `examples` check that every example of interfaces.d is in step when it
+//! is up.
 
 mod apply;
 mod check;
@@ -16,7 +17,7 @@ pub fn tests() -> Vec<Trial> {
     [check::tests(), apply::tests(), show::tests(), page::tests()].into_iter().flatten().collect()
 }
 
-/// A test of a subcommand, named by it and by what is tried, beside this ifup.
+/// A test of a subcommand, named by subcommand and test, with this ifup.
 fn trial(name: &str, ifupdown: Ifupdown, test: impl Fn(Ifupdown) + Send + Sync + 'static) -> Trial {
     let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
     needs(&needed, format!("ifnetlink/{name}/{ifupdown}"), move || in_lab(|| test(ifupdown)))

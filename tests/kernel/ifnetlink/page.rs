@@ -1,4 +1,4 @@
-//! The sessions that ifnetlink(8) shows, typed as they stand there: each line that is printed has the page's words.
+//! The sessions that ifnetlink(8) shows, run as written: each printed line has the page's words.
 
 use crate::{
     features::{Feature, needs},
@@ -25,7 +25,7 @@ fn sessions() {
     let all: Vec<Page> = pages();
     let sessions: Vec<_> = all.iter().flat_map(Page::sessions).collect();
     let [drifted, changed, drawn] = sessions[..] else { panic!("another session: {sessions:?}") };
-    // No card: their far ends are in other namespaces.
+    // Not a card: their other ends are in other namespaces.
     for card in ["eth0", "eth1", "eth2"] {
         ip(&format!("link add {card} type dummy"));
     }
@@ -46,7 +46,7 @@ fn sessions() {
     installed.ifdown("-a");
 }
 
-/// Types each command of a session and compares what it prints; `editor` writes this file.
+/// Runs each command of a session and compares its output; `editor` writes this file.
 fn typed(session: &str, installed: &Installed, edited: &str) {
     let born = born_with_a_namespace();
     for part in session.strip_prefix("# ").expect("a prompt").split("\n# ") {
@@ -54,7 +54,7 @@ fn typed(session: &str, installed: &Installed, edited: &str) {
         let (line, echo) = line.split_once(" && echo ").unwrap_or((line, ""));
         let ran = match line.split_once(' ').expect("arguments") {
             ("ifnetlink", arguments) => installed.ifnetlink(arguments),
-            // What the stock executors complain of is there already.
+            // The stock executors report errors for objects that exist already.
             ("ifup", arguments) => {
                 installed.ifup(arguments);
                 continue;
@@ -72,8 +72,8 @@ fn typed(session: &str, installed: &Installed, edited: &str) {
     }
 }
 
-/// The words of each line, without the lines of links that are in every namespace once a tunnel's module is loaded, and
-/// which make the columns wider.
+/// The words of each line, without the links that every namespace has once a tunnel's module is loaded. These links
+/// would make the columns wider.
 fn words<'a>(text: &'a str, born: &BTreeSet<String>) -> Vec<Vec<&'a str>> {
     let lines = text.trim_end().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     lines.filter(|words| words.first().is_none_or(|name| !born.contains(*name))).collect()

@@ -1,4 +1,4 @@
-//! `ifnetlink show` and what `ip` and `bridge` say.
+//! `ifnetlink show`, compared with `ip` and `bridge`.
 
 use crate::{
     examples::cards,
@@ -152,7 +152,7 @@ fn facts(within: &Value, text: &str) {
     }
 }
 
-/// Each end is the other's link, by the numbers that `ip` has.
+/// Each end is the other's link, by the numbers that `ip` shows.
 fn pairs(installed: &Installed, shown: &Value) {
     let link = |end: &Value| {
         let words = format!("link show dev {}", end["name"].as_str().unwrap());
@@ -174,6 +174,6 @@ fn pairs(installed: &Installed, shown: &Value) {
     let here: usize = ip_json("link show type veth").len();
     let told = shown["pairs"].as_array().unwrap().iter().flat_map(|pair| pair.as_array().unwrap());
     let own = told.filter(|end| end["namespace"].is_null()).count();
-    // The far ends of the cards are in namespaces without a name.
+    // The other ends of the cards are in namespaces without a name.
     assert_eq!(own, here - 4, "{shown}");
 }

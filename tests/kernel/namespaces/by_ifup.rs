@@ -1,5 +1,4 @@
-//! What becomes of a stanza that fails halfway, is brought up again by force, or is checked while it is up: by the
-//! real ifup.
+//! By the real ifup: a stanza that fails halfway, goes up again by a forced ifup, or is checked while it is up.
 
 use crate::{
     ifupdown::{Ifupdown, Installed, Version},
@@ -8,7 +7,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _, process::Command};
 
-/// A card, whose other end is another host's.
+/// A card; its other end is on another host.
 const CARD: &str = "iface eth0
     netns blue
     netns-ifname inner
@@ -17,7 +16,7 @@ const CARD: &str = "iface eth0
     netns-route unreachable 10.9.0.0/16
     netns-sysctl net.ipv4.ip_default_ttl=77
 ";
-/// A pair with one end in there.
+/// A pair with one end in the namespace.
 const PAIR: &str = "iface v0
     address 10.2.0.1/24
     hwaddress 02:00:00:00:02:01
@@ -26,7 +25,7 @@ const PAIR: &str = "iface v0
     veth-peer-address 10.2.0.2/24, fd00:2::2/64
     veth-peer-gateway 10.2.0.1
 ";
-/// A link between two domains, one of which it is moved to.
+/// A link between two namespaces; it is moved to one of them.
 const BETWEEN: &str = "iface ab
     hwaddress 02:00:00:00:03:01
     netns blue
@@ -58,14 +57,14 @@ fn in_root(installed: &Installed, words: &str) -> Ran {
     command(&format!("chroot {} {words}", installed.path("/").display()))
 }
 
-/// That an executor failed, with this line first. 0.11.4 does not let that be known.
+/// Checks that an executor failed, with this line first. 0.11.4 does not report the failure.
 #[track_caller]
 fn fails(installed: &Installed, ran: &Ran, line: &str) {
     let status = i32::from(installed.ifupdown.version != Version::Bookworm);
     assert_eq!((ran.status, ran.stderr.lines().next()), (status, Some(line)), "{ran}");
 }
 
-/// As OpenRC does it: by force, when anything failed.
+/// As OpenRC does it: forced, if anything failed.
 fn ifup_or_ifdown(installed: &Installed, iface: &str) -> Ran {
     let options = "-E /mnt/executors -i /mnt/interfaces -S /run/ifstate";
     let script = format!("ifup {options} {iface} || ifdown {options} --force {iface}");
@@ -73,14 +72,14 @@ fn ifup_or_ifdown(installed: &Installed, iface: &str) -> Ran {
     run(Command::new("chroot").arg(root).args(["/bin/sh", "-c", &script]))
 }
 
-/// Cleared by a forced ifdown, and by OpenRC's way, wherever it stopped; then it can go up.
+/// A forced ifdown, or OpenRC's way, cleans up wherever ifup failed; then the stanza can go up.
 pub fn half_up(ifupdown: Ifupdown) {
     let (_outside, installed) = card(ifupdown, CARD);
     let before = State::with_run(&installed);
     for (stanza, iface, home) in
         [(CARD, "eth0", vec!["blue"]), (PAIR, "v0", vec!["green"]), (BETWEEN, "ab", vec!["blue", "green"])]
     {
-        // Three failures: before it moves, after, and of our own doing in the last phase.
+        // Three failures: before the move, after it, and one of our own in the last phase.
         let own = if iface == "v0" { "veth-peer-route" } else { "netns-route" };
         let own = format!("{own} 10.7.0.0/16 via 10.250.0.9");
         for (failure, has_moved) in [("up false", false), ("post-up false", true), (own.as_str(), false)] {
@@ -94,7 +93,7 @@ pub fn half_up(ifupdown: Ifupdown) {
             assert!(ran.status == 1 || told, "{when}: {ran}");
             assert_eq!(domains(&installed), home, "{when}: not half up");
             if iface != "v0" {
-                // Asked by name: an Ethernet address may have "ab" in it.
+                // Ask for the interface by name: an Ethernet address may contain "ab".
                 let is_here = command(&format!("ip link show dev {iface}")).status == 0;
                 assert_eq!(!is_here, has_moved, "{when}");
             }
@@ -102,7 +101,7 @@ pub fn half_up(ifupdown: Ifupdown) {
             before.assert_same(&State::with_run(&installed), &when);
             ifup_or_ifdown(&installed, iface).ok();
             if ran.status == 0 {
-                // Nobody knew that it failed.
+                // ifup did not report the failure.
                 installed.ifdown(iface).quiet();
             }
             before.assert_same(&State::with_run(&installed), &format!("{when}, by OpenRC"));
@@ -114,7 +113,7 @@ pub fn half_up(ifupdown: Ifupdown) {
     }
 }
 
-/// What fails inside fails the stanza outside, and says why.
+/// A failure inside the namespace makes the stanza outside fail, and the error is reported.
 pub fn nested_failure(ifupdown: Ifupdown) {
     let (_outside, installed) = card(
         ifupdown,
@@ -127,14 +126,14 @@ pub fn nested_failure(ifupdown: Ifupdown) {
     );
     let ran = installed.ifup("eth0");
     fails(&installed, &ran, "veth: v0: veth-peer v0: the interface itself; the other end needs another name");
-    // The ifup inside has the same fault in 0.11.4, and nobody can tell.
+    // The ifup inside has the same fault in 0.11.4, so the failure cannot be detected.
     if ifupdown.version != Version::Bookworm {
         let told = ran.stderr.lines().find(|line| line.contains("netns exec blue")).expect("our own line");
         assert!(told.contains("failed with exit status: 1; see its output above"), "{told}");
     }
     installed.ifdown("--force eth0").ok();
     before.assert_same(&State::with_run(&installed), "after a forced ifdown");
-    // Mended, it goes up.
+    // With the error corrected, it goes up.
     installed.file(
         "/mnt/inside",
         "auto inner\niface inner\n    address 10.1.0.2/24\n\nauto v0\niface v0\n    veth-peer v1\n",
@@ -144,7 +143,7 @@ pub fn nested_failure(ifupdown: Ifupdown) {
     assert!(links.contains("10.1.0.2/24") && links.contains("v1"), "{links}");
     installed.ifdown("eth0").quiet();
     before.assert_same(&State::with_run(&installed), "after ifdown");
-    // What others can write is not run.
+    // A file that other users can write is not run.
     let file = installed.path("/mnt/inside");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     let ran = installed.ifup("eth0");
@@ -154,13 +153,13 @@ pub fn nested_failure(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "nothing was run");
 }
 
-/// `ifup -f` of what is in there: a card, a pair, a link between two, a dummy.
+/// `ifup -f` of what is in the namespace: a card, a pair, a link between two, a dummy.
 pub fn forced(ifupdown: Ifupdown) {
     let dummy = "iface dm0\n    link-type dummy\n    hwaddress 02:00:00:00:04:01\n    netns blue\n    \
                  netns-address 10.4.0.1/24\n";
     let (_outside, installed) = card(ifupdown, &[CARD, PAIR, BETWEEN, dummy].concat());
     let before = State::with_run(&installed);
-    // The kernel lists what came later behind what was there.
+    // The kernel lists new links after the existing ones.
     let inside = || {
         ["blue", "green"].map(|name| {
             let domain = domain(&installed, name);
@@ -177,7 +176,7 @@ pub fn forced(ifupdown: Ifupdown) {
     let (up, was) = (State::with_run(&installed), inside());
     for iface in ["eth0", "v0", "ab", "dm0"] {
         let ran = installed.ifup(&format!("-f {iface}"));
-        // The stock `static` complains of an address that is there.
+        // The stock `static` reports an error for an address that exists.
         let ours = ran.stderr.lines().filter(|line| !line.contains("RTNETLINK answers: File exists"));
         assert_eq!((ran.status, ours.count()), (0, 0), "{ran}");
         settle();
@@ -190,7 +189,7 @@ pub fn forced(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// A VLAN, which the stock `link` makes again without looking where it is.
+/// A VLAN, which the stock `link` creates again without checking where it is.
 pub fn forced_vlan(ifupdown: Ifupdown) {
     let (_outside, installed) = card(
         ifupdown,
@@ -203,12 +202,12 @@ pub fn forced_vlan(ifupdown: Ifupdown) {
     let addresses = || domain(&installed, "blue").ip("-br -4 addr show dev eth0.7");
     let inside = addresses();
     assert!(inside.contains("10.5.0.1/24"), "{inside}");
-    // 0.11.4 goes on, 0.12.1 ends there: either way what is right stays so.
+    // 0.11.4 goes on, 0.12.1 ends here: either way an interface that matches its stanza stays so.
     fails(&installed, &installed.ifup("-f eth0.7"), EXISTS);
     assert_eq!(addresses(), inside);
     settle();
     up.assert_same(&State::with_run(&installed), "ifup -f of what is right");
-    // What is not right comes back, and in the end goes where it should be.
+    // An interface that does not match is moved back, and in the end to its namespace.
     domain(&installed, "blue").ip("addr del 10.5.0.1/24 dev eth0.7");
     fails(&installed, &installed.ifup("-f eth0.7"), EXISTS);
     if ifupdown.version != Version::Bookworm {
@@ -222,10 +221,10 @@ pub fn forced_vlan(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown");
 }
 
-/// What the stock `link` passes on from the kernel.
+/// The kernel's error, as the stock `link` prints it.
 const EXISTS: &str = "Error: 8021q: VLAN device already exists.";
 
-/// `--check` by hand of what is up: in step; then of what has drifted.
+/// `--check` by hand of interfaces that are up: first in step, then changed.
 pub fn check(ifupdown: Ifupdown) {
     let (_outside, installed) = card(ifupdown, &[CARD, PAIR, BETWEEN].concat());
     let before = State::with_run(&installed);
@@ -260,7 +259,7 @@ pub fn check(ifupdown: Ifupdown) {
         assert_eq!(ran.status, 3, "{ran}");
         assert!(ran.stdout.starts_with(difference), "{ran}");
     }
-    // Somewhere else than the stanza says.
+    // In another namespace than that of the stanza.
     let ran = check("netns", &CARD.replace("blue", "white"));
     assert_eq!(ran.status, 3, "{ran}");
     assert!(ran.stdout.contains("ip -n blue link set inner netns $$ name eth0\n"), "{ran}");

@@ -1,6 +1,6 @@
-//! Namespaces: killed anywhere, held by others, taken away, many at once; a link is never lost.
+//! Namespaces: runs that are killed, namespaces that other programs use or delete, many at once; a link is never lost.
 //!
-//! `eth0` stands for a card: one end of a pair whose other end, `far`, is outside our programs' reach.
+//! `eth0` stands for a card: it is one end of a pair whose other end, `far`, our programs cannot reach.
 
 mod by_ifup;
 mod hardware;
@@ -112,7 +112,7 @@ pub fn pair_stanza() -> Stanza {
     }
 }
 
-/// What the stanza finds.
+/// What exists before the stanza goes up.
 fn prepare(stanza: &Stanza) {
     if stanza.iface == "eth0" { card() } else { own_run() }
 }
@@ -132,14 +132,14 @@ fn refused(stanza: &Stanza) {
     stanza.refused(state, nothing_left);
 }
 
-/// A card with its far end up, as a machine finds it.
+/// A card with its other end up, as on a real machine.
 pub fn card() {
     own_run();
     ip("link add name eth0 address 02:00:00:00:00:0a type veth peer name far");
     ip("link set far address 02:00:00:00:00:0b up");
 }
 
-/// Everything here and in `blue`, without what changes by itself.
+/// The state here and in `blue`, without what changes by itself.
 pub fn state() -> String {
     let mut text = ip("-br link") + &ip("-br -4 addr") + &command("ip rule").stdout;
     text += &command("sysctl net.ipv6.conf.eth0.disable_ipv6").stdout;
@@ -147,7 +147,7 @@ pub fn state() -> String {
         text += &command(&format!("ip -n blue {words}")).stdout;
     }
     text += &command("ip netns exec blue sysctl net.ipv4.ip_forward").stdout;
-    // Numbers of links, carriers, and addresses that the kernel makes by itself.
+    // Interface indexes, carriers, and addresses that the kernel generates.
     let kept = text.lines().map(|line| {
         let words = line.split_whitespace().filter(|word| !word.starts_with("fe80:"));
         let words = words.map(|word| word.split('@').next().unwrap_or_default());

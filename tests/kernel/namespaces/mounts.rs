@@ -1,4 +1,5 @@
-//! What other mount namespaces see of ours, and the host of what is mounted inside; and a kernel in which much changes.
+//! What other mount namespaces see of ours, and what the host sees of mounts inside; and reading a kernel that changes
+//! all the time.
 
 use super::{nothing_left, pair_stanza};
 use crate::lab::{command, ip, own_run, program, run, wait_until};
@@ -10,7 +11,7 @@ use std::{
     thread,
 };
 
-/// The resolv.conf of a namespace is seen inside only, though the one of the host is a link to a shared /run.
+/// The resolv.conf of a namespace is visible inside only, although the host's is a link to a shared /run.
 pub fn inside_etc() {
     own_run();
     command("mount -t tmpfs tmpfs /etc").ok();
@@ -50,7 +51,7 @@ pub fn inside_etc() {
     }
 }
 
-/// A service in a slave mount namespace, started before there is any namespace, sees those that are made later.
+/// A service in a slave mount namespace, started before any namespace exists, sees namespaces that are created later.
 pub fn seen_by_services() {
     own_run();
     command("mount --make-shared /run").ok();
@@ -73,7 +74,7 @@ pub fn seen_by_services() {
     service.wait().unwrap();
 }
 
-/// All links are read while some come and go all the time.
+/// All links are read while other links are created and deleted all the time.
 pub fn many_changes() {
     own_run();
     ip("netns add blue");
@@ -94,7 +95,7 @@ pub fn many_changes() {
                 }
             });
         }
-        // It reads them all, to see whether anybody's is left.
+        // It reads all links, to find one that another program left inside.
         let check = ["--iface", "eth0", "--phase", "destroy", "--check", "netns=blue"];
         let results: Vec<_> = (0..40).map(|_| run(Command::new(program("netns")).args(check))).collect();
         done.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Interfaces in other namespaces: as seen by iproute2, held by others, taken away.
+//! Interfaces in other namespaces: as iproute2 sees them, used by other programs, deleted.
 
 use super::{card, card_is_somewhere, moved_stanza, nothing_left, state};
 use crate::{
@@ -44,7 +44,7 @@ pub fn round() {
     assert_eq!(state(), before);
 }
 
-/// `ip netns` sees ours as its own, and we see its own as one.
+/// `ip netns` treats our namespaces as its own, and we treat its namespaces as ours.
 pub fn like_iproute2() {
     own_run();
     ip("link add name eth0 type veth peer name far");
@@ -68,7 +68,7 @@ pub fn like_iproute2() {
     stanza.phase("pre-down").quiet();
     ip("netns del blue");
     stanza.down();
-    // One that somebody else made is used, and kept.
+    // A namespace that another program created is used, and kept.
     ip("netns add blue");
     let identity = mode("/run/netns/blue");
     let forward = ip("netns exec blue sysctl -n net.ipv4.ip_forward");
@@ -79,7 +79,7 @@ pub fn like_iproute2() {
     assert_eq!(ip("netns exec blue sysctl -n net.ipv4.ip_forward"), forward);
 }
 
-/// With `netns-address` the card has no address here at any moment, not even one that IPv6 gives itself.
+/// With `netns-address` the card never has an address here, not even one that IPv6 generates.
 pub fn closed() {
     card();
     let mut monitor = Command::new("ip");
@@ -88,7 +88,7 @@ pub fn closed() {
     let mut monitor = monitor.args(["monitor", "address"]).stdout(file).spawn().unwrap();
     let stanza = moved_stanza();
     wait_until("the monitor is listening", || {
-        // Told each time, and lost as long as nobody listens.
+        // Reported each time, and not kept while no process listens.
         ip("addr replace 192.0.2.1/32 dev lo");
         fs::read_to_string(log).unwrap().contains("192.0.2.1")
     });
@@ -102,7 +102,7 @@ pub fn closed() {
     assert!(!seen.contains("eth0"), "{seen}");
 }
 
-/// A process, or a link of somebody else, keeps the namespace; the card comes back all the same.
+/// A process, or a link of another program, keeps the namespace; the card is moved back all the same.
 pub fn kept_while_used() {
     card();
     let (stanza, before) = (moved_stanza(), state());
@@ -133,7 +133,7 @@ pub fn kept_while_used() {
     nothing_left("after all");
 }
 
-/// `ip netns del` takes only the name away while a process is inside; the card is found by that process.
+/// `ip netns del` only deletes the name while a process is inside; the card is found by that process.
 pub fn name_deleted_while_held() {
     card();
     let (stanza, before) = (moved_stanza(), state());
@@ -144,9 +144,9 @@ pub fn name_deleted_while_held() {
             command("ip netns pids blue").stdout.contains(&process.id().to_string())
         });
         ip("netns del blue");
-        assert!(!ip("-br link").contains("eth0"), "the kernel let go of it by itself");
+        assert!(!ip("-br link").contains("eth0"), "the kernel released it by itself");
         if forced {
-            // A forced ifup fetches it, and moves it into a new namespace of that name.
+            // A forced ifup moves it back, and then into a new namespace of that name.
             stanza.up();
             assert!(Netns::named("blue").ip("-br addr").contains("10.1.0.2/24"));
         }
@@ -161,7 +161,7 @@ pub fn name_deleted_while_held() {
 pub fn taken_names() {
     card();
     let stanza = moved_stanza();
-    // Inside: nothing is moved.
+    // Inside the namespace: nothing is moved.
     ip("netns add blue");
     ip("-n blue link add name inner type veth peer name inner2");
     for name in ["create", "pre-up"] {
@@ -176,10 +176,10 @@ pub fn taken_names() {
     stanza.down();
     ip("-n blue link del inner");
     ip("netns del blue");
-    // What iproute2 made is not ours to delete.
+    // We do not delete what iproute2 created.
     nix::mount::umount("/run/netns").unwrap();
     fs::remove_dir("/run/netns").unwrap();
-    // Outside, on the way back: it comes back under another name.
+    // Outside, on the way back: it gets another name.
     stanza.up();
     ip("link add name eth0 type veth peer name impostor");
     stanza.phase("create").refuses(
@@ -198,7 +198,7 @@ pub fn taken_names() {
     nothing_left("after the names");
 }
 
-/// A namespace by process id: never deleted, its parameters put back.
+/// A namespace by process id: never deleted, its parameters restored.
 pub fn foreign_namespace() {
     card();
     let mut process = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
@@ -231,7 +231,7 @@ pub fn foreign_namespace() {
         assert_eq!((state(), forward()), (before.clone(), was.clone()), "{reference}");
         nothing_left(&reference);
     }
-    // It ends while the card is in it. This card has a driver that goes with its namespace.
+    // It ends while the card is inside. The driver of this card deletes the card with its namespace.
     let lines = [format!("netns {pid}")];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     for name in UP {
@@ -248,7 +248,7 @@ pub fn foreign_namespace() {
         .refuses(1, &format!("netns: eth0: netns {pid}: there is no such process"));
 }
 
-/// A process in a namespace of its own, and the number of that.
+/// A process in a namespace of its own, and the inode of that namespace.
 struct Container(Child, u64);
 
 impl Container {
@@ -273,9 +273,9 @@ impl Drop for Container {
     }
 }
 
-/// Takes the numbers that are free between others, until each is the next one.
+/// Uses up the free numbers between used ones, until the next number is always the following one.
 fn fill() -> Vec<Container> {
-    // Those of an earlier test have to be free by now.
+    // The numbers of an earlier test must be free by now.
     thread::sleep(Duration::from_secs(2));
     let mut all: Vec<Container> = Vec::new();
     while all.len() < 100 {
@@ -289,15 +289,15 @@ fn fill() -> Vec<Container> {
     all
 }
 
-/// Does it again where somebody else on this machine got the number that a test waits for.
+/// Tries again if another program on this machine got the number that a test needs.
 fn until_it_has_the_number(attempt: impl Fn() -> bool) {
     assert!((0..10).any(|_| attempt()), "no namespace got the number of the one before");
 }
 
-/// Makes namespaces until one has this inode. The kernel takes the lowest that is free.
+/// Creates namespaces until one has this inode. The kernel uses the lowest free one.
 fn of_inode(inode: u64) -> Option<Container> {
     let mut others = Vec::new();
-    // The kernel takes back the numbers of a namespace a little later, one after the other.
+    // The kernel frees the numbers of a namespace a little later, one after the other.
     thread::sleep(Duration::from_secs(1));
     for _ in 0..10 {
         let made = Container::new();
@@ -310,7 +310,7 @@ fn of_inode(inode: u64) -> Option<Container> {
     None
 }
 
-/// The next container has the number of the one before, and an interface of the same name. That is not ours.
+/// The next container has the number of the one before, and an interface of the same name. That interface is not ours.
 pub fn next_container() {
     until_it_has_the_number(next_container_once);
 }
@@ -333,7 +333,7 @@ fn next_container_once() -> bool {
     wait_until("the card went with it", || !ip("-br link").contains("far"));
     let next = of_inode(inode);
     let Some(next) = next else { return false };
-    // Nothing but its identity tells it apart: it has the name, the MAC address and the index.
+    // Only its identity differs: it has the name, the MAC address and the index.
     next.ip("link add name eth9 address 02:00:00:00:00:0a type veth peer name eth8");
     next.ip("addr add 10.1.0.2/24 dev eth9");
     next.ip("route add unreachable 10.9.0.0/16 proto 73");
@@ -347,7 +347,7 @@ fn next_container_once() -> bool {
     true
 }
 
-/// The same of a name: deleted, and made again by somebody.
+/// The same with a name: deleted, and created again by another program.
 pub fn next_of_the_name() {
     until_it_has_the_number(next_of_the_name_once);
 }
@@ -376,7 +376,7 @@ fn next_of_the_name_once() -> bool {
     true
 }
 
-/// In the right namespace, another interface has the name; ours was renamed or deleted.
+/// In the right namespace, another interface has the name; our interface was renamed or deleted.
 pub fn another_of_the_name() {
     card();
     let stanza = Stanza { program: "netns", iface: "eth0", keywords: &["netns blue", "netns-ifname inner"] };
@@ -400,7 +400,7 @@ pub fn another_of_the_name() {
     assert!(ip("-n blue -br link").contains("inner"), "another interface was taken");
 }
 
-/// A parameter of somebody else's namespace is put back, however long it is.
+/// A parameter of another program's namespace is restored, however long it is.
 pub fn long_parameters() {
     card();
     ip("netns add blue");
@@ -414,7 +414,7 @@ pub fn long_parameters() {
         keywords: &["netns blue", "netns-sysctl net.ipv4.ip_local_reserved_ports=10"],
     };
     for before in [ports(2, 1018), ports(2, 9000)] {
-        // Written at once: the kernel takes each write for a whole list.
+        // In one write: the kernel takes each write as the whole list.
         fs::write("/run/ports", &before).unwrap();
         ip(
             "netns exec blue dd if=/run/ports of=/proc/sys/net/ipv4/ip_local_reserved_ports bs=1M status=none",
@@ -427,7 +427,7 @@ pub fn long_parameters() {
     }
 }
 
-/// By an alternative name, there and back; and on the way back, when somebody else's link has the name as such.
+/// By an alternative name, in both directions; and on the way back while a link of another program has it as its name.
 pub fn alternative_names() {
     card();
     ip("link property add dev eth0 altname enp7s0");
@@ -459,7 +459,7 @@ pub fn alternative_names() {
     assert!(ip("link show eth0-2").contains("02:00:00:00:00:0a"));
 }
 
-/// A link with a name that no stanza could have keeps a namespace as any other.
+/// A link with a name that is invalid in stanzas keeps a namespace as any other link does.
 pub fn strange_names() {
     card();
     for (name, shown) in [(&b"a\x07b"[..], "a\\u{7}b"), (b"a\xffb", "a?b")] {
@@ -484,7 +484,7 @@ pub fn strange_names() {
     }
 }
 
-/// A route from an address that was added a moment ago, and is being checked for duplicates.
+/// A route from an address that was just added, while duplicate address detection runs.
 pub fn fresh_source() {
     const ROUTE: &str = "netns-route 2001:db8:9::/64 via fd00:1::1 src fd00:1::2";
     card();

@@ -21,11 +21,11 @@ pub fn pair() {
     ip("addr del 10.1.0.1/24 dev veth-blue");
     stanza.up();
     assert_eq!(state(), up, "again");
-    // One end goes, both go; the next ifup makes both again.
+    // If one end is deleted, both are; the next ifup creates both again.
     inside.ip("link del veth0");
     stanza.up();
     assert_eq!(state(), up, "made again");
-    // A pair that is somebody else's is left alone.
+    // A pair of another program is left alone.
     stanza.down();
     drop(inside);
     assert_eq!(state(), before);
@@ -36,10 +36,10 @@ pub fn pair() {
         "veth: veth-blue: veth-peer veth0: veth-blue exists, but its peer is not veth0 in blue; ifdown it, or delete it by hand",
     );
     stanza.phase("destroy").ok();
-    assert!(ip("-br link").contains("elsewhere"), "deleted what is not ours");
+    assert!(ip("-br link").contains("elsewhere"), "deleted a link of another program");
 }
 
-/// The namespace is deleted and made again, as a container is replaced: also while a process holds the old one.
+/// The namespace is deleted and created again, as when a container is replaced; also while a process uses the old one.
 pub fn pair_replaced() {
     own_run();
     let stanza = pair_stanza();
@@ -63,10 +63,10 @@ pub fn pair_replaced() {
         }
     }
     stanza.down();
-    assert!(ip("netns").contains("blue"), "deleted a namespace that somebody else made");
+    assert!(ip("netns").contains("blue"), "deleted a namespace of another program");
 }
 
-/// One stanza, both: a link between two domains.
+/// `netns` and `veth-peer` in one stanza: a link between two namespaces.
 pub fn both() {
     own_run();
     let lines = [
@@ -79,7 +79,7 @@ pub fn both() {
     ];
     let all = |names: [&str; 4]| {
         for name in names {
-            // As in a stanza: up in the order of the lines, down in reverse.
+            // In the order of the stanza: up in the order of the lines, down in reverse.
             let mut programs = ["veth", "netns"];
             if names == DOWN {
                 programs.reverse();
@@ -99,8 +99,7 @@ pub fn both() {
     nothing_left("after both");
 }
 
-/// Another run deletes what is unfinished, in the moment after it has let go of the lock: what was being written then is
-/// written again.
+/// Another run deletes an unfinished record just after this run has released the lock: this run writes it again.
 pub fn unfinished_deleted() {
     own_run();
     let stanza = pair_stanza();
@@ -123,7 +122,7 @@ pub fn unfinished_deleted() {
     nothing_left("after all");
 }
 
-/// Twenty stanzas in twenty namespaces at once, and again.
+/// Twenty stanzas in twenty namespaces at once, twice.
 pub fn many_at_once() {
     own_run();
     for round in 0..crate::matrix::count(3, 1) {

@@ -1,4 +1,4 @@
-//! What is wrong with a stanza or in the way, in exact words.
+//! Errors of stanzas and conflicts, in their exact words.
 
 use super::{card, state};
 use crate::lab::{command, ip, phase};
@@ -70,7 +70,7 @@ pub fn refusals() {
     }
 }
 
-/// Like a bridge, of which that is said above.
+/// As with a bridge, which is tested above.
 pub fn vrf() {
     ip("link add name red type vrf table 7");
     let before = state();
@@ -81,7 +81,7 @@ pub fn vrf() {
     assert_eq!(state(), before);
 }
 
-/// A port of somebody's bridge stays there.
+/// A port of another program's bridge stays there.
 pub fn ports() {
     card();
     ip("link add name br0 type bridge");
@@ -91,7 +91,7 @@ pub fn ports() {
             1,
             "netns: eth0: netns blue: eth0 is a port of br0; release it with `ip link set eth0 nomaster`",
         );
-        assert!(ip("link show eth0").contains("master br0"), "taken out");
+        assert!(ip("link show eth0").contains("master br0"), "removed from the bridge");
     }
     for keyword in ["vrf-member", "vrf", "bridge-member"] {
         phase("netns", "eth0", "create", &["netns blue", &format!("{keyword} red")]).refuses(
@@ -103,7 +103,7 @@ pub fn ports() {
     }
 }
 
-/// A card that could not move is down, and has IPv6 as before: the stanza may be another one next.
+/// A card that could not move is down, and has IPv6 as before: its next stanza may be another one.
 pub fn failed_in_post_up() {
     card();
     let ipv6 = || command("sysctl -n net.ipv6.conf.eth0.disable_ipv6").ok().stdout;
@@ -124,7 +124,7 @@ pub fn failed_in_post_up() {
         assert_eq!(ipv6(), "0\n", "{ran}");
         assert!(!ip("link show eth0").contains(",UP"), "up, and not in its namespace");
         assert!(!command("find /run/ifupdown-ng-netlink").stdout.contains("sysctl:"), "{ran}");
-        // The next one begins as the first.
+        // The next stanza starts from the same state as the first.
         phase("netns", "eth0", "pre-up", &lines).quiet();
         assert_eq!(ipv6(), "1\n");
         phase("netns", "eth0", "destroy", &lines).quiet();

@@ -1,4 +1,4 @@
-//! A routing daemon in each of two domains: a network is learned, and withdrawn.
+//! A routing daemon in each of two namespaces: a network is learned, and withdrawn.
 
 use super::{domain, forwarding, outside};
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
     state::State,
 };
 
-/// What `private` tells of.
+/// The networks that `private` announces.
 const LEARNED: [&str; 2] = ["10.97.0.1", "fd00:97::1"];
 
 fn in_root(installed: &Installed, words: &str) -> Ran {
     command(&format!("chroot {} {words}", installed.path("/").display()))
 }
 
-/// BIRD as the comment in its file has it started.
+/// BIRD, started as the comment in its file says.
 fn start(installed: &Installed, domain: &str) {
     let line = format!("ip netns exec {domain} bird -s /run/bird-{domain}.ctl -P /run/bird-{domain}.pid");
     let file = format!("interfaces.d/etc/netns/{domain}/bird/bird.conf");
@@ -29,7 +29,7 @@ fn stop(installed: &Installed, domain: &str) {
     in_root(installed, &format!("birdcl -s /run/bird-{domain}.ctl down")).ok();
     let pid = installed.path(&format!("/run/bird-{domain}.pid"));
     wait_until("BIRD has ended", || !pid.exists());
-    // The process goes a moment after its file.
+    // The process ends shortly after its file is deleted.
     wait_until("nobody is inside", || {
         in_root(installed, &format!("ip netns pids {domain}")).stdout.trim().is_empty()
     });
@@ -41,7 +41,7 @@ fn learned(hostile: &Netns) -> usize {
     let networks =
         ["10.97.0.0/24 via 10.98.0.1 dev to-private", "fd00:97::/64 via fd00:98::1 dev to-private"];
     let known = networks.iter().filter(|network| text.contains(*network)).count();
-    assert_eq!(known, text.lines().count(), "more than was told: {text}");
+    assert_eq!(known, text.lines().count(), "more routes than were announced: {text}");
     known
 }
 
@@ -74,18 +74,18 @@ pub fn daemons(ifupdown: Ifupdown) {
         start(&installed, domain);
     }
     is_known(&hostile, "learned");
-    // The end in `hostile` stays as it is: it is the daemon there that takes the route away.
+    // The end in `hostile` is unchanged: the daemon there removes the route.
     private.ip("link set to-hostile down");
     is_withdrawn(&hostile, "the link between them is down");
     private.ip("link set to-hostile up");
     private.ip("addr replace fd00:98::1/126 dev to-hostile nodad");
     is_known(&hostile, "the link is up");
-    // By ifdown: what is told of goes, the sessions stay.
+    // By ifdown: the announced network is gone, the sessions stay.
     installed.ifdown("lan-private").quiet();
     is_withdrawn(&hostile, "the network is gone");
     installed.ifup("lan-private").quiet();
     is_known(&hostile, "the network is back");
-    // By ifdown: the link goes, the network stays.
+    // By ifdown: the link is gone, the network stays.
     installed.ifdown("between").quiet();
     is_withdrawn(&hostile, "no link");
     installed.ifup("between").quiet();

@@ -1,4 +1,4 @@
-//! Routing domains: who reaches whom, and what leaves by which card; routing daemons, tunnels, many rounds.
+//! Routing domains: which hosts reach which, and which card packets leave by; routing daemons, tunnels, many rounds.
 
 mod daemons;
 mod rounds;
@@ -47,7 +47,7 @@ fn domain(installed: &Installed, name: &str) -> Netns {
     Netns::at(&installed.path("/run/netns").join(name))
 }
 
-/// The outside: a host on the card's network, which is the other end of the tunnel as well.
+/// The outside: a host on the card's network, which is also the other end of the tunnel.
 pub fn outside() -> Netns {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
@@ -66,7 +66,7 @@ pub fn outside() -> Netns {
     outside
 }
 
-/// As the example wants it.
+/// As the example needs it.
 fn forwarding() {
     command("sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
 }
@@ -95,7 +95,7 @@ fn table(ifupdown: Ifupdown) {
     before.assert_same(&State::with_run(&installed), "after ifdown -a");
 }
 
-/// The same address in both, a different service behind it.
+/// The same address in both namespaces, with a different service behind it.
 fn overlap(private: &Netns, hostile: &Netns) {
     for (domain, port) in [(private, 1001), (hostile, 1002)] {
         domain.within(|| {
@@ -112,7 +112,7 @@ fn overlap(private: &Netns, hostile: &Netns) {
     }
 }
 
-/// Inner packets are in private alone; what carries them leaves by the host's card.
+/// Inner packets are in private alone; the outer packets leave by the host's card.
 fn tunnel(outside: &Netns, private: &Netns) {
     let sent = || {
         let text = ip("-s -j link show eth0");
@@ -129,7 +129,7 @@ fn tunnel(outside: &Netns, private: &Netns) {
     assert!(!ip("link").contains("vx-private"), "the tunnel is outside");
 }
 
-/// A link that somebody makes later.
+/// A link that another program creates later.
 fn late(installed: &Installed, private: &Netns) {
     ip("link add name tun0 type veth peer name far");
     ip("link set far up");

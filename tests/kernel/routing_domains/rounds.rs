@@ -1,4 +1,4 @@
-//! Up and down, again and again, and many at once: nothing is left, nothing is mixed up.
+//! Up and down repeatedly, and many at once: nothing is left, nothing is confused.
 
 use super::{forwarding, outside};
 use crate::{
@@ -9,12 +9,12 @@ use crate::{
 };
 use std::{fs, path::Path, thread};
 
-/// How often `IFNL_ROUNDS` says, or as often as there is time for among other tests.
+/// As often as `IFNL_ROUNDS` says, or a number that fits into a run of all tests.
 fn how_often() -> usize {
     std::env::var("IFNL_ROUNDS").map_or(matrix::count(3, 2), |text| text.parse().expect("IFNL_ROUNDS=N"))
 }
 
-/// What is mounted for namespaces, as the calling thread sees it.
+/// The mounts for namespaces that the calling thread sees.
 fn mounts() -> Vec<String> {
     let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     mounts.lines().filter(|line| line.contains("/run/netns")).map(str::to_owned).collect()
@@ -29,12 +29,12 @@ fn processes(installed: &Installed) -> Vec<String> {
         .collect()
 }
 
-/// Files of this process that are open.
+/// Open files of this process.
 fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// The namespaces that the kernel holds, named or not; it deletes them behind our back, and counts by the page.
+/// The namespaces in the kernel, named or not. The kernel deletes them later, and counts them by memory pages.
 fn namespaces() -> Option<usize> {
     let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
     let line = slabs.lines().find(|line| line.starts_with("net_namespace "))?;
@@ -65,7 +65,7 @@ pub fn rounds(ifupdown: Ifupdown) {
     crate::lab::wait_until("the namespaces are gone", || namespaces() < alive.map(|alive| alive + 20));
 }
 
-/// As many stanzas in as many namespaces by as many `ifup` at once, again and again.
+/// Many stanzas in as many namespaces, by as many `ifup` at once, repeated.
 pub fn many_at_once(ifupdown: Ifupdown) {
     let many = matrix::count(20, 5);
     let stanza = |n: usize| {
@@ -79,7 +79,7 @@ pub fn many_at_once(ifupdown: Ifupdown) {
     let all = |name: &str| {
         thread::scope(|scope| {
             for n in 1..=many {
-                // By force: several at once lose each other's lines of ifup's state file.
+                // Forced: several at once lose each other's lines of ifup's state file.
                 let mut command = installed.command(name, &format!("--force v{n}"));
                 scope.spawn(move || run(&mut command).quiet());
             }

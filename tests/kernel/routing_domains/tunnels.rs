@@ -59,14 +59,14 @@ fn outside() -> Netns {
     outside
 }
 
-/// How many packets went out by the card.
+/// How many packets left by the card.
 fn sent() -> u64 {
     let text = ip("-s -j link show eth0");
     serde_json::from_str::<serde_json::Value>(&text).unwrap()[0]["stats64"]["tx"]["packets"].as_u64().unwrap()
 }
 
 pub fn gre(ifupdown: Ifupdown) {
-    // The modules put links of their own into every namespace when they are first needed.
+    // When the modules are first loaded, they add their own links to every namespace.
     in_lab(|| {
         ip("link add gre4 type gre local 192.0.2.10 remote 192.0.2.20");
         ip("link add gre6 type ip6gre local 2001:db8:1::10 remote 2001:db8:1::20");
@@ -84,7 +84,7 @@ pub fn gre(ifupdown: Ifupdown) {
             let packets = sent();
             private.within(|| ping(to, None)).unwrap_or_else(|error| panic!("{to}, round {round}: {error}"));
             assert!(sent() > packets, "nothing left by eth0 for {to}");
-            // Inner packets are in there alone: this host does not know the way.
+            // Inner packets are in the namespace alone: this host has no route for them.
             ping(to, None).expect_err("from outside the namespace");
         }
         for from in ["10.33.0.1", "fd00:33::1", "10.34.0.1", "fd00:34::1"] {
@@ -97,7 +97,7 @@ pub fn gre(ifupdown: Ifupdown) {
         ip("link set lo up");
         before.assert_same(&State::with_run(&installed), "after ifdown -a");
     }
-    // With its namespace the tunnel goes, and the stock `tunnel` complains that it is not there to be deleted.
+    // The tunnel is deleted with its namespace, and the stock `tunnel` reports that it does not exist.
     installed.ifup("-a").quiet();
     command(&format!("chroot {} ip netns del private", installed.path("/").display())).ok();
     for iface in ["gre-private", "gre6-private", "eth0"] {

@@ -1,9 +1,9 @@
-//! What happens between the moments: while the six setups go up and down, by real ifup and ifdown, forced, in slow
-//! motion and killed, packets that their final states forbid are sent every millisecond, and nobody ever gets one; and
-//! packets that do not concern them, none of which is lost.
+//! What happens between the steps. The six setups go up and down, by real ifup and ifdown: forced, slowed down and
+//! killed. Packets that the final states forbid are sent every millisecond, and none may arrive. Packets of unrelated
+//! streams are sent as well, and none may be lost.
 //!
-//! `IFNL_ROUNDS` is how often each of it is done; without it, once. A test ends with a line
-//! `windows/NAME: N sent, N leaked, N lost`, which tests/lane/long adds up.
+//! `IFNL_ROUNDS` is the number of rounds of each test; without it, one. A test ends with a line `windows/NAME: N sent,
+//! N leaked, N lost`, which tests/lane/long adds up.
 
 use crate::{
     features::{Feature, needs},
@@ -19,23 +19,25 @@ pub mod prober;
 pub mod setups;
 mod stations;
 
-/// A setup, its surroundings, and who talks there.
+/// A setup, its surroundings, and its streams.
 pub struct Setup {
-    /// The installation with the setup's interfaces, nothing of it up.
+    /// The installation with the setup's interfaces, all down.
     pub installed: Installed,
-    /// By number, for what follows.
+    /// Namespaces by number, for later use.
     pub hosts: Vec<Netns>,
-    /// What may not pass at any time, and what must whatever happens.
+    /// Streams that may not arrive at any time, and streams that must arrive at all times.
     pub always: fn(&[Netns]) -> Vec<Stream<'_>>,
-    /// What must not be interrupted while all is up: neither by a forced ifup, nor when the siblings come and go.
+    /// Streams that must not be interrupted while everything is up: neither by a forced ifup, nor when siblings go up
+    /// and down.
     pub while_up: fn(&[Netns]) -> Vec<Stream<'_>>,
-    /// Where something would be seen that may not pass.
+    /// Where forbidden packets would be seen.
     pub watches: fn(&[Netns]) -> Vec<Watch<'_>>,
-    /// Stanzas that come and go beside the others.
+    /// Stanzas that go up and down while the others stay up.
     pub siblings: &'static str,
-    /// Every so often: what senders have to know, about links that are new.
+    /// Run repeatedly: gives senders the neighbours that they need on new links.
     pub tell: fn(&[Netns]),
-    /// Lets pass what is forbidden, once all is up; that it is seen then shows that it would have been before.
+    /// Permits the forbidden packets once everything is up. If they are seen then, they would have been seen before as
+    /// well.
     pub open: fn(&Setup),
 }
 
@@ -43,8 +45,8 @@ pub fn tests() -> Vec<Trial> {
     let usual = Ifupdown::USUAL;
     let mut tests = Vec::new();
     for (name, needed, make) in setups::ALL {
-        // The executors in processes of their own, whose steps come in another order, where they can make it all: of a
-        // bridge's ports only the prefix executor knows.
+        // Also the executors as separate processes, which make the steps in another order. Only if they can make all
+        // steps: only the prefix executor reads the ports of a bridge.
         let executors =
             if example(name).contains("bridge-ports") { Executors::Replaced } else { Executors::Absent };
         let single = Ifupdown { version: Version::Bookworm, executors, shell: Shell::Dash };
@@ -62,14 +64,14 @@ pub fn tests() -> Vec<Trial> {
     tests
 }
 
-/// How many, where `IFNL_ROUNDS` does not say.
+/// The number of rounds without `IFNL_ROUNDS`.
 pub fn rounds(otherwise: usize) -> usize {
     std::env::var("IFNL_ROUNDS").map_or(otherwise, |rounds| rounds.parse().expect("IFNL_ROUNDS: a number"))
 }
 
-/// For ifdown, which would take down `lo` with the rest, and what it carries.
+/// For ifdown, which would also take down `lo` and everything on it.
 const ALL: &str = "-X lo -a";
-/// The same for what ifdown believes to be down.
+/// The same for interfaces that ifdown counts as down.
 const ALL_FORCED: &str = "-f -X lo -a";
 
 fn probe(name: &str, setup: &Setup) {
@@ -85,7 +87,7 @@ fn probe(name: &str, setup: &Setup) {
     setup.installed.ifdown(ALL_FORCED);
 }
 
-/// The whole setup comes and goes.
+/// The whole setup goes up and down.
 fn up_and_down(setup: &Setup, rounds: usize) -> Outcome {
     let installed = &setup.installed;
     let hosts = &setup.hosts;
@@ -104,12 +106,12 @@ fn up_and_down(setup: &Setup, rounds: usize) -> Outcome {
         rest();
         installed.ifdown(ALL).quiet();
         rest();
-        // Every message of everybody is followed by time for some packets.
+        // After every message of every process there is time for some packets.
         slowly(installed, "ifup", "-a").quiet();
         rest();
         slowly(installed, "ifdown", ALL).quiet();
         rest();
-        // Every executor dies at its nth message: on the way up, then on the way down.
+        // Every executor is killed at its nth message: on the way up, then on the way down.
         let death = 2 + (round + 1) % 6;
         killed(installed, "ifup", "-a", death);
         rest();
@@ -127,7 +129,7 @@ fn up_and_down(setup: &Setup, rounds: usize) -> Outcome {
     prober.stop()
 }
 
-/// What must not notice that the same is done again, or that something beside it comes and goes.
+/// Streams that must not be interrupted by a second ifup, or by siblings that go up and down.
 fn while_up(setup: &Setup, rounds: usize) -> Outcome {
     let (installed, hosts) = (&setup.installed, &setup.hosts);
     installed.ifup("-a").quiet();
@@ -148,7 +150,7 @@ fn while_up(setup: &Setup, rounds: usize) -> Outcome {
     prober.stop()
 }
 
-/// With the door open, every watch sees something.
+/// With the forbidden packets permitted, every watch sees some.
 fn could_leak(setup: &Setup) {
     (setup.open)(setup);
     for watch in (setup.watches)(&setup.hosts) {
@@ -167,7 +169,7 @@ fn killed(installed: &Installed, name: &str, arguments: &str, message: usize) {
     traced(installed, name, arguments, &format!("inject=sendto:signal=KILL:when={message}"));
 }
 
-/// `ifup` or `ifdown`, with something done to the system calls by which it and what it starts speak to the kernel.
+/// `ifup` or `ifdown`, with faults in the system calls with which it and its children talk to the kernel.
 fn traced(installed: &Installed, name: &str, arguments: &str, inject: &str) -> Ran {
     let inner = installed.command(name, arguments);
     let mut strace = Command::new("strace");

@@ -1,4 +1,4 @@
-//! Packets every millisecond, numbered, and what became of them.
+//! Packets every millisecond, numbered, and which of them arrived.
 
 use crate::{
     capture::Capture,
@@ -21,37 +21,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Between two packets of a stream.
+/// The time between two packets of a stream.
 const INTERVAL: Duration = Duration::from_millis(1);
-/// The UDP port that packets go to which nobody may get.
+/// The UDP port of forbidden packets.
 const NOWHERE: u16 = 9;
-/// What a [`Watch`] looks for where nothing else tells those packets from others.
+/// The text that a [`Watch`] looks for, if nothing else distinguishes these packets from others.
 pub const STRAY: &str = "udp dst port 9";
 
-/// UDP packets from a namespace to an address, all through a run: also while the way there is missing, or the device
+/// UDP packets from a namespace to an address, during a whole run: also while the route there is missing, or the device
 /// that they are bound to.
 #[derive(Debug, Clone, Copy)]
 pub struct Stream<'a> {
     from: &'a Netns,
     device: Option<&'a str>,
     to: IpAddr,
-    /// Where every single one has to arrive.
+    /// Where every packet must arrive.
     at: Option<&'a Netns>,
 }
 
 impl<'a> Stream<'a> {
-    /// Packets that nobody may ever get.
+    /// Packets that may never arrive.
     pub fn forbidden(from: &'a Netns, to: &str) -> Self {
         Self { from, device: None, to: to.parse().expect("an address"), at: None }
     }
 
-    /// Packets none of which may be lost.
+    /// Packets that may not be lost.
     pub fn kept(from: &'a Netns, to: &str, at: &'a Netns) -> Self {
         Self { at: Some(at), ..Self::forbidden(from, to) }
     }
 
-    /// The same from a socket that is bound to a device, whenever there is one of that name; while there is none, to
-    /// the one that was.
+    /// The same from a socket that is bound to a device, whenever a device of that name exists; otherwise to the device
+    /// that existed before.
     pub fn bound_to(self, device: &'a str) -> Self {
         Self { device: Some(device), ..self }
     }
@@ -93,30 +93,30 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Where a packet would be seen that must not be there: on a link that stays, or on `any`.
+/// Where a forbidden packet would be seen: on a link that stays, or on `any`.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch<'a> {
     /// In this namespace.
     pub at: &'a Netns,
     /// On this link.
     pub link: &'a str,
-    /// As tcpdump takes it.
+    /// A tcpdump filter.
     pub filter: &'a str,
 }
 
-/// A stream that runs.
+/// A running stream.
 struct Flow {
     name: String,
     to: SockaddrStorage,
     device: Option<OsString>,
-    /// Once there was a device of that name. An unbound socket may do what this one may not.
+    /// Whether a device of that name has existed. An unbound socket may send where this one may not.
     is_bound: bool,
     sender: OwnedFd,
     receiver: Option<OwnedFd>,
     sent: u64,
-    /// By the kernel that was to send it.
+    /// Refused by the sending kernel.
     refused: u64,
-    /// By number.
+    /// Arrived, by number.
     arrived: Vec<bool>,
 }
 
@@ -166,23 +166,23 @@ impl Flow {
     }
 }
 
-/// Streams and watches at work.
+/// Running streams and watches.
 pub struct Prober {
     stop: Arc<AtomicBool>,
     sender: JoinHandle<Vec<Flow>>,
     captures: Vec<Capture>,
 }
 
-/// What became of all packets.
+/// The results for all packets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Handed to the kernel, be it that it refused.
+    /// Handed to the kernel, even if it refused them.
     pub sent: u64,
-    /// Seen where they must not be.
+    /// Seen where they are forbidden.
     pub leaked: u64,
-    /// Not seen where they must be.
+    /// Not seen where they must arrive.
     pub lost: u64,
-    /// Some of those that leaked, and which were lost.
+    /// Some of those that leaked, and those that were lost.
     pub notes: Vec<String>,
 }
 
@@ -205,9 +205,9 @@ impl Prober {
         let stopped = stop.clone();
         let (started, is_started) = mpsc::channel();
         let sender = thread::spawn(move || {
-            // Before everything else that wants the processor.
+            // With priority over all other processes.
             command(&format!("chrt -f -p 50 {}", nix::unistd::gettid())).ok();
-            started.send(()).expect("somebody waits");
+            started.send(()).expect("the receiver is waiting");
             send_all(flows, &stopped)
         });
         is_started.recv().expect("it starts");
@@ -222,7 +222,7 @@ impl Prober {
         }
     }
 
-    /// Ends it.
+    /// Ends all; returns the results.
     pub fn stop(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
         let flows = self.sender.join().expect("the sender");
@@ -251,11 +251,11 @@ fn send_all(mut flows: Vec<Flow>, stopped: &AtomicBool) -> Vec<Flow> {
         }
         longest = longest.max(last.elapsed());
         last = Instant::now();
-        // What was missed is made up for: on average the interval holds.
+        // The next packets make up for a delay: on average the interval holds.
         next += INTERVAL;
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    // Whatever is still on its way.
+    // Packets still on their way.
     for _ in 0..50 {
         thread::sleep(INTERVAL * 10);
         flows.iter_mut().for_each(Flow::receive);

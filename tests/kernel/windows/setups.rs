@@ -1,4 +1,4 @@
-//! The six setups, and who may never reach whom in them; those with VLANs are in [`stations`](super::stations).
+//! The six setups, and which hosts may never reach which; those with VLANs are in [`stations`](super::stations).
 
 use super::{
     Setup,
@@ -11,10 +11,10 @@ use crate::{
     lab::{Netns, command, ip},
 };
 
-/// What makes a setup.
+/// A function that creates a setup.
 pub type Make = fn(Ifupdown) -> Setup;
 
-/// Their names, what they need of the kernel, and what makes them.
+/// Their names, the features of the kernel that they need, and the functions that create them.
 pub const ALL: [(&str, &[Feature], Make); 7] = [
     ("management-vrf", &[Feature::Vrf], management_vrf),
     ("routing-domains", &[Feature::Vrf], routing_domains),
@@ -25,8 +25,8 @@ pub const ALL: [(&str, &[Feature], Make); 7] = [
     ("vlan-isolated", &[Feature::Vlan], |ifupdown| stations("vlan-isolated", ifupdown)),
 ];
 
-/// The lab itself, and a host behind a card that no stanza names, by which everything would leave that is not kept
-/// from it.
+/// The lab itself, and a host behind a card that no stanza names. All packets that nothing stops would leave by this
+/// card.
 pub fn here_and_beside() -> Vec<Netns> {
     let beside = Netns::beside("other", "eth0");
     for (ours, theirs) in [("192.0.3.1/24", "192.0.3.2/24"), ("fd00:3::1/64 nodad", "fd00:3::2/64 nodad")] {
@@ -40,7 +40,7 @@ pub fn here_and_beside() -> Vec<Netns> {
     vec![Netns::current(), beside]
 }
 
-/// What no setup has to do with: the host itself, and its other card.
+/// Streams that no setup affects: the host itself, and its other card.
 pub fn others(hosts: &[Netns]) -> Vec<Stream<'_>> {
     let (here, beside) = (&hosts[0], &hosts[1]);
     vec![
@@ -61,7 +61,7 @@ fn addresses(host: &Netns, addresses: [&str; 2], gateways: [&str; 2]) {
     }
 }
 
-/// The neighbours that this one finds without asking, wherever the link is there.
+/// The neighbours that this namespace knows without asking, wherever the link exists.
 pub fn knows(host: &Netns, link: &str, mac: &str, neighbours: [&str; 2]) {
     for neighbour in neighbours {
         host.within(|| {
@@ -74,7 +74,7 @@ fn forward() {
     command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();
 }
 
-/// A namespace that is there all the time, so that somebody in it can talk all the time.
+/// A namespace that exists all the time, so that a process in it can send all the time.
 fn namespace(installed: &Installed, name: &str) -> Netns {
     command(&format!("chroot {} ip netns add {name}", installed.path("/").display())).ok();
     let namespace = Netns::at(&installed.path("/run/netns").join(name));
@@ -83,7 +83,7 @@ fn namespace(installed: &Installed, name: &str) -> Netns {
     namespace
 }
 
-/// A process that is bound to the VRF reaches neither what is beyond the LAN nor an address of the host outside.
+/// A process that is bound to the VRF reaches neither hosts beyond the LAN nor an address of the host outside the VRF.
 fn management_vrf(ifupdown: Ifupdown) -> Setup {
     let outside = crate::management_vrf::outside();
     let mut hosts = here_and_beside();
@@ -115,13 +115,14 @@ fn management_vrf(ifupdown: Ifupdown) -> Setup {
             for family in ["-4", "-6"] {
                 ip(&format!("{family} rule del pref 2000"));
             }
-            // Beyond the gateway there is more than what it answers for; the rest leaves by the other card.
+            // Beyond the gateway are more addresses than those it answers for; packets to the others leave by the other
+            // card.
             ip("route add 8.8.8.0/24 via 192.0.3.2 metric 1");
         },
     }
 }
 
-/// What comes from `hostile` gets neither to `private` nor outside.
+/// Packets from `hostile` reach neither `private` nor the outside.
 fn routing_domains(ifupdown: Ifupdown) -> Setup {
     let outside = crate::routing_domains::outside();
     let mut hosts = here_and_beside();
@@ -158,7 +159,7 @@ fn routing_domains(ifupdown: Ifupdown) -> Setup {
     }
 }
 
-/// The container gets no further than the host, and nobody gets to it but for port 80.
+/// The container reaches only the host, and only its port 80 can be reached.
 fn container_segment(ifupdown: Ifupdown) -> Setup {
     let outside = crate::container_segment::outside();
     let mut hosts = here_and_beside();
@@ -194,7 +195,7 @@ fn container_segment(ifupdown: Ifupdown) -> Setup {
     }
 }
 
-/// Guests reach each other and the host, and the LAN is none of theirs.
+/// Guests reach each other and the host, but not the LAN.
 fn guests_isolated(ifupdown: Ifupdown) -> Setup {
     let mac = "02:00:00:00:10:01";
     let text = example("guests-isolated");
@@ -238,7 +239,8 @@ fn guests_isolated(ifupdown: Ifupdown) -> Setup {
     }
 }
 
-/// What would leave by the other card, apart from what goes the other way while the network is not there.
+/// Packets from these addresses that leave by the other card. While the network does not exist, packets to these
+/// addresses leave by it as well; the filters leave those out.
 const FROM_CONTAINER: &str = "udp dst port 9 and (src host 10.10.20.10 or src host fd00:20::10)";
 const FROM_GUEST: &str = "udp dst port 9 and (src host 192.168.10.11 or src host fd00:10::11)";
 const FROM_HOSTILE: &str = "udp dst port 9 and (src host 10.31.0.2 or src host fd00:31::2)";

@@ -1,4 +1,4 @@
-//! Three points on a bridge with VLANs, and what two of them must never hear of each other.
+//! Three points on a bridge with VLANs, and the frames that two of them must never receive from each other.
 
 use super::{
     Setup,
@@ -11,7 +11,7 @@ use crate::{
     three_points as points,
 };
 
-/// No frame of one station ever gets to the other: neither to its address nor to everybody, tagged or not.
+/// No frame of one station ever reaches the other: neither to its address nor to a broadcast address, tagged or not.
 pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
     let three = points::stations();
     let mut hosts = here_and_beside();
@@ -23,8 +23,8 @@ pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
     hosts.extend(three);
     for (from, to, addresses) in [(2, 1, points::SECOND), (3, 0, points::FIRST)] {
         knows(&hosts[from], "eth0", points::MAC[to], addresses);
-        // With a tag in front. A port that VLAN 1 leaves untagged takes frames with its tag as well, which is what
-        // bridge-antispoof.nft is for.
+        // With a tag. A port that sends VLAN 1 untagged also accepts frames with its tag, which bridge-antispoof.nft
+        // prevents.
         let vids: &[u16] = if name == "vlan-asymmetric" { &[10, 20] } else { &[1, 10, 20] };
         for vid in vids {
             let link = format!("eth0.{vid}");
@@ -61,5 +61,5 @@ pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
     }
 }
 
-/// What a station sends.
+/// The frames that a station sends.
 const FROM_STATION: [&str; 2] = ["ether src 02:00:00:00:05:01", "ether src 02:00:00:00:05:02"];
