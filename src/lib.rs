@@ -2,15 +2,15 @@
 //!
 //! Each module uses only those before it:
 //!
-//! 1. [`values`]: what a user may write, as types that cannot be wrong.
+//! 1. [`values`]: the values that a user may write, as types that can hold only valid values.
 //! 2. [`stanza`]: the keywords of a stanza. [`stanza::environment`] reads the environment.
-//! 3. [`state`]: what the kernel has, as plain data.
-//! 4. [`plan`]: changes ([`plan::op`]), and pure functions from what is wanted and what exists to a [`plan::Plan`].
-//! 5. [`kernel`]: reads the state, carries a plan out, and rolls it back. [`kernel::netlink`] alone knows rtnetlink.
-//! 6. [`model`]: a model of the kernel that plans can be tried on.
-//! 7. [`program`]: what an executor is, and the `main` that all share.
+//! 3. [`state`]: the state of the kernel, as plain data.
+//! 4. [`plan`]: changes ([`plan::op`]), and pure functions from the stanza and the state to a [`plan::Plan`].
+//! 5. [`kernel`]: reads the state, applies a plan, and rolls it back. Only [`kernel::netlink`] uses rtnetlink.
+//! 6. [`model`]: a model of the kernel, on which plans are tried.
+//! 7. [`program`]: the definition of an executor, and the `main` that all executors share.
 //!
-//! A file in `executors/` is the keywords of one program.
+//! A file in `executors/` defines the keywords of one program.
 
 pub mod kernel;
 pub mod model;

@@ -1,4 +1,4 @@
-//! Carries a plan out: going up all or nothing, going down as much as possible.
+//! Applies a plan: in ifup all or nothing, in ifdown as much as possible.
 
 use crate::{
     kernel::{Kernel, Refusal},
@@ -11,16 +11,16 @@ use crate::{
 use nix::errno::Errno;
 use std::{fmt, net::IpAddr};
 
-/// A step that failed, and what became of those before it.
+/// A step that failed, and the rollback of the steps before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The change that failed.
     pub act: Act,
     /// Why.
     pub cause: Refusal,
-    /// How many changes before it were taken back.
+    /// How many steps before it were rolled back.
     pub undone: usize,
-    /// The changes that could not be taken back, and why.
+    /// The changes of the rollback that failed, and why.
     pub stuck: Vec<(Act, Refusal)>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What to change, where the error alone does not say.
+/// What to check or change, if the error alone does not say it.
 fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     match (op, cause.errno?) {
         (Op::LinkAdd(_), Errno::EOPNOTSUPP) => Some("does this kernel have the module for that type?"),
@@ -55,12 +55,12 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// Makes the changes in order. When one fails, those before it are taken back, last first. What was to be
-/// taken away and is gone already (somebody else did it just now, or its namespace died) is no failure: what
-/// was added in its place must not be taken back.
+/// Makes the changes in order. If one fails, the earlier ones are rolled back, last first. It is not a failure if the
+/// object of a deletion is already gone (another program has just deleted it, or its namespace is gone): then the
+/// earlier changes, which replace it, must not be rolled back.
 ///
 /// # Errors
-/// The failed change and what could not be taken back.
+/// The failed change, and the changes that could not be rolled back.
 pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
@@ -69,7 +69,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
             continue;
         }
         let mut undo = Undo::default();
-        // Where the answer was lost, the change may have been made: it is taken back as well.
+        // If the answer was lost, the change may have been made, so it is rolled back as well.
         if cause.answer_lost {
             undo.step(step, kernel);
         }
@@ -79,7 +79,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     Ok(())
 }
 
-/// Takes steps back.
+/// A rollback.
 #[derive(Default)]
 struct Undo {
     stuck: Vec<(Act, Refusal)>,
@@ -87,7 +87,8 @@ struct Undo {
 }
 
 impl Undo {
-    /// Takes one step back, and goes on past failures; whether there was anything to take back, and it was.
+    /// Rolls one step back, and continues after failures. Returns whether there was anything to roll back and all of it
+    /// succeeded.
     fn step(&mut self, step: &Step, kernel: &mut impl Kernel) -> bool {
         let before = self.stuck.len();
         for act in &step.undo {
@@ -99,7 +100,7 @@ impl Undo {
             match kernel.apply(act) {
                 Ok(()) => {}
                 Err(cause) if cause.makes_needless(act) && act.op.is_of_existing() => {}
-                // The step whose answer was lost was not made.
+                // The answer of the step was lost, and the step was not made.
                 Err(cause) if cause.is_there(act) => {}
                 Err(cause) => {
                     self.held.failed(act);
@@ -111,8 +112,8 @@ impl Undo {
     }
 }
 
-/// Makes the changes in order and goes on past failures; what is already gone counts as done. Some failures
-/// hold later changes back.
+/// Makes the changes in order, and continues after failures. A change whose object is already gone counts as done.
+/// After some failures, later changes that rely on the failed one are not made.
 ///
 /// # Errors
 /// Every change that failed.
@@ -135,7 +136,7 @@ pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// Changes that failed, and hold back those that rely on them.
+/// Changes that failed. Changes that rely on them are not made.
 #[derive(Default)]
 struct Held(Vec<Act>);
 
@@ -146,7 +147,7 @@ impl Held {
 
     fn holds(&self, act: &Act) -> bool {
         let relies_on = |failed: &Op| match (failed, &act.op) {
-            // No rule goes before the one that takes over is there.
+            // No rule is deleted before its replacement exists.
             (Op::RuleExpect(missing) | Op::RuleAdd { rule: missing, .. }, Op::RuleDel(rule)) => {
                 missing.family == rule.family
             }
@@ -155,7 +156,7 @@ impl Held {
             (Op::RuleDelDuplicate(local), Op::RuleDel(rule)) => {
                 matches!(rule.action, Action::GotoL3mdev(_)) && local.family == rule.family
             }
-            // The rules hold what is in a VRF for as long as it exists, and it does as long as ours are in its table.
+            // The rules isolate a VRF as long as it exists, and it exists as long as our routes are in its table.
             (Op::RouteDel(route), Op::LinkDel { kind: LinkKind::Vrf(table), .. }) => route.table == *table,
             (
                 Op::LinkDel { kind: LinkKind::Vrf(_), .. } | Op::RouteDel(_),
@@ -166,9 +167,9 @@ impl Held {
                 | Op::SysctlSet { .. }
                 | Op::RecordDel(_),
             )
-            // A port that stays up would be a link of the host's.
+            // A port that stays up after its bridge is deleted would be an ordinary link of the host.
             | (Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. }, Op::LinkDel { kind: LinkKind::Bridge(_), .. }) => true,
-            // That a VRF was left is known until all that goes with it is gone.
+            // The record that a VRF was left stays until everything that is deleted with the VRF is gone.
             (
                 Op::RuleAdd { .. }
                 | Op::RuleExpect(_)
@@ -177,11 +178,11 @@ impl Held {
                 | Op::SysctlSet { .. },
                 Op::RecordDel(record),
             ) if record.is_of_left_vrf() => true,
-            // What a sysctl was is remembered until it is so again.
+            // The record of a sysctl's former value stays until that value is restored.
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
             _ => false,
         };
-        // Wherever a link of ours is, that stays known, and it stays there, until it is back or gone.
+        // If a link could not be moved back or deleted, its record and its namespace stay.
         let strands = |failed: &Op| match (failed, &act.op) {
             (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_)) => true,
             (Op::LinkMove(Move { name, .. }) | Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => {
@@ -189,7 +190,8 @@ impl Held {
             }
             _ => false,
         };
-        // What was remembered in another namespace is not taken for what was so in the next one.
+        // If records in another namespace could not be deleted, the record of the link stays too: otherwise a later run
+        // could take them for those of the next namespace.
         let outlives = |failed: &Act| {
             failed.at != Place::Here
                 && matches!((&failed.op, &act.op), (Op::RecordDel(_), Op::NetnsLinkDel(_)))

@@ -1,4 +1,4 @@
-//! What ifupdown-ng says of the interfaces file, and of its own state (ifquery(8)).
+//! The interfaces file and the state of ifupdown-ng, from ifquery(8).
 
 use crate::{kernel::Refusal, stanza::Stanzas};
 use std::{
@@ -7,34 +7,34 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Names of the program: where classic ifupdown is installed as well, the second one is its.
+/// Names of the program. If classic ifupdown is installed as well, the second name belongs to classic ifupdown.
 const PROGRAMS: [&str; 2] = ["ifquery-ng", "ifquery"];
-/// Where it is; ifupdown-ng 0.12.1 and older hand over no PATH.
+/// Its directories; ifupdown-ng 0.12.1 and older do not pass PATH.
 const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
 
-/// Asks for the stanzas of a file. No executor is asked for dependencies meanwhile.
+/// Asks for the stanzas of a file. ifquery runs no executor for dependencies meanwhile.
 ///
 /// # Errors
-/// When there is no ifquery, or it fails.
+/// ifquery does not exist, or it fails.
 pub fn stanzas(file: &Path) -> Result<Stanzas, Refusal> {
     Ok(Stanzas::parse(&ifquery(file, &["-L", "-P"])?))
 }
 
-/// The interfaces that ifupdown-ng has up, by its own account.
+/// The interfaces that are up in the state file of ifupdown-ng.
 ///
 /// # Errors
-/// When there is no ifquery, or it fails.
+/// ifquery does not exist, or it fails.
 pub fn running(file: &Path) -> Result<BTreeSet<String>, Refusal> {
     Ok(ifquery(file, &["-r"])?.lines().map(|line| line.trim().to_owned()).collect())
 }
 
-/// What ifquery prints of a file. A property makes it leave out dependencies altogether, for which it would run
-/// executors; which one does not matter where a list is asked for.
+/// The output of ifquery for a file. With a property, ifquery skips dependencies, for which it would run executors. For
+/// a list, it does not matter which property.
 fn ifquery(file: &Path, question: &[&str]) -> Result<String, Refusal> {
     let candidates = DIRECTORIES
         .iter()
         .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
-    // In every directory the unambiguous name comes first, and before it the one in no other.
+    // `ifquery-ng` in any directory comes before `ifquery` in any directory.
     let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
     found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
     let program = found.first().ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! The running kernel: what [`crate::kernel::netlink`] shows and does, and the little that is in files.
+//! The running kernel: [`crate::kernel::netlink`], and the state that is in files.
 
 mod moved_links;
 
@@ -35,11 +35,11 @@ pub struct Live {
     lock: Option<Lock>,
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
-    /// Where the executors are that ifup runs inside a namespace, unless they are in their usual place.
+    /// The directory of the executors that ifup runs inside a namespace, if it is not the usual one.
     executors: Option<PathBuf>,
 }
 
-/// How often to look whether something has come about.
+/// How often to check during a wait.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 impl Live {
@@ -48,25 +48,26 @@ impl Live {
         Self { interfaces_file, executors, ..Self::default() }
     }
 
-    /// Locks other runs in this namespace out until it is dropped.
+    /// Keeps other runs in this namespace out until the lock is dropped.
     ///
     /// # Errors
-    /// When another run does not end.
+    /// Another run does not end.
     pub fn lock(&mut self) -> Result<(), Refusal> {
         self.lock = Some(lock::own_namespace()?);
         Ok(())
     }
 
-    /// Lets other runs go on, as the last thing that is done: the kernel takes back the rest faster than we could.
+    /// Releases the lock, as the last action: the kernel frees everything else faster at the end of the process.
     pub fn finish(mut self) {
         self.lock.take().into_iter().for_each(Lock::leave);
         std::mem::forget(self);
     }
 
-    /// Waits for something to come about, and no longer than it says. Reading afterwards tells whether it did.
+    /// Waits for an event, at most as long as `wait` says. The caller reads afterwards to find out whether the event
+    /// came.
     ///
     /// # Errors
-    /// When the kernel does not answer.
+    /// The kernel does not answer.
     pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
         let (begun, patience) = (Instant::now(), Duration::from_secs(wait.seconds.into()));
         let wants = Wants { links: wait.links.clone(), ..Wants::default() };
@@ -77,7 +78,7 @@ impl Live {
             let done = match &wait.until {
                 Until::Checked(addresses) => {
                     let carriers = self.channel(&Place::Here)?.unchecked(addresses)?;
-                    // A link may have no carrier at first, or never.
+                    // A link may have no carrier at first, or never get one.
                     carriers.is_empty() || (half && !carriers.contains(&true))
                 }
                 Until::Exist => wait.links.iter().all(|link| state.links.contains_key(link)),
@@ -122,9 +123,9 @@ impl Live {
         Ok(found)
     }
 
-    /// Moves a link, or leaves it where it was: the kernel moves it first and gives it its new name then, so that
-    /// where somebody else has just taken that name it refuses, and has moved the link (net/core/rtnetlink.c
-    /// `do_setlink`).
+    /// Moves a link, or leaves it in its namespace. The kernel moves the link first and renames it then. If another
+    /// program has just taken the new name, the kernel returns an error although it has moved the link
+    /// (net/core/rtnetlink.c `do_setlink`).
     fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
         let (source, target) = (open(from)?, open(to)?);
         let moved = self.channel(from)?.link_move(name, target.as_fd(), new_name);
@@ -134,7 +135,7 @@ impl Live {
         if moved.is_ok() {
             match (from, to) {
                 (Place::Here, Place::In(_)) => self.note_index(name, Role::Moved, to, new_name),
-                // The index may be another one now.
+                // The index may have changed.
                 (_, Place::Here) => self.note_index(new_name, Role::Peer, to, new_name),
                 _ => {}
             }
@@ -146,12 +147,12 @@ impl Live {
         Ok(self.look_for(place, name)?.is_some())
     }
 
-    /// Runs ifup or ifdown inside a namespace. Others need not wait for it.
+    /// Runs ifup or ifdown inside a namespace. The lock is released meanwhile, so that other runs need not wait.
     fn nested(&mut self, nested: &Nested) -> Result<(), Refusal> {
         let id = netns::id(&nested.netns, &netns::open(&nested.netns)?)?;
         let key = Record::nested(&nested.iface);
         if nested.up {
-            // What an earlier namespace of this number was told is not to be believed.
+            // The state file of an earlier namespace with the same inode is not valid for this one.
             netns::inside::forget(id);
             let record = NestedRecord { id, file: nested.file.clone() };
             RunDir::open()?.write(&key, &record.to_string())?;
@@ -176,7 +177,7 @@ fn open(place: &Place) -> Result<File, Refusal> {
     }
 }
 
-/// Does something in a place.
+/// Runs a function in a place.
 fn within<T>(place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
     match place {
         Place::Here => Ok(work()),
@@ -218,7 +219,7 @@ impl Kernel for Live {
         if let (true, Some(file)) = (query.stanzas || beside_bridge, &self.interfaces_file) {
             found.stanzas = Some(ifquery::stanzas(file)?);
         }
-        // After the links: the kernel numbers a namespace when it first shows a link that leads there.
+        // After the links: the kernel gives a namespace an nsid when it first shows a link that leads there.
         for (netns, processes) in &query.netns {
             found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
         }
@@ -246,13 +247,13 @@ impl Kernel for Live {
                             continue;
                         }
                     };
-                    // It is there for those who plan its way back, whether or not anybody asked about that place.
+                    // The components that plan the move back need the link, even if none of them asked for that place.
                     let links = &mut found.places.entry(located.place.clone()).or_default().links;
                     let link = Link { kind: located.kind.clone(), master: None, up: false };
                     links.entry(located.name.clone()).or_insert(link);
                     found.located.insert(iface.clone(), located);
                 }
-                // Where it was put, which the stanza need not name any more.
+                // The recorded namespace of the peer. The stanza may name another one by now.
                 Role::Peer if !found.netns.contains_key(netns) => {
                     found.netns.insert(netns.clone(), self.read_netns(netns, false)?);
                 }
@@ -270,7 +271,7 @@ impl Kernel for Live {
     fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
         let outcome = self.make(act);
         if outcome.as_ref().is_err_and(|refusal| refusal.answer_lost) {
-            // A connection that lost an answer takes no more requests.
+            // After a lost answer, the connection cannot be used any more.
             self.channels.remove(&act.at);
         }
         outcome
@@ -282,8 +283,8 @@ impl Kernel for Live {
 const DAD: Duration = Duration::from_secs(5);
 
 impl Live {
-    /// Adds an IPv6 route with a source address. The kernel refuses one that is still being checked for duplicates, as an
-    /// address is that was added just now; it is waited for.
+    /// Adds an IPv6 route with a source address. The kernel refuses an address that it still checks for duplicates,
+    /// such as one that was added just now. So this waits for the check.
     fn route_from(&mut self, at: &Place, op: &Op, source: Ipv6Addr) -> Result<(), Refusal> {
         let (deadline, sources) = (Instant::now() + DAD, BTreeSet::from([source]));
         let mut is_last = false;
@@ -294,7 +295,7 @@ impl Live {
                 return outcome;
             }
             let is_checked = self.channel(at)?.unchecked(&sources)?.is_empty();
-            // It may be since the kernel refused.
+            // The check may have ended after the kernel refused.
             is_last = is_checked || Instant::now() >= deadline;
             if !is_last {
                 std::thread::sleep(INTERVAL);
@@ -310,7 +311,7 @@ impl Live {
             Op::RecordDel(key) => within(at, || {
                 let directory = RunDir::open()?;
                 directory.remove(key)?;
-                // Here the lock is in it, and whoever lets go of that deletes both.
+                // In the executor's own namespace, the lock file is in this directory. Releasing the lock deletes both.
                 if *at != Place::Here {
                     directory.remove_if_empty();
                 }
@@ -320,7 +321,7 @@ impl Live {
             Op::NetnsLinkDel(link) => RunDir::open()?.remove(&Record::netns_link(link)),
             Op::NetnsAdd(name) => netns::named::add(name),
             Op::NetnsDel(name) => {
-                // A socket in it would keep it, and what is in it.
+                // An open socket would keep the namespace, and all that is in it, alive.
                 self.channels.retain(|place, _| *place == Place::Here);
                 netns::named::delete(name)
             }

@@ -1,8 +1,8 @@
-//! Keeps two runs in one network namespace apart.
+//! Keeps two runs from changing the same network namespace at the same time.
 //!
-//! The lock is a file that only root can open: a lock on something that everybody can open (the namespace's
-//! own file, a directory) could be held by everybody. It is deleted by whoever holds it, so that nothing is
-//! left; what a killed run leaves is taken over by the next.
+//! The lock is a file that only root can open. Any user could hold a lock on a file that everybody can open, such as
+//! the namespace's own file or a directory. The holder deletes the file at the end. The next run takes over a file that
+//! a killed run left.
 
 use crate::kernel::{Refusal, run_dir::RunDir};
 use nix::{
@@ -19,7 +19,7 @@ use std::{
 
 /// How long to wait for another run; each holds the lock for some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often to look.
+/// How often to try.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Held until it is dropped.
@@ -30,12 +30,12 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The directory that the lock is in, checked when it was taken: that of the namespace it was taken in.
+    /// The directory of the lock: that of the namespace in which it was taken. It was checked then.
     pub fn directory(&self) -> &RunDir {
         &self.directory
     }
 
-    /// As dropping it, where the process ends next: the file, which has no name any more, is left for the kernel to close.
+    /// Like dropping it, for a process that ends next: the kernel closes the file, which has no name any more.
     pub fn leave(self) {
         self.directory.remove_if_empty_but_for_lock();
         std::mem::forget(self);
@@ -51,7 +51,7 @@ impl Drop for Lock {
 /// Waits until no other run holds the lock of the calling thread's namespace, and takes it.
 ///
 /// # Errors
-/// When that takes longer than half a minute, or the file cannot be made.
+/// That takes longer than half a minute, or the file cannot be made.
 pub fn own_namespace() -> Result<Lock, Refusal> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
@@ -64,7 +64,7 @@ pub fn own_namespace() -> Result<Lock, Refusal> {
     Err(Refusal::text(format!("another run has held the lock for {} s", PATIENCE.as_secs())))
 }
 
-/// Takes the lock unless somebody holds it, or deletes the file just now.
+/// Takes the lock. `None` if another run holds it, or has just deleted the file.
 fn attempt(path: &Path) -> Result<Option<Flock<File>>, Refusal> {
     let refuse = |error: std::io::Error| Refusal::io(&error, path.display());
     let mut options = OpenOptions::new();
@@ -76,7 +76,7 @@ fn attempt(path: &Path) -> Result<Option<Flock<File>>, Refusal> {
     };
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) if lock.metadata().map_err(refuse)?.nlink() > 0 => Ok(Some(lock)),
-        // Deleted by the one who held it, between our opening and locking it.
+        // The holder deleted the file after it was opened here and before it was locked.
         Ok(_) | Err((_, Errno::EAGAIN)) => Ok(None),
         Err((_, errno)) => Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) }),
     }

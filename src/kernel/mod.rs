@@ -1,4 +1,4 @@
-//! The running kernel: how it is read and changed.
+//! Reads and changes the running kernel.
 
 pub mod apply;
 pub mod ifquery;
@@ -18,45 +18,45 @@ use crate::{
 use nix::errno::Errno;
 use std::fmt;
 
-/// What plans are made about and carried out on: the running kernel ([`crate::kernel::live`]), or a model of it
+/// A kernel that plans are made for and applied to: the running kernel ([`crate::kernel::live`]), or a model of it
 /// ([`crate::model`]).
 pub trait Kernel {
-    /// Looks at what the query names.
+    /// Reads the state that the query names.
     ///
     /// # Errors
-    /// When the kernel does not answer; that something does not exist is an answer.
+    /// The kernel does not answer. A missing object is not an error.
     fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal>;
 
     /// Makes one change.
     ///
     /// # Errors
-    /// When the kernel refuses, or its answer is lost.
+    /// The kernel refuses the change, or its answer is lost.
     fn apply(&mut self, act: &Act) -> Result<(), Refusal>;
 }
 
-/// Why the kernel did not do something.
+/// The reason why the kernel refused a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The error, if it has a number.
     pub errno: Option<Errno>,
-    /// The kernel's own words (extended ACK), or ours where it has none.
+    /// The kernel's error text (extended ACK), or our text if the kernel gives none.
     pub text: Option<String>,
     /// No answer came, so that the change may have been made all the same.
     pub answer_lost: bool,
 }
 
 impl Refusal {
-    /// A refusal with this error and nothing more.
+    /// A refusal with this error number only.
     pub fn errno(errno: Errno) -> Self {
         Self { errno: Some(errno), text: None, answer_lost: false }
     }
 
-    /// A failure that the kernel gave no number to.
+    /// A failure without an error number.
     pub fn text(text: impl Into<String>) -> Self {
         Self { errno: None, text: Some(text.into()), answer_lost: false }
     }
 
-    /// An input or output error, with what it is about.
+    /// An input or output error, with its subject.
     pub fn io(error: &std::io::Error, about: impl fmt::Display) -> Self {
         let errno = error.raw_os_error().map(Errno::from_raw);
         let text = if errno.is_some() { about.to_string() } else { format!("{about}: {error}") };
@@ -68,10 +68,10 @@ impl Refusal {
         matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
     }
 
-    /// Whether the change has nothing left to do, since its object is gone.
+    /// Whether the change is not needed any more, since its object is gone.
     fn makes_needless(&self, act: &Act) -> bool {
         match act.op {
-            // The parameter went with its link; any other refusal leaves it as it is.
+            // The parameter was deleted with its link. With any other error it keeps its value.
             Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
             Op::RecordSet { .. } => false,
             _ => self.is_gone() && !act.op.is_addition(),
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-/// What the kernel says of a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).
+/// The kernel's error texts for a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).
 const IPV6_IS_DISABLED: [&str; 2] = ["IPv6 is disabled on this device", "IPv6 is disabled on nexthop device"];
 
 impl fmt::Display for Refusal {
@@ -99,7 +99,7 @@ impl fmt::Display for Refusal {
         }
         match self.errno {
             Some(Errno::EPERM) => f.write_str("; this needs root (CAP_NET_ADMIN)"),
-            // The kernel says so in its own words where it means something else.
+            // The kernel also uses EACCES for other errors, with other texts.
             Some(Errno::EACCES)
                 if self.text.as_ref().is_some_and(|text| {
                     IPV6_IS_DISABLED.iter().any(|disabled| text.starts_with(disabled))

@@ -1,16 +1,16 @@
-//! The names of routing tables, as iproute2 has them (ip-route(8), /etc/iproute2/rt_tables).
+//! The names of routing tables, from the files of iproute2 (ip-route(8), /etc/iproute2/rt_tables).
 
 use crate::values::TableId;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-/// The files that iproute2 reads, those that win last: the distribution's, then the administrator's.
+/// The files that iproute2 reads: first the distribution's, then the administrator's, which win.
 const FILES: [&str; 3] =
     ["/usr/lib/iproute2/rt_tables", "/usr/share/iproute2/rt_tables", "/etc/iproute2/rt_tables"];
-/// Where further files with names ending in `.conf` are read.
+/// The directories of further files, with names ending in `.conf`.
 const DIRECTORIES: [&str; 3] =
     ["/usr/lib/iproute2/rt_tables.d", "/usr/share/iproute2/rt_tables.d", "/etc/iproute2/rt_tables.d"];
 
-/// All names; a file that cannot be read has none.
+/// All names. A file that cannot be read is skipped.
 pub fn read() -> BTreeMap<String, TableId> {
     let mut names = BTreeMap::new();
     for (file, directory) in FILES.iter().zip(DIRECTORIES) {
@@ -28,7 +28,7 @@ pub fn read() -> BTreeMap<String, TableId> {
     names
 }
 
-/// The lines `NUMBER NAME`, `#` starting a comment; anything else is passed over, as iproute2 does.
+/// The lines `NUMBER NAME`. `#` starts a comment. Other lines are skipped, as in iproute2.
 pub fn parse(text: &str) -> impl Iterator<Item = (String, TableId)> {
     text.lines().filter_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();

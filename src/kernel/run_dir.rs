@@ -1,6 +1,6 @@
 //! Our directory under `/run`: records, one subdirectory for each network namespace.
 //!
-//! It is written by root on behalf of stanzas, so it is trusted only if nobody else can write there.
+//! Root writes it on behalf of stanzas, so it is trusted only if no other user can write there.
 
 use crate::{
     kernel::{Refusal, trust},
@@ -14,12 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How often to try while others delete.
+/// How often to try while other runs delete the directory.
 const ATTEMPTS: usize = 100;
 
-/// The name of the file that is locked, which is no record.
+/// The name of the lock file, which is not a record.
 const LOCK: &str = "lock";
-/// The end of the name of a record that is being written.
+/// The suffix of a record that is being written.
 const UNFINISHED: &str = ".new";
 
 /// The directory of one network namespace.
@@ -27,7 +27,7 @@ const UNFINISHED: &str = ".new";
 pub struct RunDir(PathBuf);
 
 impl RunDir {
-    /// The directory of the calling thread's namespace, not made until it is needed.
+    /// The path of the directory of the calling thread's namespace. The directory may not exist.
     fn path() -> Result<PathBuf, Refusal> {
         let own = Path::new("/proc/thread-self/ns/net");
         let inode = fs::metadata(own).map_err(|error| Refusal::io(&error, own.display()))?.ino();
@@ -37,10 +37,10 @@ impl RunDir {
     /// The directory of the calling thread's namespace, made if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made, or somebody else could write there.
+    /// It cannot be made, or another user could write there.
     pub fn open() -> Result<Self, Refusal> {
         let path = Self::path()?;
-        // Another run that had nothing left to remember may delete the one or the other meanwhile.
+        // Another run that has no records left may delete either directory meanwhile.
         repeat_if_gone(|| Self::make(&path))
     }
 
@@ -54,14 +54,14 @@ impl RunDir {
         self.0.join(LOCK)
     }
 
-    /// Deletes the lock file and, if no record is left, the directories. To be called by who holds the lock.
+    /// Deletes the lock file and, if no record is left, the directories. Only the holder of the lock may call this.
     pub(crate) fn remove_if_empty_but_for_lock(&self) {
-        // What cannot be deleted does no harm, and is deleted by the next run.
+        // A file that cannot be deleted does no harm; the next run deletes it.
         let _ = fs::remove_file(self.lock_path());
         if self.remove_if_empty() {
             return;
         }
-        // Nor what a run that was killed had begun to write.
+        // Unfinished records of a killed run are deleted too.
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
                 let _ = fs::remove_file(entry.path());
@@ -70,7 +70,7 @@ impl RunDir {
         self.remove_if_empty();
     }
 
-    /// Deletes the directory if nothing is in it; whether it is gone.
+    /// Deletes the directory if it is empty. Returns whether it is gone.
     pub(crate) fn remove_if_empty(&self) -> bool {
         let gone = fs::remove_dir(&self.0).is_ok();
         if gone {
@@ -82,7 +82,7 @@ impl RunDir {
     /// Reads a record of the calling thread's namespace.
     ///
     /// # Errors
-    /// When it exists and cannot be read.
+    /// It exists and cannot be read.
     pub fn read(record: &Record) -> Result<Option<String>, Refusal> {
         let directory = Self::path()?;
         if !is_private(&directory)? {
@@ -96,19 +96,19 @@ impl RunDir {
         }
     }
 
-    /// The records of the calling thread's namespace whose names begin so, without that beginning.
+    /// The records of the calling thread's namespace with this prefix. The prefix is removed from their names.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// They cannot be read.
     pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
         let path = Self::path()?;
         if is_private(&path)? { Self(path).records(prefix) } else { Ok(Vec::new()) }
     }
 
-    /// The same of a directory that is open already.
+    /// The same for this directory.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// They cannot be read.
     pub fn records(&self, prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
         let entries = match fs::read_dir(&self.0) {
             Ok(entries) => entries,
@@ -119,7 +119,7 @@ impl RunDir {
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
-            // What `write` had not finished is none.
+            // A file that `write` had not finished is not a record.
             if rest.ends_with(UNFINISHED) || name == LOCK {
                 continue;
             }
@@ -141,8 +141,8 @@ impl RunDir {
         Ok(path)
     }
 
-    /// Removes what there is about the namespace with this inode, all of it or the files whose names begin
-    /// so. None of it is left when the namespace is: the kernel uses the number again.
+    /// Removes the files about the namespace with this inode whose names have this prefix (empty for all). No file may
+    /// outlive the namespace, since the kernel reuses the number.
     pub fn forget(inode: u64, prefix: &str) {
         let path = Path::new(DIRECTORY).join(format!("netns-{inode}"));
         for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
@@ -153,14 +153,14 @@ impl RunDir {
         let _ = fs::remove_dir(&path).and_then(|()| fs::remove_dir(DIRECTORY));
     }
 
-    /// Writes a record, whole or not at all.
+    /// Writes a record completely or not at all.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// It cannot be written.
     pub fn write(&self, record: &Record, value: &str) -> Result<(), Refusal> {
         match self.write_once(record, value) {
-            // Another run that has let go of the lock deletes what is unfinished, and the directory of a namespace in
-            // which this one does not hold it.
+            // Another run that releases the lock deletes unfinished records. It also deletes the directory of a
+            // namespace whose lock this run does not hold.
             Err(refusal) if is_gone(&refusal) => repeat_if_gone(|| {
                 make_private(&self.0)?;
                 self.write_once(record, value)
@@ -177,10 +177,10 @@ impl RunDir {
             .map_err(|error| Refusal::io(&error, path.display()))
     }
 
-    /// Forgets a record.
+    /// Deletes a record.
     ///
     /// # Errors
-    /// When it exists and cannot be removed.
+    /// It exists and cannot be removed.
     pub fn remove(&self, record: &Record) -> Result<(), Refusal> {
         let path = self.0.join(record.file_name());
         match fs::remove_file(&path) {
@@ -193,12 +193,12 @@ impl RunDir {
     }
 }
 
-/// Whether something was deleted that had been there just before.
+/// Whether a file or directory was deleted just before.
 fn is_gone(refusal: &Refusal) -> bool {
     refusal.errno == Some(Errno::ENOENT)
 }
 
-/// Does it again as long as something that it needs is deleted meanwhile.
+/// Repeats an attempt as long as another run deletes a file or directory that it needs.
 fn repeat_if_gone<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     for _ in 1..ATTEMPTS {
         match attempt() {
@@ -209,8 +209,8 @@ fn repeat_if_gone<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<
     attempt()
 }
 
-/// Makes a directory of ours, and before it the one that all of them are in, that only their owner can write; or checks
-/// that they are such. Nothing is made in one that is not.
+/// Makes one of our directories, and its parent first, so that only their owner can write there; or checks existing
+/// ones. Nothing is made in a directory that fails the check.
 fn make_private(path: &Path) -> Result<(), Refusal> {
     for path in [Path::new(DIRECTORY), path] {
         match DirBuilder::new().mode(0o755).create(path) {
@@ -226,15 +226,15 @@ fn make_private(path: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether there is such a directory below the one that all of them are in.
+/// Whether the directory and its parent exist.
 ///
 /// # Errors
-/// When there is, and others can change what is in it, or put another one in its place.
+/// They exist, and other users can change their contents or replace them.
 fn is_private(path: &Path) -> Result<bool, Refusal> {
     Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
 }
 
-/// Whether there is a directory at this path; it must be our own, and nobody else's to write.
+/// Whether a directory exists at this path. It must belong to us, and no other user may write there.
 fn is_own(path: &Path) -> Result<bool, Refusal> {
     let Some(found) = look(path)? else { return Ok(false) };
     if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
@@ -246,7 +246,7 @@ fn is_own(path: &Path) -> Result<bool, Refusal> {
     trust::others_change(path, &found).map_or(Ok(true), |reason| refuse(&reason))
 }
 
-/// Whether there is the directory that all of ours are in; others must not be able to put something in their place.
+/// Whether the directory above all of ours exists. Other users must not be able to replace ours.
 fn is_above_safe() -> Result<bool, Refusal> {
     let Some(above) = Path::new(DIRECTORY).parent() else { return Ok(false) };
     let Some(found) = look(above)? else { return Ok(false) };
@@ -265,7 +265,7 @@ fn refuse(reason: &str) -> Result<bool, Refusal> {
     Err(trust::refusal(reason))
 }
 
-/// Reads a file that is no link.
+/// Reads a file. A symbolic link is refused.
 fn read_file(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
@@ -273,7 +273,7 @@ fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Makes a file and writes it. What stands there is removed: it is what was left by a run that was killed.
+/// Makes a file and writes it. An existing file is removed first: it is the rest of a killed run.
 fn write_file(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o644);

@@ -1,4 +1,4 @@
-//! Kernel parameters as files: read and written below `/proc/sys`, and nowhere else.
+//! Reads and writes kernel parameters as files below `/proc/sys`, and nowhere else.
 
 use crate::{kernel::Refusal, state::Sysctl};
 use nix::{
@@ -16,22 +16,22 @@ use std::{
     path::{Component, Path},
 };
 
-/// More bytes than any parameter has: a list of all ports has 380 thousand.
+/// More bytes than any parameter has: a list of all ports has 380 thousand bytes.
 const LONGEST: usize = 1 << 19;
-/// Where all of them are.
+/// The directory of all parameters.
 const ROOT: &str = "/proc/sys";
 
-/// The value of a parameter, without the end of its line; `None` if the kernel has none of that name.
+/// The value of a parameter, without the line end; `None` if the kernel has no such parameter.
 ///
 /// # Errors
-/// When it does not tell.
+/// The kernel does not show it.
 pub(super) fn read(key: &Sysctl) -> Result<Option<String>, Refusal> {
     let refuse = |error: &std::io::Error| Refusal::io(error, key);
     let mut file = match find(key, OFlag::O_RDONLY) {
         Err(refusal) if refusal.errno == Some(Errno::ENOENT) => return Ok(None),
         found => found?,
     };
-    // Some parameters show only as much as the first read has room for (kernel/sysctl.c `proc_do_large_bitmap`).
+    // Some parameters return only as much as fits in the first read (kernel/sysctl.c `proc_do_large_bitmap`).
     let (mut bytes, mut length) = (vec![0; LONGEST], 0);
     loop {
         match file.read(&mut bytes[length..]).map_err(|error| refuse(&error))? {
@@ -48,7 +48,7 @@ pub(super) fn read(key: &Sysctl) -> Result<Option<String>, Refusal> {
 /// Sets a parameter.
 ///
 /// # Errors
-/// When the kernel refuses.
+/// The kernel refuses.
 pub(super) fn write(key: &Sysctl, value: &str) -> Result<(), Refusal> {
     let path = key.path();
     let written = find(key, OFlag::O_WRONLY)?.write_all(value.as_bytes());
@@ -62,14 +62,14 @@ fn find(key: &Sysctl, flags: OFlag) -> Result<File, Refusal> {
     let root = open(ROOT, directory, Mode::empty()).map_err(refuse)?;
     let below = path.strip_prefix(ROOT).map_err(|_| refuse(Errno::EINVAL))?;
     let file = beneath(root, below, flags | OFlag::O_NONBLOCK).map_err(refuse)?;
-    // Of the file itself: something else may be mounted over it, or over a directory on the way.
+    // The file itself is checked: another file system may be mounted over it, or over a directory of its path.
     if fstatfs(&file).map_err(refuse)?.filesystem_type() != PROC_SUPER_MAGIC {
         return Err(Refusal::text(format!("{}: not on a proc file system", path.display())));
     }
     Ok(file)
 }
 
-/// Opens a file below a directory: no part of the way may lead up or be a link.
+/// Opens a file below a directory: no part of the path may be `..` or a link.
 fn beneath(root: OwnedFd, path: &Path, flags: OFlag) -> Result<File, Errno> {
     let on_the_way = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let (mut at, mut parts) = (root, path.components().peekable());

@@ -1,4 +1,4 @@
-//! Whether anybody but root can change what is at a path: what we run, or rely on, must not be others' to change.
+//! Checks whether users other than root can change a file: files that we run or rely on must not be writable by them.
 
 use crate::kernel::Refusal;
 use std::{
@@ -7,35 +7,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The right to write, for group and others.
+/// The write permission of group and others.
 const OTHERS: u32 = 0o022;
-/// In a directory with this bit others can add files but not replace ours.
+/// In a directory with this bit, other users can add files but not replace ours.
 const STICKY: u32 = 0o1000;
 
-/// Why others can change a file or what is in a directory, if they can. Access lists count: their mask stands
-/// where the group's rights would.
+/// The reason why other users can change a file, or the contents of a directory, if they can. ACLs count: their mask
+/// takes the place of the group's permissions.
 pub fn others_change(path: &Path, found: &Metadata) -> Option<String> {
-    // Nearly everything is root's, which needs no question.
+    // Nearly all files belong to root; then the user id of the process is not needed.
     if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
         return Some(format!("{} belongs to user {}", path.display(), found.uid()));
     }
     (found.mode() & OTHERS != 0).then(|| format!("others can write {}", path.display()))
 }
 
-/// Why others can put something else in the place of what is in a directory, if they can.
+/// The reason why other users can replace the files in a directory, if they can.
 pub fn others_replace(path: &Path, found: &Metadata) -> Option<String> {
     others_change(path, found).filter(|_| found.uid() != 0 || found.mode() & STICKY == 0)
 }
 
-/// The refusal to use what others can change.
+/// The error for a file that other users can change.
 pub fn refusal(reason: &str) -> Refusal {
     Refusal::text(format!("{reason}; let only root write it, or delete it"))
 }
 
-/// The file that a path leads to, by a path without links, if nobody else can change the one or the other.
+/// The canonical path of a file, without links, if other users can change neither the file nor its path.
 ///
 /// # Errors
-/// Why it must not be used.
+/// The reason why it must not be used.
 pub fn file(path: &Path) -> Result<PathBuf, String> {
     let whole = fs::canonicalize(path).map_err(|error| error.to_string())?;
     let look = |part: &Path| fs::symlink_metadata(part).map_err(|error| error.to_string());

@@ -1,7 +1,7 @@
-//! A model of the kernel: what each [`Op`] does to a [`State`], and when it is refused.
+//! A model of the kernel: the effect of each [`Op`] on a [`State`], and when the kernel refuses it.
 //!
-//! Programs of several components plan on it, MOCK gets its worlds from it, and tests try plans on it
-//! without privilege. The tests on a real kernel keep it honest.
+//! Programs of several components plan on it, MOCK gets its worlds from it, and tests try plans on it without
+//! privileges. The tests on a real kernel check it.
 
 mod netns;
 
@@ -16,12 +16,12 @@ use crate::{
 };
 use nix::errno::Errno;
 
-/// A kernel that exists only as its state.
+/// A kernel that is only its state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Simulated(pub Snapshot);
 
 impl Simulated {
-    /// Makes changes that are known to succeed; one that is refused changes nothing.
+    /// Makes changes that should succeed; a refused change has no effect.
     pub fn assume_all(&mut self, plan: &Plan) {
         for step in &plan.steps {
             let _ = self.apply(&step.act);
@@ -30,7 +30,7 @@ impl Simulated {
 }
 
 impl Kernel for Simulated {
-    /// Answers with everything there is, which includes what was asked for.
+    /// Answers with the whole state, which includes all that was asked for.
     fn read(&mut self, _query: &Query) -> Result<Snapshot, Refusal> {
         Ok(self.0.clone())
     }
@@ -43,7 +43,7 @@ impl Kernel for Simulated {
 }
 
 impl State {
-    /// The same with the rules that every namespace is born with (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c).
+    /// The same with the rules that every new namespace has (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c).
     #[must_use]
     pub fn with_default_rules(mut self) -> Self {
         for family in Family::BOTH {
@@ -140,7 +140,7 @@ impl State {
                 addresses.remove(place.ok_or(Errno::EADDRNOTAVAIL)?);
                 Ok(())
             }
-            // Not of one namespace: above.
+            // Concerns more than one namespace: see above.
             Op::VethAdd(_)
             | Op::LinkMove(_)
             | Op::NetnsAdd(_)
@@ -151,8 +151,8 @@ impl State {
         }
     }
 
-    /// What the kernel does at the first VRF of a namespace (drivers/net/vrf.c `vrf_add_fib_rules`); equality
-    /// with a rule that is there includes who added it.
+    /// Adds the rules that the kernel adds with the first VRF of a namespace (drivers/net/vrf.c `vrf_add_fib_rules`). A
+    /// rule counts as existing only if its protocol is the same too.
     fn add_l3mdev_rules(&mut self) {
         for family in
             Family::BOTH.into_iter().filter(|family| self.rules.contains_key(family)).collect::<Vec<_>>()
@@ -171,13 +171,14 @@ impl State {
         Ok(())
     }
 
-    /// Deletes the first rule that matches, if at least so many do the same.
+    /// Deletes the first rule that matches, if at least `at_least` rules do the same.
     fn delete_rule(&mut self, rule: &Rule, at_least: usize) -> Result<(), Errno> {
         let rules = self.rules.get_mut(&rule.family).ok_or(Errno::EAFNOSUPPORT)?;
         if rules.iter().filter(|found| found.same(rule)).count() < at_least {
             return Err(Errno::ENOENT);
         }
-        // What the message does not name is not compared (net/core/fib_rules.c `fib_nl_delrule`).
+        // The kernel does not compare attributes that the message does not name (net/core/fib_rules.c
+        // `fib_nl_delrule`).
         let fits = |found: &Rule| Rule { selective: rule.selective, ..found.clone() } == *rule;
         let first = rules.iter().position(fits).ok_or(Errno::ENOENT)?;
         rules.remove(first);

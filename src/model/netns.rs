@@ -1,4 +1,4 @@
-//! What the model knows of namespaces, and of changes that concern two of them.
+//! Namespaces in the model, and changes that concern two of them.
 
 use crate::{
     model::Simulated,
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 const MTU: u32 = 1500;
 
 impl Simulated {
-    /// The changes that concern more than the links of one namespace; `None` if it is not one of those.
+    /// Makes a change that concerns more than the links of one namespace; `None` for any other change.
     pub(super) fn apply_across(&mut self, at: &Place, op: &Op) -> Option<Result<(), Errno>> {
         let world = &mut self.0;
         Some(match op {
@@ -37,7 +37,7 @@ impl Simulated {
             }
             Op::NetnsLinkSet(link) => {
                 let id = world.existing(&link.netns).map(|existing| existing.id).unwrap_or_default();
-                // One record for each.
+                // One record for each interface and role.
                 let key = (&link.iface, link.role);
                 world.netns_links.retain(|known| (&known.link.iface, known.link.role) != key);
                 world.netns_links.push(NetnsLinkRecord { link: link.clone(), id, mac: None, index: None });
@@ -52,7 +52,7 @@ impl Simulated {
                 Ok(())
             }
             Op::LinkMove(moving) => self.link_move(at, moving),
-            // Which parameters there are in other namespaces is not modelled.
+            // The model does not know which parameters exist in other namespaces.
             Op::SysctlSet { key, value } if *at != Place::Here => {
                 let inside = world.places.entry(at.clone()).or_default();
                 inside.sysctls.insert(key.clone(), value.clone());
@@ -173,8 +173,8 @@ impl State {
         state
     }
 
-    /// A pair goes with either end; `of` are the numbers of the one that is deleted and of its other end, `but`
-    /// is its name if it is here.
+    /// Deletes the other end of a pair. `of` are the indexes of the deleted end and of the other one; `but` is the name
+    /// of the deleted end if it is in this namespace.
     fn other_end_goes(&mut self, of: (u32, u32), but: Option<&IfName>) {
         let is_it = |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
         let ends = self.details.iter().filter(|(name, details)| Some(*name) != but && is_it(details));

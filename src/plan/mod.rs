@@ -1,4 +1,4 @@
-//! A plan: steps in order, each with what takes it back.
+//! A plan: steps in order, each with the changes that roll it back.
 
 pub mod bridge;
 pub mod netns;
@@ -20,28 +20,28 @@ pub struct At<'a> {
     pub iface: &'a IfName,
     /// The phase.
     pub phase: Phase,
-    /// Whether no other executor comes between this phase and those before and after it: as for `--check`,
-    /// where one program looks at the whole way up.
+    /// Whether this program plans all phases alone, without other executors between them: for example `--check`, where
+    /// one program plans all phases of ifup.
     pub alone: bool,
 }
 
-/// What a stanza asks for, as one executor read it: which phases it has something to do in, what has to be looked at, and
-/// what is to be done.
+/// A stanza as one executor read it: the phases in which there is something to do, what to read from the kernel, and
+/// what to change.
 pub trait Planner {
     /// Whether there may be something to do in this phase.
     fn acts(&self, phase: Phase) -> bool;
 
-    /// What to look at before planning.
+    /// What to read before planning.
     fn query(&self, at: At<'_>, query: &mut Query);
 
-    /// What to do: a pure function of the stanza and of what was found.
+    /// What to change: a pure function of the stanza and of the state.
     ///
     /// # Errors
-    /// Why what was found does not allow what is wanted.
+    /// Why the state does not allow the changes.
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>>;
 
-    /// What to do when a phase of ifup failed, after its own steps were rolled back, and the interface was set down if
-    /// this ifup had set it up: phases before it may have prepared for it. `found` is what was there before.
+    /// What to do when a phase of ifup failed: earlier phases may have prepared for it. Its own steps are already
+    /// rolled back, and the interface is set down if this ifup had set it up. `found` is the state before the phase.
     fn give_up(&self, _at: At<'_>, _found: &Snapshot) -> Plan {
         Plan::default()
     }
@@ -50,21 +50,21 @@ pub trait Planner {
     fn assume(&self, iface: &IfName, world: &mut Snapshot);
 }
 
-/// A change and the changes that take it back, in the order in which they are to be made.
+/// A change and the changes that roll it back, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The change.
     pub act: Act,
-    /// What takes it back; empty where there is nothing to take back.
+    /// The changes that roll it back; empty if there is nothing to roll back.
     pub undo: Vec<Act>,
 }
 
-/// What to do, and what to say about it.
+/// The steps of a phase, and warnings about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
-    /// Things the user should know although nothing failed, a line each.
+    /// Messages to the user although nothing failed, a line each.
     pub warnings: Vec<String>,
 }
 
@@ -80,10 +80,10 @@ impl Plan {
         self.steps.push(Step { act: act(op), undo: undo.map(act).into_iter().collect() });
     }
 
-    /// Adds a route that is missing, or puts it in the place of one that we added for an earlier stanza.
+    /// Adds a route that is missing, or replaces one that we added for an earlier stanza.
     ///
     /// # Errors
-    /// Somebody else's route that is in its place.
+    /// Another program's route with the same table, prefix and metric.
     pub fn add_route<'a>(&mut self, at: &Place, route: &Route, state: &'a State) -> Result<(), &'a Route> {
         let (automatic, rivals): (Vec<_>, Vec<_>) = state
             .routes
@@ -113,12 +113,12 @@ impl Plan {
         Ok(())
     }
 
-    /// Adds a rule; taken back by deleting it.
+    /// Adds a rule; rolled back by deleting it.
     pub fn add_rule(&mut self, rule: Rule) {
         self.push(Op::RuleAdd { rule: rule.clone(), again: false }, Some(Op::RuleDel(rule)));
     }
 
-    /// Deletes rules; taken back by adding them as they were. Of several equal ones, one comes back.
+    /// Deletes rules; rolled back by adding them again. Of several equal rules, only one is added again.
     pub fn delete_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a Rule>) {
         for rule in rules {
             let undo = Op::RuleAdd { rule: rule.clone(), again: false };

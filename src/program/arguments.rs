@@ -11,12 +11,12 @@ use crate::{
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-/// Whether there are no arguments, so that the environment alone counts.
+/// Whether there are no arguments. Then only the environment counts.
 pub fn is_empty() -> bool {
     std::env::args_os().len() <= 1
 }
 
-/// The arguments of a process that is to become ifup inside a namespace, if this is one.
+/// The arguments of a process that enters a namespace and then runs ifup; `None` for any other process.
 pub fn inside() -> Option<Vec<OsString>> {
     let mut arguments = std::env::args_os().skip(1);
     (arguments.next()? == inside::ARGUMENT).then(|| arguments.collect())
@@ -27,17 +27,18 @@ pub fn own_name() -> Option<OsString> {
     PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)
 }
 
-/// Where the stock executors are, if they are beside this one: ifupdown-ng starts each by its whole path.
+/// The directory of the stock executors, if this executor is in the same one. ifupdown-ng starts each executor by its
+/// absolute path.
 pub fn executors() -> Option<PathBuf> {
     let own = PathBuf::from(std::env::args_os().next()?);
     let at = own.parent().filter(|at| at.is_absolute() && at.join("link").exists())?;
     Some(at.to_owned())
 }
 
-/// The invocation that environment and arguments ask for together.
+/// The invocation, from the environment and the arguments together.
 ///
 /// # Errors
-/// The exit status, after what there is to say (help, version, what is wrong) has been printed.
+/// The exit status. The help, the version or the errors are already printed.
 pub fn invocation(program: &Program, found: &Found) -> Result<Invocation, ExitCode> {
     let wrong = |lines: Vec<String>| {
         for line in lines {
@@ -50,7 +51,7 @@ pub fn invocation(program: &Program, found: &Found) -> Result<Invocation, ExitCo
     }
     let matches = command(program).try_get_matches().map_err(|error| {
         let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-        // Failing to print leaves nobody to tell.
+        // If printing fails, nothing can report it.
         let _ = error.print();
         if help { ExitCode::SUCCESS } else { ExitCode::from(2) }
     })?;

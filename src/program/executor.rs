@@ -1,7 +1,7 @@
-//! What an executor is, and the programs composed of executors.
+//! Executors, and the programs composed of them.
 //!
-//! An executor is a short file that says what its keywords are and how they are read; what they ask for is planned in
-//! [`crate::plan`]. How a program runs is not here but in [`crate::program::run`].
+//! An executor is a short file: it lists its keywords and reads them. [`crate::plan`] plans the changes, and
+//! [`crate::program::run`] runs the program.
 
 use crate::{
     model::Simulated,
@@ -16,13 +16,13 @@ use crate::{
 pub struct Keyword {
     /// Its name.
     pub name: &'static str,
-    /// What may stand behind it.
+    /// The syntax of its value.
     pub syntax: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
 }
 
-/// What some keywords of a stanza mean.
+/// Some keywords of a stanza, and the function that reads them.
 #[derive(Clone, Copy)]
 pub struct Executor {
     /// The keywords.
@@ -31,31 +31,31 @@ pub struct Executor {
     pub parse: fn(&Stanza) -> Option<Box<dyn Planner>>,
     /// The interfaces that must be up before this one. Must not record problems.
     pub depends: fn(&Stanza) -> Vec<IfName>,
-    /// The phase of ifup after which the interface is isolated as the keywords say, if that is what they are for. An
-    /// interface that this ifup sets up and that is not so then is set down again (`guard.rs`). The values may be wrong.
+    /// The phase of ifup after which the interface is isolated, if the keywords isolate it. If this ifup sets the
+    /// interface up and it is not isolated then, `guard.rs` sets it down again. The values may be wrong.
     pub isolates: fn(&Stanza) -> Option<Phase>,
 }
 
 impl Executor {
-    /// One that needs no other interface, and isolates nothing.
+    /// An executor that needs no other interface, and isolates nothing.
     pub const fn new(keywords: &'static [Keyword], parse: fn(&Stanza) -> Option<Box<dyn Planner>>) -> Self {
         Self { keywords, parse, depends: |_| Vec::new(), isolates: |_| None }
     }
 }
 
-/// What was read, as [`Executor::parse`] hands it on.
+/// The planner that was read, in the type that [`Executor::parse`] returns.
 pub fn boxed<P: Planner + 'static>(planner: Option<P>) -> Option<Box<dyn Planner>> {
     planner.map(|planner| Box::new(planner) as Box<dyn Planner>)
 }
 
-/// A program: one executor or several that are run in one process.
+/// A program: one or several executors in one process.
 #[derive(Clone, Copy)]
 pub struct Program {
     /// The name it is installed under.
     pub name: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
-    /// Its components, in the order in which they go up; they come down in reverse.
+    /// Its components, in the order of ifup; ifdown runs them in reverse.
     pub parts: &'static [Executor],
 }
 
@@ -65,14 +65,14 @@ impl Program {
         self.parts.iter().flat_map(|part| part.keywords)
     }
 
-    /// The phase after which an interface with this stanza is isolated as it says, if it says so. The values may be
+    /// The phase after which an interface with this stanza is isolated, if the stanza isolates it. The values may be
     /// wrong.
     pub fn isolates(&self, stanza: &Stanza) -> Option<Phase> {
         self.parts.iter().filter_map(|part| (part.isolates)(stanza)).max()
     }
 
-    /// The interfaces that must be up before this one, shorter names first: ifupdown-ng takes a name for
-    /// known if it is part of one that came before it (lifecycle.c).
+    /// The interfaces that must be up before this one, shorter names first: ifupdown-ng skips a name that is a part of
+    /// an earlier one in the list (lifecycle.c).
     pub fn depends(&self, iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
         let mut names: Vec<IfName> = self.parts.iter().flat_map(|part| (part.depends)(stanza)).collect();
         names.retain(|name| Some(name.as_str()) != iface);
@@ -81,13 +81,13 @@ impl Program {
         names
     }
 
-    /// Reads a stanza. The problems are those of all components.
+    /// Reads a stanza. Returns the problems of all components.
     pub fn configure(&self, stanza: &Stanza) -> (Configuration, Vec<Problem>) {
         configure(&[self], stanza)
     }
 }
 
-/// Reads a stanza as several programs do that are run one after the other. The problems are those of all of them.
+/// Reads a stanza as several programs read it one after the other. Returns the problems of all of them.
 pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<Problem>) {
     let (mut parts, mut problems) = (Vec::new(), stanza.take_problems());
     for part in programs.iter().flat_map(|program| program.parts) {
@@ -98,7 +98,7 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
         }
         problems.append(&mut wrong);
     }
-    // Programs that read the same keyword find the same.
+    // Programs that read the same keyword find the same problem.
     let mut told = Vec::new();
     problems.retain(|problem| {
         !told.contains(problem) && {
@@ -109,15 +109,15 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
     (Configuration { parts }, problems)
 }
 
-/// A stanza as a program understood it.
+/// A stanza as a program read it.
 pub struct Configuration {
     parts: Vec<ReadPart>,
 }
 
-/// A stanza as one executor understood it.
+/// A stanza as one executor read it.
 struct ReadPart {
     planner: Box<dyn Planner>,
-    /// Read without a problem.
+    /// It was read without a problem.
     sound: bool,
     isolates: Option<Phase>,
 }
@@ -147,18 +147,18 @@ impl Configuration {
         Self { parts: self.parts.into_iter().filter(|part| part.sound).collect() }
     }
 
-    /// What to look at.
+    /// What to read from the kernel.
     pub fn query(&self, at: At<'_>, query: &mut Query) {
         self.planners().filter(|part| part.acts(at.phase)).for_each(|part| part.query(at, query));
     }
 
-    /// The plan for one phase. Each component plans for the state that those before it leave behind.
+    /// The plan for one phase. Each component plans for the state after the components before it.
     ///
     /// # Errors
-    /// What stands in the way. Going down, the components that nothing stands in the way of are planned
-    /// for all the same, and come with the error.
+    /// The conflicts. In a phase of ifdown, the components without conflicts are planned all the same, and their plan
+    /// comes with the error.
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
-        // Made only for a component that is not the first: what was found may be large.
+        // Made only for the components after the first: the snapshot may be large.
         let mut world: Option<Simulated> = None;
         let (mut whole, mut problems) = (Plan::default(), Vec::new());
         let mut acting: Vec<_> = self.planners().filter(|part| part.acts(at.phase)).collect();
@@ -179,7 +179,7 @@ impl Configuration {
         if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
     }
 
-    /// What to do when a phase of ifup failed.
+    /// What to do after a phase of ifup failed.
     pub fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
         let mut whole = Plan::default();
         self.planners()
@@ -188,30 +188,30 @@ impl Configuration {
         whole
     }
 
-    /// What to look at before [`Self::is_isolated`].
+    /// What to read before [`Self::is_isolated`].
     pub fn query_isolated(&self, iface: &IfName, query: &mut Query) {
         for (phase, part) in self.isolating() {
             part.query(At { iface, phase, alone: true }, query);
         }
     }
 
-    /// Whether the interface is isolated as the stanza says: nothing is left to do for it.
+    /// Whether the interface is isolated as the stanza says, that is, the plan of the isolating components is empty.
     pub fn is_isolated(&self, iface: &IfName, found: &Snapshot) -> bool {
         self.isolating().all(|(phase, part)| {
             part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
         })
     }
 
-    /// What to look at before [`Self::plan_up`].
+    /// What to read before [`Self::plan_up`].
     pub fn query_up(&self, iface: &IfName, query: &mut Query) {
         let acting = Phase::UP.into_iter().filter(|phase| self.acts(*phase));
         acting.for_each(|phase| self.query(At { iface, phase, alone: true }, query));
     }
 
-    /// The plan for all phases of ifup together: what is left to do where the interface is up already.
+    /// The plan for all phases of ifup together: what still differs from the stanza on an interface that is up.
     ///
     /// # Errors
-    /// What stands in the way; with it the plan of the phases before.
+    /// The conflicts, with the plan of the phases before.
     pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
         let (mut world, mut whole) = (Simulated(found.clone()), Plan::default());
         for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
@@ -226,7 +226,7 @@ impl Configuration {
         Ok(whole)
     }
 
-    /// The smallest world in which the stanza can go up, and then as the phases before this one leave it.
+    /// The smallest world in which the stanza can go up, changed by the phases before this one.
     pub fn world(&self, iface: &IfName, phase: Phase) -> Snapshot {
         let mut world = Simulated(Snapshot::default());
         self.planners().for_each(|part| part.assume(iface, &mut world.0));

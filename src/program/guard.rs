@@ -1,9 +1,10 @@
-//! Fails closed where ifupdown-ng goes on after an error.
+//! Fails closed where ifupdown-ng continues after an error.
 //!
 //! Version 0.11.4 ignores the exit status of executors: an interface whose VRF, bridge or namespace is missing comes up
-//! outside it, with its addresses. So an interface that an ifup is about to set up is recorded in phase pre-up, and
-//! forgotten once it is isolated as its stanza says. One that is still recorded in phase post-up is looked at, and set
-//! down if it is not isolated. An interface that is up already when ifup begins (`ifup -f`) is never recorded.
+//! outside it, with its addresses. So phase pre-up records an interface that is not up yet, and the record is deleted
+//! once the interface is isolated as its stanza says. If the record still exists in phase post-up, the interface is
+//! checked, and set down if it is not isolated. An interface that is up already when ifup begins (`ifup -f`) is never
+//! recorded.
 
 use crate::{
     kernel::{Kernel as _, Refusal, live::Live, run_dir::RunDir},
@@ -16,7 +17,7 @@ use crate::{
     state::{Query, Record},
 };
 
-/// What is watched over in one phase.
+/// The guard of an interface in one phase.
 pub struct Guard<'a> {
     program: &'a Program,
     invocation: &'a Invocation,
@@ -26,17 +27,17 @@ pub struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    /// `None` where the stanza isolates nothing, and where nothing is changed.
+    /// `None` if the stanza isolates nothing, or if nothing is changed (`--dry-run`, `--check`, MOCK).
     pub fn new(program: &'a Program, invocation: &'a Invocation) -> Option<Self> {
         let isolated = program.isolates(&invocation.stanza).filter(|_| invocation.mode == Mode::Apply)?;
         let record = Record::raised(program.name, &invocation.iface);
         Some(Self { program, invocation, record, isolated })
     }
 
-    /// Before the phase. What cannot be recorded is a warning.
+    /// Runs before the phase. A record that cannot be written is a warning.
     ///
     /// # Errors
-    /// That the interface is not isolated, and was set down.
+    /// The interface is not isolated, and was set down.
     pub fn before(&self, kernel: &mut Live, warnings: &mut Vec<String>) -> Result<(), String> {
         match self.phase() {
             Phase::PreUp => {
@@ -64,10 +65,10 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// After the phase, which succeeded or not.
+    /// Runs after the phase, whether it succeeded or not.
     ///
     /// # Errors
-    /// That the interface is not isolated, and was set down.
+    /// The interface is not isolated, and was set down.
     pub fn after(&self, kernel: &mut Live, succeeded: bool) -> Result<(), String> {
         if self.phase() != self.isolated || !self.is_recorded() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The process that enters a namespace and becomes ifup.
+//! The process that enters a namespace and then runs ifup.
 
 use crate::{
     kernel::netns::{self, inside::ARGUMENT},
@@ -20,8 +20,8 @@ use std::{
     process::{Command, ExitCode},
 };
 
-/// Enters a namespace and becomes a program: arguments are the namespace's file, its name or nothing, and the
-/// program with its own. Comes back only if that fails.
+/// Enters a namespace and executes a program there. The arguments are the namespace's file, its name (may be empty),
+/// the program, and the program's arguments. Returns only if this fails.
 pub fn become_inside(arguments: &[OsString]) -> ExitCode {
     let outcome = match arguments {
         [netns, name, program, rest @ ..] => match enter(Path::new(netns), Path::new(name)) {
@@ -34,9 +34,11 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What `ip netns exec` does: `/sys` shows the namespace, and what is in `/etc/netns/NAME` is in `/etc`.
+/// Does what `ip netns exec` does: `/sys` shows the namespace, and the files of `/etc/netns/NAME` are mounted over
+/// those in `/etc`.
 ///
-/// Other than there, the mounts of named namespaces stay shared: one that is made in here is seen outside.
+/// Unlike with `ip netns exec`, the mounts of named namespaces stay shared: a named namespace that is made inside is
+/// visible outside.
 fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     const NONE: Option<&str> = None;
     let at = |path: &Path| format!("{}: ", path.display());
@@ -53,7 +55,7 @@ fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     }
     for entry in fs::read_dir(Path::new(ETC).join(name)).into_iter().flatten().flatten() {
         let (source, target) = (entry.path(), Path::new("/etc").join(entry.file_name()));
-        // As `ip netns exec` does: the others are there all the same.
+        // As `ip netns exec` does: the other files are mounted all the same.
         if let Err(errno) = mount(Some(&source), &target, NONE, MsFlags::MS_BIND, NONE) {
             let (source, target) = (source.display(), target.display());
             complain(&format_args!("warning: cannot bind {source} to {target}: {}", errno.desc()));
@@ -62,9 +64,9 @@ fn enter(netns: &Path, name: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Keeps what is mounted in this mount namespace from being mounted outside: every mount becomes a slave, also those
-/// that links in `/etc` lead to. Only the directory of the named namespaces, and what is mounted in it, stays shared;
-/// where it is no mount yet and nothing in `/etc` is covered, so does the mount that it is in.
+/// Keeps mounts that are made in this mount namespace from appearing outside. Every mount becomes a slave, also a mount
+/// that a link in `/etc` leads to. Only the directory of the named namespaces, and the mounts in it, stay shared. If
+/// that directory is not a mount yet and nothing in `/etc` is covered, the mount that contains it stays shared too.
 fn enslave_mounts(covers_etc: bool) -> Result<(), String> {
     const TABLE: &str = "/proc/thread-self/mountinfo";
     let table = fs::read(TABLE).map_err(|error| format!("{TABLE}: {error}"))?;
@@ -73,12 +75,12 @@ fn enslave_mounts(covers_etc: bool) -> Result<(), String> {
     let holder = mounts.iter().map(|(path, _)| path).filter(|path| named.starts_with(path)).max();
     let holder = holder.filter(|holder| *holder == named || !covers_etc).cloned();
     for (path, is_autofs) in mounts {
-        // Looking at one of autofs could have something mounted there, and wait for it.
+        // Accessing an autofs mount could trigger a mount there, and wait for it.
         if is_autofs || path.starts_with(named) || Some(&path) == holder.as_ref() {
             continue;
         }
         match mount(None::<&str>, &path, None::<&str>, MsFlags::MS_SLAVE, None::<&str>) {
-            // Hidden below another mount.
+            // The mount is hidden below another mount.
             Ok(()) | Err(Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
             Err(errno) => return Err(format!("{}: {}", path.display(), errno.desc())),
         }
@@ -86,13 +88,13 @@ fn enslave_mounts(covers_etc: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The mount point of a line of mountinfo (proc(5)), and whether it is one of autofs.
+/// The mount point of a line of mountinfo (proc(5)), and whether it is an autofs mount.
 fn mount_point(line: &[u8]) -> Option<(PathBuf, bool)> {
     let mut words = line.split(|byte| *byte == b' ');
     let mut escaped = words.nth(4)?;
     let mut path = Vec::new();
     while let [byte, rest @ ..] = escaped {
-        // As \040.
+        // An escape such as \040.
         let octal =
             rest.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
         escaped = if let Some(special) = octal.filter(|_| *byte == b'\\') {

@@ -1,10 +1,10 @@
-//! What is told to the user: lines on standard error.
+//! Messages to the user: lines on standard error.
 
 use crate::stanza::one_line;
 use std::{fmt::Display, io::Write as _};
 
-/// Prints a line for the user, which stays one and cannot drive a terminal, whatever is in the names that it has
-/// from elsewhere. If that fails there is nobody to tell; `eprintln!` would panic.
+/// Prints one line for the user. Names in it may come from elsewhere, so line breaks and terminal controls are escaped.
+/// A failure to print is ignored; `eprintln!` would panic.
 pub fn complain(line: &dyn Display) {
     let mut text = one_line(&line.to_string());
     text.push('\n');

@@ -1,4 +1,4 @@
-//! What an executor is, and how it is run.
+//! Executors, and how they run.
 
 pub mod arguments;
 pub mod executor;

@@ -1,7 +1,7 @@
 //! The `main` that all executors share.
 //!
-//! What every one of them has to keep is here: that `depend` cannot fail, that all problems are reported at
-//! once and once, that nothing is opened where nothing is to be done, and which exit status says what.
+//! It keeps what every executor promises: `depend` cannot fail, all problems are reported at once and only once,
+//! nothing is opened if there is nothing to do, and the exit status has a fixed meaning.
 
 use crate::{
     kernel::{
@@ -28,10 +28,10 @@ use crate::{
 use anyhow::Context as _;
 use std::{fmt::Display, io::Write as _, process::ExitCode};
 
-/// The most that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
+/// The number of bytes that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
 const DEPEND_BYTES: usize = 1023;
 
-/// The `main` of all executors in one program, which links with their names start.
+/// The `main` of one program that contains all executors. Links with their names start it.
 pub fn run_one_of(programs: &[&Program]) -> ExitCode {
     let name = arguments::own_name();
     if let Some(program) = programs.iter().find(|program| name.as_deref() == Some(program.name.as_ref())) {
@@ -85,8 +85,8 @@ pub fn run(program: &Program) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Answers `depend` in one write. Whatever goes wrong, a panic included, the exit status is 0: any other
-/// makes ifupdown-ng refuse to configure any interface at all.
+/// Answers `depend` in one write. The exit status is always 0, even after a panic: with any other status, ifupdown-ng
+/// refuses to configure any interface at all.
 fn depend(program: &Program, iface: Option<&str>, stanza: &Stanza) -> ExitCode {
     std::panic::set_hook(Box::new(|_| std::process::exit(0)));
     let mut answer = String::new();
@@ -99,7 +99,7 @@ fn depend(program: &Program, iface: Option<&str>, stanza: &Stanza) -> ExitCode {
     if !answer.is_empty() {
         answer.pop();
         answer.push('\n');
-        // There is nobody to tell, and failing would be worse.
+        // A failure to write cannot be reported, and a failing exit status would be worse.
         let _ = std::io::stdout().write_all(answer.as_bytes());
     }
     ExitCode::SUCCESS
@@ -117,13 +117,13 @@ fn start_logger(program: &Program, invocation: &Invocation, by_environment: bool
     builder.format(move |buffer, record| writeln!(buffer, "{name}: {iface}: {}", record.args())).init();
 }
 
-/// What came of an invocation: lines to print, and the exit status.
+/// The outcome of an invocation: lines to print, and the exit status.
 #[derive(Debug, Default)]
 struct Outcome {
     warnings: Vec<String>,
     errors: Vec<String>,
     code: u8,
-    /// What is left to do, since a phase of ifup failed.
+    /// What to do because a phase of ifup failed.
     give_up: Plan,
 }
 
@@ -134,9 +134,9 @@ impl Outcome {
     }
 }
 
-/// A failure of the kernel, or something found that is in the way.
+/// The kernel refused a change, or a conflict was found.
 pub const FAILED: u8 = 1;
-/// A stanza that cannot be meant.
+/// The stanza is invalid.
 pub const MISCONFIGURED: u8 = 2;
 /// `--check` found something to do.
 pub const DRIFTED: u8 = 3;
@@ -199,7 +199,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
     let mut query = Query::default();
     phases().for_each(|&phase| configuration.query(at(phase), &mut query));
     if let (Some(wait), Mode::Apply) = (&query.wait, invocation.mode) {
-        // Not under the lock: what is waited for may be another run's doing.
+        // Not under the lock: another run may have to act before the wait ends.
         kernel.wait(wait).context("cannot wait")?;
     }
     if invocation.mode == Mode::Apply {
@@ -222,7 +222,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
             }
             Mode::Apply => {
                 if let Err(failure) = apply::up(&plan, kernel) {
-                    // What they warn of did not come about, or was undone.
+                    // The changes that the warnings are about were not made, or were rolled back.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
                     outcome.give_up = configuration.give_up(at(phase), &world.0);
@@ -240,7 +240,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
     Ok(outcome)
 }
 
-/// What else is wrong that is found by `create`, so that all of it is told at once.
+/// The conflicts that `create` finds, so that they are reported together with the problems of the stanza.
 fn conflicts(configuration: &Configuration, invocation: &Invocation) -> Vec<Problem> {
     let at = At { iface: &invocation.iface, phase: Phase::Create, alone: false };
     if !configuration.acts(at.phase) {
@@ -248,17 +248,17 @@ fn conflicts(configuration: &Configuration, invocation: &Invocation) -> Vec<Prob
     }
     let mut query = Query::default();
     configuration.query(at, &mut query);
-    // What does not let it be read is told when the rest is right.
+    // A failure to read is ignored here. It is reported once the stanza is right.
     let found = Live::new(invocation.interfaces_file.clone(), arguments::executors()).read(&query).ok();
     let planned = found.map(|found| configuration.plan(at, &found));
     planned.and_then(Result::err).map(|(_, problems)| problems).unwrap_or_default()
 }
 
-/// Whether a stanza with problems goes no further.
+/// Whether a stanza with problems is refused.
 ///
-/// Going up it never does. ifupdown-ng runs every phase of an executor with the same stanza, so the problems
-/// are told once, in `create`. Going down, what could be read is still taken down, and the problems are
-/// told in the last phase: what a broken keyword once made may be left.
+/// In the phases of ifup it always is. ifupdown-ng runs every phase of an executor with the same stanza, so the
+/// problems are reported once, in `create`. In the phases of ifdown, the valid keywords are still taken down, and the
+/// problems are reported in the last phase: changes that a wrong keyword made earlier may be left over.
 fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome) -> bool {
     let phase = invocation.phases[0];
     let tells = if phase.is_down() { Phase::Destroy } else { Phase::Create };
@@ -270,7 +270,7 @@ fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome)
     !phase.is_down()
 }
 
-/// The plan, with what stands in its way and its warnings put into the outcome.
+/// The plan. Its warnings and conflicts are moved into the outcome.
 fn settle(planned: Result<Plan, (Plan, Vec<Problem>)>, outcome: &mut Outcome) -> Plan {
     let mut plan = planned.unwrap_or_else(|(plan, problems)| {
         outcome.fail(FAILED, problems.iter().filter(|problem| !problem.reported));

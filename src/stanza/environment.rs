@@ -14,20 +14,20 @@ use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf};
 pub enum Mode {
     /// Carry it out.
     Apply,
-    /// Print it as if everything it needs were there; ask the kernel nothing (`MOCK`).
+    /// Print it as if everything that it needs exists; do not ask the kernel (`MOCK`).
     Mock,
-    /// Print it for the kernel as it is (`--dry-run`).
+    /// Print it for the current state of the kernel (`--dry-run`).
     DryRun,
-    /// Print it for the kernel as it is, and exit with 3 if there is anything to do (`--check`).
+    /// Print it for the current state of the kernel, and exit with 3 if there is anything to do (`--check`).
     Check,
 }
 
-/// Everything an executor is told.
+/// The complete input of an executor.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// The interface of the stanza.
     pub iface: IfName,
-    /// The phases to run: one, but for `--check` and `--dry-run` by hand.
+    /// The phases to run: one, or several for `--check` and `--dry-run` by hand.
     pub phases: Vec<Phase>,
     /// What to do with the plan.
     pub mode: Mode,
@@ -37,11 +37,11 @@ pub struct Invocation {
     pub by_hand: bool,
     /// The keywords of the stanza.
     pub stanza: Stanza,
-    /// The interfaces file that the stanza is from; `None` by hand, unless told.
+    /// The interfaces file of the stanza; `None` by hand, unless `INTERFACES_FILE` is set.
     pub interfaces_file: Option<PathBuf>,
 }
 
-/// The parts of an invocation as they were found, before anything is required of them.
+/// The parts of an invocation as they were found, before they are checked.
 #[derive(Debug, Default)]
 pub struct Found {
     /// IFACE or `--iface`.
@@ -60,13 +60,13 @@ pub struct Found {
     pub keywords: Vec<(String, String)>,
 }
 
-/// Whether the environment has a value for any of these keywords, under the name that ifupdown-ng gives it, or for one
-/// with the prefix of the program that nobody knows.
+/// Whether the environment has a value for any of these keywords, under the name that ifupdown-ng gives it, or for an
+/// unknown keyword with the prefix of the program.
 ///
-/// Nothing else of it is kept, since this decides most starts: a stanza with `use vrf` has us started for every phase,
-/// and each page of memory that such a start does not touch shortens it.
+/// No other variable is kept, since this check is all that most starts do: with `use vrf` in a stanza, ifupdown-ng
+/// starts the executor for every phase, and each page of memory that such a start does not touch shortens it.
 pub fn mentions(program: &str, keywords: impl IntoIterator<Item = &'static str>) -> bool {
-    // Room for any of them at once: each size of memory that is asked for anew is another page.
+    // Room for any of the names: each growth of the string would touch another page.
     let mut name = String::with_capacity(64);
     name.push_str(VARIABLE);
     let known = keywords.into_iter().any(|keyword| {
@@ -81,17 +81,17 @@ pub fn mentions(program: &str, keywords: impl IntoIterator<Item = &'static str>)
         })
 }
 
-/// What the variables of keywords begin with.
+/// The prefix of the variables of keywords.
 const VARIABLE: &str = "IF_";
 
 impl Found {
-    /// What the process was started with.
+    /// Reads the environment of the process.
     pub fn in_process() -> Self {
         Self::in_environment(std::env::vars_os())
     }
 
-    /// Sorts an environment. Variables that are empty count as absent, as upstream's tests set them;
-    /// bytes that are not UTF-8 are replaced, and then refused by whichever value they are in.
+    /// Reads an environment. Empty variables count as absent, since upstream's tests set them. Bytes that are not UTF-8
+    /// are replaced; the parser of the value then refuses it.
     pub fn in_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut found = Self::default();
         for (name, value) in variables {
@@ -130,10 +130,10 @@ impl Found {
         Stanza::handed_over(self.keywords.iter().map(|(keyword, value)| (keyword, value)))
     }
 
-    /// The invocation that was asked for by environment alone.
+    /// The invocation, from the environment alone.
     ///
     /// # Errors
-    /// A line per part that is missing or wrong.
+    /// One line for each part that is missing or wrong.
     pub fn invocation(&self) -> Result<Invocation, Vec<String>> {
         let mut wrong = Vec::new();
         let mut part = |name: &str, value: &Option<String>| {
@@ -163,7 +163,7 @@ impl Found {
     }
 }
 
-/// Whether standard output is for somebody who can see colours and wants them (no-color.org).
+/// Whether standard output is a terminal and colours are not turned off (no-color.org).
 pub fn has_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
 }

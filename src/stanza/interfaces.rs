@@ -1,8 +1,8 @@
-//! The stanzas of other interfaces, as ifupdown-ng understands them.
+//! The stanzas of other interfaces, as ifupdown-ng reads them.
 //!
-//! A port of a bridge may have its VLANs in a stanza of its own, which an executor of the bridge is not handed;
-//! and `ifnetlink` works on stanzas that nobody hands to it. `ifquery` is asked for all of them at once: sources,
-//! templates and inheritance are its business.
+//! A port of a bridge may have its VLANs in its own stanza, which ifupdown-ng does not hand to an executor of the
+//! bridge. `ifnetlink` gets no stanza at all. So `ifquery` is asked for all stanzas at once; it resolves sources,
+//! templates and inheritance.
 
 use crate::{
     stanza::{Stanza, canonical},
@@ -13,14 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The stanzas of an interfaces file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stanzas {
-    /// Their lines by interface, in order.
+    /// Their lines, in order, by interface.
     lines: BTreeMap<String, Vec<(String, String)>>,
     /// The interfaces that are `auto`.
     auto: BTreeSet<String>,
 }
 
 impl Stanzas {
-    /// Reads what `ifquery --list --pretty-print` prints.
+    /// Reads the output of `ifquery --list --pretty-print`.
     pub fn parse(text: &str) -> Self {
         let mut stanzas = Self::default();
         let mut current = None;
@@ -43,7 +43,7 @@ impl Stanzas {
         stanzas
     }
 
-    /// The stanza of an interface. Lines of a repeated keyword are joined as the keyword's lists are.
+    /// The stanza of an interface. Repeated lines of a keyword whose value is a list are joined.
     pub fn stanza(&self, iface: &IfName) -> Option<Stanza> {
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
         for (keyword, value) in self.lines.get(iface.as_str())? {
@@ -59,7 +59,7 @@ impl Stanzas {
         Some(Stanza::new(values))
     }
 
-    /// What an interface's stanza says after a keyword.
+    /// The value of a keyword in the stanza of an interface.
     pub fn text(&self, iface: &IfName, keyword: &str) -> Option<&str> {
         let lines = self.lines.get(iface.as_str())?;
         lines.iter().rev().find(|(found, _)| found == keyword).map(|(_, value)| value.trim())
@@ -74,8 +74,8 @@ impl Stanzas {
         bridge.parse().ok()
     }
 
-    /// Whether there is a stanza for a name, or one has the name as a word or is for a VLAN on it: ifup brings up what
-    /// a stanza depends on.
+    /// Whether a stanza is for this name or for a VLAN on it, or has the name as a word: ifup brings up the interfaces
+    /// that a stanza depends on.
     pub fn mentions(&self, name: &str) -> bool {
         let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
         let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
@@ -106,8 +106,8 @@ impl Stanzas {
         lines.filter(|(keyword, _)| keyword == "use").map(|(_, name)| name.trim())
     }
 
-    /// The stanza as ifupdown-ng hands it to executors (lifecycle.c `build_environment`): of a repeated keyword the
-    /// last line, all addresses and gateways, and as ports of a bridge whatever it requires.
+    /// The stanza as ifupdown-ng hands it to executors (lifecycle.c `build_environment`): the last line of a repeated
+    /// keyword, all addresses and gateways, and for a bridge its `requires` as its ports.
     pub fn environment(&self, iface: &IfName) -> Option<Stanza> {
         let lines = self.lines.get(iface.as_str())?;
         let is_bridge = self.executors(iface).any(|name| name == "bridge");

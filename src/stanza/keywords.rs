@@ -1,7 +1,8 @@
-//! Keywords that no executor reads: misspelt ones of ours are errors, other unknown ones with our prefixes are warnings.
+//! Keywords that no executor reads: misspelt keywords of this package are errors, other unknown keywords with its
+//! prefixes are warnings.
 //!
-//! An executor sees the keywords of a stanza, and not who else reads them. So the names are listed here; a test compares
-//! them with the tables of the executors.
+//! An executor sees the keywords of a stanza, but not which other executors read them. So the names are listed here; a
+//! test compares them with the tables of the executors.
 
 use crate::stanza::{Problem, Stanza};
 
@@ -65,7 +66,8 @@ pub const OURS: [&str; 56] = [
     "vrf-table-range",
 ];
 
-/// Keywords with our prefixes that the stock executors, ifupdown2, bridge-utils or Proxmox read, and we do not.
+/// Keywords with our prefixes that the stock executors, ifupdown2, bridge-utils or Proxmox read, and our executors do
+/// not.
 const THEIRS: [&str; 34] = [
     "bridge-always-up",
     "bridge-broadcast-flood",
@@ -103,24 +105,24 @@ const THEIRS: [&str; 34] = [
     "vrf-default-route",
 ];
 
-/// Others of theirs, which are often meant to change what the bridge does.
+/// More keywords of those programs. Users often set them to change what the bridge does, so each one gets a warning.
 const NOT_SUPPORTED: [&str; 4] =
     ["bridge-hwaddress", "bridge-mcquerier", "bridge-mcsnoop", "bridge-vlan-stats"];
 
 /// The first words of our keywords.
 const FAMILIES: [&str; 4] = ["bridge", "netns", "veth", "vrf"];
 
-/// The keywords of a stanza that nobody reads, with what is to be said of each.
+/// The keywords of a stanza that no executor reads, with the message for each.
 #[derive(Debug, Default)]
 pub struct Unknown {
-    /// Keywords that are almost one of ours.
+    /// Keywords that are similar to one of ours.
     pub misspelt: Vec<Problem>,
-    /// The others that have one of our prefixes.
+    /// Warnings about the other keywords with one of our prefixes.
     pub warnings: Vec<String>,
 }
 
 impl Unknown {
-    /// Those of a stanza: with the prefix of one program, or all.
+    /// The unknown keywords of a stanza: with the prefix of one program, or with any prefix.
     pub fn of(stanza: &Stanza, program: Option<&str>) -> Self {
         let mut unknown = Self::default();
         let family = program.map(first_word);
@@ -144,7 +146,7 @@ impl Unknown {
     }
 }
 
-/// Whether a keyword has the prefix of a program and is in none of the lists of those that are passed over.
+/// Whether a keyword has the prefix of a program and is neither in [`OURS`] nor in `THEIRS`.
 pub fn is_unknown(keyword: &str, program: &str) -> bool {
     first_word(keyword) == first_word(program) && !OURS.contains(&keyword) && !THEIRS.contains(&keyword)
 }
@@ -153,8 +155,7 @@ fn first_word(keyword: &str) -> &str {
     keyword.split('-').next().unwrap_or_default()
 }
 
-/// The keyword of ours that an unknown one is most like, if it is like one: one or two letters differ, or the end is
-/// missing.
+/// The keyword of ours that is most similar to an unknown one: one or two letters differ, or the end is missing.
 fn meant(keyword: &str) -> Option<&'static str> {
     let rest = |keyword: &str| keyword.len() - first_word(keyword).len();
     let near = |ours: &&'static str| {
@@ -166,14 +167,14 @@ fn meant(keyword: &str) -> Option<&'static str> {
             _ => None,
         }
     };
-    // "vrf" and "netns" are like too many words.
+    // "vrf" and "netns" are similar to too many words.
     let ours = OURS.into_iter().filter(|ours| ours.contains('-'));
     ours.filter_map(|ours| Some((near(&ours)?, ours)))
         .min_by_key(|(letters, _)| *letters)
         .map(|(_, ours)| ours)
 }
 
-/// How many letters have to be added, left out, changed or exchanged with their neighbour.
+/// How many letters have to be added, removed, changed or swapped with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];

@@ -1,7 +1,7 @@
 //! A stanza's keywords and their values, and the problems found while reading them.
 //!
-//! The values arrive as text and leave as types ([`crate::values`]); what is wrong is collected, so that
-//! all of it is reported at once. Where the text comes from is [`crate::stanza::environment`]'s business.
+//! The values arrive as text and become types ([`crate::values`]). Problems are collected, so that all of them are
+//! reported at once. [`crate::stanza::environment`] reads the text.
 
 pub mod environment;
 mod interfaces;
@@ -42,12 +42,12 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let blank = if self.value.is_empty() { "" } else { " " };
-        // One problem is one line, whatever is in the value.
+        // One problem is one line, whatever the value contains.
         f.write_str(&one_line(&format!("{}{blank}{}: {}", self.keyword, self.value, self.reason)))
     }
 }
 
-/// The text with everything escaped that could end the line or drive a terminal.
+/// The text with all control characters escaped, since they could end the line or control a terminal.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
@@ -66,14 +66,15 @@ impl std::error::Error for Problem {}
 #[derive(Debug, Clone, Default)]
 pub struct Stanza {
     values: BTreeMap<String, String>,
-    /// Keywords whose values may lack their end.
+    /// Keywords whose values may be truncated.
     cut: BTreeSet<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
-/// The shortest `NAME=VALUE` that may lack its end. ifupdown-ng reads 4094 bytes of a line, joined lines and indentation
-/// included (fgetline.c), and hands over 4095 bytes of a variable (environment.c), both without a word. The name of a
-/// variable is three bytes longer than its keyword, and a line is indented by up to 32 bytes here.
+/// The shortest `NAME=VALUE` that may be truncated. ifupdown-ng reads 4094 bytes of a line, joined lines and
+/// indentation included (fgetline.c), and hands over 4095 bytes of a variable (environment.c), both without a message.
+/// The name of a variable is three bytes longer than its keyword, and 32 bytes are allowed here for the indentation of
+/// a line.
 const SHORTEST_CUT: usize = 4094 + 3 - 32;
 
 impl Stanza {
@@ -87,7 +88,7 @@ impl Stanza {
         Self { values, cut: BTreeSet::new(), problems: RefCell::default() }
     }
 
-    /// The same of what ifupdown-ng hands over, which cuts what is too long.
+    /// The stanza with the keywords that ifupdown-ng handed over. ifupdown-ng truncates long values.
     pub fn handed_over<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
         let length = |(keyword, value): &(K, V)| "IF_=".len() + keyword.as_ref().len() + value.as_ref().len();
@@ -117,7 +118,7 @@ impl Stanza {
         text.parse().map_err(|error: T::Err| self.reject(keyword, error)).ok()
     }
 
-    /// The value of a keyword as text, if it is whole; one that may lack its end becomes a [`Problem`].
+    /// The value of a keyword as text, if it is complete; a value that may be truncated becomes a [`Problem`].
     pub fn whole(&self, keyword: &str) -> Option<&str> {
         let text = self.text(keyword)?;
         if !self.cut.contains(keyword) {
@@ -132,7 +133,7 @@ impl Stanza {
         None
     }
 
-    /// Records that the value of this keyword will not do.
+    /// Records that the value of this keyword is invalid.
     pub fn reject(&self, keyword: &str, reason: impl fmt::Display) {
         let value = self.text(keyword).unwrap_or_default();
         self.problems.borrow_mut().push(Problem::new(keyword, value, reason));

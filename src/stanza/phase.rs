@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 pub enum Phase {
     /// Asks which interfaces this one needs. Must never fail: ifupdown-ng then configures nothing at all.
     Depend,
-    /// The interface comes into being.
+    /// The interface is created.
     Create,
     /// Before it is up.
     PreUp,
@@ -21,7 +21,7 @@ pub enum Phase {
     Down,
     /// After it is down.
     PostDown,
-    /// The interface ceases to be.
+    /// The interface is deleted.
     Destroy,
 }
 

@@ -3,17 +3,17 @@
 use crate::state::OUR_PROTOCOL;
 use ipnet::IpNet;
 
-/// An address as a link has it.
+/// An address of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkAddress {
     /// The address with its prefix.
     pub net: IpNet,
-    /// Who added it (`IFA_PROTO`): 0 if that is not known, as always before Linux 5.18.
+    /// The program that added it (`IFA_PROTO`): 0 if unknown, as always before Linux 5.18.
     pub protocol: u8,
 }
 
 impl LinkAddress {
-    /// One that we added.
+    /// An address that we added.
     pub fn ours(net: IpNet) -> Self {
         Self { net, protocol: OUR_PROTOCOL }
     }

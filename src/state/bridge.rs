@@ -6,29 +6,28 @@ use std::{
     fmt,
 };
 
-/// Settings of a bridge. Of one that was found, all that the kernel has; of one that is wanted, those that
-/// matter.
+/// Settings of a bridge. If it was read, all settings that the kernel has; if it is wanted, only those to be set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BridgeOptions {
-    /// Its own Ethernet address; with none given it takes the lowest of its ports'.
+    /// Its own Ethernet address; without one it takes the lowest address of its ports.
     pub address: Option<Mac>,
-    /// Whether it looks at VLANs.
+    /// Whether VLAN filtering is on.
     pub filtering: Option<bool>,
-    /// The VLAN that a new port is given; `Some(None)` is none.
+    /// The default PVID: the VLAN of a new port. `Some(None)` means no VLAN.
     pub default_pvid: Option<Option<Vid>>,
-    /// The tag it works by.
+    /// The protocol of its VLAN tags.
     pub protocol: Option<VlanProtocol>,
     /// Spanning tree.
     pub stp: Option<bool>,
-    /// How long an address is remembered.
+    /// How long a learned address is kept.
     pub ageing: Option<Centiseconds>,
-    /// How long a port listens, and then learns, before it forwards.
+    /// How long a port listens, and then how long it learns, before it forwards.
     pub forward_delay: Option<Centiseconds>,
-    /// How often it says hello.
+    /// How often it sends hello packets.
     pub hello: Option<Centiseconds>,
-    /// How long it believes what another bridge said.
+    /// How long it keeps the information from another bridge.
     pub max_age: Option<Centiseconds>,
-    /// Its chance to become the root of the tree: lower is better.
+    /// Its priority for becoming the root bridge: lower is better.
     pub priority: Option<u16>,
 }
 
@@ -38,9 +37,9 @@ impl BridgeOptions {
     pub fn differing(&self, found: &Self) -> Self {
         Self {
             address: differing(self.address, found.address),
-            // A kernel without VLAN filtering shows nothing here, and does not filter.
+            // A kernel without VLAN filtering shows no value, and does not filter.
             filtering: differing(self.filtering, Some(found.filtering.unwrap_or(false))),
-            // Nor has it a default VLAN.
+            // Such a kernel has no default PVID either.
             default_pvid: differing(self.default_pvid, Some(found.default_pvid.flatten())),
             protocol: differing(self.protocol, found.protocol),
             stp: differing(self.stp, found.stp),
@@ -52,7 +51,7 @@ impl BridgeOptions {
         }
     }
 
-    /// These settings, limited to those that `mask` has.
+    /// These settings, limited to those that are set in `mask`.
     #[must_use]
     pub fn masked(&self, mask: &Self) -> Self {
         Self {
@@ -69,7 +68,7 @@ impl BridgeOptions {
         }
     }
 
-    /// Takes over the settings that `change` has.
+    /// Takes over the settings that are set in `change`.
     pub fn update(&mut self, change: &Self) {
         let merged = Self {
             address: change.address.or(self.address),
@@ -126,13 +125,13 @@ fn time_differing(wanted: Option<Centiseconds>, found: Option<Centiseconds>) -> 
 pub struct PortOptions {
     /// It exchanges no frames with other isolated ports.
     pub isolated: Option<bool>,
-    /// It remembers the addresses that it hears.
+    /// It learns the source addresses of the frames that it receives.
     pub learning: Option<bool>,
-    /// It takes frames only from stations that the forwarding database has on it.
+    /// It accepts frames only from stations that the forwarding database has on this port.
     pub locked: Option<bool>,
-    /// It answers for neighbours that the bridge knows, and floods no such questions.
+    /// The bridge answers ARP and ND requests for neighbours that it knows, and does not flood them to this port.
     pub neigh_suppress: Option<bool>,
-    /// What a path over it costs, 1 to 65535.
+    /// Its path cost, 1 to 65535.
     pub cost: Option<u32>,
     /// Its priority among the bridge's ports, 0 to 63.
     pub priority: Option<u16>,
@@ -152,7 +151,7 @@ impl PortOptions {
         }
     }
 
-    /// These settings, limited to those that `mask` has.
+    /// These settings, limited to those that are set in `mask`.
     #[must_use]
     pub fn masked(&self, mask: &Self) -> Self {
         Self {
@@ -165,7 +164,7 @@ impl PortOptions {
         }
     }
 
-    /// Takes over the settings that `change` has.
+    /// Takes over the settings that are set in `change`.
     pub fn update(&mut self, change: &Self) {
         let merged = Self {
             isolated: change.isolated.or(self.isolated),
@@ -205,7 +204,7 @@ impl PortOptions {
 pub struct FdbEntry {
     /// The station.
     pub mac: Mac,
-    /// In this VLAN; without one, in all that the port is in.
+    /// The VLAN; without one, all VLANs of the port.
     pub vid: Option<Vid>,
 }
 
@@ -217,7 +216,7 @@ impl FdbEntry {
     }
 }
 
-/// As the keyword `bridge-fdb` has it.
+/// The form of the keyword `bridge-fdb`.
 impl fmt::Display for FdbEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.mac.fmt(f)?;
@@ -225,7 +224,7 @@ impl fmt::Display for FdbEntry {
     }
 }
 
-/// Something that VLANs are set on: a port, or the bridge itself.
+/// A device on which VLANs are set: a port, or the bridge itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VlanDevice {
     /// Its name.
@@ -234,12 +233,12 @@ pub struct VlanDevice {
     pub is_bridge: bool,
 }
 
-/// What was found, of bridges and their ports.
+/// The state of bridges and their ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bridging {
-    /// Links that a bridge can take: Ethernet, not loopback, and neither a bridge nor a VRF.
+    /// Links that can be ports: Ethernet, not loopback, and neither a bridge nor a VRF.
     pub eligible: BTreeSet<IfName>,
-    /// The link below each VLAN, MAC-VLAN and such.
+    /// The lower link of each VLAN, MAC-VLAN and similar link.
     pub lower: BTreeMap<IfName, IfName>,
     /// The ports among the links.
     pub ports: BTreeMap<IfName, PortState>,
@@ -262,13 +261,13 @@ impl Bridging {
     }
 }
 
-/// What a port is.
+/// The state of a port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PortState {
     /// Its settings.
     pub options: PortOptions,
     /// The spanning tree has not yet decided whether it forwards.
     pub undecided: bool,
-    /// It has a carrier, and its bridge has not noticed: soon to be undecided, if the bridge is up.
+    /// It has a carrier, but its bridge has not noticed it yet. If the bridge is up, the port is undecided soon.
     pub unnoticed: bool,
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use std::fmt;
 
-/// What a link is, as far as the executors care.
+/// The kind of a link, as far as the executors need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkKind {
     /// A VRF with its table.
@@ -53,7 +53,7 @@ pub struct Link {
     pub up: bool,
 }
 
-/// What else there is to know about a link.
+/// More about a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Details {
     /// Its number within its namespace.
@@ -62,15 +62,15 @@ pub struct Details {
     pub mac: Option<Mac>,
     /// Its MTU.
     pub mtu: u32,
-    /// The link that it belongs to: the other end of a veth pair, or what a VLAN is on.
+    /// The link that it belongs to: the other end of a veth pair, or the lower link of a VLAN.
     pub peer: Option<Peer>,
 }
 
-/// A link as another link's attribute.
+/// A link as an attribute of another link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// Its number within its namespace.
     pub index: u32,
-    /// The number of that namespace, if it is another one, as the one of the observer knows it.
+    /// The id of its namespace (nsid) in the namespace of the query, if the two namespaces differ.
     pub nsid: Option<i32>,
 }

@@ -1,6 +1,6 @@
-//! What an executor asks about the kernel, and what it was told.
+//! What an executor asks about the kernel, and the answers.
 //!
-//! Both are plain data: a plan is a function of them and of nothing else.
+//! Both are plain data: a plan depends on nothing else.
 
 mod address;
 mod bridge;
@@ -31,18 +31,18 @@ use std::{
     path::PathBuf,
 };
 
-/// The mark on rules, routes and addresses that we add, as FRA_PROTOCOL, `rtm_protocol` and IFA_PROTO: how we know our
-/// own again, and how other managers know that they are somebody's. Unused in iproute2's rt_protos.
+/// The protocol number of the rules, routes and addresses that we add, as FRA_PROTOCOL, `rtm_protocol` and IFA_PROTO.
+/// By it we recognize our own, and other managers see that another program owns them. Unused in iproute2's rt_protos.
 pub const OUR_PROTOCOL: u8 = 73;
-/// The mark on what the kernel added by itself (`RTPROT_KERNEL`).
+/// The protocol number of objects that the kernel added by itself (`RTPROT_KERNEL`).
 pub const KERNEL_PROTOCOL: u8 = 2;
 
-/// What was found in one namespace. What was not asked for is empty.
+/// The state of one namespace. Parts that were not asked for are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// Links by name.
     pub links: BTreeMap<IfName, Link>,
-    /// More about those.
+    /// More about these links.
     pub details: BTreeMap<IfName, Details>,
     /// Rules in the kernel's order; a family that the kernel does not have is missing.
     pub rules: BTreeMap<Family, Vec<Rule>>,
@@ -50,23 +50,24 @@ pub struct State {
     pub routes: Vec<Route>,
     /// The tables that have routes.
     pub used_tables: BTreeSet<TableId>,
-    /// Addresses by link, those that the kernel makes by itself (IPv6 link-local) left out.
+    /// Addresses by link, without those that the kernel adds by itself (IPv6 link-local).
     pub addresses: BTreeMap<IfName, Vec<LinkAddress>>,
     /// Sysctls; one that the kernel does not have is missing.
     pub sysctls: BTreeMap<Sysctl, String>,
-    /// Records; one that was never made is missing.
+    /// Records; one that does not exist is missing.
     pub records: BTreeMap<Record, String>,
-    /// What bridges do.
+    /// Bridges and their ports.
     pub bridging: Bridging,
-    /// The numbers by which it knows other namespaces.
+    /// The ids (nsid) of other namespaces in this namespace.
     pub nsids: BTreeMap<Place, i32>,
 }
 
 impl State {
-    /// Whether a link is on another one, directly or not, as a VLAN on a bridge.
+    /// Whether a link is on top of another one, directly or not, as a VLAN on a bridge.
     pub fn is_above(&self, link: &IfName, other: &IfName) -> bool {
         let mut below = self.bridging.lower.get(link);
-        // As deep as the kernel lets links be stacked (net/core/dev.c `MAX_NEST_DEV`), in case they change meanwhile.
+        // The kernel's limit for stacked links (net/core/dev.c `MAX_NEST_DEV`). It ends the loop if links change
+        // meanwhile.
         for _ in 0..8 {
             match below {
                 Some(name) if name == other => return true,
@@ -77,13 +78,13 @@ impl State {
         false
     }
 
-    /// Whether a link is a port of something that is up.
+    /// Whether the master of a link is up.
     pub fn master_is_up(&self, port: &IfName) -> bool {
         let master = self.links.get(port).and_then(|link| self.links.get(link.master.as_ref()?));
         master.is_some_and(|master| master.up)
     }
 
-    /// Whether VLANs can be set on a bridge and its ports: a kernel without VLAN filtering shows no default VLAN.
+    /// Whether VLANs can be set on a bridge and its ports: a kernel without VLAN filtering shows no default PVID.
     pub fn keeps_vlans(&self, bridge: &IfName) -> bool {
         let keeps =
             |options: &BridgeOptions| options.filtering == Some(true) || options.default_pvid.is_some();
@@ -106,7 +107,7 @@ impl State {
         })
     }
 
-    /// The links that have this one for a master.
+    /// The links whose master is this one.
     pub fn members(&self, master: &IfName) -> impl Iterator<Item = &IfName> {
         self.links.iter().filter(move |(_, link)| link.master.as_ref() == Some(master)).map(|(name, _)| name)
     }
@@ -119,7 +120,7 @@ impl State {
         }
     }
 
-    /// The number of a table that is asked for, if it can be told.
+    /// The number of a table that is asked for, if it is known.
     pub fn table(&self, table: &TableRef) -> Option<TableId> {
         match table {
             TableRef::Id(id) => Some(*id),
@@ -129,7 +130,7 @@ impl State {
         }
     }
 
-    /// The numbers of tables that are asked for, as far as they can be told, with the names of rt_tables.
+    /// The known numbers of the tables that are asked for. `names` are those of rt_tables.
     pub fn tables(&self, asked: &BTreeSet<TableRef>, names: &BTreeMap<String, TableId>) -> BTreeSet<TableId> {
         let number = |table: &TableRef| match table {
             TableRef::Name(name) => names.get(name).copied(),
@@ -139,7 +140,7 @@ impl State {
     }
 }
 
-/// What was found.
+/// All that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// By namespace; one that does not exist is missing.
@@ -148,20 +149,20 @@ pub struct Snapshot {
     pub table_names: BTreeMap<String, TableId>,
     /// The namespaces that were asked for.
     pub netns: BTreeMap<NetnsRef, Netns>,
-    /// What of ours is in which namespace, as it was recorded.
+    /// The records of our links in other namespaces.
     pub netns_links: Vec<NetnsLinkRecord>,
-    /// Where interfaces of ours are, if not where and what they should be when their stanza is down.
+    /// Where our moved interfaces are now, unless they are back here under their own name.
     pub located: BTreeMap<IfName, Located>,
-    /// What is in the place of interfaces of ours that were not found, or may be in their place.
+    /// Our interfaces that were not found for certain, each with a message about the link in its place.
     pub uncertain: BTreeMap<IfName, String>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
-    /// The stanzas of the interfaces file in use, if they can be told.
+    /// The stanzas of the interfaces file in use, if they could be read.
     pub stanzas: Option<Stanzas>,
 }
 
 impl Snapshot {
-    /// What was found in a place; nothing if it does not exist.
+    /// The state of a place; empty if the place does not exist.
     pub fn at(&self, place: &Place) -> &State {
         match place {
             Place::Here => self.here(),
@@ -169,7 +170,7 @@ impl Snapshot {
         }
     }
 
-    /// The namespace of this reference, if there is one.
+    /// The namespace of this reference, if it exists.
     pub fn existing(&self, netns: &NetnsRef) -> Option<&Existing> {
         match self.netns.get(netns)? {
             Netns::Is(existing) => Some(existing),
@@ -177,7 +178,7 @@ impl Snapshot {
         }
     }
 
-    /// What was found in the namespace that the executor was started in.
+    /// The state of the namespace that the executor was started in.
     pub fn here(&self) -> &State {
         self.places.get(&Place::Here).unwrap_or_else(|| Self::nothing())
     }
@@ -198,7 +199,7 @@ impl Snapshot {
         &NOTHING
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub fn here_mut(&mut self) -> &mut State {
         self.places.entry(Place::Here).or_default()
     }

@@ -1,4 +1,4 @@
-//! Namespaces, and what of ours is in them.
+//! Namespaces, and our links in them.
 
 use crate::{
     state::LinkKind,
@@ -6,15 +6,15 @@ use crate::{
 };
 use std::{fmt, str::FromStr};
 
-/// The identity of a namespace, whatever its name. The inode alone is none: the kernel gives the number to another
-/// namespace once it is free (fs/nsfs.c).
+/// The identity of a namespace, independent of its name. The inode alone is not enough: once the number is free, the
+/// kernel gives it to another namespace (fs/nsfs.c).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NetnsId {
     /// The boot id of the kernel. In some containers `/run` survives a reboot.
     pub boot: u128,
     /// The inode: the number that `ls -iL` shows for the file of the namespace.
     pub inode: u64,
-    /// The kernel's own number of the namespace (`SO_NETNS_COOKIE`), which is never used again; since Linux 5.14.
+    /// The kernel's own number of the namespace (`SO_NETNS_COOKIE`), which is never reused; since Linux 5.14.
     pub cookie: Option<u64>,
     /// For older kernels: the start time of the process, for a namespace given by a process; else the modification time
     /// of the file, which stays the same as long as the file is mounted.
@@ -22,7 +22,7 @@ pub struct NetnsId {
 }
 
 impl NetnsId {
-    /// Whether both are certainly one namespace.
+    /// Whether both are certainly the same namespace.
     pub fn same(self, other: Self) -> bool {
         let told_apart = match (self.cookie, other.cookie) {
             (Some(one), Some(another)) => one == another,
@@ -31,13 +31,13 @@ impl NetnsId {
         told_apart && (self.boot, self.inode) == (other.boot, other.inode)
     }
 
-    /// Whether the two cannot be told apart: an older kernel, and the namespace was found by another reference.
+    /// Whether the two may be the same namespace: on an older kernel, if the namespace was found by another reference.
     pub fn may_be(self, other: Self) -> bool {
         let unknown = self.cookie.is_none() || other.cookie.is_none();
         unknown && (self.boot, self.inode) == (other.boot, other.inode)
     }
 
-    /// Takes the words that `Display` prints.
+    /// Parses the words that `Display` prints.
     pub(super) fn take<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
         let inode = words.next()?.parse().ok()?;
         let cookie = match words.next()? {
@@ -61,17 +61,17 @@ impl fmt::Display for NetnsId {
     }
 }
 
-/// What a stanza put into a namespace.
+/// The role of a link that a stanza put into a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Its interface.
+    /// The interface of the stanza.
     Moved,
-    /// The peer of its interface.
+    /// The peer of the interface of the stanza.
     Peer,
 }
 
 impl Role {
-    /// The word for it in the names of records.
+    /// The word of the role in the names of records.
     pub fn word(self) -> &'static str {
         match self {
             Self::Moved => "moved",
@@ -85,30 +85,30 @@ impl Role {
 pub struct NetnsLink {
     /// The interface of the stanza that put it there.
     pub iface: IfName,
-    /// What it is to that stanza.
+    /// Its role in that stanza.
     pub role: Role,
-    /// The namespace as the stanza called it.
+    /// The namespace as the stanza names it.
     pub netns: NetnsRef,
-    /// The link's name in there.
+    /// The link's name in that namespace.
     pub name: IfName,
 }
 
-/// A [`NetnsLink`] as it was recorded when it moved in.
+/// A [`NetnsLink`] as it was recorded before it was moved or created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetnsLinkRecord {
-    /// Who and where.
+    /// The link, and its namespace.
     pub link: NetnsLink,
-    /// Which namespace that was.
+    /// The identity of that namespace.
     pub id: NetnsId,
-    /// Its hardware address, by which it is known again when the namespace is gone.
+    /// Its hardware address, by which it is recognized after the namespace is gone.
     pub mac: Option<Mac>,
-    /// The index of the link: of a moved one in there, of a peer's own end here. `None` if we were stopped before we
-    /// could write it.
+    /// The index: of a moved link, its index in that namespace; of a peer, the index of the other end in the executor's
+    /// own namespace. `None` if the run was stopped before it could write the index.
     pub index: Option<u32>,
 }
 
 impl NetnsLinkRecord {
-    /// Reads the text that `Display` makes.
+    /// Parses the text that `Display` prints.
     pub fn parse(iface: IfName, role: Role, text: &str) -> Option<Self> {
         fn next<T: FromStr>(word: Option<&str>) -> Option<T> {
             word?.parse().ok()
@@ -137,14 +137,14 @@ impl fmt::Display for NetnsLinkRecord {
     }
 }
 
-/// A reference to a network namespace, as it turned out.
+/// What a reference to a network namespace leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Netns {
-    /// There is nothing of that name, no such process, no such file.
+    /// Nothing: no namespace of that name, no such process, no such file.
     Absent,
-    /// A file that is no network namespace; `ours` if we were stopped before we made it one.
+    /// A file that is not a network namespace; `ours` if one of our runs was stopped while it made the namespace.
     Broken {
-        /// Whether it is what we left.
+        /// Whether the file is ours.
         ours: bool,
     },
     /// A namespace.
@@ -154,35 +154,35 @@ pub enum Netns {
 /// A namespace that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Existing {
-    /// Which one.
+    /// Its identity.
     pub id: NetnsId,
-    /// It is the one that the executor was started in.
+    /// It is the executor's own namespace.
     pub own: bool,
     /// We made it.
     pub ours: bool,
-    /// Its number as the executor's own namespace knows it, if it has one.
+    /// Its id (nsid) in the executor's own namespace, if it has one.
     pub nsid: Option<i32>,
     /// The processes in it, if they were asked for.
     pub processes: Vec<u32>,
 }
 
-/// Where an interface of ours is that was moved to another namespace.
+/// Where one of our interfaces is that was moved to another namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
-    /// The namespace, by a reference that leads there now; [`Place::Here`] if the kernel brought it back
-    /// under another name.
+    /// The namespace, by a reference that leads there now; [`Place::Here`] if the kernel moved the interface back under
+    /// another name.
     pub place: Place,
     /// Its name there.
     pub name: IfName,
-    /// What it is.
+    /// Its kind.
     pub kind: LinkKind,
 }
 
-/// The namespace in which something is.
+/// A namespace, seen from the executor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// The one that the executor was started in.
+    /// The namespace that the executor was started in.
     Here,
-    /// Another one.
+    /// Another namespace.
     In(NetnsRef),
 }

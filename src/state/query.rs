@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-/// A table to be looked at, by number or as the table of a VRF.
+/// A table to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableRef {
     /// By number.
@@ -21,27 +21,27 @@ pub enum TableRef {
     Vrf(IfName),
     /// The table of this link's master, if that is a VRF.
     VrfOf(IfName),
-    /// Every table, but of the routes only ours.
+    /// Every table, but only the routes that we added.
     Ours,
 }
 
-/// Which VRFs to look at. More may be found.
+/// Which VRFs to read. More may be returned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VrfWants {
     /// All.
     pub all: bool,
-    /// Some: two at least, if there are as many.
+    /// Some of them: at least two, if so many exist.
     pub some: bool,
-    /// For each of these tables one that has it, if there is one.
+    /// For each of these tables, one VRF that has it, if one exists.
     pub with: BTreeSet<TableRef>,
 }
 
-/// What to look at, of bridges and their ports.
+/// What to read of bridges and their ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BridgingWants {
-    /// All links that a bridge could take or has taken.
+    /// All ports, and all links that can be ports.
     pub links: bool,
-    /// The VLANs of these links, ports or bridges, which are looked at as well.
+    /// The VLANs of these links, ports or bridges. The links themselves are read as well.
     pub vlans: BTreeSet<IfName>,
     /// The VLANs of all ports and bridges, and [`Self::links`].
     pub all_vlans: bool,
@@ -49,14 +49,14 @@ pub struct BridgingWants {
     pub fdb: BTreeSet<IfName>,
 }
 
-/// What to look at in one namespace.
+/// What to read in one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wants {
     /// These links, if they exist, and their masters.
     pub links: BTreeSet<IfName>,
     /// All links.
     pub all_links: bool,
-    /// The links that have one of these for a master.
+    /// The links whose master is one of these.
     pub members: BTreeSet<IfName>,
     /// These VRFs.
     pub vrfs: VrfWants,
@@ -72,67 +72,67 @@ pub struct Wants {
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.
     pub records: BTreeSet<Record>,
-    /// What bridges do.
+    /// Bridges and their ports.
     pub bridging: BridgingWants,
-    /// The numbers by which it knows these.
+    /// The ids (nsid) of these namespaces in this namespace.
     pub nsids: BTreeSet<Place>,
 }
 
-/// What to look at before planning.
+/// What to read before planning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// By namespace.
     pub places: BTreeMap<Place, Wants>,
     /// The names of rt_tables.
     pub table_names: bool,
-    /// These namespaces, and for those that say so the processes in them.
+    /// These namespaces. If the value is true, also the processes in the namespace.
     pub netns: BTreeMap<NetnsRef, bool>,
-    /// What of ours is in which namespace, and where these interfaces of ours are now.
+    /// All records of our links in other namespaces, and where these interfaces are now.
     pub located: BTreeSet<IfName>,
-    /// Whether these files can be trusted to be run as interfaces files.
+    /// Whether these files can be trusted as interfaces files, whose commands run as root.
     pub files: BTreeSet<PathBuf>,
     /// The stanzas of the interfaces file in use.
     pub stanzas: bool,
-    /// The same if there is a bridge, whose port the interface may be.
+    /// The same, but only if a bridge exists, since the interface may be a port of it.
     pub stanzas_beside_bridge: bool,
-    /// What to wait for before looking.
+    /// What to wait for before reading.
     pub wait: Option<Wait>,
 }
 
-/// Something that comes about without our doing.
+/// An event that another program or the kernel causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     /// How long to wait for it at most, in seconds.
     pub seconds: u32,
-    /// The links that it is about.
+    /// The links to wait for.
     pub links: BTreeSet<IfName>,
-    /// What it is.
+    /// The event.
     pub until: Until,
 }
 
-/// What links are waited for to do.
+/// The event that a wait ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Until {
-    /// To exist.
+    /// The links exist.
     Exist,
-    /// As ports of a bridge, to have made up their minds whether to forward.
+    /// The links are ports, and the spanning tree has decided whether they forward.
     Settled,
-    /// These addresses, on whichever links, to have been checked for duplicates. It takes a carrier.
+    /// The kernel has checked these addresses for duplicates, on any links. The check needs a carrier.
     Checked(BTreeSet<Ipv6Addr>),
 }
 
 impl Query {
-    /// What to look at in the namespace that the executor was started in.
+    /// What to read in the namespace that the executor was started in.
     pub fn here(&mut self) -> &mut Wants {
         self.places.entry(Place::Here).or_default()
     }
 
-    /// What to look at in a place.
+    /// What to read in a place.
     pub fn at(&mut self, place: &Place) -> &mut Wants {
         self.places.entry(place.clone()).or_default()
     }
 
-    /// Whether nothing is to be looked at.
+    /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

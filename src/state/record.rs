@@ -1,4 +1,4 @@
-//! What has to be remembered from one invocation to the next, because the kernel does not show it.
+//! Records: data that must survive from one invocation to the next, because the kernel does not show it.
 
 use crate::{
     state::{NetnsId, NetnsLink, Sysctl},
@@ -6,10 +6,10 @@ use crate::{
 };
 use std::{fmt, path::PathBuf};
 
-/// Where records are kept; gone after a reboot, like what they are about.
+/// The directory of the records. They are gone after a reboot, like the objects that they describe.
 pub const DIRECTORY: &str = "/run/ifupdown-ng-netlink";
 
-/// The subject of a record, unique within a network namespace: a file name.
+/// The key of a record, unique within a network namespace: a file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Record(String);
 
@@ -19,7 +19,7 @@ impl Record {
         Self(format!("sysctl:{}", key.to_string().replace('/', "%")))
     }
 
-    /// Where a link of ours went.
+    /// The namespace and the name of a link that we moved or created there.
     pub fn netns_link(link: &NetnsLink) -> Self {
         Self(format!("{}:{}", link.role.word(), link.iface))
     }
@@ -44,7 +44,7 @@ impl Record {
         Self(format!("left:{vrf}"))
     }
 
-    /// Whether it says that a VRF was left.
+    /// Whether it records that `ifdown` left a VRF.
     pub fn is_of_left_vrf(&self) -> bool {
         self.0.starts_with("left:")
     }
@@ -66,17 +66,17 @@ impl fmt::Display for Record {
     }
 }
 
-/// What is up inside a namespace, as it was recorded.
+/// The interfaces file that is up inside a namespace, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NestedRecord {
-    /// Which namespace.
+    /// The identity of the namespace.
     pub id: NetnsId,
     /// The interfaces file.
     pub file: PathBuf,
 }
 
 impl NestedRecord {
-    /// What a record tells of: the text that `Display` makes.
+    /// Parses the text that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.splitn(5, ' ');
         let id = NetnsId::take(&mut words)?;

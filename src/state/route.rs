@@ -7,10 +7,10 @@ use crate::{
 use ipnet::IpNet;
 use std::{fmt, net::IpAddr};
 
-/// The metric of an IPv6 route that names none (`IP6_RT_PRIO_USER`); the kernel reports it so.
+/// The metric of an IPv6 route without one (`IP6_RT_PRIO_USER`). The kernel reports this number.
 const DEFAULT_METRIC_IPV6: u32 = 1024;
 
-/// The mark on what a router advertised (`RTPROT_RA`).
+/// The protocol number of routes that a router advertised (`RTPROT_RA`).
 const RA_PROTOCOL: u8 = 9;
 
 /// A route with at most one next hop.
@@ -24,20 +24,20 @@ pub struct Route {
     pub kind: RouteKind,
     /// The gateway.
     pub via: Option<IpAddr>,
-    /// The interface; the kernel says `lo` for IPv6 routes that are not unicast, which is left out here.
+    /// The interface. For IPv6 routes that are not unicast the kernel reports `lo`, which is left out here.
     pub dev: Option<IfName>,
     /// The source address for this host's own packets.
     pub src: Option<IpAddr>,
-    /// Lower wins: 0 where an IPv4 route names none, 1024 for IPv6.
+    /// Lower wins: by default 0 for IPv4, 1024 for IPv6.
     pub metric: u32,
     /// The gateway need not be on a prefix of `dev`.
     pub onlink: bool,
-    /// Who added it.
+    /// The program that added it.
     pub protocol: u8,
 }
 
 impl Route {
-    /// The route of ours that a stanza asks for, to this prefix and in this table.
+    /// Our route for a stanza, to this prefix and in this table.
     pub fn ours(spec: &RouteSpec, prefix: IpNet, table: TableId) -> Self {
         Self {
             table,
@@ -46,7 +46,7 @@ impl Route {
             via: spec.via,
             dev: spec.dev.clone(),
             src: spec.src,
-            // 0 is none: IPv6 takes it for the default (net/ipv6/route.c `rtm_to_fib6_config`).
+            // 0 means none: IPv6 replaces it with the default (net/ipv6/route.c `rtm_to_fib6_config`).
             metric: spec
                 .metric
                 .filter(|metric| *metric != 0)
@@ -61,7 +61,7 @@ impl Route {
         Family::of(self.prefix.addr())
     }
 
-    /// The metric of a route that names none.
+    /// The metric of a route without one.
     pub fn default_metric(family: Family) -> u32 {
         match family {
             Family::Ipv4 => 0,
@@ -69,13 +69,13 @@ impl Route {
         }
     }
 
-    /// Whether both compete for one place: the kernel keeps one IPv4 route of this description.
+    /// Whether both have the same table, prefix and metric: the kernel keeps only one such IPv4 route.
     pub fn competes_with(&self, other: &Self) -> bool {
         (self.table, self.prefix, self.metric) == (other.table, other.prefix, other.metric)
     }
 
-    /// Whether both say the same, whichever program added them. Whether a gateway was declared on-link is not
-    /// compared: the kernel does not always report it back.
+    /// Whether both are the same route, whichever program added them. Whether a gateway was declared on-link is not
+    /// compared: the kernel does not always report it.
     pub fn same(&self, other: &Self) -> bool {
         self.competes_with(other)
             && self.kind == other.kind
@@ -84,8 +84,8 @@ impl Route {
             && (self.src.is_none() || self.src == other.src)
     }
 
-    /// Whether the kernel made it, or learnt it from a router. It leaves room for ours: of IPv6 the kernel keeps several
-    /// routes with one prefix and metric.
+    /// Whether the kernel made it, or learnt it from a router. It does not conflict with ours: the kernel keeps several
+    /// IPv6 routes with the same prefix and metric.
     pub fn is_automatic(&self) -> bool {
         self.family() == Family::Ipv6 && [RA_PROTOCOL, KERNEL_PROTOCOL].contains(&self.protocol)
     }

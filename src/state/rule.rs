@@ -9,15 +9,15 @@ use std::fmt;
 /// What a rule does with a packet that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Looks it up in this table, and goes on to the next rule if the table has no route.
+    /// Looks the packet up in this table, and goes on to the next rule if the table has no route.
     Lookup(TableId),
-    /// Looks it up in the table of the VRF that the packet belongs to; matches no packet outside a VRF.
+    /// Looks the packet up in the table of its VRF; matches no packet outside a VRF.
     LookupL3mdev,
-    /// Refuses it, if it belongs to a VRF.
+    /// Refuses the packet, if it belongs to a VRF.
     UnreachableL3mdev,
     /// Goes on at the first rule with this priority, if the packet belongs to a VRF.
     GotoL3mdev(u32),
-    /// Anything else; such rules are somebody else's and only looked at.
+    /// Any other action. Such rules belong to other programs and are only read.
     Other,
 }
 
@@ -33,18 +33,18 @@ impl fmt::Display for Action {
     }
 }
 
-/// A rule. Those that we add match every packet.
+/// A rule. The rules that we add match every packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// IPv4 or IPv6: each has rules of its own.
+    /// IPv4 or IPv6: each family has its own rules.
     pub family: Family,
-    /// Its place: lower comes first, equal ones in the order in which they were added.
+    /// Its priority: lower comes first; rules with the same priority are in the order in which they were added.
     pub priority: u32,
     /// What it does.
     pub action: Action,
-    /// Who added it.
+    /// The program that added it.
     pub protocol: u8,
-    /// It looks only at some packets (by address, mark, interface, …). Never so in a rule of ours.
+    /// It matches only some packets (by address, mark, interface, …). Never true for our rules.
     pub selective: bool,
 }
 
@@ -54,7 +54,7 @@ impl Rule {
         Self { family, priority, action, protocol, selective: false }
     }
 
-    /// Whether both do the same to the same packets at the same place, whichever program added them.
+    /// Whether both do the same to the same packets at the same priority, whichever program added them.
     pub fn same(&self, other: &Self) -> bool {
         Self { protocol: other.protocol, ..self.clone() } == *other
     }

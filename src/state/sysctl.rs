@@ -13,8 +13,7 @@ impl Sysctl {
         Self(format!("net.{family}.conf.{}.{key}", link.as_str().replace('.', "/")))
     }
 
-    /// Its file. A `/` within the key stands for a `.` within a name (`net.ipv4.conf.eth0/1.forwarding`),
-    /// as sysctl(8) has it.
+    /// Its file. A `/` in the key stands for a `.` in a name (`net.ipv4.conf.eth0/1.forwarding`), as in sysctl(8).
     pub fn path(&self) -> PathBuf {
         let swapped = self.0.chars().map(|c| match c {
             '.' => '/',

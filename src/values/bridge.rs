@@ -1,4 +1,4 @@
-//! What may stand behind the keywords of bridges, and nowhere else.
+//! Values that only the keywords of bridges have.
 
 use crate::values::{IfName, Invalid, Words, words};
 use std::str::FromStr;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 /// The ports of a bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ports {
-    /// These.
+    /// These ports.
     Listed(Vec<IfName>),
-    /// Every link that a bridge can take.
+    /// Every link that can be a port.
     All,
 }
 
@@ -63,7 +63,7 @@ impl<T: FromStr> FromStr for Number<T> {
 
 /// `VALUE` for all ports, or `PORT VALUE` (also with an equals sign between) for one.
 pub struct PerPort<const LEAST: u32, const MOST: u32> {
-    /// The port; with none named, each.
+    /// The port; without one, all ports.
     pub port: Option<IfName>,
     /// The number.
     pub value: u32,
@@ -88,9 +88,9 @@ impl<const LEAST: u32, const MOST: u32> FromStr for PerPort<LEAST, MOST> {
 /// `SECONDS [PORT…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitPort {
-    /// How long.
+    /// How long to wait.
     pub seconds: u32,
-    /// For which ports; with none named, for all of the bridge.
+    /// The ports to wait for; without any, all ports of the bridge.
     pub ports: Vec<IfName>,
 }
 

@@ -1,4 +1,4 @@
-//! The two address families that rules and routes come in.
+//! The two address families of rules and routes.
 
 use crate::values::Invalid;
 use std::{fmt, net::IpAddr, str::FromStr};
@@ -51,7 +51,7 @@ impl FromStr for Family {
     }
 }
 
-/// A list of families, each once and in order.
+/// A list of families, without duplicates and in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Families(pub Vec<Family>);
 

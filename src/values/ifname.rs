@@ -3,23 +3,23 @@
 use crate::values::Invalid;
 use std::{borrow::Borrow, fmt, str::FromStr};
 
-/// The longest name the kernel takes, in bytes: `IFNAMSIZ - 1`.
+/// The length of the longest name that the kernel accepts, in bytes: `IFNAMSIZ - 1`.
 const LONGEST: usize = 15;
 
-/// A byte that the kernel takes for a blank wherever it stands (lib/ctype.c), as in `à`.
+/// A byte that the kernel treats as a blank at any position (lib/ctype.c), as in `à`.
 const NO_BREAK_SPACE: u8 = 0xa0;
 
-/// An interface name that the kernel takes literally (net/core/dev.c `dev_valid_name`), 1 to 15 bytes.
+/// An interface name that the kernel accepts literally (net/core/dev.c `dev_valid_name`), 1 to 15 bytes.
 ///
-/// Two kinds of name that the kernel would take are refused: with `%`, which it treats as a pattern to
-/// number (`vrf%d` becomes `vrf0`), and `all` and `default`, which are taken in `/proc/sys/net/*/conf`
+/// Two kinds of names that the kernel accepts are refused: names with `%`, which the kernel treats as a pattern to
+/// number (`vrf%d` becomes `vrf0`), and `all` and `default`, which are reserved in `/proc/sys/net/*/conf`
 /// (include/net/ip.h `sysctl_dev_name_is_allowed`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IfName(String);
 
 impl IfName {
-    /// The name of a link that exists. One that no stanza can name is escaped, so that the link is seen at least: it keeps
-    /// a namespace, and it is no link of ours.
+    /// The name of an existing link. A name that no stanza can contain is escaped. Such a link is not ours, but it has
+    /// to be seen, since it keeps a namespace.
     pub fn of_kernel(name: &str) -> Self {
         name.parse().unwrap_or_else(|_| Self(name.escape_debug().to_string()))
     }

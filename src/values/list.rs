@@ -1,10 +1,10 @@
-//! Lists on one line, since ifupdown-ng hands a repeated keyword to an executor as its last line only.
+//! Lists on one line, since ifupdown-ng hands over only the last line of a repeated keyword.
 
 use crate::values::Invalid;
 use std::{fmt::Display, str::FromStr};
 
-/// Entries separated by commas, each of them a `T`, which may have blanks in it; empty entries (a trailing comma) are
-/// skipped, and one at least is not empty.
+/// Entries separated by commas. Each entry is a `T`, and may contain blanks. Empty entries (a trailing comma) are
+/// skipped. At least one entry is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -16,7 +16,7 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
     }
 }
 
-/// The same of a `T` without blanks: separated by commas, by blanks or by both.
+/// A list of `T` without blanks, separated by commas, by blanks or by both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words<T>(pub Vec<T>);
 

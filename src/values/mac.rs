@@ -3,8 +3,8 @@
 use crate::values::Invalid;
 use std::{fmt, str::FromStr};
 
-/// An Ethernet address that one interface can have: neither multicast nor all zero, which the kernel refuses
-/// too (include/linux/etherdevice.h `is_valid_ether_addr`).
+/// An Ethernet address that an interface can have: neither multicast nor all zero. The kernel refuses those too
+/// (include/linux/etherdevice.h `is_valid_ether_addr`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac([u8; 6]);
 
@@ -14,8 +14,8 @@ impl Mac {
         self.0
     }
 
-    /// The address with these bytes; `None` for those that no one interface can have, which the kernel reports
-    /// for links that are not Ethernet-like and for groups.
+    /// The address with these bytes. `None` for addresses that an interface cannot have: the kernel reports them for
+    /// links that are not Ethernet-like and for groups.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().filter(|bytes: &[u8; 6]| bytes[0] & 1 == 0 && *bytes != [0; 6]).map(Self)
     }
@@ -24,8 +24,7 @@ impl Mac {
 impl FromStr for Mac {
     type Err = Invalid;
 
-    /// Six bytes in hexadecimal with colons, as ip-link(8) takes them; `ether` may stand in front, as in
-    /// `hwaddress ether …`.
+    /// Six bytes in hexadecimal with colons, as in ip-link(8), also after `ether`, as in `hwaddress ether …`.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new("not an Ethernet address (six bytes as 02:00:00:00:00:01)");
         let text = text.strip_prefix("ether").map_or(text, str::trim_start);

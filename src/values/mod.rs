@@ -1,8 +1,7 @@
-//! What a user may write, as types that cannot hold anything else.
+//! The values that a user may write, as types that can hold only valid values.
 //!
-//! Each type parses from the text of a stanza with [`std::str::FromStr`]; its error says what would have
-//! been right. Nothing here knows which keyword a value belongs to (see [`crate::stanza`]) or asks the
-//! kernel anything.
+//! Each type parses from the text of a stanza with [`std::str::FromStr`]; its error says what is valid. The types do
+//! not know the keyword of a value (see [`crate::stanza`]), and do not ask the kernel.
 
 mod address;
 pub mod bridge;
@@ -33,7 +32,7 @@ pub use vlan::{DefaultPvid, Vid, Vids, VlanProtocol, VlanRange, VlanSet};
 
 use std::fmt;
 
-/// Why a text is not a value of the type asked for: the second half of `vrf-table 0: …`.
+/// Why a text is not a valid value of a type: the second half of `vrf-table 0: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(pub String);
 

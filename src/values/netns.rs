@@ -3,13 +3,13 @@
 use crate::values::Invalid;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// Where iproute2 keeps its named namespaces (ip-netns(8)).
+/// The directory of iproute2's named namespaces (ip-netns(8)).
 pub const NAMED: &str = "/run/netns";
 
 /// A network namespace: a name under `/run/netns`, the process id of one of its members, or a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NetnsRef {
-    /// As `ip netns` lists it.
+    /// A name that `ip netns` lists.
     Name(String),
     /// The namespace of a process, as a container runtime reports it.
     Pid(u32),
@@ -18,7 +18,7 @@ pub enum NetnsRef {
 }
 
 impl NetnsRef {
-    /// The file that stands for the namespace.
+    /// The file of the namespace.
     pub fn path(&self) -> PathBuf {
         match self {
             Self::Name(name) => PathBuf::from(NAMED).join(name),

@@ -1,10 +1,10 @@
-//! Numbers with limits of their own.
+//! Numbers with their own limits.
 
 use crate::values::Invalid;
 use std::{fmt, str::FromStr};
 
-/// The size in bytes of the largest packet a link carries: what an Ethernet-like link may be set to, 68 to
-/// 65535 (drivers/net/veth.c; the smaller limit is IPv4's).
+/// The size in bytes of the largest packet on a link: 68 to 65535 for an Ethernet-like link (drivers/net/veth.c; the
+/// lower limit is IPv4's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mtu(pub u32);
 
@@ -22,7 +22,7 @@ impl fmt::Display for Mtu {
     }
 }
 
-/// How many queues each way a link has, 1 to 4096 (net/core/rtnetlink.c).
+/// The number of queues of a link in each direction, 1 to 4096 (net/core/rtnetlink.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queues(pub u32);
 
@@ -34,7 +34,7 @@ impl FromStr for Queues {
     }
 }
 
-/// The place of a routing rule between the first and the last that a rule of ours may have, 1 to 32765.
+/// The priority of one of our routing rules, 1 to 32765.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RulePriority(pub u32);
 

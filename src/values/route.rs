@@ -1,4 +1,4 @@
-//! Routes as a stanza spells them, after `ip route`.
+//! Routes in a stanza, in the syntax of `ip route`.
 
 use crate::values::{Family, IfName, Invalid, TableSpec};
 use ipnet::IpNet;
@@ -7,7 +7,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 /// What the kernel does with a packet that a route matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
-    /// Send it on.
+    /// Forward it.
     Unicast,
     /// Refuse it: "Network is unreachable" for a local sender, ICMP unreachable for another.
     Unreachable,
@@ -18,7 +18,7 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
-    /// The kind in `ip route`'s word, which is empty for an ordinary route.
+    /// The word of `ip route` for the kind, empty for an ordinary route.
     pub fn word(self) -> &'static str {
         match self {
             Self::Unicast => "",
@@ -29,10 +29,10 @@ impl RouteKind {
     }
 }
 
-/// Which table a route goes to.
+/// The table of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteTable {
-    /// The one of the stanza's own VRF.
+    /// The table of the stanza's own VRF.
     Own,
     /// `table T`.
     Table(TableSpec),
@@ -47,18 +47,17 @@ pub enum RouteTable {
 pub struct RouteSpec {
     /// The kind of route.
     pub kind: RouteKind,
-    /// The prefix, or `None` for a `default` whose family only the gateway could tell and there is none:
-    /// then it is meant for both families.
+    /// The prefix, or `None` for a `default` without a gateway, whose family is unknown. It means both families.
     pub prefix: Option<IpNet>,
     /// The gateway.
     pub via: Option<IpAddr>,
     /// The interface to send through.
     pub dev: Option<IfName>,
-    /// The source address that this host's own packets get.
+    /// The source address of this host's own packets.
     pub src: Option<IpAddr>,
     /// Lower wins.
     pub metric: Option<u32>,
-    /// The gateway is reached through `dev` although no prefix on it says so.
+    /// The gateway is on the link of `dev`, although no prefix of `dev` covers it.
     pub onlink: bool,
     /// The table.
     pub table: RouteTable,
@@ -91,7 +90,7 @@ impl FromStr for RouteSpec {
         };
         let mut seen = Vec::new();
         while let Some(word) = words.next() {
-            // Both say which table.
+            // `vrf` and `table` both name the table.
             let what = if word == "vrf" { "table" } else { word };
             if seen.contains(&what) {
                 return Err(Invalid::new(format!("{word}: {what} is already given")));
@@ -157,7 +156,7 @@ impl RouteSpec {
     }
 }
 
-/// A prefix without host bits, `default` as the zero prefix of the family if it is known.
+/// A prefix without host bits. `default` is the zero prefix of the family, if the family is known.
 fn prefix(text: &str, family: Option<Family>) -> Result<Option<IpNet>, Invalid> {
     if text == "default" {
         return Ok(family.map(unspecified));

@@ -1,4 +1,4 @@
-//! Times as the kernel's bridge counts them.
+//! Times in the unit of the kernel's bridge.
 
 use crate::values::Invalid;
 use std::{fmt, str::FromStr};
@@ -8,8 +8,8 @@ use std::{fmt, str::FromStr};
 pub struct Centiseconds(pub u32);
 
 impl Centiseconds {
-    /// Whether the kernel keeps one as the other: it counts in ticks of its own, at most one hundredth of a second long,
-    /// and rounds (include/linux/jiffies.h `clock_t_to_jiffies`).
+    /// Whether the kernel may show one time as the other: it counts in its own ticks, of at most one hundredth of a
+    /// second, and rounds (include/linux/jiffies.h `clock_t_to_jiffies`).
     pub fn rounds_to(self, other: Self) -> bool {
         self.0.abs_diff(other.0) <= 1
     }
@@ -32,7 +32,7 @@ impl FromStr for Centiseconds {
     }
 }
 
-/// In the unit that `ip link … type bridge` takes.
+/// In the unit of `ip link … type bridge`.
 impl fmt::Display for Centiseconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

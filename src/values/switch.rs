@@ -1,10 +1,9 @@
-//! Yes, no, and "a value or no".
+//! `yes` or `no`, and a value or `no`.
 
 use crate::values::Invalid;
 use std::{fmt::Display, str::FromStr};
 
-/// `yes` or `no`, also in the other spellings that the stock executors take (`true`, `on`, `1` and their
-/// opposites).
+/// `yes` or `no`, also in the other spellings of the stock executors (`true`, `on`, `1` and their opposites).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switch(pub bool);
 
@@ -20,7 +19,7 @@ impl FromStr for Switch {
     }
 }
 
-/// A value, or `no` for "leave it out".
+/// A value, or `no` for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrNo<T>(pub Option<T>);
 
@@ -28,7 +27,7 @@ impl<T: FromStr<Err: Display>> FromStr for OrNo<T> {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        // Not `0`, which may be meant as a value.
+        // Not `0`, which may be a value.
         if matches!(text, "no" | "off" | "false") {
             return Ok(Self(None));
         }

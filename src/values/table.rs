@@ -10,12 +10,12 @@ pub struct TableId(u32);
 impl TableId {
     /// The table that holds the host's own addresses.
     pub const LOCAL: Self = Self(255);
-    /// The table that everything uses which is told nothing else.
+    /// The table of all packets for which no other table is set.
     pub const MAIN: Self = Self(254);
     /// The table after `main`, empty on most hosts.
     pub const DEFAULT: Self = Self(253);
 
-    /// The table with this number; 0 stands for "none" in the kernel's interface and is no table.
+    /// The table with this number. 0 means "none" in the kernel's interface and is not a table.
     pub fn new(id: u32) -> Option<Self> {
         (id != 0).then_some(Self(id))
     }
@@ -25,8 +25,8 @@ impl TableId {
         self.0
     }
 
-    /// Whether this is one of the three tables of the default rules. The kernel would let a VRF have one,
-    /// and mix the VRF's routes with the host's (drivers/net/vrf.c takes every number but 0).
+    /// Whether this is one of the three tables of the default rules. The kernel accepts one of them for a VRF, and
+    /// would mix the VRF's routes with the host's (drivers/net/vrf.c accepts every number but 0).
     pub fn is_reserved(self) -> bool {
         matches!(self, Self::LOCAL | Self::MAIN | Self::DEFAULT)
     }
@@ -43,7 +43,7 @@ impl fmt::Display for TableId {
     }
 }
 
-/// A table as a user writes it: a number, or a name that rt_tables gives a number to.
+/// A table as a user writes it: a number, or a name in rt_tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableSpec {
     /// By number, or one of `local`, `main`, `default`.
@@ -95,7 +95,7 @@ impl fmt::Display for TableSpec {
     }
 }
 
-/// The tables from one to another, `FIRST-LAST`, neither of them 0.
+/// A range of tables, `FIRST-LAST`, neither of them 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRange(pub RangeInclusive<u32>);
 

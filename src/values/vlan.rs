@@ -1,9 +1,9 @@
-//! VLANs (IEEE 802.1Q) and what a port of a bridge has to do with them.
+//! VLANs (IEEE 802.1Q) and the membership of ports in them.
 
 use crate::values::Invalid;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-/// The number of a VLAN, 1 to 4094. 0 marks frames without one and 4095 is reserved.
+/// The number of a VLAN, 1 to 4094. 0 marks frames without a VLAN, and 4095 is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vid(u16);
 
@@ -35,7 +35,7 @@ impl fmt::Display for Vid {
     }
 }
 
-/// The VLAN of untagged frames on ports that are told nothing else: a VLAN, or none (`none`, `no`, `0`).
+/// The PVID of ports without VLANs of their own: a VLAN, or none (`none`, `no`, `0`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultPvid(pub Option<Vid>);
 
@@ -53,7 +53,7 @@ impl FromStr for DefaultPvid {
     }
 }
 
-/// The tag that a bridge works by.
+/// The protocol of the VLAN tags of a bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VlanProtocol {
     /// Customer tags (ether type 0x8100).
@@ -83,16 +83,16 @@ impl fmt::Display for VlanProtocol {
     }
 }
 
-/// VLANs with adjoining numbers that a port treats alike; at least one.
+/// VLANs with consecutive numbers and the same flags on a port; at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VlanRange {
     /// The first of them.
     pub first: Vid,
     /// The last of them.
     pub last: Vid,
-    /// Untagged frames that come in belong to it. Then it is one VLAN.
+    /// The PVID: incoming untagged frames belong to it. Then the range is one VLAN.
     pub pvid: bool,
-    /// Its frames go out untagged.
+    /// Its frames are sent untagged.
     pub untagged: bool,
 }
 
@@ -141,22 +141,22 @@ impl FromStr for VlanRange {
     }
 }
 
-/// The VLANs that a port belongs to. Which of them it sends untagged and which one takes the untagged frames
-/// that come in are independent of each other.
+/// The VLANs of a port. The VLANs whose frames it sends untagged are independent of its PVID, the VLAN of incoming
+/// untagged frames.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VlanSet {
-    /// The VLANs, and whether their frames go out untagged.
+    /// The VLANs, and whether their frames are sent untagged.
     members: BTreeMap<Vid, bool>,
     pvid: Option<Vid>,
 }
 
 impl VlanSet {
-    /// The one VLAN of a port whose station knows nothing of VLANs, or no VLAN at all.
+    /// An access port: one VLAN, untagged in both directions, or no VLAN at all.
     pub fn access(vid: Option<Vid>) -> Self {
         Self { members: vid.map(|vid| (vid, true)).into_iter().collect(), pvid: vid }
     }
 
-    /// Makes it a member as described, whatever it was before; a new PVID ends the old one.
+    /// Adds the VLANs of the range with its flags, and replaces earlier flags. A new PVID replaces the old one.
     pub fn insert(&mut self, range: VlanRange) {
         for vid in (range.first.0..=range.last.0).map(Vid) {
             self.members.insert(vid, range.untagged);
@@ -168,43 +168,43 @@ impl VlanSet {
         }
     }
 
-    /// Ends the membership in these VLANs.
+    /// Removes these VLANs.
     pub fn remove(&mut self, range: VlanRange) {
         self.members.retain(|vid, _| !(range.first..=range.last).contains(vid));
         self.pvid = self.pvid.filter(|vid| self.members.contains_key(vid));
     }
 
-    /// The VLAN of untagged frames that come in.
+    /// The VLAN of incoming untagged frames.
     pub fn pvid(&self) -> Option<Vid> {
         self.pvid
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Whether it is one of them.
+    /// Whether the set contains this VLAN.
     pub fn contains(&self, vid: Vid) -> bool {
         self.members.contains_key(&vid)
     }
 
-    /// All of them.
+    /// All VLANs.
     pub fn vids(&self) -> Vec<Vid> {
         self.members.keys().copied().collect()
     }
 
-    /// All of them as the fewest ranges.
+    /// All VLANs, as the fewest ranges.
     pub fn ranges(&self) -> Vec<VlanRange> {
         self.ranges_where(|_| true)
     }
 
-    /// Those that `other` does not have.
+    /// The VLANs that `other` does not have.
     pub fn without(&self, other: &Self) -> Vec<VlanRange> {
         self.ranges_where(|vid| !other.members.contains_key(&vid))
     }
 
-    /// Those that `other` does not have, or treats differently.
+    /// The VLANs that `other` does not have, or has with other flags.
     pub fn differing(&self, other: &Self) -> Vec<VlanRange> {
         self.ranges_where(|vid| self.treatment(vid) != other.treatment(vid))
     }
@@ -256,7 +256,7 @@ impl FromStr for VlanSet {
     }
 }
 
-/// VLANs as the stock keyword bridge-vids has them: numbers and ranges, all tagged.
+/// The VLANs of the stock keyword bridge-vids: numbers and ranges, all tagged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vids(pub Vec<VlanRange>);
 

@@ -1,4 +1,4 @@
-//! Where links of ours are that went to another namespace: what was recorded, and what is found.
+//! Finds our links in other namespaces, by their records.
 
 use crate::{
     kernel::{Refusal, live::Live, lock::Lock, netns, run_dir::RunDir},
@@ -7,15 +7,15 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// Where an interface of ours turned out to be.
+/// The result of a search for a moved interface.
 pub(super) enum Found {
     At(Located),
     Nowhere,
-    /// What may be in its place.
+    /// A message about the link that may be the interface.
     Uncertain(String),
 }
 
-/// What was seen of a link.
+/// The properties of a link that was found.
 pub(super) struct Seen {
     kind: LinkKind,
     mac: Option<Mac>,
@@ -23,12 +23,12 @@ pub(super) struct Seen {
 }
 
 impl Live {
-    /// Where an interface of ours is now. The link is known by its index, in a namespace whose identity still holds.
+    /// Finds a moved interface. It is recognized by its index, in a namespace with the recorded identity.
     pub(super) fn find(&mut self, record: &NetnsLinkRecord) -> Result<Found, Refusal> {
         let NetnsLink { iface, netns, name, .. } = &record.link;
         let mut uncertain = None;
         for netns in std::iter::once(netns.clone()).chain(netns::search(record.id.inode)) {
-            // What is gone meanwhile is not where it is.
+            // A namespace that is gone by now cannot contain the link.
             let Ok(id) = netns::open(&netns).and_then(|file| netns::id(&netns, &file)) else { continue };
             let is_it = id.same(record.id);
             if !is_it && !id.may_be(record.id) {
@@ -37,7 +37,7 @@ impl Live {
             let place = Place::In(netns.clone());
             let of_that_name = self.look_for(&place, name)?;
             let of_that_index = match (record.index, &of_that_name) {
-                // It may have the name as an alternative one.
+                // The name may be an alternative name of the link.
                 (Some(index), Some(link)) if link.index == index => Some((name.clone(), link.kind.clone())),
                 (Some(index), _) => self.channel(&place)?.link_of(index)?,
                 (None, Some(link)) => Some((name.clone(), link.kind.clone())),
@@ -56,8 +56,8 @@ impl Live {
         if let Some(uncertain) = uncertain {
             return Ok(Found::Uncertain(uncertain));
         }
-        // Its namespace is gone. The kernel puts hardware into the first namespace, under its name in the
-        // other one, or under one of the kernel's own making if that is taken (net/core/dev.c).
+        // The namespace is gone. The kernel moves hardware to the first namespace, under its name in the other
+        // namespace, or under a generated name if that one is taken (net/core/dev.c).
         let (mut state, all) = (State::default(), Wants { all_links: true, ..Wants::default() });
         self.channel(&Place::Here)?.read(&all, &BTreeMap::new(), &mut state)?;
         let mac_of = |name: &IfName| state.details.get(name).and_then(|details| details.mac);
@@ -77,7 +77,7 @@ impl Live {
         Ok(links.find_map(same).map_or(Found::Nowhere, Found::At))
     }
 
-    /// What a link is that is in a place.
+    /// The properties of a link in a place, if it exists.
     pub(super) fn look_for(&mut self, place: &Place, name: &IfName) -> Result<Option<Seen>, Refusal> {
         let (mut state, mut wants) = (State::default(), Wants::default());
         wants.links.insert(name.clone());
@@ -90,7 +90,7 @@ impl Live {
         }))
     }
 
-    /// Writes down where a link of ours is about to go.
+    /// Records the namespace that a link is about to be moved to or created in.
     pub(super) fn note(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
         let id = netns::id(&link.netns, &netns::open(&link.netns)?)?;
         let mac = self.look_for(&Place::Here, &link.iface)?.and_then(|seen| seen.mac);
@@ -98,7 +98,7 @@ impl Live {
         RunDir::open()?.write(&Record::netns_link(link), &record.to_string())
     }
 
-    /// Adds its index to what was written down of a link. Where that fails, the link is known by its name.
+    /// Adds the index of a link to its record. If that fails, the link is recognized by its name.
     pub(super) fn note_index(&mut self, iface: &IfName, role: Role, place: &Place, name: &IfName) {
         let index = self.look_for(place, name).ok().flatten().map(|seen| seen.index);
         let Ok(known) = all(self.lock.as_ref().map(Lock::directory)) else { return };

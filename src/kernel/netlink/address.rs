@@ -1,4 +1,4 @@
-//! Addresses as messages.
+//! Addresses in netlink messages.
 
 use crate::{
     kernel::{
@@ -23,7 +23,7 @@ use std::{
 };
 
 impl Channel {
-    /// The addresses on a link, but for those that the kernel makes by itself.
+    /// The addresses on a link, without those that the kernel adds by itself.
     pub(super) fn read_addresses(&mut self, link: &IfName) -> Result<Vec<LinkAddress>, Refusal> {
         let Some(index) = self.index_of(link)? else { return Ok(Vec::new()) };
         let mut query = AddressMessage::default();
@@ -35,10 +35,10 @@ impl Channel {
         })
     }
 
-    /// Of each of these addresses that the kernel has not checked for duplicates yet, whether its link has a carrier.
+    /// For each of these addresses that the kernel has not checked for duplicates yet: whether its link has a carrier.
     ///
     /// # Errors
-    /// When the kernel does not answer.
+    /// The kernel does not answer.
     pub fn unchecked(&mut self, addresses: &BTreeSet<Ipv6Addr>) -> Result<Vec<bool>, Refusal> {
         let mut query = AddressMessage::default();
         query.header.family = AddressFamily::Inet6;
@@ -53,7 +53,7 @@ impl Channel {
         let mut message = encode(self.index(dev)?, address);
         message.attributes.push(AddressAttribute::Protocol(OUR_PROTOCOL.into()));
         match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
-            // Those are not shown by `read_addresses`, so that one may be added that is there.
+            // `read_addresses` does not return link-local addresses, so the address may exist already.
             Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.addr()) => Ok(()),
             outcome => outcome,
         }
@@ -65,7 +65,7 @@ impl Channel {
     }
 }
 
-/// The link of an address that is one of these and has not been checked yet.
+/// The index of the link, if the address is one of these and has not been checked yet.
 fn unchecked(message: &AddressMessage, addresses: &BTreeSet<Ipv6Addr>) -> Option<u32> {
     let is_one = message.attributes.iter().any(|attribute| {
         matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if addresses.contains(address))
@@ -83,10 +83,12 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
     message.header.family = Family::of(address.addr()).address_family();
     message.header.index = index;
     message.header.prefix_len = address.prefix_len();
-    // IPv4 knows the address by the first, the far end of a point-to-point link by the second.
+    // The kernel takes an IPv4 address from the first attribute, and the far end of a point-to-point link from the
+    // second.
     message.attributes.push(AddressAttribute::Local(address.addr()));
     message.attributes.push(AddressAttribute::Address(address.addr()));
-    // As iproute2's and the stock executor's users expect it; without it the kernel sets none.
+    // A broadcast address, as users of iproute2 and the stock executor expect; without the attribute the kernel sets
+    // none.
     match address {
         IpNet::V4(v4) if v4.prefix_len() < 31 => {
             message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
@@ -96,7 +98,7 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
     message
 }
 
-/// The address of this host, which on a point-to-point link is not the one of the far end.
+/// The address of this host. On a point-to-point link, the address of the far end is another one.
 pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
     let find = |local: bool| {
         message.attributes.iter().find_map(|attribute| match attribute {
@@ -114,7 +116,7 @@ pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
     Some(LinkAddress { net, protocol: protocol.unwrap_or_default() })
 }
 
-/// Whether the kernel may have made it by itself.
+/// Whether the kernel may have added the address by itself.
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }

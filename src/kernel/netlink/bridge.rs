@@ -1,4 +1,4 @@
-//! Bridges, their ports and their VLANs as messages.
+//! Bridges, their ports and their VLANs in netlink messages.
 
 use crate::{
     kernel::{
@@ -33,7 +33,7 @@ impl Channel {
         wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
     }
 
-    /// Every port, and every link that could become one; the names of all links by their indices.
+    /// Reads every port, and every link that can be a port. Returns the names of all links by their indexes.
     fn read_all_links(&mut self, state: &mut State) -> Result<BTreeMap<u32, IfName>, Refusal> {
         let mut names: BTreeMap<u32, IfName> = BTreeMap::new();
         let found = self.dump(&RouteNetlinkMessage::GetLink(link_message::all()), |answer| {
@@ -107,7 +107,7 @@ impl Channel {
         shown_without(&(address + &missed.words()))
     }
 
-    /// A link after it was changed: where it cannot be read, the change has to be taken back.
+    /// Reads a link after a change. If it cannot be read, the change has to be rolled back.
     fn link_shown(&mut self, name: &IfName) -> Result<Option<LinkMessage>, Refusal> {
         Ok(match self.get(RouteNetlinkMessage::GetLink(link_message::named(name))).map_err(in_part)? {
             Some(RouteNetlinkMessage::NewLink(message)) => Some(message),
@@ -126,14 +126,14 @@ impl Channel {
     }
 }
 
-/// A refusal of a message with several parts, the first of which may have been carried out
-/// (net/bridge/br_netlink.c `br_afspec`, `br_setport`): to be taken back as if the answer had been lost.
+/// Marks a refusal of a message with several parts, of which the first may have been applied (net/bridge/br_netlink.c
+/// `br_afspec`, `br_setport`). The change is then rolled back, as after a lost answer.
 fn in_part(refusal: Refusal) -> Refusal {
     Refusal { answer_lost: true, ..refusal }
 }
 
-/// Fails if there are settings that the kernel took and does not show: an older one takes what it does not know
-/// without a word.
+/// Fails if the kernel accepted settings and does not show them: an older kernel ignores unknown settings without an
+/// error.
 fn shown_without(missed: &str) -> Result<(), Refusal> {
     if missed.is_empty() {
         return Ok(());
@@ -143,11 +143,11 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
     ))))
 }
 
-/// The kinds of links that are on another one; all but VLANs take the frames of that before a bridge could
-/// (net/core/dev.c `netdev_rx_handler_register`).
+/// The kinds of links that are on top of another link. All but VLANs take the frames of the lower link before a bridge
+/// could (net/core/dev.c `netdev_rx_handler_register`).
 const STACKED: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
 
-/// The kinds among them that are no ports either.
+/// The kinds among them that cannot be ports.
 const NO_PORTS: [&str; 3] = ["macvtap", "ipvlan", "ipvtap"];
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use rtnetlink::packet_route::link::{
     LinkFlags, LinkInfo, LinkLayerType, LinkMessage, VlanProtocol as WireProtocol,
 };
 
-/// Whether the kernel would take a link as a port (net/bridge/br_if.c `br_add_if`). It has not one of its own address
-/// where the module of a tunnel is loaded: `gretap0` and `erspan0` are then in every namespace.
+/// Whether the kernel accepts a link as a port (net/bridge/br_if.c `br_add_if`). It refuses links without a valid
+/// address of their own: `gretap0` and `erspan0`, which exist in every namespace if the module of their tunnel is
+/// loaded.
 pub(super) fn can_be_port(message: &LinkMessage) -> bool {
     let is_of_one_station =
         |bytes: &Vec<u8>| bytes.len() == 6 && bytes[0] & 1 == 0 && bytes.iter().any(|byte| *byte != 0);
@@ -26,7 +27,7 @@ pub(super) fn encode_options(options: &BridgeOptions) -> Vec<InfoBridge> {
         VlanProtocol::Ieee8021q => WireProtocol::Ieee8021Q,
         VlanProtocol::Ieee8021ad => WireProtocol::Ieee8021Ad,
     };
-    // The kernel looks at the spanning tree before the delay, which has limits only with one.
+    // The kernel applies `stp_state` before the forward delay, which has limits only with a spanning tree.
     [
         options.filtering.map(InfoBridge::VlanFiltering),
         options.default_pvid.map(|pvid| InfoBridge::VlanDefaultPvid(pvid.map_or(0, Vid::get))),
@@ -43,7 +44,7 @@ pub(super) fn encode_options(options: &BridgeOptions) -> Vec<InfoBridge> {
     .collect()
 }
 
-/// The settings of a bridge, its address included.
+/// The settings of a bridge, including its address.
 pub(super) fn decode_options(message: &LinkMessage) -> BridgeOptions {
     let mut options = BridgeOptions::default();
     for attribute in &message.attributes {
@@ -101,7 +102,7 @@ pub(super) fn encode_port(options: &PortOptions) -> Vec<InfoBridgePort> {
     .collect()
 }
 
-/// What a message says of a link as a port of a bridge; `None` if it is none.
+/// The state of a link as a port of a bridge; `None` if it is not a port.
 pub(super) fn decode_port(message: &LinkMessage) -> Option<PortState> {
     let settings = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => infos.iter().find_map(|info| match info {

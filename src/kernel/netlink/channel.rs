@@ -1,7 +1,7 @@
 //! Requests to the kernel of one namespace, and its answers.
 //!
-//! rtnetlink's connection does the framing and the bookkeeping; what it leaves out is here: the kernel's own
-//! words (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
+//! rtnetlink's connection does the framing and matches answers to requests. This module adds the kernel's error texts
+//! (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
 
 use crate::kernel::{
     Refusal,
@@ -31,16 +31,16 @@ use std::{
     time::Duration,
 };
 
-/// Set on a part of a dump before which something changed (include/uapi/linux/netlink.h).
+/// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// How long to wait before an interrupted dump is begun again, in milliseconds: about a second in all.
+/// How long to wait before an interrupted dump is repeated, in milliseconds: about a second in all.
 const DUMP_PAUSES: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-/// How long an answer may take that was not there at once, in milliseconds.
+/// How long to wait for an answer that does not come at once, in milliseconds.
 const PATIENCE: u16 = 5000;
 /// The text of an error, among the attributes of an extended ACK.
 const NLMSGERR_ATTR_MSG: u16 = 1;
-/// What stands before those attributes: the header of the request, which is all that is repeated of it
-/// with `NETLINK_CAP_ACK`.
+/// The length of the data before those attributes: the header of the request. With `NETLINK_CAP_ACK` the kernel repeats
+/// no more of the request.
 const HEADER_LENGTH: usize = 16;
 
 type Message = NetlinkMessage<RouteNetlinkMessage>;
@@ -59,10 +59,10 @@ impl fmt::Debug for Channel {
 }
 
 impl Channel {
-    /// Opens a socket in the calling thread's namespace; it stays there.
+    /// Opens a socket in the calling thread's namespace; the socket stays in that namespace.
     ///
     /// # Errors
-    /// When the kernel gives none.
+    /// The kernel refuses.
     pub fn open() -> Result<Self, Refusal> {
         let refuse = |error: std::io::Error| Refusal::io(&error, "cannot open a netlink socket");
         let (mut connection, handle, _unsolicited) =
@@ -72,13 +72,13 @@ impl Channel {
         let socket = connection.socket_mut().socket_mut();
         socket.set_ext_ack(true).map_err(refuse)?;
         socket.set_cap_ack(true).map_err(refuse)?;
-        // Has the kernel filter dumps by what the request says, and refuse what it does not know.
+        // Makes the kernel filter dumps by the fields of the request, and refuse fields that it does not know.
         socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
         Ok(Self { connection, handle, is_broken: false })
     }
 
-    /// Whether nothing goes through it any more: the socket failed, or an answer was not read to its end. Another
-    /// channel may do better.
+    /// Whether the channel cannot be used any more: the socket failed, or an answer was not read to its end. A new
+    /// channel may work.
     pub fn is_broken(&self) -> bool {
         self.is_broken
     }
@@ -116,9 +116,8 @@ impl Channel {
         }
     }
 
-    /// Asks for all objects that the message describes, and keeps of each answer what is made of it as it comes: with
-    /// thousands, whole ones would be most of what the program needs of memory. A dump during which something changed
-    /// is begun again.
+    /// Asks for all objects that the message describes. Each answer is converted as it comes, since thousands of
+    /// complete answers would take most of the program's memory. A dump during which the data changed is repeated.
     pub(super) fn dump<T>(
         &mut self,
         message: &RouteNetlinkMessage,
@@ -127,8 +126,8 @@ impl Channel {
         self.dump_some(message, usize::MAX, keep)
     }
 
-    /// The same, but no more than so many. Where there are as many the rest stays unread and the channel is broken: the
-    /// kernel would go on with it among other answers.
+    /// The same, but at most `most` objects. If it stops there, the rest stays unread and the channel is broken, since
+    /// the kernel would send that rest among later answers.
     pub(super) fn dump_some<T>(
         &mut self,
         message: &RouteNetlinkMessage,
@@ -157,7 +156,7 @@ impl Channel {
         Err(Refusal::text(format!("{} dumps in a row were interrupted by changes", DUMP_PAUSES.len())))
     }
 
-    /// Sends a request and hands on the answers to it, the closing one included, or as many as are taken.
+    /// Sends a request and passes the answers to `take`, including the closing one, until `take` stops.
     fn exchange(
         &mut self,
         message: RouteNetlinkMessage,
@@ -170,9 +169,9 @@ impl Channel {
         let stream =
             self.handle.request(request, kernel).map_err(|_| lost("the netlink connection is closed"))?;
         let mut stream = pin!(stream);
-        // Nobody wakes it: it is tried when there may be something to do.
+        // No waker is needed: the connection is polled when there may be something to do.
         let mut context = Context::from_waker(Waker::noop());
-        // Once to send, then once for each datagram, and again as long as the kernel takes its time.
+        // One poll to send, then one for each datagram, and more while the kernel has not answered yet.
         for attempt in 0.. {
             self.connection.socket_mut().may_receive.set(attempt > 0);
             let progress = drive(&mut self.connection, stream.as_mut(), &mut context, take);
@@ -196,8 +195,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Waits until there is something to read; whether it came, or the wait was broken off (a stopped process
-    /// that goes on).
+    /// Waits until there is something to read. Returns true if there is, or if a signal interrupted the wait (a stopped
+    /// process that continues).
     fn wait(&mut self) -> bool {
         let socket = self.connection.socket_mut().socket_ref();
         let ready = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::from(PATIENCE));
@@ -205,15 +204,15 @@ impl Channel {
     }
 }
 
-/// How far an exchange has come.
+/// The progress of an exchange.
 enum Progress {
     Pending,
     Finished,
-    /// No more was taken.
+    /// `take` has stopped.
     Enough,
 }
 
-/// Lets the connection send and receive once, and hands on what came.
+/// Lets the connection send and receive once, and passes the answers on.
 fn drive(
     connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
     mut stream: Pin<&mut impl Stream<Item = Message>>,
@@ -246,7 +245,7 @@ fn inner(answer: Message) -> Option<RouteNetlinkMessage> {
     }
 }
 
-/// What a closing answer says; `None` if it is none.
+/// The result in a closing answer; `None` for any other answer.
 fn closing(answer: &Message) -> Option<Result<(), Refusal>> {
     match &answer.payload {
         NetlinkPayload::Error(error) => {
@@ -266,7 +265,7 @@ fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
     Err(Refusal { errno: Some(Errno::from_raw(-code)), text: extended_ack(attributes), answer_lost: false })
 }
 
-/// The kernel's own words.
+/// The kernel's error text.
 pub(super) fn extended_ack(attributes: &[u8]) -> Option<String> {
     let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == NLMSGERR_ATTR_MSG)?;
     let text = String::from_utf8_lossy(text.value());

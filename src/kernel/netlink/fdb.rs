@@ -1,4 +1,4 @@
-//! Forwarding databases of bridges as messages.
+//! Forwarding databases of bridges in netlink messages.
 
 use crate::{
     kernel::{
@@ -42,7 +42,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Adds an entry. What the bridge learned of the station gives way to it.
+    /// Adds an entry. It replaces an entry that the bridge has learned for the station.
     pub(super) fn fdb_add(&mut self, port: &IfName, entry: &FdbEntry) -> Result<(), Refusal> {
         let message = self.encode_fdb(port, entry)?;
         self.change(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
@@ -57,7 +57,7 @@ impl Channel {
         let mut message = NeighbourMessage::default();
         message.header.family = AddressFamily::Bridge;
         message.header.ifindex = self.index(port)?;
-        // "No ARP" is the kernel's word for static; permanent entries are addresses of the bridge itself.
+        // NUD_NOARP means a static entry; permanent entries are addresses of the bridge itself.
         message.header.state = NeighbourState::Noarp;
         message.header.flags = NeighbourFlags::Controller;
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(entry.mac.bytes().to_vec()));

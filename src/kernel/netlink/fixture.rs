@@ -1,17 +1,18 @@
-//! What the `ip` command sent and received, for the unit tests: the files of tests/wire/, see `capture` there.
+//! The messages that the `ip` command sent and received, for the unit tests: the files of tests/wire/, see `capture`
+//! there.
 
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use std::collections::BTreeMap;
 
-/// The attribute that has a table's number, in rules (FRA_TABLE) and in routes (RTA_TABLE).
+/// The attribute with a table's number, in rules (FRA_TABLE) and in routes (RTA_TABLE).
 const TABLE: u16 = 15;
-/// The one with a link's name (IFLA_IFNAME).
+/// The attribute with a link's name (IFLA_IFNAME).
 const IFNAME: u16 = 3;
-/// The one that says what a link is (IFLA_LINKINFO), and in it the kind's word (IFLA_INFO_KIND).
+/// The attribute with a link's type (IFLA_LINKINFO), and in it the name of the kind (IFLA_INFO_KIND).
 const LINKINFO: u16 = 18;
 
-/// A request in its parts. The order of attributes means nothing to the kernel.
+/// A request, split into its parts. The order of attributes does not matter to the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     kind: u16,
@@ -30,7 +31,7 @@ fn datagrams(name: &str, sign: char) -> Vec<Vec<u8>> {
     text.lines().filter_map(|line| line.strip_prefix(sign)).map(|line| hex(line.trim())).collect()
 }
 
-/// Cuts what stands behind each other with a length in front, in units of four bytes.
+/// Splits a sequence of attributes, each with its length in front and padded to four bytes.
 fn cut(mut bytes: &[u8]) -> BTreeMap<u16, Vec<u8>> {
     let mut found = BTreeMap::new();
     while bytes.len() >= 4 {
@@ -52,13 +53,13 @@ impl Request {
             header: bytes[16..end].to_vec(),
             attributes: cut(&bytes[end..]),
         };
-        // A table under 256 may stand in the header as well.
+        // A table number below 256 may be in the header as well.
         if kind >= 20 && request.header[4] != 0 {
             let table = u32::from(request.header[4]).to_ne_bytes().to_vec();
             request.attributes.entry(TABLE).or_insert(table);
             request.header[4] = 0;
         }
-        // A text may end with a NUL or not.
+        // A string may end with a NUL or not.
         for text in request.attributes.iter_mut().filter(|(kind_, _)| kind < 20 && **kind_ == IFNAME) {
             text.1.retain(|byte| *byte != 0);
         }
@@ -72,14 +73,14 @@ impl Request {
         request
     }
 
-    /// What `ip` sent.
+    /// The request that `ip` sent.
     pub fn of_ip(name: &str) -> Self {
         let datagrams = datagrams(name, '>');
         assert_eq!(datagrams.len(), 1, "{name}");
         Self::parse(&datagrams[0])
     }
 
-    /// What we send: a request that wants an answer.
+    /// The request that we send, which asks for an answer.
     pub fn ours(message: RouteNetlinkMessage, flags: u16) -> Self {
         let mut message = NetlinkMessage::from(message);
         message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
@@ -89,7 +90,7 @@ impl Request {
         Self::parse(&bytes)
     }
 
-    /// The same for a link by its name, which `ip` looks up before.
+    /// The same, with the name of the link instead of its index, which `ip` looks up first.
     pub fn by_name(mut self, name: &str) -> Self {
         self.header[4..8].fill(0);
         self.attributes.insert(IFNAME, name.as_bytes().to_vec());
@@ -102,13 +103,13 @@ impl Request {
         self
     }
 
-    /// The same as RTM_SETLINK, which is RTM_NEWLINK without making anything.
+    /// The same as RTM_SETLINK, which is RTM_NEWLINK without creating a link.
     pub fn into_set(self) -> Self {
         Self { kind: 19, ..self }
     }
 }
 
-/// The answers in a file, the closing one left out.
+/// The answers in a file, without the closing one.
 pub fn answers(name: &str) -> Vec<RouteNetlinkMessage> {
     let all: Vec<_> = datagrams(name, '<').iter().flat_map(|datagram| messages(datagram)).collect();
     assert!(!all.is_empty(), "{name}");
@@ -142,10 +143,10 @@ pub fn all_datagrams() -> Vec<Vec<u8>> {
     names.iter().flat_map(|name| datagrams(name, '<')).collect()
 }
 
-/// Reads the answers of a file with every possible damage of one byte or of its length; only a panic is wrong.
+/// Reads the answers of a file with every possible damage of one byte or of the length. Only a panic is an error.
 pub fn damaged(name: &str, mut read: impl FnMut(RouteNetlinkMessage)) {
     for datagram in datagrams(name, '<') {
-        // A few hundred bytes have every kind of attribute in them.
+        // The first few hundred bytes contain every kind of attribute.
         let whole = &datagram[..datagram.len().min(3000)];
         for end in 0..whole.len() {
             messages(&whole[..end]).into_iter().for_each(&mut read);

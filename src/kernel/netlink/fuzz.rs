@@ -1,6 +1,6 @@
-//! What the kernel sends, damaged at random: truncated, with attributes that nobody knows and lengths that are wrong.
+//! Answers of the kernel, damaged at random: truncated, with unknown attributes and wrong lengths.
 //!
-//! The captures of tests/wire are where it starts from. It goes on for as long as tests/plain/timed.rs says.
+//! It starts with the captures of tests/wire, and runs as long as tests/plain/timed.rs says.
 
 use crate::{
     kernel::netlink::{
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 #[path = "../../../tests/plain/timed.rs"]
 mod timed;
 
-/// Reads a message as whoever asked for it would.
+/// Reads a message as the requesting code would.
 fn read(message: &RouteNetlinkMessage) {
     match message {
         RouteNetlinkMessage::NewLink(shown) => {
@@ -33,7 +33,7 @@ fn read(message: &RouteNetlinkMessage) {
     }
 }
 
-/// What is done to the bytes of an answer.
+/// A damage to the bytes of an answer.
 #[derive(Debug, Clone)]
 enum Damage {
     Cut(prop::sample::Index),
@@ -64,7 +64,7 @@ fn apply(damage: &Damage, bytes: &mut Vec<u8>) {
             let place = at.index(bytes.len());
             bytes[place] = *byte;
         }
-        // Lengths and kinds of attributes stand at every fourth byte.
+        // Lengths and kinds of attributes are at multiples of four bytes.
         Damage::Length(at, length) => {
             let place = at.index(bytes.len()) & !3;
             bytes.splice(place..(place + 2).min(bytes.len()), length.to_ne_bytes());
@@ -98,13 +98,13 @@ fn what_the_kernel_sends() {
     let executions = timed::fuzz("netlink", damaged, |bytes| {
         let _ = channel::extended_ack(&bytes);
         let found = fixture::messages(&bytes);
-        // A message has its length in front: there cannot be more of them than that.
+        // Each message begins with a header of 16 bytes, which limits their number.
         assert!(found.len() <= bytes.len() / 16 + 1, "{} messages", found.len());
         for message in &found {
             read(message);
         }
         messages += found.len() as u64;
     });
-    // Most of the damage must leave something to read.
+    // Most damaged answers must still contain readable messages.
     assert!(messages > executions / 4, "{messages} messages in {executions} answers");
 }

@@ -1,4 +1,4 @@
-//! Links as messages.
+//! Links in netlink messages.
 
 use crate::{
     kernel::{
@@ -20,7 +20,7 @@ use rtnetlink::{
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Channel {
-    /// Reads the links that are wanted, and the masters of those.
+    /// Reads the wanted links, and their masters.
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
         if wants.all_links {
@@ -33,7 +33,7 @@ impl Channel {
             else {
                 continue;
             };
-            // Asked for by an alternative name (ip-link(8) `altname`), it is known by that one too.
+            // A link that was asked for by an alternative name (ip-link(8) `altname`) is stored under both names.
             if answer.name != *name {
                 asked.insert(answer.details.index, name.clone());
                 found.push(Found { name: name.clone(), ..answer.clone() });
@@ -59,14 +59,14 @@ impl Channel {
         Ok(())
     }
 
-    /// The VRFs, all or [`SOME`], added to the state.
+    /// Adds the VRFs to the state: all of them, or [`SOME`].
     pub(super) fn read_vrfs(&mut self, all: bool, state: &mut State) -> Result<(), Refusal> {
         let query = RouteNetlinkMessage::GetLink(of_kind(InfoKind::Vrf));
         let found = self.dump_some(&query, if all { usize::MAX } else { SOME }, |answer| match answer {
             RouteNetlinkMessage::NewLink(message) => decode(&message),
             _ => None,
         })?;
-        // Nothing can be the master of a VRF (net/core/dev.c, drivers/net/vrf.c `IFF_NO_RX_HANDLER`).
+        // A VRF cannot have a master (net/core/dev.c, drivers/net/vrf.c `IFF_NO_RX_HANDLER`).
         for (name, link) in found {
             state.links.entry(name).or_insert(link);
         }
@@ -89,7 +89,7 @@ impl Channel {
     /// The name and kind of the link with this index, if it exists.
     ///
     /// # Errors
-    /// When the kernel refuses to answer.
+    /// The kernel refuses to answer.
     pub fn link_of(&mut self, index: u32) -> Result<Option<(IfName, LinkKind)>, Refusal> {
         Ok(self.by_index(index)?.map(|(name, link)| (name, link.kind)))
     }
@@ -133,18 +133,18 @@ impl Channel {
         };
         let mut message = changed(name, change, master);
         if change.name.is_some() {
-            // With an index, the name is a new one.
+            // If the message has an index, its name is the new name.
             message.header.index = self.index(name)?;
         }
         self.change(RouteNetlinkMessage::SetLink(message), 0)
     }
 }
 
-/// How many VRFs are some. The kernel sends about that many at once, and to read a few more on costs less than another
-/// socket.
+/// The number of VRFs to read if not all are wanted. The kernel sends about that many at once, and reading a few more
+/// costs less than another socket.
 const SOME: usize = 32;
 
-/// Without EXCL the kernel would answer OK for a link of that name but another kind.
+/// Without NLM_F_EXCL the kernel would report success for a link of that name but another kind.
 const ADD_FLAGS: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is said of links in messages.
+//! The attributes of links in netlink messages.
 
 use crate::{
     kernel::netlink::{bridge_message, message::RouteNetlinkMessage},
@@ -10,18 +10,18 @@ use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 
-/// What an answer says of a link.
+/// A link, decoded from an answer.
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) name: IfName,
-    /// Without its master's name.
+    /// The link, without its master's name.
     pub(super) link: Link,
     pub(super) details: Details,
-    /// Its master's index.
+    /// The index of its master.
     pub(super) master: Option<u32>,
-    /// What it is as a port of a bridge.
+    /// Its state as a port of a bridge.
     pub(super) port: Option<PortState>,
-    /// Whether a bridge can take it.
+    /// Whether it can be a port of a bridge.
     pub(super) can_be_port: bool,
 }
 
@@ -35,7 +35,7 @@ impl Found {
             details: details(&message),
             master: master_index(&message),
             port: bridge_message::decode_port(&message),
-            // One whose name we would not write is left alone.
+            // A link whose name is not valid in a stanza is left alone.
             can_be_port: bridge_message::can_be_port(&message) && name.as_str().parse::<IfName>().is_ok(),
             name,
         })
@@ -51,7 +51,7 @@ pub(super) fn encode(new: &NewLink) -> LinkMessage {
     message
 }
 
-/// A change of a link, with its new master's index, which is 0 for none.
+/// A change of a link. `master` is the index of its new master, 0 for none.
 pub(super) fn changed(name: &IfName, change: &LinkChange, master: Option<u32>) -> LinkMessage {
     let mut message = named(change.name.as_ref().unwrap_or(name));
     let attributes = &mut message.attributes;
@@ -71,7 +71,7 @@ pub(super) fn named(name: &IfName) -> LinkMessage {
     message
 }
 
-/// All links, without their statistics, which the kernel collects for each.
+/// A request for all links, without their statistics, which the kernel would have to collect for each.
 pub(super) fn all() -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
@@ -90,7 +90,7 @@ pub(super) fn of_kind(kind: InfoKind) -> LinkMessage {
     message
 }
 
-/// The attributes that say what a new link is.
+/// The attributes with the type of a new link.
 fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
     match kind {
         LinkKind::Vrf(table) => vec![
@@ -151,7 +151,7 @@ pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
     })
 }
 
-/// What a message says about a link beside what it is.
+/// The details of a link in a message.
 pub(super) fn details(message: &LinkMessage) -> Details {
     let mut details = Details { index: message.header.index, mac: None, mtu: 0, peer: None };
     let mut nsid = None;

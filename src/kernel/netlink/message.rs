@@ -1,7 +1,7 @@
-//! The messages that we deal in.
+//! The messages that we send and receive.
 //!
-//! rtnetlink's own type of this name holds traffic control, statistics and more besides. Their decoders would be in
-//! every program and have to be read from disk with it, though nobody asks the kernel for such messages.
+//! rtnetlink's own type of this name also contains traffic control, statistics and more. Their decoders would be in
+//! every program, which would take longer to load from disk, although no program asks the kernel for such messages.
 
 use crate::kernel::netlink::vlan_message::VlanMessage;
 use rtnetlink::{
@@ -15,9 +15,9 @@ use rtnetlink::{
     },
 };
 
-/// The answer that is larger than what is read of it.
+/// The answer of which only a part is decoded.
 const RTM_NEWLINK: u16 = 16;
-/// What comes before the attributes of a link (`struct ifinfomsg`).
+/// The length of the header before the attributes of a link (`struct ifinfomsg`).
 const LINK_HEADER: usize = 16;
 /// The attributes of links that are read: address, name, MTU, link, master, linkinfo, link's namespace
 /// (include/uapi/linux/if_link.h).
@@ -26,8 +26,8 @@ const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
-/// A link without what nobody here reads, its statistics for example: most of the message, and most of the work of
-/// decoding it, which counts where the kernel shows thousands.
+/// A link without the attributes that are not read, such as its statistics. They are most of the message and most of
+/// the work of decoding it, which matters if the kernel shows thousands of links.
 fn essential(link: &[u8]) -> Vec<u8> {
     let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
     let mut kept = Vec::with_capacity(link.len());
@@ -40,7 +40,7 @@ fn essential(link: &[u8]) -> Vec<u8> {
         let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
         let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
         if kind == IFLA_IFNAME && std::str::from_utf8(&attribute[4..]).is_err() {
-            // The decoder takes UTF-8 only, and would lose the link.
+            // The decoder accepts only UTF-8, and would drop the link.
             kept.extend_from_slice(&attribute[..4]);
             kept.extend(attribute[4..].iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
         } else if LINK_ATTRIBUTES.contains(&kind) {
@@ -48,13 +48,13 @@ fn essential(link: &[u8]) -> Vec<u8> {
         }
         rest = others;
     }
-    // What is damaged is for the decoder to refuse.
+    // The decoder refuses damaged data.
     kept.extend_from_slice(rest);
     kept
 }
 
-/// A line for each content: the message that the kernel answers with, and those that are only sent, with their numbers
-/// (include/uapi/linux/rtnetlink.h).
+/// One line for each content: the message that the kernel answers with, and the messages that are only sent, with their
+/// numbers (include/uapi/linux/rtnetlink.h).
 macro_rules! messages {
     ($($content:ident: $answer:ident = $number:literal, $($request:ident = $request_number:literal),+;)+) => {
         /// A message.

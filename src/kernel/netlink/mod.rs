@@ -1,8 +1,8 @@
-//! Route netlink: the only folder that names rtnetlink.
+//! Route netlink: the only directory that uses rtnetlink.
 //!
-//! [`channel`] carries messages to the kernel of one namespace and its answers back; the other files turn
-//! what we ask and change into messages, and messages into what we know, a noun a file. Which namespace a
-//! channel is opened in, and everything that is not netlink, is [`crate::kernel::live`]'s business.
+//! [`channel`] sends messages to the kernel of one namespace and receives its answers. The other files, one for each
+//! kind of object, encode our requests and changes, and decode the answers. [`crate::kernel::live`] chooses the
+//! namespace of a channel, and does everything without netlink.
 
 mod address;
 mod bridge;
@@ -50,10 +50,10 @@ impl Family {
 }
 
 impl Channel {
-    /// Looks at what is wanted, as far as netlink shows it, and adds it to the state. `names` are those of rt_tables.
+    /// Reads the wanted state, as far as netlink shows it, and adds it to `state`. `names` are those of rt_tables.
     ///
     /// # Errors
-    /// When the kernel refuses to answer.
+    /// The kernel refuses to answer.
     pub fn read(
         &mut self,
         wants: &Wants,
@@ -85,13 +85,13 @@ impl Channel {
         if wants.routes.contains(&TableRef::Ours) {
             self.read_routes(None, state)?;
         }
-        // A table that was never there is no VRF's, which is learnt without looking at all of them.
+        // A table that never existed belongs to no VRF. This is found out without reading all VRFs.
         let mut all_vrfs = wants.vrfs.all;
         for table in state.tables(&wants.vrfs.with, names) {
             let is_known = state.vrfs().any(|(_, theirs)| theirs == table);
             all_vrfs = all_vrfs || (!is_known && self.has_table(table)?);
         }
-        // At last: the channel may take no other question afterwards.
+        // This is last, since the channel may be broken afterwards.
         if all_vrfs || wants.vrfs.some {
             self.read_vrfs(all_vrfs, state)?;
         }
@@ -101,7 +101,7 @@ impl Channel {
     /// Makes a change that is one message.
     ///
     /// # Errors
-    /// When the kernel refuses. A change that is none of netlink's is a fault of the caller's and refused too.
+    /// The kernel refuses. A change that netlink cannot make is an error of the caller, and refused too.
     pub fn apply(&mut self, op: &Op) -> Result<(), Refusal> {
         match op {
             Op::LinkAdd(new) => self.link_add(new),

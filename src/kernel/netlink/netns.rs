@@ -1,4 +1,4 @@
-//! Moves between namespaces as messages.
+//! Moves between namespaces in netlink messages.
 
 use crate::{
     kernel::{
@@ -18,20 +18,20 @@ impl Channel {
     /// routes or master.
     ///
     /// # Errors
-    /// When the kernel refuses. It is then where it was.
+    /// The kernel refuses. If another link took the new name meanwhile, the link may have been moved all the same.
     pub fn link_move(&mut self, name: &IfName, to: BorrowedFd<'_>, new_name: &IfName) -> Result<(), Refusal> {
-        // A name that stays need not be given, and may be an alternative one.
+        // An unchanged name is left out, since it may be an alternative one.
         let mut message = if name == new_name { LinkMessage::default() } else { named(new_name) };
         message.header.index = self.index(name)?;
         message.attributes.push(LinkAttribute::NetNsFd(to.as_raw_fd()));
-        // Never as a request that may create (NLM_F_CREATE): that could make a link instead.
+        // Never with NLM_F_CREATE, which could create a link instead.
         self.change(RouteNetlinkMessage::SetLink(message), 0)
     }
 
-    /// The number by which this channel's namespace knows another one, if it does.
+    /// The id (nsid) of another namespace in this channel's namespace, if it has one.
     ///
     /// # Errors
-    /// When the kernel refuses to answer.
+    /// The kernel refuses to answer.
     pub fn nsid(&mut self, of: BorrowedFd<'_>) -> Result<Option<i32>, Refusal> {
         let mut query = NsidMessage::default();
         let fd = u32::try_from(of.as_raw_fd()).map_err(|error| Refusal::text(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Routes as messages.
+//! Routes in netlink messages.
 
 use crate::{
     kernel::{
@@ -23,7 +23,8 @@ use std::{
 };
 
 impl Channel {
-    /// The routes with at most one next hop in a table, or ours in all, both families, added to the state.
+    /// Adds routes with at most one next hop to the state, of both families: those of a table, or our routes in all
+    /// tables.
     pub(super) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
         let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
         for family in Family::BOTH {
@@ -34,7 +35,7 @@ impl Channel {
                 None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
             }
             let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| match answer {
-                // Asked for a family that is disabled, the kernel shows the other.
+                // If the requested family is disabled, the kernel shows the other one.
                 RouteNetlinkMessage::NewRoute(message)
                     if message.header.address_family == family.address_family() =>
                 {
@@ -47,7 +48,7 @@ impl Channel {
             });
             let found = match found {
                 Ok(found) => found,
-                // "FIB table does not exist": no route was ever put there; or the family is disabled.
+                // "FIB table does not exist": no route was ever added to it, or the family is disabled.
                 Err(Refusal { errno: Some(Errno::ENOENT | Errno::EAFNOSUPPORT), .. }) => continue,
                 Err(refusal) => return Err(refusal),
             };
@@ -58,7 +59,7 @@ impl Channel {
                         Entry::Vacant(new) => new.insert(self.name_of(index)?).clone(),
                     };
                 }
-                // Those of a table that was asked for are there already.
+                // The routes of a table that was asked for are in the state already.
                 if table.is_some() || !state.routes.contains(&route) {
                     state.routes.push(route);
                 }
@@ -67,12 +68,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Whether there is a table of IPv4 routes with this number, empty or not. One comes with every VRF, and stays until
-    /// its namespace ends (drivers/net/vrf.c `vrf_rtable_create`, since Linux 4.7).
+    /// Whether a table of IPv4 routes with this number exists, empty or not. Every VRF creates its table, which stays
+    /// until the namespace ends (drivers/net/vrf.c `vrf_rtable_create`, since Linux 4.7).
     pub(super) fn has_table(&mut self, table: TableId) -> Result<bool, Refusal> {
         let mut query = RouteMessage::default();
         query.header.address_family = Family::Ipv4.address_family();
-        // Of a kind that hardly any route is: none need be shown.
+        // Asks for a type that hardly any route has, so that the kernel need not send routes.
         query.header.kind = RouteType::Throw;
         query.attributes.push(RouteAttribute::Table(table.get()));
         match self.dump(&RouteNetlinkMessage::GetRoute(query), |_| None::<()>) {
@@ -101,7 +102,7 @@ impl Channel {
         Ok(used)
     }
 
-    /// Adds a route, beside, in the place of, or only without another one, as the flag says.
+    /// Adds a route: beside another one, replacing it, or only if there is none, by `flag`.
     pub(super) fn route_add(&mut self, route: &Route, flag: u16) -> Result<(), Refusal> {
         let message = self.encode_route(route)?;
         self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | flag)
@@ -140,7 +141,7 @@ fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
         RouteKind::Blackhole => RouteType::BlackHole,
         RouteKind::Prohibit => RouteType::Prohibit,
     };
-    // As iproute2 has it: a route straight to an interface holds for what is on its link.
+    // As in iproute2: a route without a gateway has the scope `link`.
     header.scope = match (route.kind, route.via) {
         (RouteKind::Unicast, None) => RouteScope::Link,
         _ => RouteScope::Universe,
@@ -163,8 +164,9 @@ fn encode(route: &Route, index: Option<u32>) -> RouteMessage {
     message
 }
 
-/// A route and the index of its interface; `None` for one that we do not deal in (several next hops, broadcast and the
-/// like), and for one that holds for some packets only, by their TOS or source, which the kernel keeps beside others.
+/// A route and the index of its interface. `None` for a route that we do not handle (several next hops, broadcast and
+/// so on), and for a route that matches only some packets, by their TOS or source, since the kernel keeps it beside
+/// others.
 pub(super) fn decode(family: Family, message: &RouteMessage) -> Option<(Route, Option<u32>)> {
     let header = &message.header;
     let kind = match header.kind {

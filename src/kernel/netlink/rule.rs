@@ -1,4 +1,4 @@
-//! Routing rules as messages.
+//! Routing rules in netlink messages.
 
 use crate::{
     kernel::{
@@ -28,7 +28,7 @@ impl Channel {
         })
     }
 
-    /// Adds a rule. The kernel takes a rule for a duplicate only if asked to (`NLM_F_EXCL`).
+    /// Adds a rule. The kernel checks for duplicates only with `NLM_F_EXCL`.
     pub(super) fn rule_add(&mut self, rule: &Rule, again: bool) -> Result<(), Refusal> {
         self.change(RouteNetlinkMessage::NewRule(encode(rule)), add_flags(again))
     }
@@ -41,7 +41,7 @@ impl Channel {
         Err(Refusal::text("the kernel accepted this rule but does not report it; nothing was deleted"))
     }
 
-    /// Deletes the first rule that matches in all that the message names, who added it included.
+    /// Deletes the first rule that matches all attributes of the message, including the protocol.
     pub(super) fn rule_del(&mut self, rule: &Rule) -> Result<(), Refusal> {
         self.change(RouteNetlinkMessage::DelRule(encode(rule)), 0)
     }
@@ -67,7 +67,7 @@ fn encode(rule: &Rule) -> RuleMessage {
     attributes.push(RuleAttribute::Protocol(RouteProtocol::from(rule.protocol)));
     let (action, l3mdev) = match rule.action {
         Action::Lookup(table) => {
-            // Numbers over 255 fit the attribute only; the kernel prefers it.
+            // Numbers above 255 fit only into the attribute; the kernel prefers it.
             attributes.push(RuleAttribute::Table(table.get()));
             (RuleAction::ToTable, false)
         }
@@ -97,7 +97,7 @@ pub(super) fn decode(family: Family, message: &RuleMessage) -> Rule {
             RuleAttribute::L3MDev(set) => l3mdev = *set,
             RuleAttribute::Table(id) => table = *id,
             RuleAttribute::Goto(priority) => target = *priority,
-            // Sent with every rule, and -1 unless set: it limits no packet by itself.
+            // The kernel sends these with every rule, -1 if they are not set. They do not select packets.
             RuleAttribute::SuppressPrefixLen(u32::MAX) | RuleAttribute::SuppressIfGroup(u32::MAX) => {}
             _ => rule.selective = true,
         }

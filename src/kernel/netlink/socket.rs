@@ -1,8 +1,8 @@
 //! A netlink socket under rtnetlink's connection, without a runtime.
 //!
-//! rtnetlink's own sockets need tokio or smol. For one transaction in a program that lives some milliseconds
-//! the kernel answers before `sendto` returns (`net/netlink/af_netlink.c`), so a socket that is simply tried
-//! serves as well, without thread, epoll or clock.
+//! rtnetlink's own sockets need tokio or smol. This program runs for some milliseconds, and the kernel answers before
+//! `sendto` returns (`net/netlink/af_netlink.c`). So a socket that is simply polled is enough, without a thread, epoll
+//! or a timer.
 
 use bytes::BufMut;
 use nix::libc;
@@ -16,10 +16,10 @@ use std::{
 /// The socket.
 pub(super) struct BlockingSocket {
     socket: Socket,
-    /// The last error. The connection above only logs it.
+    /// The last error. The connection only logs it.
     pub(super) fault: RefCell<Option<Fault>>,
-    /// Whether a datagram may be received, one; the connection tries before each request, and after each
-    /// answer until there is none, though nothing can have come.
+    /// Whether one datagram may be received. The connection also tries to receive before each request and after each
+    /// answer, although nothing can have come.
     pub(super) may_receive: Cell<bool>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct BlockingSocket {
 pub(super) struct Fault {
     /// The error.
     pub(super) error: io::Error,
-    /// It happened while receiving, so that the kernel has seen the request.
+    /// It happened during receiving, so the kernel has seen the request.
     pub(super) answer_lost: bool,
 }
 
@@ -47,8 +47,8 @@ impl BlockingSocket {
         }
     }
 
-    /// Receives one datagram. One that is larger than the buffer is an error: what was cut off would
-    /// otherwise be missing without a word.
+    /// Receives one datagram. A datagram that is larger than the buffer is an error: the truncated part would be lost
+    /// without a message.
     fn receive<B: BufMut>(&self, buffer: &mut B) -> io::Result<SocketAddr> {
         if !self.may_receive.get() {
             return Err(io::ErrorKind::WouldBlock.into());

@@ -1,4 +1,4 @@
-//! Pairs of virtual Ethernet links as messages.
+//! Veth pairs in netlink messages.
 
 use crate::{
     kernel::{
@@ -17,12 +17,13 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 impl Channel {
     /// Makes both ends in one message, the peer in the namespace `there` if there is one.
     ///
-    /// The end in another namespace is always the peer: its name is looked up there, while that of the outer
-    /// end is looked up here even if it is to be made elsewhere (net/core/rtnetlink.c `__rtnl_newlink`). It
-    /// cannot be up yet, since it has no other end at that moment (drivers/net/veth.c `veth_open`).
+    /// The end in another namespace is always the peer. The kernel looks up the peer's name in that namespace, but
+    /// looks up the name of the outer end here, even if it is created elsewhere (net/core/rtnetlink.c
+    /// `__rtnl_newlink`). The peer cannot be up yet, since it has no other end at that moment (drivers/net/veth.c
+    /// `veth_open`).
     ///
     /// # Errors
-    /// When the kernel refuses; nothing is left then.
+    /// The kernel refuses. Then it has created nothing.
     pub fn veth_add(&mut self, new: &NewVeth, there: Option<BorrowedFd<'_>>) -> Result<(), Refusal> {
         let mut peer = end(&new.peer, new.queues);
         peer.attributes.extend(there.map(|netns| LinkAttribute::NetNsFd(netns.as_raw_fd())));

@@ -1,7 +1,7 @@
-//! VLANs of ports and bridges as messages.
+//! VLANs of ports and bridges in netlink messages.
 //!
 //! They are set as a part of a link (`br_afspec` in net/bridge/br_netlink.c), and read by RTM_GETVLAN
-//! (net/bridge/br_vlan.c, since Linux 5.6), which tells those of one device, or of all.
+//! (net/bridge/br_vlan.c, since Linux 5.6), for one device or for all.
 
 use crate::{
     kernel::{
@@ -18,7 +18,7 @@ use rtnetlink::packet_route::{
 };
 use std::collections::BTreeMap;
 
-/// The VLANs that answers tell, by the index of the device. One that is in none is not among them.
+/// The VLANs in the answers, by the index of the device. A device without VLANs is missing.
 fn by_index(answers: impl IntoIterator<Item = VlanMessage>) -> BTreeMap<u32, VlanSet> {
     let mut found: BTreeMap<u32, VlanSet> = BTreeMap::new();
     for VlanMessage { index, ranges } in answers {
@@ -31,10 +31,10 @@ fn by_index(answers: impl IntoIterator<Item = VlanMessage>) -> BTreeMap<u32, Vla
 }
 
 impl Channel {
-    /// The VLANs of a device, if it is a bridge or the port of one. What it is has been read before.
+    /// Reads the VLANs of a device, if it is a bridge or a port of one. The link has been read before.
     pub(super) fn read_vlans_of(&mut self, device: &IfName, state: &mut State) -> Result<(), Refusal> {
         let Some(index) = state.details.get(device).map(|details| details.index) else { return Ok(()) };
-        // The kernel refuses to tell of anything else.
+        // The kernel refuses the request for any other device.
         if has_vlans(state, device) {
             let vlans = self.dump_vlans(index)?.remove(&index).unwrap_or_default();
             state.bridging.vlans.insert(device.clone(), vlans);
@@ -42,7 +42,7 @@ impl Channel {
         Ok(())
     }
 
-    /// The VLANs of all bridges and ports among these links, which have been read before.
+    /// Reads the VLANs of all bridges and ports among these links, which have been read before.
     pub(super) fn read_all_vlans(
         &mut self,
         links: BTreeMap<u32, IfName>,
@@ -65,7 +65,7 @@ impl Channel {
         });
         match answers {
             Ok(answers) => Ok(by_index(answers)),
-            // The module bridge is not loaded, or the kernel has no VLAN filtering: there are no VLANs.
+            // The module bridge is not loaded, or the kernel has no VLAN filtering, so no VLANs exist.
             Err(Refusal { errno: Some(Errno::EOPNOTSUPP), .. }) => Ok(BTreeMap::new()),
             Err(refusal) => Err(refusal),
         }
@@ -81,7 +81,7 @@ impl Channel {
         message.header.index = self.index(&device.name)?;
         let mut spec = Vec::new();
         if device.is_bridge {
-            // `self`, which the crate calls the lower device.
+            // `self`; the crate calls it the lower device.
             spec.push(AfSpecBridge::Flags(BridgeFlag::LowerDev));
         }
         for range in vlans {

@@ -1,4 +1,4 @@
-//! RTM_GETVLAN and its answers, which netlink-packet-route does not have. The states and statistics in them are not read.
+//! RTM_GETVLAN and its answers, which netlink-packet-route does not have. Their states and statistics are not read.
 
 use crate::values::{Vid, VlanRange};
 use rtnetlink::{
@@ -9,14 +9,15 @@ use rtnetlink::{
     },
 };
 
-/// What comes before the attributes (`struct br_vlan_msg`): the family, three bytes of nothing, the index of the device.
+/// The length of the header before the attributes (`struct br_vlan_msg`): the family, three unused bytes, the index of
+/// the device.
 const HEADER: usize = 8;
-// Attributes, and those within an entry (include/uapi/linux/if_bridge.h).
+// Attributes, and attributes within an entry (include/uapi/linux/if_bridge.h).
 const BRIDGE_VLANDB_ENTRY: u16 = 1;
 const BRIDGE_VLANDB_ENTRY_INFO: u16 = 1;
 const BRIDGE_VLANDB_ENTRY_RANGE: u16 = 2;
 
-/// The question about a device, or about all with the index 0; or an answer, of which there may be several for each.
+/// A request for a device, or for all with the index 0; or an answer. A device may have several answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct VlanMessage {
     pub(super) index: u32,
@@ -28,7 +29,7 @@ impl Emitable for VlanMessage {
         HEADER
     }
 
-    /// A question: answers are only received.
+    /// Encodes a request; answers are only received.
     fn emit(&self, buffer: &mut [u8]) {
         buffer[..HEADER].fill(0);
         buffer[0] = AddressFamily::Bridge.into();
@@ -52,7 +53,7 @@ impl Parseable<[u8]> for VlanMessage {
     }
 }
 
-/// One VLAN, or several that are treated alike; `None` for a number that is none.
+/// One VLAN, or several with the same flags; `None` if a number is not a VLAN.
 fn range(entry: &[u8]) -> Result<Option<VlanRange>, DecodeError> {
     let (mut info, mut last) = (None, None);
     for attribute in NlasIterator::new(entry) {

@@ -1,7 +1,7 @@
-//! The real ifup and ifdown inside a namespace.
+//! Runs the real ifup and ifdown inside a namespace.
 //!
-//! They run in a process of their own (this program once more, which then becomes ifup), since that needs a
-//! view of the file system of its own, from which there is no way back.
+//! They need their own mount namespace, and a process cannot return from it. So this program starts itself again, and
+//! that process then executes ifup.
 
 use crate::{
     kernel::{
@@ -19,20 +19,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The first argument of the process that becomes ifup.
+/// The first argument of the process that executes ifup.
 pub const ARGUMENT: &str = "--inside";
-/// Where programs are looked for, and what they are told to look in themselves.
+/// The PATH in which ifup is looked for, and which ifup gets.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// The state file of ifup within the directory of the namespace; its locks begin with the same name.
 const STATE: &str = "ifstate";
 
-/// Runs ifup or ifdown and waits for it. What it prints goes where our own messages go. The executors are in the
-/// directory that ifupdown-ng has for them, unless another is given.
+/// Runs ifup or ifdown and waits for it. Its output goes where our own messages go. The executors are in the usual
+/// directory of ifupdown-ng, unless `executors` is given.
 ///
 /// # Errors
-/// When it cannot be run or fails. It may have done a part.
+/// It cannot be run, or it fails. It may have made some of its changes.
 pub fn run(nested: &Nested, executors: Option<&Path>) -> Result<(), Refusal> {
-    // Its commands are run as root.
+    // The commands in the file run as root.
     let file = trust::file(&nested.file).map_err(Refusal::text)?;
     let inode = id(&nested.netns, &open(&nested.netns)?)?.inode;
     let state = RunDir::of(inode)?.join(STATE);
@@ -57,12 +57,12 @@ pub fn run(nested: &Nested, executors: Option<&Path>) -> Result<(), Refusal> {
     Err(Refusal { answer_lost: true, ..Refusal::text(text) })
 }
 
-/// Forgets what ifup remembers about a namespace.
+/// Deletes the state file of ifup for a namespace.
 pub fn forget(netns: NetnsId) {
     RunDir::forget(netns.inode, STATE);
 }
 
-/// The name under which ip-netns(8) would look for files in `/etc/netns`; none but a name has any.
+/// The name under which ip-netns(8) looks for files in `/etc/netns`; empty for a process or a path.
 fn name(netns: &NetnsRef) -> &str {
     match netns {
         NetnsRef::Name(name) => name,
@@ -70,7 +70,7 @@ fn name(netns: &NetnsRef) -> &str {
     }
 }
 
-/// ifup or ifdown. Where another program has that name, ifupdown-ng's has `-ng` behind it.
+/// The path of ifup or ifdown. If another program has that name, ifupdown-ng's name ends in `-ng`.
 fn program(up: bool, directories: &str) -> Result<PathBuf, Refusal> {
     let name = if up { "ifup" } else { "ifdown" };
     let names = [format!("{name}-ng"), name.to_owned()];

@@ -1,7 +1,7 @@
-//! Network namespaces as the rest of the system sees them: files.
+//! Network namespaces, as files.
 //!
-//! [`named`] makes and deletes those that `ip netns` lists; [`nested`] runs ifup inside one. What is in a
-//! namespace is asked through [`crate::kernel::netlink`], not here.
+//! [`named`] makes and deletes the namespaces that `ip netns` lists; [`inside`] runs ifup inside one.
+//! [`crate::kernel::netlink`] reads the state inside a namespace.
 
 pub mod inside;
 pub mod named;
@@ -33,10 +33,10 @@ use std::{
 /// The calling thread's own namespace.
 pub const OWN: &str = "/proc/thread-self/ns/net";
 
-/// Opens the calling thread's own namespace, for the way back.
+/// Opens the calling thread's own namespace, to return to it later.
 ///
 /// # Errors
-/// When `/proc` is not mounted.
+/// `/proc` is not mounted.
 pub fn own() -> Result<File, Refusal> {
     File::open(OWN).map_err(|error| Refusal::io(&error, OWN))
 }
@@ -44,7 +44,7 @@ pub fn own() -> Result<File, Refusal> {
 /// Opens a namespace.
 ///
 /// # Errors
-/// When there is none.
+/// The namespace does not exist.
 pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
     match attempt(netns) {
         Ok(Some(file)) => Ok(file),
@@ -53,14 +53,14 @@ pub fn open(netns: &NetnsRef) -> Result<File, Refusal> {
     }
 }
 
-/// Opens a namespace; `None` if what is there is none. Such a file is not opened: opening a device or a pipe can
-/// have effects.
+/// Opens a namespace; `None` if the file is not a namespace. Such a file is not really opened: opening a device or a
+/// pipe can have effects.
 fn attempt(netns: &NetnsRef) -> Result<Option<File>, Refusal> {
     if let NetnsRef::Name(name) = netns {
         named::check(name)?;
     }
     let refuse = |errno: Errno| Refusal::io(&errno.into(), format!("namespace {netns}"));
-    // Gives a handle on whatever it is, which then stays the same whatever becomes of the path.
+    // O_PATH gives a handle that keeps referring to the same file, whatever happens to the path.
     let handle =
         fcntl::open(&netns.path(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(refuse)?;
     if fstatfs(&handle).map_err(refuse)?.filesystem_type() != NSFS_MAGIC {
@@ -84,10 +84,10 @@ sockopt_impl!(
 /// The number of the boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The identity of a namespace that a reference leads to.
+/// The identity of the namespace that a reference leads to.
 ///
 /// # Errors
-/// When the kernel does not show it, or the file is a namespace of another kind (EINVAL).
+/// The kernel does not show it, or the file is a namespace of another kind (EINVAL).
 pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
     let found = file.metadata().map_err(|error| Refusal::io(&error, "namespace"))?;
     let boot = fs::read_to_string(BOOT_ID).map_err(|error| Refusal::io(&error, BOOT_ID))?;
@@ -103,7 +103,7 @@ pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
     Ok(NetnsId { boot, inode: found.ino(), cookie: cookie.ok(), born })
 }
 
-/// The process that a reference leads through.
+/// The process that a reference uses.
 fn process(netns: &NetnsRef) -> Option<u32> {
     match netns {
         NetnsRef::Pid(pid) => Some(*pid),
@@ -112,17 +112,18 @@ fn process(netns: &NetnsRef) -> Option<u32> {
     }
 }
 
-/// When a process was started, in ticks since the boot: the 22nd field of its `stat`, the 20th behind its name.
+/// The start time of a process, in ticks since the boot: the 22nd field of its `stat`, the 20th after its name.
 fn start_time(pid: u32) -> Option<i128> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
-/// Does something inside a namespace. Sockets opened and files under `/proc/sys/net` are that namespace's.
+/// Runs a function inside a namespace. Sockets that it opens, and files under `/proc/sys/net`, belong to that
+/// namespace.
 ///
 /// # Errors
-/// When it cannot be entered. Being unable to come back ends the process: nothing it went on to do would be
-/// where it is meant to be.
+/// The namespace cannot be entered. If the thread cannot return, the process ends: all later actions would be in the
+/// wrong namespace.
 pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
     let back = own()?;
     setns(netns, CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
@@ -133,7 +134,7 @@ pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
     Ok(result)
 }
 
-/// The end of a process that cannot return to its own namespace: whatever it did next would be done in the wrong one.
+/// Ends a process that cannot return to its own namespace: all later actions would be in the wrong namespace.
 fn stranded(errno: Errno) -> ! {
     let mut line = format!("cannot return to my own network namespace: {}", errno.desc());
     line.push('\n');
@@ -141,15 +142,15 @@ fn stranded(errno: Errno) -> ! {
     std::process::exit(1);
 }
 
-/// What a reference leads to, but for the namespace's number and its processes.
+/// What a reference leads to, without the nsid and the processes of the namespace.
 ///
 /// # Errors
-/// When it cannot be told.
+/// It cannot be found out.
 pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
     let file = match attempt(netns) {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
-        // The process may also be there no more but for its number (ESRCH), or the path lead through a file.
+        // Other cases: only the number of the process is left (ESRCH), or a part of the path is a file.
         Err(Refusal { errno: Some(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR), .. }) => {
             let ours = named::is_unfinished(netns)?;
             return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
@@ -170,7 +171,7 @@ pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
     }))
 }
 
-/// The processes in the namespace with this inode, as far as we see them.
+/// The processes in the namespace with this inode that are visible to us.
 pub fn processes(inode: u64) -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -179,8 +180,8 @@ pub fn processes(inode: u64) -> Vec<u32> {
     pids
 }
 
-/// References that may lead to the namespace with this inode when the one it was known by no longer does:
-/// another name, a process in it.
+/// References that may lead to the namespace with this inode after its recorded reference no longer does: another name,
+/// or a process in it.
 pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
     let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
     named::all().filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
@@ -191,12 +192,12 @@ fn inode_of(path: impl AsRef<Path>) -> Option<u64> {
     Some(found.ino())
 }
 
-/// The record that we made a namespace: its identity, and its name.
+/// The record that we made a namespace: its key, and its value with identity and name.
 fn made(id: NetnsId, name: &str) -> (Record, String) {
     (Record::made(id.inode), format!("{id} {name}"))
 }
 
-/// Whether a reference is the name of the namespace that is meant.
+/// Whether the record of a namespace that we made has this identity and name.
 fn is_recorded(id: NetnsId, name: &str) -> Result<bool, Refusal> {
     let (key, value) = made(id, name);
     Ok(RunDir::read(&key)?.is_some_and(|recorded| recorded == value))

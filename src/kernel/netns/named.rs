@@ -1,4 +1,4 @@
-//! Named namespaces, made and deleted as ip-netns(8) does it.
+//! Makes and deletes named namespaces as ip-netns(8) does.
 
 use crate::{
     kernel::{
@@ -29,11 +29,11 @@ use std::{
 };
 
 const NONE: Option<&str> = None;
-/// How long to wait for another program, each of which needs some milliseconds.
+/// How long to wait for another program; each one needs some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often to look.
+/// How often to try.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// What [`Record::directory`] says when the directory was not there before us.
+/// The value of [`Record::directory`] if we made the directory.
 const MADE: &str = "made";
 
 /// Whether we made the namespace that a reference leads to.
@@ -44,8 +44,8 @@ pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
     }
 }
 
-/// Whether a file that is no namespace, or no file at all, is what we left when we were stopped on the way, or
-/// what is left of one of ours that somebody else deleted.
+/// Whether a file that is not a namespace, or a missing file, is what one of our runs left when it was stopped, or what
+/// is left of one of our namespaces that another program deleted.
 pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
     let NetnsRef::Name(name) = netns else { return Ok(false) };
     let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
@@ -56,10 +56,10 @@ pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
     }
 }
 
-/// Whether a name leads where root wants: nobody else can write to the directory, and a link in it is root's.
+/// Checks that a name cannot be redirected: only root can write to the directory, and a link in it belongs to root.
 ///
 /// # Errors
-/// Why it must not be used.
+/// The reason why the name must not be used.
 pub(super) fn check(name: &str) -> Result<(), Refusal> {
     let Ok(directory) = fs::symlink_metadata(NAMED) else { return Ok(()) };
     if !directory.is_dir() {
@@ -79,13 +79,13 @@ pub fn all() -> impl Iterator<Item = NetnsRef> {
     names.filter_map(|entry| entry.file_name().into_string().ok()).map(NetnsRef::Name)
 }
 
-/// Whether the directory is one that we made and that has no more use.
+/// Whether we made the directory and it is not needed any more.
 fn is_ours_and_empty() -> Result<bool, Refusal> {
     let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
     Ok((empty || !Path::new(NAMED).exists()) && RunDir::read(&Record::directory())?.is_some())
 }
 
-/// The beginning of the names of [`Record::made`].
+/// The prefix of the keys of [`Record::made`].
 const PREFIX: &str = "netns:";
 
 fn named_so(text: &str, name: &str) -> bool {
@@ -95,7 +95,7 @@ fn named_so(text: &str, name: &str) -> bool {
 /// Makes a namespace and gives it a name. `lo` in it is down.
 ///
 /// # Errors
-/// When there is one of that name, or the kernel refuses.
+/// A namespace of that name exists, or the kernel refuses.
 pub fn add(name: &str) -> Result<(), Refusal> {
     let lock = lock()?;
     let outcome = add_locked(name);
@@ -110,7 +110,7 @@ fn add_locked(name: &str) -> Result<(), Refusal> {
     let about = |error: &std::io::Error| Refusal::io(error, path.display());
     share()?;
     let netns = new()?;
-    // Before the file: what we leave if we are stopped in between is known to be ours.
+    // The record is written before the file, so that the rest of a stopped run is known to be ours.
     let id = id(&NetnsRef::Name(name.to_owned()), &netns)?;
     let (key, value) = made(id, name);
     if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
@@ -139,10 +139,10 @@ fn add_locked(name: &str) -> Result<(), Refusal> {
     made
 }
 
-/// Takes the name of a namespace away. It lives on as long as a process or a socket is in it.
+/// Deletes the name of a namespace. The namespace exists as long as a process or a socket is in it.
 ///
 /// # Errors
-/// When the kernel refuses; that there is none of that name is no error.
+/// The kernel refuses. It is not an error if the name does not exist.
 pub fn delete(name: &str) -> Result<(), Refusal> {
     let path = Path::new(NAMED).join(name);
     let lock = lock()?;
@@ -150,7 +150,7 @@ pub fn delete(name: &str) -> Result<(), Refusal> {
         RunDir::forget(file.ino(), "");
     }
     match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-        // Not mounted: the rest of a deletion that was stopped.
+        // Not mounted: a deletion was stopped halfway.
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
     }
@@ -166,7 +166,7 @@ fn remove_file(path: &Path) -> Result<(), Refusal> {
     }
 }
 
-/// Forgets that we made a namespace of this name.
+/// Deletes the record that we made a namespace of this name.
 fn forget(name: &str) -> Result<(), Refusal> {
     for (inode, text) in RunDir::list(PREFIX)? {
         let Ok(inode) = inode.parse() else { continue };
@@ -178,7 +178,7 @@ fn forget(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A new namespace, which lives as long as the file is open. The calling thread stays where it is.
+/// Makes a namespace, which exists as long as the file is open. The calling thread stays in its own.
 fn new() -> Result<File, Refusal> {
     let back = own()?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
@@ -189,11 +189,11 @@ fn new() -> Result<File, Refusal> {
     new
 }
 
-/// Takes the lock that iproute2 takes (ip/ipnetns.c `netns_add`), so that nobody else changes the directory.
+/// Takes the same lock as iproute2 (ip/ipnetns.c `netns_add`), so that no other program changes the directory.
 fn lock() -> Result<Flock<File>, Refusal> {
     let about = |error: &std::io::Error| Refusal::io(error, NAMED);
     loop {
-        // Remembered before it is so: what we leave if we are stopped in between is known to be ours.
+        // The record is written before the directory is made, so that the rest of a stopped run is known to be ours.
         if !Path::new(NAMED).exists() {
             RunDir::open()?.write(&Record::directory(), MADE)?;
         }
@@ -210,14 +210,14 @@ fn lock() -> Result<Flock<File>, Refusal> {
         }
         let inode = found.ino();
         let lock = wait_for(directory)?;
-        // Whoever held it may have removed the directory.
+        // The previous holder of the lock may have removed the directory.
         if fs::metadata(NAMED).is_ok_and(|found| found.ino() == inode) {
             return Ok(lock);
         }
     }
 }
 
-/// Takes the lock on the directory. Every user can hold it, so that it is not waited for without end.
+/// Takes the lock on the directory. Every user can hold it, so the wait is limited.
 fn wait_for(mut directory: File) -> Result<Flock<File>, Refusal> {
     let begun = Instant::now();
     loop {
@@ -236,7 +236,7 @@ fn wait_for(mut directory: File) -> Result<Flock<File>, Refusal> {
     }
 }
 
-/// Makes the directory a mount that passes on to other mount namespaces what is mounted in it.
+/// Makes the directory a shared mount, so that mounts in it propagate to other mount namespaces.
 fn share() -> Result<(), Refusal> {
     let refuse = |errno: Errno| Refusal::io(&errno.into(), NAMED);
     let share = || mount(NONE, NAMED, NONE, MsFlags::MS_SHARED | MsFlags::MS_REC, NONE);
@@ -244,8 +244,9 @@ fn share() -> Result<(), Refusal> {
         Err(Errno::EINVAL) => {}
         other => return other.map_err(refuse),
     }
-    // Not a mount yet. A copy of the one it is in would pass everything on to that one as well, so it gets a peer group of
-    // its own; and gets it in another place, so that mount namespaces that only receive mounts receive those in it too.
+    // The directory is not a mount yet. A bind mount of it would be in the peer group of the mount that contains it,
+    // and propagate there too, so it gets its own peer group. This is done at another path, so that mount namespaces
+    // that only receive mounts (slaves) also receive the mounts in it.
     let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
     if RunDir::read(&Record::directory())?.is_none() {
         RunDir::open()?.write(&Record::directory(), "mounted")?;
@@ -266,25 +267,25 @@ fn share() -> Result<(), Refusal> {
     outcome.map_err(refuse)
 }
 
-/// Where the mount of the directory is prepared.
+/// The path at which the mount of the directory is prepared.
 const STAGE: &str = "/run/ifupdown-ng-netlink/netns-mount";
 
-/// Removes what is left there of this run, or of one that was killed.
+/// Removes the mounts there, of this run or of one that was killed.
 fn clear_stage() {
     while umount2(STAGE, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).is_ok() {}
     let _ = fs::remove_dir(STAGE);
 }
 
-/// Takes the directory away, if it is empty and we made it.
+/// Removes the directory, if it is empty and we made it.
 fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
     if !is_ours_and_empty()? {
         return Ok(());
     }
     clear_stage();
-    // Not mounted is as good. The lock is still held while it goes.
+    // It is fine if the directory is not mounted. The lock is still held during the removal.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
     if RunDir::read(&Record::directory())?.as_deref() == Some(MADE) {
-        // One that is not empty stays.
+        // A directory that is not empty stays.
         let _ = fs::remove_dir(NAMED);
     }
     RunDir::open()?.remove(&Record::directory())?;

@@ -1,4 +1,4 @@
-//! The keywords of bridges and ports, read.
+//! Reads the keywords of bridges and ports.
 
 use crate::{
     plan::bridge::{port_config::PortConfig, scope::Scope},
@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-/// Keywords that only a bridge has, `bridge-ports` left out.
+/// Keywords that only a bridge has, without `bridge-ports`.
 const OF_BRIDGES: [&str; 13] = [
     "bridge-vlan-filtering",
     "bridge-vlan-aware",
@@ -28,32 +28,32 @@ const OF_BRIDGES: [&str; 13] = [
     "bridge-maxwait",
 ];
 
-/// What an interface is, by its stanza.
+/// The role of an interface, by its stanza.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A bridge.
     Bridge,
-    /// A port that joins its bridge by itself.
+    /// A port whose own stanza names its bridge.
     Port,
-    /// To be told from the interface, or from other stanzas: a bridge that somebody else makes, or a port
-    /// that its bridge takes.
+    /// To be found out from the link or from other stanzas: a bridge that another program makes, or a port that the
+    /// stanza of its bridge names.
     Unclear,
 }
 
 /// A stanza.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Who reads it.
+    /// The program that reads it.
     pub scope: Scope,
-    /// What it says that the interface is.
+    /// The role of the interface, by this stanza.
     pub role: Role,
     /// `bridge-member`.
     pub member: Option<IfName>,
-    /// `bridge-ports` as it was handed over. ifupdown-ng puts every dependency there, so this may say too much.
+    /// `bridge-ports` as it was handed over. ifupdown-ng adds every dependency to it, so it may have too many names.
     pub ports: Option<Ports>,
     /// The settings of the bridge.
     pub options: BridgeOptions,
-    /// The interface itself: the port, or the bridge as a station of its VLANs.
+    /// The interface itself: the port, or the VLANs of the bridge itself (`self`).
     pub own: PortConfig,
     /// Settings of all ports of the bridge.
     pub all_ports: PortOptions,
@@ -82,7 +82,8 @@ impl Config {
             }
             (Some(_), None, _) => Role::Port,
             (None, Some(_), _) => Role::Bridge,
-            // What is required also arrives as ports (lifecycle.c): then other evidence is needed.
+            // ifupdown-ng also hands over `requires` as ports (lifecycle.c). Then `bridge-ports` alone does not make a
+            // bridge.
             (None, None, Some(ports)) if stanza.text("requires") != Some(ports) => Role::Bridge,
             _ => Role::Unclear,
         };
@@ -103,7 +104,7 @@ impl Config {
         Some(config)
     }
 
-    /// Reads the stanza of an interface that another stanza makes a port.
+    /// Reads the stanza of an interface that another stanza names as a port.
     pub fn read_as_port(stanza: &Stanza) -> Self {
         let own = PortConfig::read(stanza, Scope::All, true);
         let member = stanza.get("bridge-member");
@@ -145,20 +146,20 @@ impl Config {
         }
     }
 
-    /// What is asked of one port by the stanza of its bridge.
+    /// The settings of one port in the stanza of its bridge.
     pub fn settings(&self, port: &IfName) -> PortOptions {
         let mut options = self.all_ports.clone();
         self.some_ports.get(port).iter().for_each(|own| options.update(own));
         options
     }
 
-    /// Whether other stanzas have to be asked: what the interface is, or what its ports are to be.
+    /// Whether other stanzas are needed to know the role of the interface, or the configuration of its ports.
     pub fn asks_stanzas(&self) -> bool {
         let has_ports = self.ports.as_ref().is_some_and(|ports| *ports != Ports::Listed(Vec::new()));
         self.member.is_none() && has_ports
     }
 
-    /// What the interface is, by all that is known.
+    /// The role of the interface, by its stanza and the interfaces file.
     pub fn role_in(&self, iface: &IfName, found: &Snapshot) -> Role {
         let written = found.stanzas.as_ref().map(|stanzas| stanzas.text(iface, "bridge-ports").is_some());
         match (self.role, written) {
@@ -168,17 +169,17 @@ impl Config {
         }
     }
 
-    /// The ports that the stanza itself names.
+    /// The ports that the stanza itself names, without the dependencies that ifupdown-ng adds.
     pub fn own_ports(&self, iface: &IfName, found: &Snapshot) -> Vec<IfName> {
         let state = found.here();
         let written = found
             .stanzas
             .as_ref()
             .and_then(|stanzas| Some(stanzas.text(iface, "bridge-ports")?.parse().ok()));
-        // A stanza that ifquery does not know by that name (a mapping) is taken by what was handed over.
+        // If ifquery does not know the stanza by that name (a mapping), the value that was handed over counts.
         match written.flatten().as_ref().or(self.ports.as_ref()) {
             Some(Ports::Listed(ports)) => ports.clone(),
-            // What is a port of something else is spoken for.
+            // A port of another link is not taken.
             Some(Ports::All) => state
                 .bridging
                 .eligible

@@ -1,4 +1,4 @@
-//! What a stanza's way down takes, and the world that MOCK plans in.
+//! Plans the phases of ifdown.
 
 use crate::{
     plan::{
@@ -36,7 +36,7 @@ impl Config {
         plan
     }
 
-    /// Ports are let go, and never deleted; what is named and no port is left alone.
+    /// Releases the ports, and never deletes them. A named interface that is not a port is left alone.
     fn release_ports(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (state, mut plan) = (found.here(), Plan::default());
         if state.bridge(iface).is_none() {
@@ -50,7 +50,7 @@ impl Config {
         plan
     }
 
-    /// Of a bridge that is not ours, the VLANs that it was put into are left.
+    /// Removes a bridge that another program made from the VLANs that the stanza put it into.
     fn leave_vlans(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (state, mut plan) = (found.here(), Plan::default());
         let Some((_, _, vlans)) = self.own.vlans.as_ref().filter(|_| state.bridge(iface).is_some()) else {
@@ -74,12 +74,13 @@ impl Config {
     }
 }
 
-/// Deletes the bridge, and before that sets the ports down that it still has; anything else of that name is left alone.
+/// Deletes the bridge. Before that, it sets the remaining ports down. Any other link of that name is left alone.
 fn destroy(iface: &IfName, found: &Snapshot) -> Plan {
     let (state, mut plan) = (found.here(), Plan::default());
     match state.links.get(iface).map(|link| &link.kind) {
         Some(LinkKind::Bridge(_)) => {
-            // The kernel would leave them up, and what they hear would reach the host and what it routes to.
+            // The kernel would leave the ports up. The frames that they receive would then reach the host, and the
+            // networks that it routes to.
             let is_port = |(_, link): &(&IfName, &Link)| link.master.as_ref() == Some(iface);
             for (port, link) in state.links.iter().filter(is_port) {
                 plan.push(Op::release(port), None);

@@ -1,4 +1,4 @@
-//! What the kernel does to bridges and ports when something is changed (net/bridge/br_if.c, br_vlan.c).
+//! The effects of changes on bridges and ports in the kernel (net/bridge/br_if.c, br_vlan.c).
 
 use crate::{
     plan::op::{BridgeOp, LinkChange, Op},
@@ -7,7 +7,7 @@ use crate::{
 };
 use nix::errno::Errno;
 
-/// The settings of a bridge that was told nothing.
+/// The default settings of a new bridge.
 fn new_bridge() -> BridgeOptions {
     BridgeOptions {
         address: None,
@@ -23,7 +23,7 @@ fn new_bridge() -> BridgeOptions {
     }
 }
 
-/// The settings of a new port. What a path over it costs depends on its speed.
+/// The settings of a new port. Its path cost depends on its speed.
 pub(super) fn new_port() -> PortOptions {
     PortOptions {
         isolated: Some(false),
@@ -36,7 +36,7 @@ pub(super) fn new_port() -> PortOptions {
 }
 
 impl State {
-    /// The VLANs that a bridge gives to a new port, whether it looks at VLANs or not.
+    /// The VLANs of a new port of a bridge, whether VLAN filtering is on or not.
     pub(super) fn default_vlans(&self, bridge: &IfName) -> VlanSet {
         VlanSet::access(self.bridge(bridge).and_then(|options| options.default_pvid).flatten())
     }
@@ -51,7 +51,7 @@ impl State {
         self.bridging.vlans.insert(name.clone(), self.default_vlans(name));
     }
 
-    /// Forgets what is gone with a bridge, whose ports have no master any more.
+    /// Removes all that is deleted with a bridge. Its ports have no master any more.
     pub(crate) fn bridge_gone(&mut self, name: &IfName) {
         self.bridging.vlans.remove(name);
         let left: Vec<IfName> = self
@@ -66,7 +66,7 @@ impl State {
         }
     }
 
-    /// A port leaves its VLANs and its settings behind with its bridge.
+    /// Removes the VLANs and settings of a port that leaves its bridge.
     pub(crate) fn port_moved(&mut self, port: &IfName, master: Option<&IfName>) {
         self.bridging.ports.remove(port);
         self.bridging.vlans.remove(port);
@@ -78,10 +78,11 @@ impl State {
         }
     }
 
-    /// What a bridge or a port is after a change, and refuses what the kernel does; other changes have no effect here.
+    /// Applies a change to a bridge or a port, and fails where the kernel would fail; other changes have no effect
+    /// here.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The error of the kernel.
     pub fn change_port(&mut self, op: &Op) -> Result<(), Errno> {
         match op {
             Op::LinkSet { name, change } => self.set_link(name, change),
@@ -130,7 +131,8 @@ impl State {
         if link.master.as_ref() != master {
             let former = std::mem::replace(&mut link.master, master.cloned());
             self.port_moved(name, master);
-            // It loses its routes when it comes to a VRF or leaves one (drivers/net/vrf.c `cycle_netdev`).
+            // A link loses its routes when it becomes a member of a VRF or leaves it (drivers/net/vrf.c
+            // `cycle_netdev`).
             if former.iter().chain(master).any(|master| self.vrf_table(master).is_some()) {
                 self.routes.retain(|route| route.dev.as_ref() != Some(name));
             }
@@ -178,8 +180,8 @@ impl State {
         }
     }
 
-    /// What an entry stands for: without a VLAN also for one in each that the port is in (net/bridge/br_fdb.c
-    /// `br_fdb_add`, `br_fdb_delete`).
+    /// The entries that the kernel makes for one: without a VLAN, also one in each VLAN of the port
+    /// (net/bridge/br_fdb.c `br_fdb_add`, `br_fdb_delete`).
     pub(super) fn entries_of(&self, port: &IfName, entry: FdbEntry) -> Vec<FdbEntry> {
         let vlans = self.bridging.vlans.get(port).filter(|_| entry.vid.is_none());
         let each = vlans.map(VlanSet::vids).unwrap_or_default();
@@ -191,7 +193,7 @@ impl State {
         if let Some(LinkKind::Bridge(options)) = self.links.get_mut(bridge).map(|link| &mut link.kind) {
             options.update(change);
         }
-        // Moves with the default: the bridge, and every port whose PVID it was (`__br_vlan_set_default_pvid`).
+        // The default PVID changes on the bridge, and on every port whose PVID it was (`__br_vlan_set_default_pvid`).
         let Some(default) = change.default_pvid.filter(|default| *default != former) else { return Ok(()) };
         let on_bridge = |name: &IfName| {
             name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))

@@ -1,7 +1,6 @@
-//! Bridges: what a stanza says of them, and how one is brought in line with it.
+//! Bridges: the stanza, and the plan that brings a bridge in line with it.
 //!
-//! [`config`] and [`port_config`] read the keywords, [`up`] and [`down`] plan, and [`effects`] is what the kernel does to
-//! bridges and ports.
+//! [`config`] and [`port_config`] read the keywords, [`up`] and [`down`] plan, and [`effects`] models the kernel.
 
 pub mod config;
 pub mod down;

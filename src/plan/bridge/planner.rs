@@ -1,4 +1,4 @@
-//! In which phases a stanza may have something to do, what is looked at before, and which way is planned.
+//! The phases in which a stanza may have something to do, what is read before, and which plan is made.
 
 use crate::{
     plan::{
@@ -14,8 +14,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// How long ports are waited for that a spanning tree has still to decide about: twice the delay that the
-/// stanza or else the kernel has, in seconds.
+/// How long to wait for a spanning tree to decide about the ports, in seconds: twice the kernel's default forward
+/// delay. A forward delay in the stanza replaces that default.
 const LISTEN_AND_LEARN: u32 = 30;
 
 impl Config {
@@ -72,13 +72,13 @@ impl Planner for Config {
         }
         let here = query.here();
         here.links.insert(at.iface.clone());
-        // Those of the bridge are set down before it goes.
+        // The ports of the bridge are set down before it is deleted.
         here.bridging.links |= at.phase == Phase::Destroy;
         if matches!(at.phase, Phase::Create | Phase::Destroy) {
             return;
         }
         here.links.extend(self.member.iter().chain(&named).cloned());
-        // Of its ports as well, which may be others than are named.
+        // The links of its ports as well: there may be other ports than the named ones.
         let of_ports = asks || self.options.default_pvid.is_some();
         here.bridging.links |= of_ports || may_be_port;
         if at.phase == Phase::PreUp {

@@ -1,4 +1,4 @@
-//! A plan that grows with what it does to the kernel, and how a port is brought into its bridge on it.
+//! A plan with a model of the kernel after its steps, and the steps that make a link a port of its bridge.
 
 use crate::{
     plan::{
@@ -12,22 +12,22 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// A plan, and the kernel as it will be when the plan is carried out so far.
+/// A plan, and the state of the kernel after the steps that it has so far.
 pub(super) struct Draft {
     pub plan: Plan,
     state: State,
 }
 
-/// A port to be.
+/// A link that becomes a port, or a port that is changed.
 pub(super) struct Joining<'a> {
     pub bridge: &'a IfName,
     pub port: &'a IfName,
     pub config: &'a PortConfig,
-    /// Its settings, by its own stanza and by that of the bridge.
+    /// Its settings, from its own stanza and from that of the bridge.
     pub options: &'a PortOptions,
-    /// Whether the bridge looks at VLANs, or will when all is done.
+    /// Whether VLAN filtering is on, or will be on at the end of the plan.
     pub filtering: bool,
-    /// Set it up; otherwise it stays as it is.
+    /// Whether to set it up; otherwise its state is not changed.
     pub set_up: bool,
 }
 
@@ -41,7 +41,7 @@ impl Draft {
     }
 
     pub fn push(&mut self, op: Op, undo: impl IntoIterator<Item = Op>) {
-        // Whatever is expected here, the kernel has the last word.
+        // An error of the model is ignored: the kernel decides.
         let _ = self.state.change_port(&op);
         self.plan.steps.push(Step { act: Act::here(op), undo: undo.into_iter().map(Act::here).collect() });
     }
@@ -50,8 +50,8 @@ impl Draft {
         self.push(Op::Bridge(op), undo.into_iter().map(Op::Bridge));
     }
 
-    /// Sets the VLANs of a port or bridge to exactly these. Those that go, go first: at no moment is it in
-    /// more VLANs than before and after.
+    /// Sets the VLANs of a port or bridge to exactly these. Old VLANs are removed before new ones are added: it is
+    /// never in more VLANs than before or after.
     pub fn set_vlans(&mut self, device: &VlanDevice, wanted: &VlanSet) {
         let former = self.state().bridging.vlans.get(&device.name).cloned().unwrap_or_default();
         let device = || device.clone();
@@ -62,7 +62,7 @@ impl Draft {
         }
         let vlans = wanted.differing(&former);
         if !vlans.is_empty() {
-            // Those that stay members, and were treated otherwise.
+            // The VLANs that stay, but with other flags.
             let mut staying = former.clone();
             former.without(wanted).into_iter().for_each(|range| staying.remove(range));
             let (added, kept) = (wanted.without(&former), staying.differing(wanted));
@@ -77,7 +77,7 @@ impl Draft {
         }
     }
 
-    /// Makes a link a port as it is wanted; changes of a port that is one already interrupt nothing.
+    /// Makes a link a port with its configuration. Changes of an existing port do not interrupt its traffic.
     pub fn join(&mut self, joining: &Joining<'_>) {
         let Joining { bridge, port, config, options, .. } = *joining;
         let Some(link) = self.state().links.get(port).cloned() else { return };
@@ -111,7 +111,8 @@ impl Draft {
         }
     }
 
-    /// Whether the port would forward, between joining and having its VLANs and settings, what it must not.
+    /// Whether the port would forward frames that it must not forward, after it joins the bridge and before its VLANs
+    /// and settings are set.
     fn opens(&self, joining: &Joining<'_>, wanted: Option<&VlanSet>, default: &VlanSet) -> bool {
         let Some(bridge) = self.state().links.get(joining.bridge) else { return false };
         let filters = matches!(&bridge.kind, LinkKind::Bridge(options) if options.filtering == Some(true));
@@ -127,10 +128,10 @@ impl Draft {
         self.push(op(up), [op(!up)]);
     }
 
-    /// Static entries are added and never removed: whose they are cannot be seen.
+    /// Adds static entries. Other static entries are never removed: the kernel does not show which program added them.
     fn add_stations(&mut self, joining: &Joining<'_>) {
         for &entry in &joining.config.fdb {
-            // VLANs that the port came to be in later have none yet.
+            // VLANs that the port joined after the entry was added have no entry yet.
             let each = self.state().entries_of(joining.port, entry);
             let missing: Vec<FdbEntry> = each
                 .iter()
@@ -153,7 +154,7 @@ impl Draft {
         self.state().bridging.fdb.iter().find(holds).map(|(port, _)| port.clone())
     }
 
-    /// Adds an entry, by which the kernel makes these.
+    /// Adds an entry, for which the kernel makes the entries `each`.
     fn add_station(&mut self, port: &IfName, entry: FdbEntry, each: &[FdbEntry]) {
         let mut undo = vec![BridgeOp::FdbDel { port: port.clone(), entry }];
         for taken in each {
@@ -163,22 +164,22 @@ impl Draft {
                 undo.push(BridgeOp::FdbAdd { port: holder, entry: *taken });
             }
         }
-        // Adding it there moves it.
+        // Adding the entries on their former ports moves them, so the deletion is not needed.
         if undo.len() > each.len() {
             undo.remove(0);
         }
         self.bridge_op(BridgeOp::FdbAdd { port: port.clone(), entry }, undo);
     }
 
-    /// The VXLAN end of an EVPN has no address of its own (`ip link set … addrgenmode none`).
+    /// Turns the link-local address off: the VXLAN end of an EVPN has none (`ip link set … addrgenmode none`).
     fn no_link_local(&mut self, port: &IfName) {
         let Some((key, former)) = self.link_local(port) else { return };
         let set = |value: String| Op::SysctlSet { key: key.clone(), value };
         self.push(set("1".to_owned()), [set(former)]);
     }
 
-    /// The sysctl by which a link gets an address of its own, and its value; `None` where it gets none, or the
-    /// kernel has no IPv6. The address that a link has got goes only when it goes down.
+    /// The sysctl for the link-local address of a link, and its value; `None` if the link gets no such address, or the
+    /// kernel has no IPv6. An address that the link already has is deleted only when the link goes down.
     fn link_local(&self, port: &IfName) -> Option<(Sysctl, String)> {
         let key = addr_gen_mode(port)?;
         let value = self.state().sysctls.get(&key).filter(|value| *value != "1")?.clone();
@@ -186,13 +187,13 @@ impl Draft {
     }
 }
 
-/// The sysctl that says how a link gets its own IPv6 address; 1 is not at all.
+/// The sysctl that says how a link gets its link-local address; 1 means that it gets none.
 pub(super) fn addr_gen_mode(port: &IfName) -> Option<Sysctl> {
     format!("net.ipv6.conf.{}.addr_gen_mode", port.as_str().replace('.', "/")).parse().ok()
 }
 
-/// What is wrong with VLANs on a bridge that does not look at them. The stock keywords are let pass, as the
-/// stock executor does.
+/// The problem of `bridge-vlan` on a bridge with VLAN filtering off. The stock keywords are accepted there, as in the
+/// stock executor.
 pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) -> Option<Problem> {
     let (keyword, written, _) =
         config.vlans.as_ref().filter(|(key, ..)| *key == "bridge-vlan" && !filtering)?;
@@ -200,7 +201,7 @@ pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) 
     Some(Problem::new(keyword, written, reason))
 }
 
-/// What stands in the way of a port.
+/// The conflicts that keep a link from becoming a port.
 pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let Joining { bridge, port, config, filtering, .. } = *joining;
     let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! The keywords of ports, read: from a stanza of their own, or from that of a port that is its bridge itself.
+//! Reads the keywords of ports, from the stanza of a port or of a bridge (for the bridge itself, `self`).
 
 use crate::{
     plan::bridge::scope::Scope,
@@ -13,7 +13,7 @@ use std::str::FromStr;
 pub enum Vlans {
     /// These.
     Exactly(VlanSet),
-    /// By the stock keywords, which start from the bridge's default.
+    /// From the stock keywords, which start with the bridge's default PVID.
     Stock {
         /// `bridge-pvid`.
         pvid: Option<Vid>,
@@ -25,7 +25,7 @@ pub enum Vlans {
 }
 
 impl Vlans {
-    /// The VLANs, on a bridge with this default.
+    /// The VLANs on a bridge with this default PVID.
     pub fn resolve(&self, default: Option<Vid>) -> VlanSet {
         match self {
             Self::Exactly(set) => set.clone(),
@@ -38,14 +38,14 @@ impl Vlans {
     }
 }
 
-/// What a port is to be, whoever makes it one.
+/// The configuration of a port, from its own stanza or from that of its bridge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PortConfig {
-    /// Its VLANs, with the keyword and the text that they are from.
+    /// Its VLANs, with their keyword and its text.
     pub vlans: Option<(&'static str, String, Vlans)>,
     /// Its settings.
     pub options: PortOptions,
-    /// Stations behind it.
+    /// The static entries of its forwarding database.
     pub fdb: Vec<FdbEntry>,
     /// It is the VXLAN end of an EVPN.
     pub evpn: bool,
@@ -54,8 +54,8 @@ pub struct PortConfig {
 impl PortConfig {
     /// Reads the keywords of ports.
     ///
-    /// `inherits`: ifupdown-ng may have put `bridge-pvid` and `bridge-vids` of a bridge into this stanza, which names the
-    /// interface among its ports (compat.c `compat_ifupdown2_bridge_ports_inherit_vlans`).
+    /// `inherits`: ifupdown-ng may have put `bridge-pvid` and `bridge-vids` of a bridge into this stanza, if the
+    /// bridge's stanza names the interface among its ports (compat.c `compat_ifupdown2_bridge_ports_inherit_vlans`).
     pub fn read(stanza: &Stanza, scope: Scope, inherits: bool) -> Self {
         let switch = |keyword| stanza.get::<Switch>(keyword).map(|Switch(on)| on);
         let mut options = PortOptions {
@@ -78,7 +78,7 @@ impl PortConfig {
         Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, evpn }
     }
 
-    /// Whether nothing but stock keywords speak of it.
+    /// Whether only stock keywords configure it.
     pub fn is_stock(&self) -> bool {
         let own = PortOptions { neigh_suppress: None, ..self.options.clone() };
         own.is_empty()
@@ -87,19 +87,19 @@ impl PortConfig {
     }
 }
 
-/// The keywords of the stock executor, in whose presence `bridge-vlan` has no place.
+/// The keywords of the stock executor that conflict with `bridge-vlan`.
 const STOCK: [&str; 4] = ["bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged"];
 
-/// Those that ifupdown-ng hands down from a bridge to its ports.
+/// The keywords that ifupdown-ng copies from a bridge to its ports.
 const HANDED_DOWN: [&str; 2] = ["bridge-pvid", "bridge-vids"];
 
-/// Why two keywords cannot stand together.
+/// The reason why two keywords conflict.
 fn keep_one(other: &str) -> String {
     format!("conflicts with {other}; keep one of the two")
 }
 
-/// What is wrong with a port's stanza that says itself in two ways what its VLANs are. What ifquery prints of it has
-/// what was handed down from its bridge.
+/// The problem of a port's stanza that sets its VLANs with two conflicting keywords. The output of ifquery also has the
+/// keywords that were copied from the bridge.
 pub fn two_ways(port: &Stanza, bridge: Option<&Stanza>) -> Option<Problem> {
     let vlan = port.text("bridge-vlan")?;
     let own = |keyword: &&str| {
@@ -133,7 +133,7 @@ fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static
     match (own, first, access) {
         (Some(own), ..) => Some(own),
         (_, None, _) => None,
-        // As the stock executor has it: the other keywords say nothing to a port of one VLAN.
+        // As in the stock executor: the other keywords have no effect on a port with `bridge-access`.
         (_, _, Some(vid)) => written("bridge-access", Vlans::Exactly(VlanSet::access(Some(vid)))),
         (_, Some(first), None) => written(first, Vlans::Stock { pvid, vids, untagged }),
     }

@@ -1,10 +1,10 @@
-//! Which of the two programs for bridges reads a stanza.
+//! The program that reads a stanza: one of the two for bridges.
 
-/// Which keywords a program reads.
+/// The keywords that a program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of the executor `bridge-vlan`.
+    /// The keywords of the executor `bridge-vlan`.
     Vlan,
-    /// Those of the stock executor `bridge` as well.
+    /// Also the keywords of the stock executor `bridge`.
     All,
 }

@@ -1,4 +1,4 @@
-//! What a stanza's way up takes.
+//! Plans the phases of ifup.
 
 use crate::{
     plan::{
@@ -20,7 +20,7 @@ impl Config {
     /// The plan for a phase of ifup.
     ///
     /// # Errors
-    /// What was found that does not allow what is wanted.
+    /// The conflicts between the stanza and the state.
     pub fn plan_up(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         match (at.phase, self.role_in(at.iface, found)) {
             (Phase::Create, Role::Bridge) => self.create(at.iface, found),
@@ -31,8 +31,8 @@ impl Config {
         }
     }
 
-    /// Makes the bridge, with all that it is to be, in one request; unless its ports could not join it, as
-    /// far as that can be told before they all exist.
+    /// Makes the bridge, with all its settings, in one request. Fails if its ports could not join it, as far as that is
+    /// known before all of them exist.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = Plan::default();
         let running = found.here().bridge(iface).and_then(|running| running.filtering);
@@ -69,7 +69,7 @@ impl Config {
             Some(kind) => {
                 Err(wrong(format!("{iface} exists and is a {kind}; ifdown it, or delete it by hand")))
             }
-            // What kept it from being made was reported then.
+            // The phase create has already reported why the bridge was not made.
             None => match self.create(iface, found) {
                 Ok(_) => {
                     Err(wrong("there is no such bridge; the phase create failed or was not run".to_owned()))
@@ -81,12 +81,12 @@ impl Config {
         }
     }
 
-    /// The keyword that makes it a bridge.
+    /// The keyword that makes the interface a bridge.
     fn keyword(&self) -> &'static str {
         if self.ports.is_some() { "bridge-ports" } else { "bridge-vlan-filtering" }
     }
 
-    /// Brings the bridge and its ports in line. Whether it looks at VLANs is changed last, when they are set.
+    /// Brings the bridge and its ports in line. VLAN filtering is switched last, after the VLANs are set.
     fn configure(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let running = self.require_bridge(iface, found)?;
         let filtering = self.options.filtering.or(running.filtering) == Some(true);
@@ -120,8 +120,8 @@ impl Config {
         if problems.is_empty() { Ok(draft.plan) } else { Err(problems) }
     }
 
-    /// With no default before, the kernel makes a new one the PVID of every port there is, whatever the port
-    /// was told (net/bridge/br_vlan.c `__br_vlan_set_default_pvid`).
+    /// Fails if a new default PVID would change other ports. If the bridge had none, the kernel makes the new one the
+    /// PVID of every port, whatever VLANs the port has (net/bridge/br_vlan.c `__br_vlan_set_default_pvid`).
     fn default_pvid_can_change(
         &self,
         iface: &IfName,
@@ -146,7 +146,7 @@ impl Config {
         })
     }
 
-    /// The ports with what their own stanzas say, and their settings; and what is wrong in those stanzas.
+    /// The ports with their own stanzas and their settings, and the problems of those stanzas.
     fn port_configs(
         &self,
         iface: &IfName,
@@ -164,7 +164,7 @@ impl Config {
             }
             let reads = |stanzas: &Stanzas| stanzas.executors(&port).any(|name| name == "bridge");
             if !wrong.is_empty() && found.stanzas.as_ref().is_some_and(reads) {
-                // Its own run reports what.
+                // The executor of the port reports the problem itself.
                 let reason = format!("its stanza is invalid; see `ifnetlink check {port}`");
                 problems.push(Problem::new("bridge-ports", &port, reason));
             } else {
@@ -201,7 +201,7 @@ impl Config {
         self.bring_in(iface, bridge, filtering, PortOptions::default(), found)
     }
 
-    /// Makes the interface a port; `options` are those that the bridge's stanza has for it.
+    /// Makes the interface a port; `options` are its settings in the bridge's stanza.
     fn bring_in(
         &self,
         iface: &IfName,
@@ -229,8 +229,8 @@ impl Config {
         Ok(draft.plan)
     }
 
-    /// A bridge that is not ours to make, a port that is one already, one that its bridge will take later, or one that
-    /// came to be after its bridge.
+    /// Configures a bridge that another program made, a port that exists already, or a port that was created after its
+    /// bridge. A port that its bridge takes later needs nothing.
     fn configure_existing(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let state = found.here();
         let link = state.links.get(iface);
@@ -246,7 +246,7 @@ impl Config {
         }
         let bridge = master.or(listing.as_ref().filter(|_| link.is_some()));
         if let Some((bridge, running)) = bridge.and_then(|bridge| Some((bridge, state.bridge(bridge)?))) {
-            // As the bridge reads it.
+            // The executor of the bridge reads the stanza of the port in the same way.
             let listed = stanza(iface).filter(|_| listing.as_ref() == Some(bridge));
             let config = listed.as_ref().map(Self::read_as_port);
             let theirs = listed.as_ref().and_then(|_| Self::read(&stanza(bridge)?, Scope::All));
@@ -266,7 +266,7 @@ impl Config {
     }
 }
 
-/// A problem with the stanza of a port, told by its bridge.
+/// A problem with the stanza of a port, reported by its bridge.
 fn of_port(port: &IfName, problem: Problem) -> Problem {
     if problem.keyword == "bridge-ports" {
         return problem;
@@ -282,8 +282,8 @@ fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
     let op = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
     let mut undo = Vec::new();
     if let (Some(None), Some(Some(vid))) = (change.default_pvid, former.default_pvid) {
-        // With no default before, the kernel puts all into the new one (net/bridge/br_vlan.c
-        // `__br_vlan_set_default_pvid`), also those that were not in it.
+        // Without a default PVID before, the kernel adds all ports to the new one (net/bridge/br_vlan.c
+        // `__br_vlan_set_default_pvid`), also the ports that were not in that VLAN.
         let vlans = vec![VlanRange { first: vid, last: vid, pvid: false, untagged: false }];
         let state = draft.state();
         let is_of_bridge = |name: &IfName| {

@@ -1,7 +1,8 @@
-//! What executors set up inside a namespace: addresses and routes of a link, kernel parameters ([`sysctls`]),
-//! the namespace itself ([`home`]), and how links are told apart ([`pair`]) and brought back ([`journey`]).
+//! The configuration inside a namespace: addresses and routes of a link. The modules beside this one configure kernel
+//! parameters ([`sysctls`](super::sysctls)), make and delete the namespace (`namespace`), recognize veth pairs
+//! (`veth_pair`), and move links ([`move_link`](super::move_link)).
 //!
-//! Pure parts of plans, shared by `netns` (a link that moved in) and `veth-peer` (a link that was born there).
+//! Pure parts of plans, shared by `netns` (a moved link) and `veth-peer` (a peer that is created inside the namespace).
 
 use crate::{
     plan::{Plan, op::Op},
@@ -20,7 +21,7 @@ use std::net::IpAddr;
 pub struct Inside {
     /// Addresses with their prefixes.
     pub addresses: Vec<IpNet>,
-    /// Gateways of default routes, and whether one is reached although no prefix says so.
+    /// Gateways of default routes, and whether a gateway is on-link although no prefix covers it.
     pub gateways: Vec<(IpAddr, bool)>,
     /// Other routes.
     pub routes: Vec<RouteSpec>,
@@ -57,7 +58,7 @@ impl Inside {
         inside
     }
 
-    /// Adds what `address` and `gateway` lines of the stanza say: ifupdown-ng hands them over all together.
+    /// Adds the `address` and `gateway` lines of the stanza: ifupdown-ng hands them over all together.
     #[must_use]
     pub fn with_plain_lines(mut self, stanza: &Stanza) -> Self {
         for word in stanza.whole("addresses").unwrap_or_default().split_whitespace() {
@@ -84,7 +85,7 @@ impl Inside {
         link_local || self.addresses.iter().any(|net| net.contains(&gateway) && net.prefix_len() > 0)
     }
 
-    /// What to look at in order to plan for a link of this name.
+    /// What to read to plan for a link of this name.
     pub fn query(&self, name: &IfName, place: &Place, query: &mut Query) {
         let named = |route: &RouteSpec| matches!(route.table, RouteTable::Table(TableSpec::Name(_)));
         query.table_names |= self.routes.iter().any(named);
@@ -107,10 +108,10 @@ impl Inside {
         }
     }
 
-    /// Sets up the link: addresses, default routes, routes. What is there is left as it is.
+    /// Sets up the link: addresses, default routes, routes. Existing addresses and routes are left as they are.
     ///
     /// # Errors
-    /// Routes that have no place.
+    /// Routes that conflict with another program's route, or whose table is unknown.
     pub fn set_up(&self, name: &IfName, place: &Place, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, mut plan, mut problems) = (found.at(place), Plan::default(), Vec::new());
         let present = state.addresses.get(name).map_or(&[][..], Vec::as_slice);
@@ -130,7 +131,7 @@ impl Inside {
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
 
-    /// Takes away the routes of ours; most go with the link, but not all are routes through it.
+    /// Deletes our routes. Most are deleted with the link, but not every route goes through it.
     pub fn take_routes(&self, name: &IfName, place: &Place, found: &Snapshot) -> Plan {
         let (state, mut plan) = (found.at(place), Plan::default());
         for route in self.resolved(name, state, found).unwrap_or_default() {
@@ -145,8 +146,8 @@ impl Inside {
         Problem::new(&self.keyword, value, why)
     }
 
-    /// The default routes and the others, with the numbers of their tables; or the table that there is not,
-    /// and why.
+    /// The default routes and the other routes, with the numbers of their tables; or the table that does not exist, and
+    /// why.
     fn resolved(
         &self,
         name: &IfName,
@@ -199,7 +200,7 @@ impl std::str::FromStr for Gateway {
     }
 }
 
-/// Adds a route, unless somebody else's is in its place; then the route, and why not.
+/// Adds a route. If another program's route has its place, returns the route and the reason.
 fn add(plan: &mut Plan, place: &Place, route: &Route, state: &State) -> Result<(), (String, String)> {
     plan.add_route(place, route, state)
         .map_err(|rival| (route.to_string(), format!("conflicts with another route: {rival}")))

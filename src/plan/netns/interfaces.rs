@@ -1,4 +1,4 @@
-//! Interfaces that are configured inside a namespace, from a file of their own: `netns-interfaces`.
+//! Interfaces inside a namespace, configured from their own interfaces file: `netns-interfaces`.
 
 use crate::{
     plan::{
@@ -12,15 +12,15 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
-/// Where ip-netns(8) keeps the files that take the place of those in `/etc`, by the name of the namespace.
+/// The directory in which ip-netns(8) finds replacements for files in `/etc`, by the name of the namespace.
 pub const ETC: &str = "/etc/netns";
 
-/// The interfaces file of a named namespace, unless a stanza says otherwise.
+/// The default interfaces file of a named namespace.
 pub fn default_file(name: &str) -> PathBuf {
     Path::new(ETC).join(name).join("network/interfaces")
 }
 
-/// `netns-interfaces`: interfaces that are configured inside, from a file of their own.
+/// `netns-interfaces`: interfaces inside a namespace, configured from their own interfaces file.
 pub struct Interfaces {
     /// The namespace.
     pub netns: NetnsRef,
@@ -64,7 +64,8 @@ impl Planner for Interfaces {
     }
 
     fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        // Another program's, and there by then; as a part of that one it is still to be made.
+        // If another program makes the namespace, it exists by then. If another component of this program makes it, it
+        // is in the world already, as one that does not exist yet.
         if !world.netns.contains_key(&self.netns) {
             world.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
             world.places.insert(Place::In(self.netns.clone()), State::new_namespace());

@@ -1,4 +1,4 @@
-//! Other namespaces: links that move there, veth pairs that lead there, and what is set up inside.
+//! Other namespaces: moved links, veth pairs into a namespace, and the configuration inside it.
 
 pub mod inside;
 pub mod interfaces;

@@ -1,4 +1,4 @@
-//! An interface on its way to another namespace and back, and those that cannot leave.
+//! Moves an interface to another namespace and back, and refuses interfaces that cannot move.
 
 use crate::{
     plan::{
@@ -10,7 +10,7 @@ use crate::{
     values::IfName,
 };
 
-/// Links that the kernel does not let out of their namespace (`NETIF_F_NETNS_LOCAL`).
+/// Kinds of links that the kernel does not move to another namespace (`NETIF_F_NETNS_LOCAL`).
 const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];
 
 /// Why an interface cannot move, or must not.
@@ -37,8 +37,9 @@ pub fn other_names(iface: &IfName) -> impl Iterator<Item = IfName> {
     (1..10).filter_map(move |n| format!("{short}-{n}").parse().ok())
 }
 
-/// Moves the interface in, after writing down where it goes. It comes back as new, down and with IPv6: what it was before
-/// is set again, also where the kernel had moved it and then refused.
+/// Records the target namespace, then moves the interface into it. An interface that comes back is like new, down and
+/// with IPv6, so a rollback sets its former state again, also if the kernel moved the interface and then returned an
+/// error.
 pub fn set_out(link: NetnsLink, here: &State, plan: &mut Plan) {
     let (iface, inner) = (link.iface.clone(), link.name.clone());
     let place = Place::In(link.netns.clone());
@@ -59,14 +60,14 @@ pub fn set_out(link: NetnsLink, here: &State, plan: &mut Plan) {
     plan.steps.push(Step { act: Act::here(moving(&iface, &place, &inner)), undo: vec![back] });
 }
 
-/// Forgets where the interface went.
+/// Deletes the record of the moved interface.
 pub fn forget(iface: &IfName, found: &Snapshot, plan: &mut Plan) {
     if let Some(record) = namespace::recorded(iface, Role::Moved, found) {
         plan.push(Op::NetnsLinkDel(record.link.clone()), None);
     }
 }
 
-/// Brings the interface back from wherever it is, under this name.
+/// Moves the interface back from its present namespace, and gives it this name.
 pub fn bring_back(name: &IfName, located: &Located, plan: &mut Plan) {
     let (old, new) = (located.name.clone(), name.clone());
     if located.place == Place::Here {
@@ -80,12 +81,12 @@ pub fn bring_back(name: &IfName, located: &Located, plan: &mut Plan) {
     }
 }
 
-/// Whether the interface has IPv6.
+/// The sysctl that turns IPv6 off on the interface.
 pub fn ipv6(iface: &IfName) -> Sysctl {
     Sysctl::of_link("ipv6", iface, "disable_ipv6")
 }
 
-/// Keeps IPv6 from configuring itself on the interface before it moves.
+/// Turns IPv6 off on the interface, so that it gets no IPv6 addresses before it moves.
 pub fn close(iface: &IfName, here: &State) -> Plan {
     let (key, mut plan) = (ipv6(iface), Plan::default());
     if here.sysctls.get(&key).is_none_or(|value| value == "1") {
@@ -101,7 +102,7 @@ pub fn close(iface: &IfName, here: &State) -> Plan {
     plan
 }
 
-/// Gives the interface IPv6 back, if [`close`] took it away.
+/// Turns IPv6 on again, if [`close`] turned it off.
 pub fn reopen(iface: &IfName, here: &State) -> Plan {
     let (key, mut plan) = (ipv6(iface), Plan::default());
     let record = Record::original(&key);

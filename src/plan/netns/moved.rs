@@ -1,7 +1,6 @@
 //! An interface that moves to another namespace, and is set up there: `netns`.
 //!
-//! It moves last, when everything that works on it from outside is done, and is back before anything else happens to it on
-//! the way down.
+//! It moves last in ifup, after all executors that work on it outside the namespace, and comes back first in ifdown.
 
 use crate::{
     plan::{
@@ -18,25 +17,25 @@ use crate::{
     values::{IfName, NetnsRef},
 };
 
-/// `netns`, and what is done to the interface inside.
+/// `netns`, and the configuration of the interface inside the namespace.
 pub struct Moved {
     /// The namespace.
     pub netns: NetnsRef,
-    /// The name in there; its own if there is none.
+    /// The name inside the namespace; without one, the name of the interface.
     pub ifname: Option<IfName>,
-    /// Addresses and routes in there.
+    /// Addresses and routes inside the namespace.
     pub inside: Inside,
-    /// Kernel parameters in there.
+    /// Kernel parameters inside the namespace.
     pub sysctls: Vec<Setting>,
     /// Whether a namespace of ours stays when it is empty.
     pub keep: bool,
     /// The stanza has IPv6 addresses that the stock executor puts on the interface before it moves.
     pub ipv6_outside: bool,
-    /// What other executors make of the interface.
+    /// The kind of link that other executors make of the interface.
     pub made: Made,
 }
 
-/// What the stock `link` executor makes of the interface anew when it does not see it.
+/// The kind of link that the stock `link` executor makes if the interface does not exist in its namespace.
 #[derive(PartialEq)]
 pub enum Made {
     /// A dummy link.
@@ -90,7 +89,7 @@ impl Planner for Moved {
     }
 
     fn give_up(&self, at: At<'_>, found: &Snapshot) -> Plan {
-        // It stays outside, and where the stanza is changed or removed next, nobody would give IPv6 back to it.
+        // The interface stays outside. If the stanza is changed or removed next, no later run would turn IPv6 on again.
         let stays = at.phase == Phase::PostUp && found.here().links.contains_key(at.iface);
         if stays { move_link::reopen(at.iface, found.here()) } else { Plan::default() }
     }
@@ -126,22 +125,23 @@ impl Moved {
         namespace::ensure("netns", &self.netns, found).map_err(|problem| vec![problem])
     }
 
-    /// Whether the interface is where it is to be.
+    /// Whether the interface is in its namespace, under its name.
     fn is_inside(&self, iface: &IfName, found: &Snapshot) -> bool {
         let is_it = |located: &Located| located.place == self.place() && located.name == *self.inner(iface);
         found.located.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
     }
 
-    /// Whether it need not come back for another `ifup`. The stock `link` executor fails when it makes a VLAN
-    /// that is elsewhere, and ifup may end with this phase: then what is right stays so.
+    /// Whether the interface may stay in its namespace for another `ifup`. For a VLAN it has to, if nothing differs:
+    /// the stock `link` executor fails when it makes a VLAN that is in another namespace, and ifup may end with that
+    /// phase.
     fn stays(&self, at: At<'_>, found: &Snapshot) -> bool {
         let is_vlan = self.made == Made::Vlan || at.iface.as_str().contains('.');
         let is_right = || self.move_in(at.iface, found).is_ok_and(|plan| plan.is_empty());
         self.is_inside(at.iface, found) && (at.alone || is_vlan && is_right())
     }
 
-    /// The namespace, and the interface back out of it if it is there already (`ifup -f`): the other executors
-    /// look for it here.
+    /// Makes the namespace. If the interface is already in it (`ifup -f`), moves it back, since the other executors
+    /// expect it here.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = self.ensure(found)?;
         let Some(located) = found.located.get(iface) else { return Ok(plan) };
@@ -149,7 +149,7 @@ impl Moved {
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
         match found.here().links.get(iface) {
             None => move_link::bring_back(iface, located, &mut plan),
-            // The stock `link` executor ran before us, did not see ours and made another.
+            // The stock `link` executor ran before, did not see the moved link, and made another one.
             Some(link) if self.made == Made::Dummy && link.kind == located.kind => {
                 let del = Op::LinkDel { name: located.name.clone(), kind: located.kind.clone() };
                 plan.push_at(&located.place, del, None);
@@ -166,7 +166,7 @@ impl Moved {
         Ok(plan)
     }
 
-    /// Moves the interface in and sets it up; one that is in there already is only set up.
+    /// Moves the interface into the namespace and sets it up. If it is already there, it is only set up.
     fn move_in(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (place, inner) = (self.place(), self.inner(iface));
         let mut plan = self.ensure(found)?;
@@ -198,12 +198,12 @@ impl Moved {
         Ok(plan)
     }
 
-    /// Brings the interface back, wherever it is.
+    /// Moves the interface back from its present namespace.
     fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (place, here) = (self.place(), found.here());
         let mut plan = Plan::default();
         let is_there = |record: &NetnsLinkRecord| namespace::is_where(record, &self.netns, found);
-        // Not in another namespace that has this name or number now.
+        // Not if the name or process id now belongs to another namespace.
         if namespace::recorded(iface, Role::Moved, found).is_none_or(is_there) {
             plan.append(self.inside.take_routes(self.inner(iface), &place, found));
         }
@@ -232,7 +232,7 @@ impl Moved {
         plan
     }
 
-    /// Puts right what is left to be, and deletes the namespace with its last user.
+    /// Turns IPv6 on again, and deletes the namespace after its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = move_link::reopen(iface, found.here());
         if !self.keep {

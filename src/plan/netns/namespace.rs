@@ -1,4 +1,4 @@
-//! Namespaces as homes of our links: made for the first, deleted with the last.
+//! Namespaces for our links: made for the first link, deleted after the last one.
 
 use crate::{
     plan::{
@@ -13,7 +13,7 @@ use crate::{
     values::{IfName, NetnsRef},
 };
 
-/// Has everything looked at that [`ensure`] and, at the end, [`abandon`] need.
+/// Reads all that [`ensure`] and, with `at_the_end`, [`abandon`] need.
 pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
     *query.netns.entry(netns.clone()).or_default() |= at_the_end;
     let wants = query.at(&Place::In(netns.clone()));
@@ -24,7 +24,7 @@ pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
 /// Makes a named namespace that is missing, with `lo` up.
 ///
 /// # Errors
-/// Why there is no namespace to work in.
+/// The namespace does not exist and cannot be made, or cannot be used.
 pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan, Problem> {
     let wrong = |reason: &str| Err(Problem::new(keyword, netns, reason));
     let mut plan = Plan::default();
@@ -54,7 +54,7 @@ pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan,
     Ok(plan)
 }
 
-/// The links that tunnels' modules put into every namespace by themselves (net/ipv4/ip_tunnel.c).
+/// The links that the modules of tunnels add to every namespace by themselves (net/ipv4/ip_tunnel.c).
 const FALLBACK: [(&str, &str); 9] = [
     ("tunl0", "ipip"),
     ("gre0", "gre"),
@@ -67,7 +67,7 @@ const FALLBACK: [(&str, &str); 9] = [
     ("ip6_vti0", "vti6"),
 ];
 
-/// Deletes a namespace that we made, when nothing of anybody's is in it but the links named in `leaving`.
+/// Deletes a namespace that we made, if it contains no process and no link except the ones in `leaving`.
 pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
     let mut plan = Plan::default();
     let NetnsRef::Name(name) = netns else { return plan };
@@ -93,7 +93,7 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
         let is_it = |r: &NetnsLinkRecord| r.id.same(existing.id) && r.link.name == **link;
         found.netns_links.iter().any(is_it)
     };
-    // Another stanza's link: that stanza will see to it.
+    // The link belongs to another stanza, whose ifdown deletes the namespace.
     if inside.iter().any(ours) {
         return plan;
     }
@@ -108,30 +108,30 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
     plan
 }
 
-/// Where a stanza put a link, as it was recorded.
+/// The record of the link that a stanza put into a namespace.
 pub fn recorded<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<&'a NetnsLinkRecord> {
     let is_it = |r: &&NetnsLinkRecord| r.link.iface == *iface && r.link.role == role;
     found.netns_links.iter().find(is_it)
 }
 
-/// Whether the namespace that a reference leads to is the one that a link was put into.
+/// Whether a reference leads to the namespace that a link was put into.
 pub fn is_where(record: &NetnsLinkRecord, netns: &NetnsRef, found: &Snapshot) -> bool {
     found.existing(netns).is_some_and(|existing| existing.id.same(record.id))
 }
 
-/// Remembers where a stanza puts a link.
+/// Records the namespace that a stanza puts a link into.
 pub fn record(plan: &mut Plan, link: NetnsLink) {
     plan.push(Op::NetnsLinkSet(link.clone()), Some(Op::NetnsLinkDel(link)));
 }
 
-/// What is up inside a namespace on behalf of this interface's stanza. `None` if nothing is, or what was
-/// went with its namespace.
+/// The interfaces file that is up inside a namespace for this interface's stanza. `None` if there is none, or if its
+/// namespace is gone.
 pub fn nested(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Option<NestedRecord> {
     let record = NestedRecord::parse(found.here().records.get(&Record::nested(iface))?)?;
     found.existing(netns).is_some_and(|existing| existing.id.same(record.id)).then_some(record)
 }
 
-/// Takes down what is up inside a namespace.
+/// Runs ifdown for the interfaces file that is up inside a namespace.
 pub fn nested_down(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Plan {
     let mut plan = Plan::default();
     let (iface, netns) = (iface.clone(), netns.clone());
@@ -143,7 +143,7 @@ pub fn nested_down(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Plan {
     plan
 }
 
-/// Adds to a world what [`ensure`] does not make.
+/// Adds to a world the objects that [`ensure`] does not make.
 pub fn assume(netns: &NetnsRef, world: &mut Snapshot) {
     if let NetnsRef::Name(_) = netns {
         world.netns.entry(netns.clone()).or_insert(Netns::Absent);

@@ -1,7 +1,7 @@
 //! Kernel parameters inside a namespace.
 //!
-//! In a namespace that we made they go with it. In one that is somebody else's, what they were is remembered
-//! there, and put back when the last of our links has left.
+//! In a namespace that we made, they are gone with the namespace. In another program's namespace, their former values
+//! are recorded there, and restored after the last of our links has left.
 
 use crate::{
     plan::{Plan, netns::namespace, op::Op},
@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Which.
+    /// The sysctl.
     pub key: Sysctl,
     /// Its value, words separated by single blanks.
     pub value: String,
@@ -32,8 +32,8 @@ impl FromStr for Setting {
     }
 }
 
-/// Settings separated by commas. A comma is a part of a value, too: what follows begins a new setting where it is one, or
-/// looks like one without a value.
+/// Settings separated by commas. A value may contain a comma too: the text after a comma begins a new setting only if
+/// it is a setting, or looks like one without a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings(pub Vec<Setting>);
 
@@ -59,8 +59,8 @@ impl FromStr for Settings {
     }
 }
 
-/// Forgets what was remembered in there when nothing of ours is in there yet: it was so in an earlier namespace with that
-/// inode.
+/// Deletes the recorded values if none of our links is in the namespace yet: then they are from an earlier namespace
+/// with the same inode.
 pub fn forget(settings: &[Setting], arriving: &NetnsLink, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(arriving.netns.clone()), Plan::default());
     let inside = found.at(&place);
@@ -74,7 +74,7 @@ pub fn forget(settings: &[Setting], arriving: &NetnsLink, found: &Snapshot) -> P
     plan
 }
 
-/// Sets what is not as it should be. What is in the plan already was [forgotten](forget).
+/// Sets the parameters that differ. `forgotten` is the plan of [`forget`].
 pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(netns.clone()), Plan::default());
     let inside = found.at(&place);
@@ -97,7 +97,7 @@ pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Sna
     plan
 }
 
-/// The other interfaces that were moved to where this one is.
+/// The other interfaces that were moved to the same namespace.
 fn others<'a>(link: &'a NetnsLink, found: &'a Snapshot) -> impl Iterator<Item = &'a NetnsLinkRecord> {
     found.netns_links.iter().filter(|other| {
         other.link.role == Role::Moved
@@ -106,7 +106,8 @@ fn others<'a>(link: &'a NetnsLink, found: &'a Snapshot) -> impl Iterator<Item = 
     })
 }
 
-/// Puts back what was remembered, unless another link of ours is still there, or the namespace is another one by now.
+/// Restores the recorded values, unless another of our links is still in the namespace, or the reference leads to
+/// another namespace by now.
 pub fn restore(settings: &[Setting], leaving: &NetnsLink, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
     let inside = found.at(&place);
@@ -115,7 +116,7 @@ pub fn restore(settings: &[Setting], leaving: &NetnsLink, found: &Snapshot) -> P
     }
     let is_another = namespace::recorded(&leaving.iface, Role::Moved, found)
         .is_some_and(|record| !namespace::is_where(record, &leaving.netns, found));
-    // Those of the link itself are as new when it comes back.
+    // The parameters of the link itself are reset when it comes back.
     let of_the_link = format!(".{}.", leaving.name.as_str().replace('.', "/"));
     for Setting { key, .. } in settings {
         let record = Record::original(key);

@@ -1,4 +1,4 @@
-//! Which links are the two ends of a pair, and whether a pair is where it should be.
+//! Recognizes the two ends of a veth pair, and whether the peer is in its namespace.
 
 use crate::{
     plan::netns::namespace,
@@ -6,13 +6,13 @@ use crate::{
     values::{IfName, NetnsRef},
 };
 
-/// Whether a link is an end of a pair.
+/// Whether a link is an end of a veth pair.
 pub fn is_veth(link: &Link) -> bool {
     matches!(&link.kind, LinkKind::Other(kind) if kind == "veth")
 }
 
-/// Whether the two, one here and one in a namespace or here as well, are the ends of one pair: each has the
-/// other's number, and the number of the namespace is right.
+/// Whether the two links are the ends of one pair: the peer of each is the index of the other, and the nsid is right.
+/// The peer is in `netns`, or without one in the executor's own namespace.
 pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &Snapshot) -> bool {
     let place = netns.cloned().map_or(Place::Here, Place::In);
     let (here, there) = (found.here(), found.at(&place));
@@ -26,15 +26,15 @@ pub fn is_pair(iface: &IfName, peer: &IfName, netns: Option<&NetnsRef>, found: &
         })
 }
 
-/// The record of the pair whose end an interface is. An interface with another index only has its name.
+/// The record of the pair that an interface is an end of. An interface with another index only has the same name.
 pub fn record<'a>(iface: &IfName, found: &'a Snapshot) -> Option<&'a NetnsLinkRecord> {
     let now = found.here().details.get(iface).map(|details| details.index);
     namespace::recorded(iface, Role::Peer, found)
         .filter(|record| record.index.zip(now).is_none_or(|(was, now)| was == now))
 }
 
-/// Whether we put the peer of an interface into a namespace that is gone, or whose name or number is another's by now.
-/// The stanza may name a third one: the next container has another number.
+/// Whether we put the peer of an interface into a namespace that is gone, or whose name or process id now belongs to
+/// another namespace. The stanza may already name a third namespace: a new container has another process id.
 pub fn is_orphan(iface: &IfName, found: &Snapshot) -> bool {
     let Some(record) = record(iface, found) else { return false };
     let was = &record.link.netns;

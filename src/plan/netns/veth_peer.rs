@@ -1,4 +1,4 @@
-//! A pair of links, the peer made where it belongs: `veth-peer`.
+//! A veth pair whose peer is created directly in its namespace: `veth-peer`.
 
 use crate::{
     plan::{
@@ -11,11 +11,11 @@ use crate::{
     values::{IfName, Mac, Mtu, NetnsRef, Queues},
 };
 
-/// `veth-peer`, and what is done to the peer.
+/// `veth-peer`, and the configuration of the peer.
 pub struct VethPeer {
     /// The name of the other end.
     pub peer: IfName,
-    /// Where the other end is; here if there is none.
+    /// The namespace of the other end; without one, the executor's own.
     pub netns: Option<NetnsRef>,
     /// The peer's hardware address.
     pub mac: Option<Mac>,
@@ -101,7 +101,7 @@ impl VethPeer {
         if let Some(netns) = &self.netns {
             plan = namespace::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
         }
-        // It was moved to another namespace, and `netns` brings it back.
+        // The interface is in another namespace, and `netns` moves it back.
         if found.located.contains_key(iface) {
             return Ok(plan);
         }
@@ -145,7 +145,7 @@ impl VethPeer {
         Ok(plan)
     }
 
-    /// Gives the peer of a pair that exists the properties it would be born with.
+    /// Sets the properties of the peer of an existing pair that a new pair would be created with.
     fn adjust(&self, found: &Snapshot, plan: &mut Plan) {
         let Some(now) = found.at(&self.place()).details.get(&self.peer) else { return };
         let (mut change, mut back) = (LinkChange::default(), LinkChange::default());
@@ -192,7 +192,7 @@ impl VethPeer {
         Ok(plan)
     }
 
-    /// Deletes the pair, and the namespace with its last user.
+    /// Deletes the pair, and the namespace after its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = Plan::default();
         let record = namespace::recorded(iface, Role::Peer, found);

@@ -23,29 +23,29 @@ pub enum BridgeOp {
         /// The settings.
         options: PortOptions,
     },
-    /// Makes a port, or the bridge, a member of VLANs as described, or changes how it is one. One message,
-    /// which the kernel may carry out in part.
+    /// Adds a port, or the bridge, to VLANs, or changes its flags in them. One message, which the kernel may apply only
+    /// in part.
     VlanAdd {
-        /// On what.
+        /// The port or bridge.
         device: VlanDevice,
         /// The VLANs, at least one.
         vlans: Vec<VlanRange>,
     },
-    /// Ends memberships. One message, as well.
+    /// Removes it from VLANs. One message, which the kernel may apply only in part.
     VlanDel {
-        /// On what.
+        /// The port or bridge.
         device: VlanDevice,
         /// The VLANs, at least one.
         vlans: Vec<VlanRange>,
     },
-    /// Puts a static entry into the forwarding database.
+    /// Adds a static entry to the forwarding database.
     FdbAdd {
         /// The port behind which the station is.
         port: IfName,
         /// The station.
         entry: FdbEntry,
     },
-    /// Removes it.
+    /// Removes a static entry.
     FdbDel {
         /// The port behind which the station was.
         port: IfName,
@@ -55,7 +55,7 @@ pub enum BridgeOp {
 }
 
 impl BridgeOp {
-    /// Whether the change takes something away.
+    /// Whether the change removes something.
     pub fn is_removal(&self) -> bool {
         matches!(self, Self::VlanDel { .. } | Self::FdbDel { .. })
     }

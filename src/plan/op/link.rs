@@ -1,4 +1,4 @@
-//! Links to be made, and the kinds of links that we tell apart.
+//! New links, changes of links, and moves of links.
 
 use crate::{
     state::{BridgeOptions, LinkKind, Place},
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::fmt;
 
-/// A link to be made.
+/// A new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLink {
     /// Its name.
@@ -25,7 +25,7 @@ impl fmt::Display for NewLink {
     }
 }
 
-/// What is changed of a link, in one message; what is `None` stays.
+/// Changes of a link, in one message; a field that is `None` is not changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkChange {
     /// Its master, or none.
@@ -57,12 +57,12 @@ impl fmt::Display for LinkChange {
     }
 }
 
-/// A link on its way from one namespace to another.
+/// The move of a link from one namespace to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// The link.
     pub name: IfName,
-    /// Where it goes.
+    /// The target namespace.
     pub to: Place,
     /// Its name there.
     pub new_name: IfName,
@@ -70,7 +70,7 @@ pub struct Move {
 
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A shell's own process id stands for the namespace that the command is typed in.
+        // `$$` is the process id of the shell: it stands for the namespace in which the command is typed.
         match &self.to {
             Place::Here => write!(f, "{} netns $$", self.name)?,
             Place::In(netns) => write!(f, "{} netns {netns}", self.name)?,

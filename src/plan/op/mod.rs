@@ -1,8 +1,8 @@
-//! The changes that a plan is made of, and how each would be typed by hand.
+//! The changes that a plan consists of, and the command line for each.
 //!
-//! An [`Op`] names its objects by name, never by index, and prints as the `ip`, `bridge` or `sysctl`
-//! command line that does the same: that text is what MOCK, `--dry-run`, VERBOSE and errors show. What
-//! is sent to the kernel instead is [`crate::kernel::netlink`]'s business.
+//! An [`Op`] names its objects by name, never by index. It prints as the `ip`, `bridge` or `sysctl` command line with
+//! the same effect: MOCK, `--dry-run`, VERBOSE and errors show that text. [`crate::kernel::netlink`] makes the message
+//! to the kernel.
 
 mod bridge;
 mod link;
@@ -21,10 +21,10 @@ use crate::{
 use ipnet::IpNet;
 use std::fmt;
 
-/// One change, which the kernel makes wholly or not at all.
+/// One change. The kernel makes it completely or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Makes a link; one of that name must not exist.
+    /// Makes a link; no link of that name may exist.
     LinkAdd(NewLink),
     /// Deletes a link.
     LinkDel {
@@ -39,73 +39,73 @@ pub enum Op {
     RuleAdd {
         /// The rule.
         rule: Rule,
-        /// Add it even if there is such a rule (then it lands behind that one).
+        /// Add it even if the same rule exists (then it lands behind that one).
         again: bool,
     },
     /// Deletes the first rule that matches.
     RuleDel(Rule),
-    /// Deletes the first rule that matches, if another one does the same; if it is the only one, it is as if
-    /// it was gone already.
+    /// Deletes the first rule that matches, if another one does the same. If it is the only one, it counts as already
+    /// gone.
     RuleDelDuplicate(Rule),
-    /// Reads the rules back and fails if this one is not there. Stands before the deletion of what it
-    /// replaces, so that no surprise of the kernel leaves a host without a way to itself.
+    /// Reads the rules back and fails if this one does not exist. It stands before the deletion of the rule that it
+    /// replaces, so that a host never loses its rule for `local` if the kernel behaves unexpectedly.
     RuleExpect(Rule),
     /// Adds a route.
     RouteAdd(Route),
     /// Adds a route beside others with the same prefix, table and metric.
     RouteAppend(Route),
-    /// Puts a route in the place of the one with the same prefix, table and metric.
+    /// Replaces the route with the same prefix, table and metric.
     RouteReplace(Route),
     /// Deletes a route.
     RouteDel(Route),
     /// Sets a sysctl.
     SysctlSet {
-        /// Which.
+        /// The sysctl.
         key: Sysctl,
-        /// To what.
+        /// Its new value.
         value: String,
     },
-    /// Remembers something across invocations.
+    /// Writes a record, which later invocations read.
     RecordSet {
-        /// What about.
+        /// The key of the record.
         key: Record,
-        /// What.
+        /// Its value.
         value: String,
     },
-    /// Forgets it.
+    /// Deletes the record.
     RecordDel(Record),
-    /// Makes a pair of links.
+    /// Makes a veth pair.
     VethAdd(NewVeth),
     /// Changes a link.
     LinkSet {
         /// The link.
         name: IfName,
-        /// What of it.
+        /// The changes.
         change: LinkChange,
     },
     /// Moves a link to another namespace, where it is down and without addresses.
     LinkMove(Move),
-    /// Adds an address to a link, with our mark, for which not every `ip` has a word.
+    /// Adds an address to a link, with our protocol number, which not every version of `ip` can set.
     AddressAdd {
         /// The link.
         dev: IfName,
         /// The address with its prefix.
         address: IpNet,
     },
-    /// Deletes one.
+    /// Deletes an address.
     AddressDel {
         /// The link.
         dev: IfName,
         /// The address with its prefix.
         address: IpNet,
     },
-    /// Makes a namespace of this name, as `ip netns` does, and remembers that we did.
+    /// Makes a namespace of this name, as `ip netns` does, and records that we made it.
     NetnsAdd(String),
-    /// Takes the name of a namespace away; the namespace goes with its last user.
+    /// Deletes the name of a namespace. The kernel deletes the namespace when nothing uses it any more.
     NetnsDel(String),
-    /// Remembers that a link of ours is in a namespace.
+    /// Records that one of our links is in a namespace.
     NetnsLinkSet(NetnsLink),
-    /// Forgets it.
+    /// Deletes the record.
     NetnsLinkDel(NetnsLink),
     /// Brings the interfaces of a file up or down inside a namespace.
     Nested(Nested),
@@ -123,13 +123,14 @@ impl Op {
         Self::LinkSet { name: name.clone(), change }
     }
 
-    /// Sets a port down and takes it out of its bridge: what is done by halves is not found again.
+    /// Sets a port down and removes it from its bridge, in one message: if only one of the two were done, a later run
+    /// would not find the other.
     pub fn release(port: &IfName) -> Self {
         let change = LinkChange { master: Some(None), up: Some(false), ..LinkChange::default() };
         Self::LinkSet { name: port.clone(), change }
     }
 
-    /// Whether the change takes something away. What is already gone is then as good as done.
+    /// Whether the change removes something. If that is already gone, the change counts as done.
     pub fn is_removal(&self) -> bool {
         matches!(
             self,
@@ -145,8 +146,7 @@ impl Op {
         ) || matches!(self, Self::Bridge(op) if op.is_removal())
     }
 
-    /// Whether the change adds something of which there can be only one. If it is there (EEXIST), that is as
-    /// good as done where it is put back.
+    /// Whether the change adds something that can exist only once. During a rollback, EEXIST then counts as done.
     pub fn is_addition(&self) -> bool {
         matches!(
             self,
@@ -159,7 +159,7 @@ impl Op {
         )
     }
 
-    /// Whether it changes nothing of the network, but what is remembered of it, or only looks.
+    /// Whether it does not change the network, but only records, or only reads.
     pub fn is_a_note(&self) -> bool {
         matches!(
             self,
@@ -171,8 +171,8 @@ impl Op {
         )
     }
 
-    /// Whether the change takes away or sets something that is there. Taking something back, one that is not there
-    /// is where it was before, or gone with what brought it.
+    /// Whether the change removes or changes an existing object. If the object of a rollback does not exist, it is as
+    /// it was before, or was deleted with the object that it came with.
     pub fn is_of_existing(&self) -> bool {
         self.is_removal() || matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::SysctlSet { .. })
     }
@@ -212,12 +212,12 @@ impl fmt::Display for Op {
     }
 }
 
-/// A change and where to make it.
+/// A change, and the namespace to make it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
-    /// Where.
+    /// The namespace.
     pub at: Place,
-    /// What.
+    /// The change.
     pub op: Op,
 }
 
@@ -230,7 +230,7 @@ impl Act {
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Several commands where the kernel is sent one message.
+        // One message to the kernel may print as several commands.
         for (place, line) in self.op.to_string().split(" && ").enumerate() {
             f.write_str(if place == 0 { "" } else { " && " })?;
             match (&self.at, line.split_once(' ')) {

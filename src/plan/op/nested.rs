@@ -1,4 +1,4 @@
-//! Whole sets of interfaces inside a namespace.
+//! Interfaces files that are brought up inside a namespace.
 
 use crate::values::{IfName, NetnsRef};
 use std::{fmt, path::PathBuf};
@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf};
 /// `ifup -a` or `ifdown -a` inside a namespace, with an interfaces file and a state file of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nested {
-    /// The interface of the stanza that has it done.
+    /// The interface of the stanza with `netns-interfaces`.
     pub iface: IfName,
     /// The namespace.
     pub netns: NetnsRef,

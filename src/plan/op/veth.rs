@@ -1,4 +1,4 @@
-//! Pairs of virtual Ethernet links (veth(4)).
+//! Veth pairs (veth(4)).
 
 use crate::{
     state::Place,
@@ -11,22 +11,22 @@ use std::fmt;
 pub struct End {
     /// Its name.
     pub name: IfName,
-    /// Its hardware address; the kernel picks one at random if there is none.
+    /// Its hardware address; without one the kernel picks a random address.
     pub mac: Option<Mac>,
-    /// Its MTU, 1500 if there is none.
+    /// Its MTU; without one 1500.
     pub mtu: Option<Mtu>,
 }
 
-/// A pair to be made.
+/// A new pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewVeth {
-    /// The end that is where the change is made.
+    /// The end in the namespace of the change.
     pub end: End,
     /// The other end.
     pub peer: End,
-    /// Where the other end comes to be.
+    /// The namespace in which the other end is created.
     pub at: Place,
-    /// The queues of both.
+    /// The number of queues of both ends.
     pub queues: Option<Queues>,
 }
 

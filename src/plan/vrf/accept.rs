@@ -1,4 +1,4 @@
-//! Which unbound sockets take what arrives in a VRF: `vrf-accept`.
+//! The unbound sockets that accept packets from VRFs: `vrf-accept`.
 
 use crate::{
     plan::{
@@ -11,7 +11,7 @@ use crate::{
     values::IfName,
 };
 
-/// `vrf-accept`: which unbound sockets take what arrives in a VRF.
+/// `vrf-accept`: the protocols whose unbound sockets accept packets from VRFs.
 pub struct VrfAccept {
     /// Some of `tcp`, `udp`, `raw`.
     pub protocols: Vec<&'static str>,
@@ -39,7 +39,7 @@ impl Planner for VrfAccept {
             if now == wanted {
                 continue;
             }
-            // Somebody set it before us, of whose VRF it holds as well.
+            // The stanza of another VRF set it before. The sysctl holds for that VRF as well.
             overruled.extend(state.records.values().next().and(others).map(|(vrf, _)| (protocol, vrf)));
             let record = Record::original(&key);
             if !state.records.contains_key(&record) {

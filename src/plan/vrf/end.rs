@@ -1,4 +1,4 @@
-//! What goes with a VRF, and with the last one of a namespace.
+//! Deletes a VRF with its routes, and after the last VRF of a namespace the rules and sysctls.
 
 use crate::{
     plan::{
@@ -11,19 +11,19 @@ use crate::{
     values::{IfName, TableId},
 };
 
-/// What [`end`] needs to know of a VRF.
+/// Reads all that [`end`] needs to know of a VRF.
 pub fn query(vrf: &IfName, here: &mut Wants) {
     here.links.insert(vrf.clone());
     here.members.insert(vrf.clone());
     here.records.insert(Record::left(vrf));
     here.routes.insert(TableRef::Vrf(vrf.clone()));
-    // Whether it is the last.
+    // To know whether it is the last one.
     here.vrfs.some = true;
     here.rules = true;
     l3mdev_accept::query(here);
 }
 
-/// What `vrf-rules` and `vrf-accept` need to know.
+/// Reads all that `vrf-rules` and `vrf-accept` need to know.
 pub fn query_rules(phase: Phase, query: &mut Query) {
     let here = query.here();
     here.vrfs.some = true;
@@ -33,8 +33,8 @@ pub fn query_rules(phase: Phase, query: &mut Query) {
     }
 }
 
-/// Deletes a VRF that has no members, and what only made sense with it: the routes of ours in its table, and with the
-/// last VRF the rules. Nothing gets out meanwhile, since it is down. If it is gone already, the table may be told.
+/// Deletes a VRF without members, our routes in its table, and after the last VRF our rules. No packet leaks meanwhile,
+/// since the VRF is down. If the VRF is gone already, `table` may give its table.
 pub fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan) {
     let table = state.vrf_table(vrf).or(table);
     let link = state.links.get(vrf);
@@ -43,7 +43,7 @@ pub fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan)
     }
     let is_others = state.vrfs().any(|(other, theirs)| other != vrf && Some(theirs) == table);
     let own = |route: &&Route| {
-        // Those over it go with it.
+        // Routes through the VRF device are deleted with it.
         route.is_ours() && Some(route.table) == table && route.dev.as_ref() != Some(vrf)
     };
     for route in state.routes.iter().filter(own).filter(|_| !is_others) {
@@ -58,13 +58,13 @@ pub fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan)
     forget_left(vrf, state, plan);
 }
 
-/// What is recorded of a VRF that is left: by this it is known again.
+/// The value of the record of a VRF that ifdown left. By it the VRF is recognized.
 pub fn left_mark(vrf: &IfName, state: &State) -> Option<String> {
     let index = state.details.get(vrf).map_or(0, |details| details.index);
     state.vrf_table(vrf).map(|table| format!("{index} {}", table.get()))
 }
 
-/// Forgets that a VRF was left.
+/// Deletes the record that ifdown left a VRF.
 pub fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
     let key = Record::left(vrf);
     if let Some(value) = state.records.get(&key) {
@@ -72,13 +72,13 @@ pub fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
     }
 }
 
-/// Puts the rules and sysctls back, if no VRF is left. While one is (this interface's own included), its packets must
-/// not get out: then `vrf-table` does this, after it deleted the last VRF.
+/// Restores the rules and sysctls, if no VRF exists any more. As long as one exists (this interface's own included),
+/// its packets must not leak. Then `vrf-table` restores them, after it has deleted the last VRF.
 pub fn restore_unless_needed(state: &State) -> Plan {
     if state.vrfs().next().is_none() { restore(state) } else { Plan::default() }
 }
 
-/// Takes away what is ours, so that what the kernel made stands alone again.
+/// Removes our rules and restores the rules and sysctls that the kernel had.
 pub fn restore(state: &State) -> Plan {
     let mut plan = layout::restore(state);
     plan.append(l3mdev_accept::restore(state));

@@ -1,11 +1,11 @@
-//! The sysctls that let unbound sockets take what arrives in a VRF (`net.ipv4.tcp_l3mdev_accept` and such).
+//! The sysctls that let unbound sockets accept packets from VRFs (`net.ipv4.tcp_l3mdev_accept` and so on).
 
 use crate::{
     plan::{Plan, op::Op},
     state::{Record, State, Sysctl, Wants},
 };
 
-/// The protocols whose unbound sockets can be made to take what arrives in a VRF.
+/// The protocols whose unbound sockets can accept packets from VRFs.
 pub const PROTOCOLS: [&str; 3] = ["tcp", "udp", "raw"];
 
 /// The sysctl of one of [`PROTOCOLS`].
@@ -18,13 +18,13 @@ pub fn sysctls() -> impl Iterator<Item = Sysctl> {
     PROTOCOLS.into_iter().filter_map(sysctl)
 }
 
-/// Has these sysctls and what was recorded about them looked at.
+/// Reads these sysctls and their recorded values.
 pub fn query(wants: &mut Wants) {
     wants.sysctls.extend(sysctls());
     wants.records.extend(sysctls().map(|key| Record::original(&key)));
 }
 
-/// Sets those back that we set.
+/// Restores the sysctls that we set.
 pub fn restore(state: &State) -> Plan {
     let mut plan = Plan::default();
     for key in sysctls() {

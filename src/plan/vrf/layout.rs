@@ -1,15 +1,14 @@
-//! The layouts of routing rules that keep what is in a VRF in it, and how to get to them and back.
+//! The layouts of routing rules that isolate VRFs, how to install them, and how to restore the kernel's rules.
 //!
-//! A kernel with VRFs has `0 local, 1000 l3mdev, 32766 main`. Two packets escape there: one for an address
-//! of the host itself (`local` comes first), and one that the VRF's table has no route for (it falls
-//! through to `main`). Both layouts close both holes, in IPv4 and IPv6:
+//! A kernel with VRFs has the rules `0 local, 1000 l3mdev, 32766 main`. With them, two kinds of packets leave their
+//! VRF: packets to an address of the host itself (`local` comes first), and packets for which the VRF's table has no
+//! route (they fall through to `main`). Both layouts close both gaps, in IPv4 and IPv6:
 //!
 //! - `yes`: `1000 l3mdev, 2000 l3mdev unreachable, 32765 local`
 //! - `jump`: `0 l3mdev goto 1000, 0 local, 1000 l3mdev, 2000 l3mdev unreachable`
 //!
-//! At no moment on the way is there no rule for `local`: it is added at the new place, read back, and only
-//! then deleted at the old one. Rules that we add carry [`OUR_PROTOCOL`]; that is how they are known again
-//! and taken away with the last VRF.
+//! A rule for `local` exists at every moment: it is added at the new priority, read back, and only then deleted at the
+//! old one. Rules that we add carry [`OUR_PROTOCOL`]. By it we recognize them, and delete them after the last VRF.
 
 mod shadowed;
 
@@ -27,23 +26,23 @@ pub fn kernel_l3mdev(family: Family) -> Rule {
     Rule::new(family, L3MDEV_PRIORITY, Action::LookupL3mdev, KERNEL_PROTOCOL)
 }
 
-/// The rule that every namespace is born with.
+/// The rule that every new namespace has.
 fn kernel_local(family: Family) -> Rule {
     Rule::new(family, 0, Action::Lookup(TableId::LOCAL), KERNEL_PROTOCOL)
 }
 
-/// The rules that are wanted; `None` leaves one alone.
+/// The wanted rules; `None` leaves a rule as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Where VRFs look up their tables.
+    /// The priority at which VRFs look up their tables.
     pub l3mdev: Option<u32>,
-    /// Where what a VRF has no route for is refused.
+    /// The priority at which packets of a VRF without a route are refused.
     pub unreachable: Option<u32>,
-    /// What becomes of the rule for `local`.
+    /// The place of the rule for `local`.
     pub local: Local,
 }
 
-/// What becomes of the rule for `local`.
+/// The place of the rule for `local`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Local {
     /// It stays at 0, for VRFs too.
@@ -69,7 +68,7 @@ impl Layout {
     }
 }
 
-/// The rules of ours that belong to another layout.
+/// Our rules that belong to another layout.
 pub fn foreign_to(layout: &Layout, family: Family, state: &State) -> Vec<Rule> {
     let wanted = layout.ours(family);
     let rules = state.rules.get(&family).into_iter().flatten();
@@ -85,10 +84,10 @@ fn jump(family: Family, target: u32) -> Rule {
     Rule::new(family, 0, Action::GotoL3mdev(target), OUR_PROTOCOL)
 }
 
-/// Brings the rules of one family to the layout; rules of ours that belong to another layout go.
+/// Installs the layout for one family, and deletes our rules that belong to another layout.
 ///
 /// # Errors
-/// A rule of others that keeps the layout from working, and what to do about it.
+/// Another program's rule that keeps the layout from working, and what to do about it.
 pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, String> {
     let mut plan = Plan::default();
     let rules = state.rules.get(&family).map_or(&[][..], Vec::as_slice);
@@ -118,7 +117,8 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, S
     shadowed::refuse(plan, rules)
 }
 
-/// A rule for `local` that is neither where the kernel has it nor behind where VRFs look up their tables.
+/// A rule for `local` that is neither at the kernel's priority nor behind the priority at which VRFs look up their
+/// tables.
 fn local_in_front<'a>(layout: &Layout, rules: &'a [Rule]) -> Option<&'a Rule> {
     let in_front = 1..=layout.l3mdev.unwrap_or(L3MDEV_PRIORITY);
     let local = Action::Lookup(TableId::LOCAL);
@@ -126,7 +126,7 @@ fn local_in_front<'a>(layout: &Layout, rules: &'a [Rule]) -> Option<&'a Rule> {
     rules.iter().find(found)
 }
 
-/// Adds a rule that is missing, and deletes all but one where it is there several times. Another program's stays.
+/// Adds a rule that is missing. If it exists several times, deletes all but one, except those of other programs.
 fn ensure(plan: &mut Plan, rules: &[Rule], wanted: &Rule) {
     if all(rules, wanted).next().is_none() {
         plan.add_rule(wanted.clone());
@@ -134,7 +134,7 @@ fn ensure(plan: &mut Plan, rules: &[Rule], wanted: &Rule) {
     plan.delete_rules(surplus(all(rules, wanted)));
 }
 
-/// All but the first of the rules that the kernel or we added.
+/// The rules that the kernel or we added, without the first of them.
 fn surplus<'a>(rules: impl Iterator<Item = &'a Rule>) -> impl Iterator<Item = &'a Rule> {
     rules.filter(|rule| !is_of_others(rule)).skip(1)
 }
@@ -143,12 +143,12 @@ fn is_of_others(rule: &Rule) -> bool {
     ![OUR_PROTOCOL, KERNEL_PROTOCOL].contains(&rule.protocol)
 }
 
-/// The rules that do the same at the same place, whichever program added them.
+/// The rules that do the same at the same priority, whichever program added them.
 fn all<'a>(rules: &'a [Rule], wanted: &'a Rule) -> impl Iterator<Item = &'a Rule> {
     rules.iter().filter(|rule| rule.same(wanted))
 }
 
-/// Whether somebody else has the rule for `local` elsewhere. It is accepted there.
+/// Whether another program has moved the rule for `local` to another priority. It is accepted there.
 fn moved_by_others(rules: &[Rule], family: Family) -> bool {
     let at_0 = kernel_local(family);
     let mut locals = rules.iter().filter(|rule| rule.action == at_0.action && !rule.selective);
@@ -183,12 +183,11 @@ fn move_local(plan: &mut Plan, rules: &[Rule], family: Family, priority: u32) {
     }
 }
 
-/// Both at priority 0, where a rule lands behind those that are there: the jump is added behind `local`,
-/// then a second `local` behind the jump, then the first `local` is deleted.
+/// Both rules have priority 0, where a new rule lands behind the existing ones: the jump is added behind `local`, then
+/// a second `local` behind the jump, then the first `local` is deleted.
 ///
-/// Nothing tells the two apart, so each is deleted only as one of two, and deleting the first is not taken
-/// back: the one that is then left is as good. (Where `local` is not at 0 at all, there is only the one that
-/// is added.)
+/// The two `local` rules look the same, so each is deleted only if both exist. The deletion of the first one is not
+/// rolled back: the second one has the same effect. (If no `local` is at 0, only one is added.)
 fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     let local = kernel_local(family);
     let jump = jump(family, target);
@@ -209,7 +208,7 @@ fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
         plan.push(Op::RuleAdd { rule: local.clone(), again: true }, Some(undo));
         plan.push(Op::RuleExpect(jump), None);
     }
-    // Deleting takes the first that matches, so what stands before the jump goes first.
+    // The kernel deletes the first rule that matches, so the rules before the jump are deleted first.
     for rule in surplus {
         if rule == local {
             plan.push(Op::RuleDelDuplicate(rule), None);
@@ -219,7 +218,7 @@ fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     }
 }
 
-/// Takes away what is ours, so that what the kernel made stands alone again.
+/// Deletes our rules, and restores the kernel's own.
 pub fn restore(state: &State) -> Plan {
     let mut plan = Plan::default();
     for (&family, rules) in &state.rules {
@@ -236,14 +235,14 @@ pub fn restore(state: &State) -> Plan {
         if ours().any(|rule| rule.action == Action::LookupL3mdev) {
             ensure(&mut plan, rules, &kernel_l3mdev(family));
         }
-        // A run that was killed before it had deleted the first of the two.
+        // A run was killed before it had deleted the first of the two rules for `local`.
         if ours().any(|rule| matches!(rule.action, Action::GotoL3mdev(_))) {
             let local = kernel_local(family);
             for surplus in rules.iter().filter(|rule| **rule == local).skip(1) {
                 plan.push(Op::RuleDelDuplicate(surplus.clone()), None);
             }
         }
-        // The jump goes before what it jumps to, the refusal last.
+        // The jump is deleted before its target, `unreachable` last.
         let rank = |action| match action {
             Action::GotoL3mdev(_) => Some(0),
             Action::LookupL3mdev => Some(1),

@@ -18,7 +18,7 @@ use crate::{
 pub struct VrfMember {
     /// The VRF.
     pub vrf: IfName,
-    /// As it was written.
+    /// The keyword as it was written.
     pub keyword: &'static str,
 }
 
@@ -46,7 +46,7 @@ impl Planner for VrfMember {
                 plan.push(Op::set_master(iface, None), None);
             }
             let record = state.records.get(&Record::left(&self.vrf));
-            // Without it, a run that deleted it was killed.
+            // If the VRF does not exist, a run that deleted it was killed.
             let is_it =
                 !state.links.contains_key(&self.vrf) || left_mark(&self.vrf, state).as_ref() == record;
             if record.is_some() && is_it && state.members(&self.vrf).all(|member| member == iface) {
@@ -91,7 +91,7 @@ impl VrfMember {
         }
         match &link.master {
             Some(master) if *master != self.vrf => Err(format!("{iface} is a port of {master}")),
-            // Its own ifup may have failed before its rules were set.
+            // The ifup of the VRF may have failed before its rules were added.
             None if !vrf.up => Err(format!("{0} is down; ifup -f {0}", self.vrf)),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! VRFs: their tables, members and routes, and the rules that keep what is in them there.
+//! VRFs: their tables, members and routes, and the rules that isolate them.
 
 pub mod accept;
 mod end;

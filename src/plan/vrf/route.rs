@@ -11,8 +11,8 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-/// How long a source address may take that the kernel checks for duplicates: about two seconds, after the link has got
-/// its carrier.
+/// How long the check of a source address for duplicates may take, in seconds: about two after the link has got its
+/// carrier.
 const CHECK_SECONDS: u32 = 10;
 
 /// `vrf-route`.
@@ -39,7 +39,8 @@ impl Planner for VrfRoute {
         }
         let sources: BTreeSet<_> = self.routes.iter().filter_map(|route| ipv6(route.src?)).collect();
         if at.phase == Phase::PostUp && !sources.is_empty() {
-            // The kernel takes no source address that it has not checked, and the stock executor added it just now.
+            // The kernel refuses a source address that it has not checked, and the stock executor has only just added
+            // it.
             let until = Until::Checked(sources);
             query.wait = Some(Wait { seconds: CHECK_SECONDS, links: BTreeSet::new(), until });
         }
@@ -49,7 +50,7 @@ impl Planner for VrfRoute {
                 query.table_names = true;
             }
             let here = query.here();
-            // Which families there are shows in the rules.
+            // The rules show which families the kernel has.
             here.rules |= route.prefix.is_none();
             here.links.extend(self.dev(route, at.iface).cloned());
             here.links.extend(match &route.table {
@@ -75,7 +76,7 @@ impl Planner for VrfRoute {
             };
             match table.and_then(|()| self.resolve(spec, at.iface, found)) {
                 Ok(mut routes) => wanted.append(&mut routes),
-                // Without its VRF or interface a route is gone already.
+                // Without its VRF or interface, the route is already gone.
                 Err(_) if at.phase == Phase::PreDown => {}
                 Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
             }
@@ -87,7 +88,7 @@ impl Planner for VrfRoute {
             }));
         }
         if self.is_vrf && at.phase == Phase::PreDown && found.here().members(at.iface).next().is_some() {
-            // The VRF is left for them, and so are the routes in its table, which go with it.
+            // The VRF is kept for its members. The routes in its table are kept with it, and deleted with it.
             let own = found.here().vrf_table(at.iface);
             wanted.retain(|route| Some(route.table) != own);
         }
@@ -123,7 +124,7 @@ impl Planner for VrfRoute {
 }
 
 impl VrfRoute {
-    /// The interface that a route is sent through. A link-local gateway is on the stanza's own.
+    /// The interface of a route. For a link-local gateway it is the interface of the stanza.
     fn dev<'a>(&self, spec: &'a RouteSpec, iface: &'a IfName) -> Option<&'a IfName> {
         spec.dev.as_ref().or(Some(iface).filter(|_| !self.is_vrf && is_link_local(spec)))
     }
@@ -137,7 +138,7 @@ impl VrfRoute {
         }
     }
 
-    /// That a VRF has the table of its stanza, and is not another program's of the same name.
+    /// Checks that a VRF has the table of its stanza, and is not another program's VRF of the same name.
     fn check_own_table(&self, iface: &IfName, found: &Snapshot) -> Result<(), String> {
         let wanted = match &self.own_table {
             Some(TableSpec::Id(id)) => Some(id),
@@ -152,7 +153,7 @@ impl VrfRoute {
         }
     }
 
-    /// The route with its table's number; a default route without a family is one for each.
+    /// The route with the number of its table. A default route without a family becomes one route for each family.
     fn resolve(&self, spec: &RouteSpec, iface: &IfName, found: &Snapshot) -> Result<Vec<Route>, String> {
         let state = found.here();
         let of_vrf = self.own_table(spec, iface).and_then(|table| state.table(&table));
@@ -185,24 +186,24 @@ fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
     }
 }
 
-/// Whether the gateway is an address that means something on one link only.
+/// Whether the gateway is a link-local address.
 pub fn is_link_local(route: &RouteSpec) -> bool {
     route.via.and_then(ipv6).is_some_and(|via| via.is_unicast_link_local())
 }
 
-/// Whether the kernel has a family. Without any rules it was not asked.
+/// Whether the kernel has a family. If there are no rules at all, they were not read.
 fn has(found: &Snapshot, family: Family) -> bool {
     let rules = &found.here().rules;
     rules.is_empty() || rules.contains_key(&family)
 }
 
-/// Adds a route, unless somebody else's is in its place.
+/// Adds a route, unless another program's route has its place.
 fn add(plan: &mut Plan, route: &Route, found: &Snapshot) -> Result<(), String> {
     plan.add_route(&Place::Here, route, found.here())
         .map_err(|rival| format!("{route}: conflicts with another route: {rival}; give this one a metric"))
 }
 
-/// Deletes a route that is there and ours.
+/// Deletes a route, if it exists and is ours.
 fn remove(plan: &mut Plan, route: &Route, found: &Snapshot) {
     let ours = found.here().routes.iter().find(|rival| rival.is_ours() && route.same(rival));
     if let Some(ours) = ours {

@@ -1,4 +1,4 @@
-//! The rules that keep what is in a VRF in it: `vrf-rules`.
+//! The rules that isolate VRFs: `vrf-rules`.
 
 use crate::{
     plan::{
@@ -15,11 +15,11 @@ use crate::{
 
 /// `vrf-rules` and its options.
 pub struct VrfRules {
-    /// The rules that are wanted.
+    /// The wanted rules.
     pub layout: Layout,
-    /// For which families.
+    /// The families of the rules.
     pub families: Vec<Family>,
-    /// The families were named, so that one the kernel lacks is an error.
+    /// The stanza names the families, so a family that the kernel lacks is an error.
     pub named: bool,
     /// The value as it was written, for messages.
     pub written: String,

@@ -15,10 +15,10 @@ use crate::{
 };
 use std::{ops::RangeInclusive, str::FromStr};
 
-/// The tables that `auto` picks from, unless `vrf-table-range` says otherwise.
+/// The tables that `auto` picks from without `vrf-table-range`.
 pub const RANGE: RangeInclusive<u32> = 1001..=5000;
 
-/// `vrf-table`: the table of the VRF that the interface is.
+/// `vrf-table`: the interface is a VRF with this table.
 pub struct VrfTable {
     /// The table.
     pub table: Wanted,
@@ -28,7 +28,7 @@ pub struct VrfTable {
 
 /// The values of `vrf-table`.
 pub enum Wanted {
-    /// This one.
+    /// This table.
     Table(TableSpec),
     /// The lowest free one of these.
     Auto(RangeInclusive<u32>),
@@ -80,7 +80,7 @@ impl Planner for VrfTable {
         let conflict = |reason: String| vec![Problem::new("vrf-table", &self.written, reason)];
         let table = self.table(at.iface, found).map_err(conflict)?;
         let mut plan = Plan::default();
-        // It is up again, so that it does not go with its last member.
+        // The VRF is configured again, so it is no longer deleted with its last member.
         forget_left(at.iface, state, &mut plan);
         if let Some(link) = state.links.get(at.iface) {
             return match link.kind {
@@ -110,7 +110,7 @@ impl Planner for VrfTable {
 }
 
 impl VrfTable {
-    /// The number of the table. A VRF that is running keeps what `auto` once gave it.
+    /// The number of the table. An existing VRF keeps the table that `auto` once picked.
     fn table(&self, iface: &IfName, found: &Snapshot) -> Result<TableId, String> {
         match &self.table {
             Wanted::Table(TableSpec::Id(table)) => Ok(*table),
@@ -139,9 +139,9 @@ impl VrfTable {
         }
     }
 
-    /// Deletes the VRF if it is ours and has no members. One that has is left, since the kernel would release them into
-    /// the host's own routing: it is set up again, for the stock executor has set it down by now, and goes with the last
-    /// of them.
+    /// Deletes the VRF if it has the table of the stanza and no members. A VRF with members is kept, since the kernel
+    /// would release them into the host's own routing. It is set up again, because the stock executor has set it down
+    /// by now, and is deleted with its last member.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let (state, mut plan) = (found.here(), Plan::default());
         let wanted = self.table(iface, found);

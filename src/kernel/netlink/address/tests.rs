@@ -13,7 +13,7 @@ fn what_the_kernel_shows_is_understood() {
         })
         .map(|address| address.net.to_string())
         .collect();
-    // This host's end of the point-to-point address, and nothing that the kernel made by itself.
+    // This host's end of the point-to-point address, and no address that the kernel added by itself.
     assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32", "fd00::2/64"]);
 }
 

@@ -1,9 +1,9 @@
-//! Bridges on the wire, as kernels of all ages show them.
+//! Bridges on the wire, as old and new kernels show them.
 
 use super::*;
 use crate::values::VlanProtocol;
 
-/// A bridge as a kernel shows it that knows these settings.
+/// A bridge as shown by a kernel that has these settings.
 fn shown(known: &BridgeOptions) -> LinkMessage {
     let mut message = link_message::named(&"br0".parse().unwrap());
     let data = LinkInfo::Data(InfoData::Bridge(encode_options(known)));
@@ -25,7 +25,7 @@ fn what_an_old_kernel_takes_and_does_not_know_is_told() {
     let refusal = told(&old).unwrap_err();
     let text = "the kernel accepted this but does not report vlan_protocol 802.1ad; it may be too old";
     assert_eq!(refusal.to_string(), text);
-    // The rest was done, and has to be taken back.
+    // The kernel applied the other settings, and they have to be rolled back.
     assert!(refusal.answer_lost);
     let other = BridgeOptions { protocol: Some(VlanProtocol::Ieee8021q), ..wanted.clone() };
     assert_eq!(told(&other).unwrap_err().to_string(), text);

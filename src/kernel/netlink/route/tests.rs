@@ -48,12 +48,12 @@ fn what_is_sent_is_what_ip_sends() {
         dev: None,
         ..route("::/0", None, 4_278_198_272)
     };
-    // For the IPv6 default route `ip` sends the destination too, which is zero like one that is left out.
+    // For the IPv6 default route `ip` sends the destination too, which is zero. A missing destination means the same.
     assert_eq!(add(&unreachable, false), Request::of_ip("route-add-unreachable").without(RTA_DST));
     assert_eq!(add(&route("198.51.100.0/24", None, 0), false), Request::of_ip("route-add-link"));
 }
 
-/// `ip` leaves the metric out and the kernel takes 1024; we say so.
+/// `ip` leaves the metric out and the kernel uses 1024; we send it.
 #[test]
 fn an_ipv6_route_names_the_metric_that_the_kernel_would_take() {
     let ours = add(&route("2001:db8::/32", Some("fd00::1"), 1024), false);
@@ -62,8 +62,8 @@ fn an_ipv6_route_names_the_metric_that_the_kernel_would_take() {
     assert_ne!(ours, without);
 }
 
-/// `ip` deletes with scope "nowhere" and type "unspecified", which the kernel takes for any; we name the ones
-/// that we added with.
+/// `ip` deletes with scope "nowhere" and type "unspecified", which match any; we send the values that we added the
+/// route with.
 #[test]
 fn a_route_is_deleted_as_it_was_added() {
     let via = route("192.0.2.0/24", Some("10.0.0.1"), 5);
@@ -84,7 +84,7 @@ fn read(family: Family, name: &str) -> Vec<String> {
 
 #[test]
 fn what_the_kernel_shows_is_understood() {
-    // The multipath and the broadcast route are none of ours, and not shown.
+    // The multipath route and the broadcast route are not handled, and not shown.
     let ipv4 = [
         "blackhole 10.66.0.0/16 table 10 protocol 3 index 0",
         "192.0.2.0/24 via 10.0.0.1 table 10 src 10.0.0.2 metric 5 onlink protocol 73 index 10",

@@ -26,7 +26,7 @@ fn what_is_sent_is_what_ip_sends() {
     }
     let rule = Rule::new(Ipv4, 32765, Action::Lookup(TableId::LOCAL), OUR_PROTOCOL);
     let mut message = encode(&rule);
-    // `ip` deletes whatever the action; we name it.
+    // `ip` deletes a rule with any action; we send the action.
     message.header.action = RuleAction::Unspec;
     let delete = Request::ours(RouteNetlinkMessage::DelRule(message), 0);
     assert_eq!(delete, Request::of_ip("rule-del"));
@@ -47,7 +47,7 @@ fn read(family: Family, name: &str) -> Vec<String> {
 
 #[test]
 fn what_the_kernel_shows_is_understood() {
-    // In the order of tests/wire/capture; everything that looks only at some packets is selective.
+    // In the order of tests/wire/capture. Every rule that matches only some packets is selective.
     let ipv4 = [
         "pref 0 table local protocol kernel",
         "pref 0 l3mdev goto 1000 protocol 73",

@@ -1,4 +1,4 @@
-//! VLANs on the wire, against what the kernel told `bridge`.
+//! VLANs on the wire, against the kernel's answers to `bridge`.
 
 use super::*;
 use crate::kernel::netlink::fixture::{answers, damaged};

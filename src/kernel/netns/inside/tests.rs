@@ -1,4 +1,5 @@
-//! What is said where ifupdown-ng is missing: PATH is no matter of the environment, so nothing else can show it.
+//! The error if ifupdown-ng is missing. PATH does not come from the environment, so only a unit test can show this
+//! error.
 
 use super::program;
 

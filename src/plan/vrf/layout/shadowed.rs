@@ -1,15 +1,15 @@
-//! Rules of others that the kernel would delete in the place of ours.
+//! Rules of other programs that the kernel would delete instead of ours.
 //!
-//! A request to delete a rule names its priority, its action and who added it. What it does not name is not compared
-//! (net/core/fib_rules.c `rule_exists`, `fib_nl_delrule`): the first rule that fits goes, even if it looks at some
-//! packets only.
+//! A request to delete a rule names its priority, its action and its protocol. The kernel does not compare attributes
+//! that the request does not name (net/core/fib_rules.c `rule_exists`, `fib_nl_delrule`): it deletes the first rule
+//! that matches, even if that rule is only for some packets.
 
 use crate::{
     plan::{Plan, Step, op::Op},
     state::Rule,
 };
 
-/// The rule of others that goes if this one is to be deleted.
+/// Another program's rule that the kernel deletes in place of this one.
 fn instead<'a>(rule: &Rule, rules: &'a [Rule]) -> Option<&'a Rule> {
     let fits = |found: &&Rule| Rule { selective: rule.selective, ..(*found).clone() } == *rule;
     rules.iter().find(fits).filter(|found| found.selective && !rule.selective)
@@ -29,10 +29,10 @@ fn told(rule: &Rule) -> String {
     )
 }
 
-/// Fails if a plan would delete a rule of others.
+/// Fails if a plan would delete another program's rule.
 ///
 /// # Errors
-/// Which, and what to do about it.
+/// The rule, and what to do about it.
 pub(super) fn refuse(plan: Plan, rules: &[Rule]) -> Result<Plan, String> {
     match plan.steps.iter().find_map(|step| deletes(step, rules)) {
         Some(rule) => Err(told(rule)),
@@ -40,7 +40,7 @@ pub(super) fn refuse(plan: Plan, rules: &[Rule]) -> Result<Plan, String> {
     }
 }
 
-/// Leaves out of a plan what would delete a rule of others, with a warning.
+/// Removes from a plan the steps that would delete another program's rule, and adds a warning.
 pub(super) fn leave_out(plan: &mut Plan, rules: &[Rule]) {
     let mut left: Vec<String> = plan
         .steps
