@@ -2,16 +2,13 @@
 //!
 //! tests/plain/worked_example.rs compiles and runs it. It is never installed.
 
-use ifupdown_ng_netlink::{
-    plan::{At, Plan, Planner, op::Op},
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::{Phase, Problem},
-    state::{Query, Record, Snapshot, Sysctl},
-    values::{IfName, Switch},
-};
+use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::plan::{At, Plan, Planner};
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::{Phase, Problem};
+use ifupdown_ng_netlink::state::{Query, Record, Snapshot, Sysctl};
+use ifupdown_ng_netlink::values::{IfName, Switch};
 use std::process::ExitCode;
 
 /// The program.

@@ -26,7 +26,8 @@ mod vrf_rules;
 #[path = "vrf-table.rs"]
 mod vrf_table;
 
-use ifupdown_ng_netlink::program::{executor::Program, run::run_one_of};
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::program::run::run_one_of;
 use std::process::ExitCode;
 
 /// The programs, one for each other file of this directory.

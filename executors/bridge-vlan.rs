@@ -1,14 +1,11 @@
 //! `bridge-vlan` turns on VLAN filtering of a bridge, and sets the VLANs of its ports and of the bridge itself.
 
-use ifupdown_ng_netlink::{
-    plan::bridge::{config::Config, scope::Scope},
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::{Phase, Stanza},
-    values::IfName,
-};
+use ifupdown_ng_netlink::plan::bridge::config::Config;
+use ifupdown_ng_netlink::plan::bridge::scope::Scope;
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::values::IfName;
 use std::process::ExitCode;
 
 /// The program.

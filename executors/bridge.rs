@@ -1,14 +1,10 @@
 //! `bridge`: every keyword of the stock executor `bridge`, and the keywords of `bridge-vlan`, in one process.
 
-use ifupdown_ng_netlink::{
-    plan::bridge::scope::Scope,
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::Stanza,
-    values::{IfName, words},
-};
+use ifupdown_ng_netlink::plan::bridge::scope::Scope;
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::values::{IfName, words};
 use std::process::ExitCode;
 
 #[path = "bridge-vlan.rs"]

@@ -1,15 +1,12 @@
 //! `netns-interfaces` brings up all interfaces of a namespace from an interfaces file of its own.
 
-use ifupdown_ng_netlink::{
-    plan::netns::interfaces::{Interfaces, default_file},
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::Stanza,
-    values::NetnsRef,
-};
-use std::{path::PathBuf, process::ExitCode};
+use ifupdown_ng_netlink::plan::netns::interfaces::{Interfaces, default_file};
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::values::NetnsRef;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// The program.
 pub const PROGRAM: Program = Program {

@@ -3,19 +3,13 @@
 //! On the way up it moves the interface last, after every executor that works on it from outside. On the way down it
 //! moves the interface back before any other executor acts on it.
 
-use ifupdown_ng_netlink::{
-    plan::netns::{
-        inside::Inside,
-        moved::{Made, Moved},
-        sysctls::Settings,
-    },
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::{Phase, Stanza},
-    values::Switch,
-};
+use ifupdown_ng_netlink::plan::netns::inside::Inside;
+use ifupdown_ng_netlink::plan::netns::moved::{Made, Moved};
+use ifupdown_ng_netlink::plan::netns::sysctls::Settings;
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::values::Switch;
 use std::process::ExitCode;
 
 /// The program.

@@ -1,14 +1,11 @@
 //! `veth-peer` makes an interface one end of a veth pair. The other end is created in `veth-peer-netns`.
 
-use ifupdown_ng_netlink::{
-    plan::netns::{inside::Inside, veth_peer::VethPeer},
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::Stanza,
-    values::{IfName, Switch},
-};
+use ifupdown_ng_netlink::plan::netns::inside::Inside;
+use ifupdown_ng_netlink::plan::netns::veth_peer::VethPeer;
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::values::{IfName, Switch};
 use std::process::ExitCode;
 
 /// The program.

@@ -1,6 +1,7 @@
 //! `veth`: all keywords that begin with `veth-` in one process. A stanza then needs no `use` line.
 
-use ifupdown_ng_netlink::program::{executor::Program, run::run};
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::program::run::run;
 use std::process::ExitCode;
 
 #[path = "veth-peer.rs"]

@@ -1,14 +1,10 @@
 //! `vrf-route` puts routes into the table of a VRF, or leaks them into another.
 
-use ifupdown_ng_netlink::{
-    plan::vrf::route::{VrfRoute, is_link_local},
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::Stanza,
-    values::{IfName, List, RouteSpec, RouteTable},
-};
+use ifupdown_ng_netlink::plan::vrf::route::{VrfRoute, is_link_local};
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::values::{IfName, List, RouteSpec, RouteTable};
 use std::process::ExitCode;
 
 /// The program.

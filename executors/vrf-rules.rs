@@ -1,20 +1,15 @@
 //! `vrf-rules` keeps packets of a VRF in it, by routing rules; `vrf-accept` lets unbound sockets answer in VRFs.
 
-use ifupdown_ng_netlink::{
-    plan::vrf::{
-        accept::VrfAccept,
-        l3mdev_accept::PROTOCOLS,
-        layout::{L3MDEV_PRIORITY, Layout, Local},
-        rules::VrfRules,
-    },
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::{Phase, Stanza},
-    values::{Families, Family, Invalid, OrNo, RulePriority, Switch, Words},
-};
-use std::{process::ExitCode, str::FromStr};
+use ifupdown_ng_netlink::plan::vrf::accept::VrfAccept;
+use ifupdown_ng_netlink::plan::vrf::l3mdev_accept::PROTOCOLS;
+use ifupdown_ng_netlink::plan::vrf::layout::{L3MDEV_PRIORITY, Layout, Local};
+use ifupdown_ng_netlink::plan::vrf::rules::VrfRules;
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::values::{Families, Family, Invalid, OrNo, RulePriority, Switch, Words};
+use std::process::ExitCode;
+use std::str::FromStr;
 
 /// The program.
 pub const PROGRAM: Program = Program {

@@ -1,17 +1,11 @@
 //! `vrf-table` makes an interface a VRF; `vrf-member` makes it a member of one.
 
-use ifupdown_ng_netlink::{
-    plan::vrf::{
-        member::VrfMember,
-        table::{VrfTable, Wanted},
-    },
-    program::{
-        executor::{Executor, Keyword, Program, boxed},
-        run::run,
-    },
-    stanza::{Phase, Stanza},
-    values::{IfName, TableRange},
-};
+use ifupdown_ng_netlink::plan::vrf::member::VrfMember;
+use ifupdown_ng_netlink::plan::vrf::table::{VrfTable, Wanted};
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::values::{IfName, TableRange};
 use std::process::ExitCode;
 
 /// The program.

@@ -3,7 +3,8 @@
 //! The rules come last on the way up. The way down is the reverse, so `vrf-table` restores the rules when it has
 //! deleted the last VRF. While a VRF exists, packets cannot leave it.
 
-use ifupdown_ng_netlink::program::{executor::Program, run::run};
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::program::run::run;
 use std::process::ExitCode;
 
 #[path = "vrf-route.rs"]

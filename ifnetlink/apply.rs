@@ -1,22 +1,18 @@
 //! `ifnetlink apply`: interfaces that are up get what their stanzas now have, without going down.
 
-use crate::{
-    all::PROGRAMS,
-    cost,
-    left::{Left, left},
-    targets::{Options, Targets},
-};
+use crate::all::PROGRAMS;
+use crate::cost;
+use crate::left::{Left, left};
+use crate::targets::{Options, Targets};
 use anyhow::Context as _;
-use ifupdown_ng_netlink::{
-    kernel::{apply, live::Live},
-    plan::{Plan, op::Op},
-    program::{
-        arguments,
-        message::complain,
-        run::{FAILED, MISCONFIGURED},
-    },
-    state::Snapshot,
-};
+use ifupdown_ng_netlink::kernel::apply;
+use ifupdown_ng_netlink::kernel::live::Live;
+use ifupdown_ng_netlink::plan::Plan;
+use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::program::arguments;
+use ifupdown_ng_netlink::program::message::complain;
+use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
+use ifupdown_ng_netlink::state::Snapshot;
 use std::io::Write as _;
 
 /// Makes the changes and prints them; returns the exit status. If anything conflicts with a change, no change is made.

@@ -1,18 +1,12 @@
 //! `ifnetlink check` compares the stanzas with the kernel.
 
-use crate::{
-    all::PROGRAMS,
-    left::{Left, left},
-    targets::{Options, Targets},
-};
+use crate::all::PROGRAMS;
+use crate::left::{Left, left};
+use crate::targets::{Options, Targets};
 use anyhow::Context as _;
-use ifupdown_ng_netlink::{
-    kernel::live::Live,
-    program::{
-        message::complain,
-        run::{DRIFTED, MISCONFIGURED},
-    },
-};
+use ifupdown_ng_netlink::kernel::live::Live;
+use ifupdown_ng_netlink::program::message::complain;
+use ifupdown_ng_netlink::program::run::{DRIFTED, MISCONFIGURED};
 use serde_json::json;
 use std::io::Write as _;
 

@@ -1,11 +1,10 @@
 //! What a plan costs interfaces that are in use: addresses, routes and sessions that the stanzas do not name.
 
-use ifupdown_ng_netlink::{
-    kernel::{Kernel, Refusal},
-    plan::{Plan, op::Op},
-    state::{KERNEL_PROTOCOL, LinkKind, Place, Query, State, TableRef},
-    values::{IfName, TableId},
-};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal};
+use ifupdown_ng_netlink::plan::Plan;
+use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::state::{KERNEL_PROTOCOL, LinkKind, Place, Query, State, TableRef};
+use ifupdown_ng_netlink::values::{IfName, TableId};
 use std::collections::BTreeSet;
 
 /// What interfaces lose that the plan sets down or gives a master, a line each.

@@ -2,13 +2,13 @@
 //! more.
 
 use crate::targets::{Target, Targets};
-use ifupdown_ng_netlink::{
-    model::Simulated,
-    plan::{Plan, op::Op, vrf::restore},
-    stanza::Problem,
-    state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State},
-    values::{Family, IfName},
-};
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::Plan;
+use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::plan::vrf::restore;
+use ifupdown_ng_netlink::stanza::Problem;
+use ifupdown_ng_netlink::state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State};
+use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 

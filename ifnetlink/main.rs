@@ -13,8 +13,10 @@ mod show;
 mod targets;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use ifupdown_ng_netlink::program::{message::complain, run::FAILED};
-use std::{path::PathBuf, process::ExitCode};
+use ifupdown_ng_netlink::program::message::complain;
+use ifupdown_ng_netlink::program::run::FAILED;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use targets::Options;
 
 fn main() -> ExitCode {

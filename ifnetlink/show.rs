@@ -4,12 +4,12 @@ mod draw;
 mod view;
 
 use anyhow::Context as _;
-use ifupdown_ng_netlink::{
-    kernel::{Kernel as _, live::Live, netns},
-    stanza::environment,
-    state::{LinkKind, Netns, Place, Query, Snapshot, TableRef},
-};
-use std::{collections::BTreeSet, io::Write as _};
+use ifupdown_ng_netlink::kernel::live::Live;
+use ifupdown_ng_netlink::kernel::{Kernel as _, netns};
+use ifupdown_ng_netlink::stanza::environment;
+use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Query, Snapshot, TableRef};
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use view::View;
 
 /// Prints the state.

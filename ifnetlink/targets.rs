@@ -1,18 +1,15 @@
 //! The stanzas to work on, read by the executors that ifupdown-ng would run for them.
 
-use ifupdown_ng_netlink::{
-    kernel::{Kernel, Refusal, ifquery},
-    program::executor::{Configuration, Program, configure},
-    stanza::{Stanzas, keywords::Unknown},
-    state::{Query, Snapshot, TableRef},
-    values::IfName,
-};
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, ifquery};
+use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
+use ifupdown_ng_netlink::stanza::Stanzas;
+use ifupdown_ng_netlink::stanza::keywords::Unknown;
+use ifupdown_ng_netlink::state::{Query, Snapshot, TableRef};
+use ifupdown_ng_netlink::values::IfName;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 /// What was asked for.
 pub struct Options {

@@ -5,14 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
-use ifupdown_ng_netlink::{
-    program::{
-        executor::{Executor, Keyword, Program},
-        run::run,
-    },
-    stanza::Stanza,
-    values::IfName,
-};
+use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program};
+use ifupdown_ng_netlink::program::run::run;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::values::IfName;
 use std::process::{Command, ExitCode, Stdio};
 
 /// Names that many interfaces, or panics.

@@ -1,12 +1,11 @@
 //! The output of `ifnetlink show`, as text.
 
 use super::view::{Bridge, End, View, Vrf, Within};
-use ifupdown_ng_netlink::{
-    stanza::one_line,
-    state::{OUR_PROTOCOL, Place, Route},
-    values::{Family, IfName, Vid, VlanSet},
-};
-use std::{collections::BTreeSet, fmt::Write as _};
+use ifupdown_ng_netlink::stanza::one_line;
+use ifupdown_ng_netlink::state::{OUR_PROTOCOL, Place, Route};
+use ifupdown_ng_netlink::values::{Family, IfName, Vid, VlanSet};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// How a word looks in a terminal with colours: the parameter of SGR (ECMA-48).
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 //! The output of `ifnetlink show`, as data: a pure function of the state that was read.
 
-use ifupdown_ng_netlink::{
-    state::{BridgeOptions, Link, LinkKind, Place, Route, Rule, Snapshot, State},
-    values::{IfName, NetnsRef, TableId, Vid, VlanSet},
-};
+use ifupdown_ng_netlink::state::{BridgeOptions, Link, LinkKind, Place, Route, Rule, Snapshot, State};
+use ifupdown_ng_netlink::values::{IfName, NetnsRef, TableId, Vid, VlanSet};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 

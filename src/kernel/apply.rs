@@ -1,15 +1,12 @@
 //! Applies a plan: in ifup all or nothing, in ifdown as much as possible.
 
-use crate::{
-    kernel::{Kernel, Refusal},
-    plan::{
-        Plan, Step,
-        op::{Act, LinkChange, Move, Op},
-    },
-    state::{Action, LinkKind, Place, Record, Route},
-};
+use crate::kernel::{Kernel, Refusal};
+use crate::plan::op::{Act, LinkChange, Move, Op};
+use crate::plan::{Plan, Step};
+use crate::state::{Action, LinkKind, Place, Record, Route};
 use nix::errno::Errno;
-use std::{fmt, net::IpAddr};
+use std::fmt;
+use std::net::IpAddr;
 
 /// A step that failed, and the rollback of the steps before it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! The interfaces file and the state of ifupdown-ng, from ifquery(8).
 
-use crate::{kernel::Refusal, stanza::Stanzas};
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use crate::kernel::Refusal;
+use crate::stanza::Stanzas;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Names of the program. If classic ifupdown is installed as well, the second name belongs to classic ifupdown.
 const PROGRAMS: [&str; 2] = ["ifquery-ng", "ifquery"];

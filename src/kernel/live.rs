@@ -2,31 +2,23 @@
 
 mod moved_links;
 
-use crate::{
-    kernel::{
-        Kernel, Refusal, ifquery,
-        lock::{self, Lock},
-        netlink::Channel,
-        netns, rt_tables,
-        run_dir::RunDir,
-        sysctls, trust,
-    },
-    plan::op::{Act, Move, Nested, Op},
-    state::{
-        Link, LinkKind, NestedRecord, Netns, NetnsLink, Place, Query, Record, Role, Route, Snapshot, State,
-        Until, Wait, Wants,
-    },
-    values::{IfName, NetnsRef},
+use crate::kernel::lock::Lock;
+use crate::kernel::netlink::Channel;
+use crate::kernel::run_dir::RunDir;
+use crate::kernel::{Kernel, Refusal, ifquery, lock, netns, rt_tables, sysctls, trust};
+use crate::plan::op::{Act, Move, Nested, Op};
+use crate::state::{
+    Link, LinkKind, NestedRecord, Netns, NetnsLink, Place, Query, Record, Role, Route, Snapshot, State,
+    Until, Wait, Wants,
 };
+use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    net::{IpAddr, Ipv6Addr},
-    os::fd::AsFd as _,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// The running kernel. Sockets are opened when they are first needed.
 #[derive(Debug, Default)]

@@ -4,18 +4,15 @@
 //! the namespace's own file or a directory. The holder deletes the file at the end. The next run takes over a file that
 //! a killed run left.
 
-use crate::kernel::{Refusal, run_dir::RunDir};
-use nix::{
-    errno::Errno,
-    fcntl::{Flock, FlockArg, OFlag},
-};
-use std::{
-    fs::{File, OpenOptions},
-    io::ErrorKind,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-    time::{Duration, Instant},
-};
+use crate::kernel::Refusal;
+use crate::kernel::run_dir::RunDir;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How long to wait for another run; each holds the lock for some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -11,10 +11,8 @@ pub mod run_dir;
 mod sysctls;
 pub mod trust;
 
-use crate::{
-    plan::op::{Act, Op},
-    state::{Query, Snapshot},
-};
+use crate::plan::op::{Act, Op};
+use crate::state::{Query, Snapshot};
 use nix::errno::Errno;
 use std::fmt;
 

@@ -1,7 +1,9 @@
 //! The names of routing tables, from the files of iproute2 (ip-route(8), /etc/iproute2/rt_tables).
 
 use crate::values::TableId;
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 
 /// The files that iproute2 reads: first the distribution's, then the administrator's, which win.
 const FILES: [&str; 3] =

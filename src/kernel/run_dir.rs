@@ -2,17 +2,14 @@
 //!
 //! Root writes it on behalf of stanzas, so it is trusted only if no other user can write there.
 
-use crate::{
-    kernel::{Refusal, trust},
-    state::{DIRECTORY, Record},
-};
-use nix::{errno::Errno, fcntl::OFlag};
-use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
-    io::{self, ErrorKind, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-};
+use crate::kernel::{Refusal, trust};
+use crate::state::{DIRECTORY, Record};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 /// How often to try while other runs delete the directory.
 const ATTEMPTS: usize = 100;

@@ -1,20 +1,15 @@
 //! Reads and writes kernel parameters as files below `/proc/sys`, and nowhere else.
 
-use crate::{kernel::Refusal, state::Sysctl};
-use nix::{
-    errno::Errno,
-    fcntl::{OFlag, open, openat},
-    sys::{
-        stat::Mode,
-        statfs::{PROC_SUPER_MAGIC, fstatfs},
-    },
-};
-use std::{
-    fs::File,
-    io::{Read as _, Write as _},
-    os::fd::OwnedFd,
-    path::{Component, Path},
-};
+use crate::kernel::Refusal;
+use crate::state::Sysctl;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
 
 /// More bytes than any parameter has: a list of all ports has 380 thousand bytes.
 const LONGEST: usize = 1 << 19;

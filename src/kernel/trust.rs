@@ -1,11 +1,9 @@
 //! Checks whether users other than root can change a file: files that we run or rely on must not be writable by them.
 
 use crate::kernel::Refusal;
-use std::{
-    fs::{self, Metadata},
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 /// The write permission of group and others.
 const OTHERS: u32 = 0o022;

@@ -5,15 +5,11 @@
 
 mod netns;
 
-use crate::{
-    kernel::{Kernel, Refusal},
-    plan::{
-        Plan,
-        op::{Act, Op},
-    },
-    state::{Link, LinkAddress, LinkKind, Query, Route, Rule, Snapshot, State},
-    values::{Family, RouteKind, TableId},
-};
+use crate::kernel::{Kernel, Refusal};
+use crate::plan::Plan;
+use crate::plan::op::{Act, Op};
+use crate::state::{Link, LinkAddress, LinkKind, Query, Route, Rule, Snapshot, State};
+use crate::values::{Family, RouteKind, TableId};
 use nix::errno::Errno;
 
 /// A kernel that is only its state.

@@ -1,14 +1,12 @@
 //! Namespaces in the model, and changes that concern two of them.
 
-use crate::{
-    model::Simulated,
-    plan::op::{Move, NewVeth, Op},
-    state::{
-        Details, Existing, Link, LinkKind, Located, NestedRecord, Netns, NetnsId, NetnsLinkRecord, Peer,
-        Place, Record, Role, State,
-    },
-    values::{IfName, NetnsRef},
+use crate::model::Simulated;
+use crate::plan::op::{Move, NewVeth, Op};
+use crate::state::{
+    Details, Existing, Link, LinkKind, Located, NestedRecord, Netns, NetnsId, NetnsLinkRecord, Peer, Place,
+    Record, Role, State,
 };
+use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
 
 /// The MTU of a new Ethernet-like link (`ETH_DATA_LEN`).

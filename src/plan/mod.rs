@@ -5,12 +5,10 @@ pub mod netns;
 pub mod op;
 pub mod vrf;
 
-use crate::{
-    plan::op::{Act, Op},
-    stanza::{Phase, Problem},
-    state::{Place, Query, Route, Rule, Snapshot, State},
-    values::IfName,
-};
+use crate::plan::op::{Act, Op};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Place, Query, Route, Rule, Snapshot, State};
+use crate::values::IfName;
 use std::fmt;
 
 /// The interface and the phase that a plan is for.

@@ -1,15 +1,15 @@
 //! The arguments of an executor that is run by hand; ifupdown-ng passes none.
 
-use crate::{
-    kernel::netns::inside,
-    program::{executor::Program, message::complain},
-    stanza::{
-        Phase, Stanza, canonical,
-        environment::{Found, Invocation, Mode},
-    },
-};
-use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use crate::kernel::netns::inside;
+use crate::program::executor::Program;
+use crate::program::message::complain;
+use crate::stanza::environment::{Found, Invocation, Mode};
+use crate::stanza::{Phase, Stanza, canonical};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Whether there are no arguments. Then only the environment counts.
 pub fn is_empty() -> bool {

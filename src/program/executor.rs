@@ -3,13 +3,11 @@
 //! An executor is a short file: it lists its keywords and reads them. [`crate::plan`] plans the changes, and
 //! [`crate::program::run`] runs the program.
 
-use crate::{
-    model::Simulated,
-    plan::{At, Plan, Planner},
-    stanza::{Phase, Problem, Stanza},
-    state::{Query, Snapshot},
-    values::IfName,
-};
+use crate::model::Simulated;
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem, Stanza};
+use crate::state::{Query, Snapshot};
+use crate::values::IfName;
 
 /// A keyword that an executor reads, for `--help`, the man pages and the tests that compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

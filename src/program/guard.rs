@@ -6,16 +6,14 @@
 //! checked, and set down if it is not isolated. An interface that is up already when ifup begins (`ifup -f`) is never
 //! recorded.
 
-use crate::{
-    kernel::{Kernel as _, Refusal, live::Live, run_dir::RunDir},
-    plan::op::{Act, Op},
-    program::executor::Program,
-    stanza::{
-        Phase,
-        environment::{Invocation, Mode},
-    },
-    state::{Query, Record},
-};
+use crate::kernel::live::Live;
+use crate::kernel::run_dir::RunDir;
+use crate::kernel::{Kernel as _, Refusal};
+use crate::plan::op::{Act, Op};
+use crate::program::executor::Program;
+use crate::stanza::Phase;
+use crate::stanza::environment::{Invocation, Mode};
+use crate::state::{Query, Record};
 
 /// The guard of an interface in one phase.
 pub struct Guard<'a> {

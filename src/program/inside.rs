@@ -1,24 +1,20 @@
 //! The process that enters a namespace and then runs ifup.
 
-use crate::{
-    kernel::netns::{self, inside::ARGUMENT},
-    plan::netns::interfaces::ETC,
-    program::message::complain,
-    values::{NAMED, NetnsRef},
-};
-use nix::{
-    errno::Errno,
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, setns, unshare},
-    sys::statvfs::{FsFlags, statvfs},
-};
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
-};
+use crate::kernel::netns;
+use crate::kernel::netns::inside::ARGUMENT;
+use crate::plan::netns::interfaces::ETC;
+use crate::program::message::complain;
+use crate::values::{NAMED, NetnsRef};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 /// Enters a namespace and executes a program there. The arguments are the namespace's file, its name (may be empty),
 /// the program, and the program's arguments. Returns only if this fails.

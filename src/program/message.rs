@@ -1,7 +1,8 @@
 //! Messages to the user: lines on standard error.
 
 use crate::stanza::one_line;
-use std::{fmt::Display, io::Write as _};
+use std::fmt::Display;
+use std::io::Write as _;
 
 /// Prints one line for the user. Names in it may come from elsewhere, so line breaks and terminal controls are escaped.
 /// A failure to print is ignored; `eprintln!` would panic.

@@ -3,30 +3,22 @@
 //! It keeps what every executor promises: `depend` cannot fail, all problems are reported at once and only once,
 //! nothing is opened if there is nothing to do, and the exit status has a fixed meaning.
 
-use crate::{
-    kernel::{
-        Kernel,
-        apply::{self},
-        live::Live,
-    },
-    model::Simulated,
-    plan::{At, Plan},
-    program::{
-        arguments,
-        executor::{Configuration, Program},
-        guard::Guard,
-        inside,
-        message::complain,
-    },
-    stanza::{
-        Phase, Problem, Stanza,
-        environment::{Found, Invocation, Mode, mentions},
-        keywords::Unknown,
-    },
-    state::Query,
-};
+use crate::kernel::live::Live;
+use crate::kernel::{Kernel, apply};
+use crate::model::Simulated;
+use crate::plan::{At, Plan};
+use crate::program::executor::{Configuration, Program};
+use crate::program::guard::Guard;
+use crate::program::message::complain;
+use crate::program::{arguments, inside};
+use crate::stanza::environment::{Found, Invocation, Mode, mentions};
+use crate::stanza::keywords::Unknown;
+use crate::stanza::{Phase, Problem, Stanza};
+use crate::state::Query;
 use anyhow::Context as _;
-use std::{fmt::Display, io::Write as _, process::ExitCode};
+use std::fmt::Display;
+use std::io::Write as _;
+use std::process::ExitCode;
 
 /// The number of bytes that ifupdown-ng reads of the answer to `depend` (execute.c: one `read` of 1024 bytes).
 const DEPEND_BYTES: usize = 1023;

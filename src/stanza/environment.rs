@@ -3,11 +3,12 @@
 //! ifupdown-ng hands over IFACE, PHASE, VERBOSE and one `IF_KEYWORD` variable per keyword
 //! (ifupdown-executor(7)). By hand the same comes from the command line ([`crate::program::arguments`]).
 
-use crate::{
-    stanza::{Phase, Stanza, canonical, keywords::is_unknown},
-    values::IfName,
-};
-use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf};
+use crate::stanza::keywords::is_unknown;
+use crate::stanza::{Phase, Stanza, canonical};
+use crate::values::IfName;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 /// What to do with the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

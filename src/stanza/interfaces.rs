@@ -4,10 +4,8 @@
 //! bridge. `ifnetlink` gets no stanza at all. So `ifquery` is asked for all stanzas at once; it resolves sources,
 //! templates and inheritance.
 
-use crate::{
-    stanza::{Stanza, canonical},
-    values::{IfName, words},
-};
+use crate::stanza::{Stanza, canonical};
+use crate::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The stanzas of an interfaces file.

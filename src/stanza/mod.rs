@@ -11,12 +11,10 @@ mod phase;
 pub use interfaces::Stanzas;
 pub use phase::Phase;
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    str::FromStr,
-};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 /// Something wrong with one keyword of a stanza, displayed as `vrf-table 0: not a routing table …`.
 #[derive(Debug, Clone, PartialEq, Eq)]

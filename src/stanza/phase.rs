@@ -1,6 +1,7 @@
 //! The phases in which ifupdown-ng runs an executor (ifupdown-executor(7)).
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// A phase of ifup or ifdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

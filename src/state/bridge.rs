@@ -1,10 +1,8 @@
 //! Bridges and their ports: settings, VLANs, forwarding database (bridge(8)).
 
 use crate::values::{Centiseconds, IfName, Mac, Vid, VlanProtocol, VlanSet};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// Settings of a bridge. If it was read, all settings that the kernel has; if it is wanted, only those to be set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

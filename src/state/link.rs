@@ -1,9 +1,7 @@
 //! Links (ip-link(8)).
 
-use crate::{
-    state::BridgeOptions,
-    values::{IfName, Mac, TableId},
-};
+use crate::state::BridgeOptions;
+use crate::values::{IfName, Mac, TableId};
 use std::fmt;
 
 /// The kind of a link, as far as the executors need it.

@@ -22,14 +22,10 @@ pub use route::Route;
 pub use rule::{Action, Rule};
 pub use sysctl::Sysctl;
 
-use crate::{
-    stanza::Stanzas,
-    values::{Family, IfName, NetnsRef, TableId},
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use crate::stanza::Stanzas;
+use crate::values::{Family, IfName, NetnsRef, TableId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// The protocol number of the rules, routes and addresses that we add, as FRA_PROTOCOL, `rtm_protocol` and IFA_PROTO.
 /// By it we recognize our own, and other managers see that another program owns them. Unused in iproute2's rt_protos.

@@ -1,10 +1,9 @@
 //! Namespaces, and our links in them.
 
-use crate::{
-    state::LinkKind,
-    values::{IfName, Mac, NetnsRef},
-};
-use std::{fmt, str::FromStr};
+use crate::state::LinkKind;
+use crate::values::{IfName, Mac, NetnsRef};
+use std::fmt;
+use std::str::FromStr;
 
 /// The identity of a namespace, independent of its name. The inode alone is not enough: once the number is free, the
 /// kernel gives it to another namespace (fs/nsfs.c).

@@ -1,14 +1,10 @@
 //! What an executor asks about the kernel.
 
-use crate::{
-    state::{Place, Record, Sysctl},
-    values::{IfName, NetnsRef, TableId},
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::Ipv6Addr,
-    path::PathBuf,
-};
+use crate::state::{Place, Record, Sysctl};
+use crate::values::{IfName, NetnsRef, TableId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 /// A table to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

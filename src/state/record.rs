@@ -1,10 +1,9 @@
 //! Records: data that must survive from one invocation to the next, because the kernel does not show it.
 
-use crate::{
-    state::{NetnsId, NetnsLink, Sysctl},
-    values::IfName,
-};
-use std::{fmt, path::PathBuf};
+use crate::state::{NetnsId, NetnsLink, Sysctl};
+use crate::values::IfName;
+use std::fmt;
+use std::path::PathBuf;
 
 /// The directory of the records. They are gone after a reboot, like the objects that they describe.
 pub const DIRECTORY: &str = "/run/ifupdown-ng-netlink";

@@ -1,11 +1,10 @@
 //! Routes (ip-route(8)).
 
-use crate::{
-    state::{KERNEL_PROTOCOL, OUR_PROTOCOL},
-    values::{Family, IfName, RouteKind, RouteSpec, TableId},
-};
+use crate::state::{KERNEL_PROTOCOL, OUR_PROTOCOL};
+use crate::values::{Family, IfName, RouteKind, RouteSpec, TableId};
 use ipnet::IpNet;
-use std::{fmt, net::IpAddr};
+use std::fmt;
+use std::net::IpAddr;
 
 /// The metric of an IPv6 route without one (`IP6_RT_PRIO_USER`). The kernel reports this number.
 const DEFAULT_METRIC_IPV6: u32 = 1024;

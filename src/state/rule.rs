@@ -1,9 +1,7 @@
 //! Routing rules (ip-rule(8), net/core/fib_rules.c).
 
-use crate::{
-    state::KERNEL_PROTOCOL,
-    values::{Family, TableId},
-};
+use crate::state::KERNEL_PROTOCOL;
+use crate::values::{Family, TableId};
 use std::fmt;
 
 /// What a rule does with a packet that it matches.

@@ -1,7 +1,9 @@
 //! Kernel parameters under `/proc/sys/net`, which belong to a network namespace.
 
 use crate::values::Invalid;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A sysctl below `net.`, as sysctl(8) spells it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

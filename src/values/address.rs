@@ -2,7 +2,8 @@
 
 use crate::values::Invalid;
 use ipnet::IpNet;
-use std::{net::IpAddr, str::FromStr};
+use std::net::IpAddr;
+use std::str::FromStr;
 
 /// An address that an interface can have, with the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,9 @@
 //! The two address families of rules and routes.
 
 use crate::values::Invalid;
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
 /// IPv4 or IPv6, spelled `ipv4` and `ipv6` in a stanza and `-4` and `-6` on `ip`'s command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

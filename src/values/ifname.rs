@@ -1,7 +1,9 @@
 //! Names of network interfaces.
 
 use crate::values::Invalid;
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
 
 /// The length of the longest name that the kernel accepts, in bytes: `IFNAMSIZ - 1`.
 const LONGEST: usize = 15;

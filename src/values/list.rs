@@ -1,7 +1,8 @@
 //! Lists on one line, since ifupdown-ng hands over only the last line of a repeated keyword.
 
 use crate::values::Invalid;
-use std::{fmt::Display, str::FromStr};
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// Entries separated by commas. Each entry is a `T`, and may contain blanks. Empty entries (a trailing comma) are
 /// skipped. At least one entry is not empty.

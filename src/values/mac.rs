@@ -1,7 +1,8 @@
 //! Hardware addresses of Ethernet-like links.
 
 use crate::values::Invalid;
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// An Ethernet address that an interface can have: neither multicast nor all zero. The kernel refuses those too
 /// (include/linux/etherdevice.h `is_valid_ether_addr`).

@@ -1,7 +1,9 @@
 //! References to network namespaces.
 
 use crate::values::Invalid;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 /// The directory of iproute2's named namespaces (ip-netns(8)).
 pub const NAMED: &str = "/run/netns";

@@ -1,7 +1,8 @@
 //! Numbers with their own limits.
 
 use crate::values::Invalid;
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// The size in bytes of the largest packet on a link: 68 to 65535 for an Ethernet-like link (drivers/net/veth.c; the
 /// lower limit is IPv4's).

@@ -2,7 +2,9 @@
 
 use crate::values::{Family, IfName, Invalid, TableSpec};
 use ipnet::IpNet;
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
 
 /// What the kernel does with a packet that a route matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,8 @@
 //! Times in the unit of the kernel's bridge.
 
 use crate::values::Invalid;
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// A time in hundredths of a second (`clock_t`); written in seconds, with up to two decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

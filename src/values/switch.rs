@@ -1,7 +1,8 @@
 //! `yes` or `no`, and a value or `no`.
 
 use crate::values::Invalid;
-use std::{fmt::Display, str::FromStr};
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// `yes` or `no`, also in the other spellings of the stock executors (`true`, `on`, `1` and their opposites).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! Routing tables, by number and by the names of rt_tables.
 
 use crate::values::Invalid;
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// The number of a routing table, 1 to 4294967295.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,9 @@
 //! VLANs (IEEE 802.1Q) and the membership of ports in them.
 
 use crate::values::Invalid;
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// The number of a VLAN, 1 to 4094. 0 marks frames without a VLAN, and 4095 is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

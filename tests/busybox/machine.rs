@@ -1,10 +1,8 @@
 //! The machine: its programs, its network connections, and whether its state is as before.
 
 use crate::lab::{Netns, Ran, command, ip, wait_until};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// All programs: busybox, ifupdown-ng and this one. And scripts.
 pub fn userland() {

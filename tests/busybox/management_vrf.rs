@@ -1,11 +1,10 @@
 //! Service isolation with one network card.
 
-use crate::{
-    lab::{Netns, ip},
-    machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle},
-    probe::{echo, serve, serve_here},
-    tables::{self, BOUND_PORT, VRF},
-};
+use crate::lab::{Netns, ip};
+use crate::machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle};
+use crate::probe::{echo, serve, serve_here};
+use crate::tables;
+use crate::tables::{BOUND_PORT, VRF};
 use std::net::SocketAddr;
 
 /// `eth0` leads to a switch with a host of the LAN and the gateway on it.

@@ -1,7 +1,9 @@
 //! The scripts of the Alpine package: the stock executors are replaced and restored.
 
 use crate::lab::command;
-use std::{fs, path::Path, sync::OnceLock};
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
 
 const EXECUTORS: &str = "/usr/libexec/ifupdown-ng";
 const LINKS: [&str; 3] = ["vrf", "bridge", "veth"];

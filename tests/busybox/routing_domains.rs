@@ -1,11 +1,9 @@
 //! Routing domains: namespaces joined by veth pairs.
 
-use crate::{
-    lab::{Netns, ip, wait_until},
-    machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle},
-    probe::ping,
-    tables,
-};
+use crate::lab::{Netns, ip, wait_until};
+use crate::machine::{State, addresses, beside, ifdown, ifup, interfaces, join, settle};
+use crate::probe::ping;
+use crate::tables;
 use std::fs;
 
 /// Without the tunnel, which the stock executor `vxlan` makes with iproute2.

@@ -1,25 +1,19 @@
 //! Three points on a bridge, tagged: two stations that must never receive anything from each other, and one that
 //! reaches both.
 
-use crate::{
-    lab::{Netns, ip},
-    machine::{State, addresses, beside, ifdown, ifup, interfaces, settle},
-    probe::{PORT, ping, reaches, serve, tcp_reaches},
+use crate::lab::{Netns, ip};
+use crate::machine::{State, addresses, beside, ifdown, ifup, interfaces, settle};
+use crate::probe::{PORT, ping, reaches, serve, tcp_reaches};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket, sockopt,
 };
-use nix::sys::{
-    socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket, sockopt},
-    time::{TimeVal, TimeValLike as _},
-};
-use std::{
-    net::{IpAddr, UdpSocket},
-    os::fd::AsRawFd as _,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use std::net::{IpAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];
 const SECOND: [&str; 2] = ["192.168.5.4", "fd00:5::4"];

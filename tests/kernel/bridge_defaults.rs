@@ -1,10 +1,8 @@
 //! The defaults of a new bridge and a new port in interfaces-bridge-vlan(5) are those of the kernel.
 
-use crate::{
-    features::needs,
-    lab::{command, in_lab, ip},
-    pages::pages,
-};
+use crate::features::needs;
+use crate::lab::{command, in_lab, ip};
+use crate::pages::pages;
 use libtest_mimic::Trial;
 use serde_json::Value;
 

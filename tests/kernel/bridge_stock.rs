@@ -1,11 +1,9 @@
 //! Every keyword of the stock executor `bridge`, applied by it and by ours, and what `ip` and `bridge` show afterwards.
 
-use crate::{
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Shell, Version},
-    lab::{command, in_lab, ip, settle},
-};
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
+use crate::lab::{command, in_lab, ip, settle};
 use libtest_mimic::Trial;
 use serde_json::Value;
 

@@ -1,12 +1,10 @@
 //! Bridges and their ports: what is refused, what is left alone, what is restored, and what is sent.
 
-use crate::{
-    examples::cards,
-    features::{Feature, needs},
-    lab::{Netns, command, in_lab, ip, own_run, phase, phase_command, run},
-    probe::lost_while,
-    state::State,
-};
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::lab::{Netns, command, in_lab, ip, own_run, phase, phase_command, run};
+use crate::probe::lost_while;
+use crate::state::State;
 use libtest_mimic::Trial;
 use std::process::Command;
 

@@ -1,15 +1,13 @@
 //! Bridges by the real ifup: the faults of the stock executor that ours must not have, and ports with stanzas.
 
-use crate::{
-    bridges::{once_up, vlans},
-    capture::Capture,
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Shell, Version},
-    lab::{Netns, command, in_lab, ip, own_run, phase, settle},
-    probe::ping,
-    state::State,
-};
+use crate::bridges::{once_up, vlans};
+use crate::capture::Capture;
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
+use crate::lab::{Netns, command, in_lab, ip, own_run, phase, settle};
+use crate::probe::ping;
+use crate::state::State;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {

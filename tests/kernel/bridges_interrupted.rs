@@ -1,14 +1,12 @@
 //! Bridges and ports: killed at every step, refused at every step, and brought up and down repeatedly.
 
-use crate::{
-    bridges::{aware, everything, lab},
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Shell, Version, example},
-    lab::{command, in_lab, ip, wait_until},
-    state::State,
-    tampered::Stanza,
-};
+use crate::bridges::{aware, everything, lab};
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version, example};
+use crate::lab::{command, in_lab, ip, wait_until};
+use crate::state::State;
+use crate::tampered::Stanza;
 use libtest_mimic::Trial;
 
 /// A bridge with two ports, and VLANs of its own.

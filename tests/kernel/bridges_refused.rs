@@ -1,9 +1,7 @@
 //! Errors in stanzas of bridges and VLANs are reported in one line that says what to change, and nothing is changed.
 
-use crate::{
-    bridges::{aware, everything, lab},
-    lab::{ip, phase},
-};
+use crate::bridges::{aware, everything, lab};
+use crate::lab::{ip, phase};
 
 pub fn refusals() {
     lab();

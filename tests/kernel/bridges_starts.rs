@@ -1,15 +1,16 @@
 //! The cost of a bridge of eight ports with ten VLANs each, for the stock executor and for ours: programs started, and
 //! time. The table in docs/PROCESSES.md comes from this test.
 
-use crate::{
-    bridges::{once_up, vlans},
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
-    lab::{SCRATCH, in_lab, ip, run},
-    matrix::is_whole,
-};
+use crate::bridges::{once_up, vlans};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
+use crate::lab::{SCRATCH, in_lab, ip, run};
+use crate::matrix::is_whole;
 use libtest_mimic::Trial;
-use std::{collections::BTreeMap, fmt::Write as _, fs, process::Command};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
 
 const PORTS: usize = 8;
 

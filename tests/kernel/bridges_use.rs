@@ -1,14 +1,12 @@
 //! Bridges in use: ports that come late or never, stations in new VLANs, links that cannot be ports, bridges taken down
 //! before their ports. The results are checked with `ip`, `bridge` and packets.
 
-use crate::{
-    bridges::{lab, once_up, vlans},
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Shell, Version},
-    lab::{command, in_lab, ip, ip_json, own_run, phase, phase_command, run, settle},
-    probe::ping,
-};
+use crate::bridges::{lab, once_up, vlans};
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
+use crate::lab::{command, in_lab, ip, ip_json, own_run, phase, phase_command, run, settle};
+use crate::probe::ping;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {

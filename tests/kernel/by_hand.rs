@@ -1,13 +1,13 @@
 //! Every program run by hand: `--dry-run` and `--check` print what a run then does, VERBOSE what it did, and nothing is
 //! left.
 
-use crate::{
-    features::{Feature, needs},
-    lab::{Ran, SCRATCH, in_lab, ip, own_run, phase_command, program, run, settle},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::lab::{Ran, SCRATCH, in_lab, ip, own_run, phase_command, program, run, settle};
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{fs, path::Path, process::Command};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// A program, what must exist before, the interface, and the lines of its stanza.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);

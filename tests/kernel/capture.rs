@@ -1,12 +1,10 @@
 //! The packets on a link, as tcpdump sees them.
 
 use crate::lab::{Netns, wait_until};
-use std::{
-    fs::{self, File},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A running capture of the frames that come in on a link.
 #[derive(Debug)]

@@ -25,29 +25,22 @@ mod random;
 mod judge;
 mod start;
 
-use crate::{
-    features::{Feature, needs},
-    lab::{born_with_a_namespace, command, in_lab, own_run},
-};
+use crate::features::{Feature, needs};
+use crate::lab::{born_with_a_namespace, command, in_lab, own_run};
 use all::PROGRAMS;
-use ifupdown_ng_netlink::{
-    kernel::{Kernel as _, Refusal, live::Live},
-    model::Simulated,
-    plan::{
-        At, Plan, Step,
-        op::{Act, BridgeOp, Op},
-    },
-    stanza::Phase,
-    state::{Place, Query, Snapshot, TableRef},
-};
+use ifupdown_ng_netlink::kernel::live::Live;
+use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal};
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::op::{Act, BridgeOp, Op};
+use ifupdown_ng_netlink::plan::{At, Plan, Step};
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{Place, Query, Snapshot, TableRef};
 use interfaces::{End, Interface};
 use judge::{as_ip_shows, as_modelled, written};
 use libtest_mimic::Trial;
 use nix::errno::Errno;
-use proptest::{
-    strategy::{Strategy as _, ValueTree as _},
-    test_runner::{Config, TestRunner},
-};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, TestRunner};
 use start::State;
 use std::collections::BTreeSet;
 

@@ -1,19 +1,15 @@
 //! A container on a network segment of its own: what passes, and what happens when the container is replaced.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, ip_json, settle, wait_until},
-    probe::{PORT, echo, ping, reaches, serve, serve_here, tcp_reaches},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, ip, ip_json, settle, wait_until};
+use crate::probe::{PORT, echo, ping, reaches, serve, serve_here, tcp_reaches};
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Child, Command},
-};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 
 const HOST: [&str; 2] = ["192.0.2.10", "2001:db8:1::10"];
 const BRIDGE: [&str; 2] = ["10.10.20.1", "fd00:20::1"];

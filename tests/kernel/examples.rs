@@ -1,15 +1,13 @@
 //! Every file of interfaces.d, and every stanza of a manual page, goes up, up again, down, and down again. Nothing is
 //! left.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, settle},
-    matrix,
-    pages::{checkout, pages, readme},
-    probe::{PORT, echo, ping, tcp_reaches, unreachable},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, ip, settle};
+use crate::matrix;
+use crate::pages::{checkout, pages, readme};
+use crate::probe::{PORT, echo, ping, tcp_reaches, unreachable};
+use crate::state::State;
 use libtest_mimic::Trial;
 use std::fs;
 

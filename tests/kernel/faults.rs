@@ -7,15 +7,14 @@
 mod scenes;
 mod tamper;
 
-use crate::{
-    features::{Feature, needs},
-    lab::{command, in_lab, own_run, phase},
-    shown::{Shown, files_in_run},
-    tampered::{DOWN, UP, link},
-};
+use crate::features::{Feature, needs};
+use crate::lab::{command, in_lab, own_run, phase};
+use crate::shown::{Shown, files_in_run};
+use crate::tampered::{DOWN, UP, link};
 use libtest_mimic::Trial;
 use scenes::{SCENES, Scene};
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
+use std::fs;
 use tamper::{Tampered, calls, stopped, tampered};
 
 pub fn tests() -> Vec<Trial> {

@@ -1,11 +1,11 @@
 //! What a test needs of the machine, and what happens to the test if it is missing.
 
-use crate::{
-    ifupdown,
-    lab::{command, in_lab},
-};
+use crate::ifupdown;
+use crate::lab::{command, in_lab};
 use libtest_mimic::Trial;
-use std::{fs, path::Path, sync::OnceLock};
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// A feature that not every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,23 +1,17 @@
 //! Rules move while sessions run: no session is interrupted.
 
-use crate::{
-    features::{Feature, needs},
-    lab::{Netns, Ran, command, in_lab, ip, own_run, phase, run, wait_until},
-    matrix,
-    probe::{PORT, ping, tcp},
-};
+use crate::features::{Feature, needs};
+use crate::lab::{Netns, Ran, command, in_lab, ip, own_run, phase, run, wait_until};
+use crate::matrix;
+use crate::probe::{PORT, ping, tcp};
 use libtest_mimic::Trial;
-use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// The longest time without data, in milliseconds.
 const LONGEST_STALL: u64 = 100;

@@ -1,14 +1,12 @@
 //! Guests on a bridge, isolated or routed, separated by VRF or by rules of nft.
 
-use crate::{
-    capture::Capture,
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Shell, Version, example},
-    lab::{Netns, command, in_lab, settle},
-    probe::{PORT, Pinging, ping, reaches, serve, tcp_reaches},
-    state::State,
-};
+use crate::capture::Capture;
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, settle};
+use crate::probe::{PORT, Pinging, ping, reaches, serve, tcp_reaches};
+use crate::state::State;
 use libtest_mimic::Trial;
 
 const GUESTS: [[&str; 2]; 2] = [["192.168.10.11", "fd00:10::11"], ["192.168.10.12", "fd00:10::12"]];

@@ -1,14 +1,10 @@
 //! The real ifupdown-ng, of both versions: without our executors, with them, or with them in place of the stock ones.
 
-use crate::{
-    lab::{Ran, SCRATCH, bind, program, run},
-    pages::checkout,
-};
-use std::{
-    fmt, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use crate::lab::{Ran, SCRATCH, bind, program, run};
+use crate::pages::checkout;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fmt, fs};
 
 /// The directory with the roots, if it is named and complete.
 pub fn roots() -> Option<PathBuf> {

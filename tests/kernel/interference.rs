@@ -12,22 +12,19 @@
 //!
 //! The state is checked with `ip -j`, `bridge -j`, the files below `/run` and pings.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
-    lab::{Netns, Ran, in_lab, ip, run},
-    probe::ping,
-    shown::Shown,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
+use crate::lab::{Netns, Ran, in_lab, ip, run};
+use crate::probe::ping;
+use crate::shown::Shown;
 use libtest_mimic::Trial;
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
-    path::Path,
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
 
 /// Tests that share the sequences, so that several machines can run them.
 const SHARES: u64 = 4;

@@ -1,15 +1,14 @@
 //! Killed at every step, refused at every step, started twice: the next run completes the work.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, example},
-    lab::{command, in_lab, ip, ip_json, own_run, phase, run, settle},
-    matrix,
-    state::State,
-    tampered::Stanza,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, example};
+use crate::lab::{command, in_lab, ip, ip_json, own_run, phase, run, settle};
+use crate::matrix;
+use crate::state::State;
+use crate::tampered::Stanza;
 use libtest_mimic::Trial;
-use std::{process::Command, thread};
+use std::process::Command;
+use std::thread;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = vec![

@@ -5,18 +5,14 @@
 //! thread ends.
 
 use crate::variable::variable;
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, setns, unshare},
-};
-use std::{
-    collections::BTreeSet,
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The tmpfs of a lab, on a directory that exists everywhere; it is not visible outside.
 pub const SCRATCH: &str = "/media";

@@ -1,13 +1,12 @@
 //! Service isolation with one network card: which hosts reach which, at every stage.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Shell, example},
-    lab::{Netns, in_lab, ip, settle},
-    probe::{PORT, echo, reaches, serve, serve_here, tcp_reaches},
-    state::State,
-    tables::{self, BOUND_PORT, INTERNET, VRF},
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Shell, example};
+use crate::lab::{Netns, in_lab, ip, settle};
+use crate::probe::{PORT, echo, reaches, serve, serve_here, tcp_reaches};
+use crate::state::State;
+use crate::tables;
+use crate::tables::{BOUND_PORT, INTERNET, VRF};
 use libtest_mimic::Trial;
 use std::net::{IpAddr, SocketAddr};
 

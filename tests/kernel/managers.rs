@@ -1,18 +1,14 @@
 //! Other programs that manage the network of the same host: what they do to our objects, and what we do to theirs.
 //! (wg-quick's rules are in flows.rs.)
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Installed, example},
-    lab::{Netns, bind, command, in_lab, ip, own_run, phase, run, settle, wait_until},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Installed, example};
+use crate::lab::{Netns, bind, command, in_lab, ip, own_run, phase, run, settle, wait_until};
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 pub fn tests() -> Vec<Trial> {
     vec![

@@ -7,15 +7,15 @@
 //! the commands into its functions. Alpine's own package with its script `networking` is therefore not tested. The
 //! script here does the same: `ifup` for each interface that `ifquery` lists.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Installed},
-    lab::{Netns, SCRATCH, bind, command, in_lab, ip, settle, wait_until},
-    probe::tcp_reaches,
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Installed};
+use crate::lab::{Netns, SCRATCH, bind, command, in_lab, ip, settle, wait_until};
+use crate::probe::tcp_reaches;
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 pub fn tests() -> Vec<Trial> {
     vec![needs(&[Feature::Vrf, Feature::Roots], "openrc/services", || in_lab(services))]

@@ -1,26 +1,20 @@
 //! Which hosts reach which: pings, and TCP sessions over sockets that may be bound to an interface.
 
 use crate::lab::{Netns, command};
-use nix::{
-    errno::Errno,
-    sys::{
-        socket::{
-            AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, listen, setsockopt,
-            socket, sockopt,
-        },
-        time::{TimeVal, TimeValLike as _},
-    },
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, listen, setsockopt, socket,
+    sockopt,
 };
-use std::{
-    ffi::OsString,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
-    os::fd::{AsRawFd as _, OwnedFd},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// How long to wait for an answer.
 const PATIENCE: i64 = 3;

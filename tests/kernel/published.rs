@@ -2,15 +2,13 @@
 //! OpenWrt. Each goes up, is checked with `ip`, `bridge` and ping, goes up again without a change, and goes down
 //! without leaving anything.
 
-use crate::{
-    bridges::vlans,
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
-    lab::{Netns, command, in_lab, ip, ip_json, settle, wait_until},
-    probe::ping,
-    state::State,
-};
+use crate::bridges::vlans;
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
+use crate::lab::{Netns, command, in_lab, ip, ip_json, settle, wait_until};
+use crate::probe::ping;
+use crate::state::State;
 use libtest_mimic::Trial;
 
 /// A published file, with cards `eth0` to `eth3`, and what must be true while it is up.

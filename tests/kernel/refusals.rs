@@ -1,13 +1,12 @@
 //! Errors in stanzas, and refusals of the kernel: the exact line, the exit status, and that nothing changed.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Version},
-    lab::{Ran, SCRATCH, bind, command, in_lab, ip, own_run, phase, program, run, settle},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Version};
+use crate::lab::{Ran, SCRATCH, bind, command, in_lab, ip, own_run, phase, program, run, settle};
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{path::Path, process::Command};
+use std::path::Path;
+use std::process::Command;
 
 pub fn tests() -> Vec<Trial> {
     let vrf = [Feature::Vrf];

@@ -1,18 +1,14 @@
 //! Directories, files and values of other users, which our programs do not trust, since they run as root.
 
-use crate::{
-    features::{Feature, needs},
-    lab::{Netns, Ran, command, in_lab, ip, own_run, phase, phase_command, program, run, wait_until},
-    variable::variable,
-};
+use crate::features::{Feature, needs};
+use crate::lab::{Netns, Ran, command, in_lab, ip, own_run, phase, phase_command, program, run, wait_until};
+use crate::variable::variable;
 use libtest_mimic::Trial;
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt as _, chown, symlink},
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();

@@ -1,15 +1,11 @@
 //! What `ip` and `bridge` show of a namespace, with as few program starts as possible.
 
-use crate::{
-    lab::{SCRATCH, run},
-    state::without_noise,
-};
+use crate::lab::{SCRATCH, run};
+use crate::state::without_noise;
 use serde_json::Value;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Lists, as `ip -j` and `bridge -j` print them.
 #[derive(Debug, Clone, Default)]

@@ -2,18 +2,16 @@
 //!
 //! `IFNL_ROUNDS` is the number of all rounds, a seventh for each way; without it, one for each.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Installed},
-    lab::{Ran, command, in_lab, run, settle},
-    state::State,
-    windows::{
-        rounds,
-        setups::{ALL, Make},
-    },
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Installed};
+use crate::lab::{Ran, command, in_lab, run, settle};
+use crate::state::State;
+use crate::windows::rounds;
+use crate::windows::setups::{ALL, Make};
 use libtest_mimic::Trial;
-use std::{collections::BTreeMap, fs, thread, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::{fs, thread};
 
 pub fn tests() -> Vec<Trial> {
     let all = ALL.into_iter().enumerate();

@@ -2,13 +2,12 @@
 //!
 //! The tests without privilege measure a run that changes nothing.
 
-use crate::{
-    features::{Feature, needs},
-    lab::{in_lab, ip, own_run, program, run},
-    variable::variable,
-};
+use crate::features::{Feature, needs};
+use crate::lab::{in_lab, ip, own_run, program, run};
+use crate::variable::variable;
 use libtest_mimic::Trial;
-use std::{fs, process::Command};
+use std::fs;
+use std::process::Command;
 
 pub fn tests() -> Vec<Trial> {
     let strace = [Feature::Strace];

@@ -1,10 +1,10 @@
 //! Everything in a network namespace that stanzas could change, to be compared before and after.
 
-use crate::{
-    ifupdown::Installed,
-    lab::{command, ip, ip_json},
-};
-use std::{collections::BTreeMap, fs, path::Path};
+use crate::ifupdown::Installed;
+use crate::lab::{command, ip, ip_json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 /// Lines by topic.
 #[derive(Debug, Clone, PartialEq, Eq)]

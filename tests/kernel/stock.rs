@@ -1,11 +1,9 @@
 //! The stanza that ifupdown-ng 0.12.1 cannot bring up, and the effect of replacing its `vrf`.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown},
-    lab::{in_lab, ip},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown};
+use crate::lab::{in_lab, ip};
+use crate::state::State;
 use libtest_mimic::Trial;
 
 const STANZA: &str = "iface red\n    vrf-table 300\n";

@@ -1,10 +1,8 @@
 //! Which hosts reach which, in the setups that the busybox machine also brings up: a table of rows for each, for tests
 //! that have created the hosts.
 
-use crate::{
-    lab::Netns,
-    probe::{PORT, ping, reaches, tcp_reaches, unreachable},
-};
+use crate::lab::Netns;
+use crate::probe::{PORT, ping, reaches, tcp_reaches, unreachable};
 
 /// The port of the service that is bound to the VRF.
 pub const BOUND_PORT: u16 = PORT + 1;

@@ -1,11 +1,13 @@
 //! One of our programs takes a stanza through its phases, and is killed or refused at every call that changes anything.
 
-use crate::{
-    lab::{Ran, SCRATCH, command, phase, phase_command, program, run},
-    matrix::{count, is_whole},
-    state::State,
-};
-use std::{collections::BTreeSet, fmt::Debug, fs, process::Command, thread, time::Duration};
+use crate::lab::{Ran, SCRATCH, command, phase, phase_command, program, run};
+use crate::matrix::{count, is_whole};
+use crate::state::State;
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, thread};
 
 /// The phases of ifup.
 pub const UP: [&str; 4] = ["create", "pre-up", "up", "post-up"];

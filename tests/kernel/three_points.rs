@@ -1,15 +1,13 @@
 //! Three points on a bridge: two stations that must never receive anything from each other, and one that reaches both.
 //! Tagged, untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
 
-use crate::{
-    capture::Capture,
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, settle},
-    probe::{PORT, Pinging, ping, reaches, serve, tcp_reaches},
-    state::State,
-};
+use crate::capture::Capture;
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, settle};
+use crate::probe::{PORT, Pinging, ping, reaches, serve, tcp_reaches};
+use crate::state::State;
 use libtest_mimic::Trial;
 
 pub const FIRST: [&str; 2] = ["192.168.5.1", "fd00:5::1"];

@@ -1,14 +1,12 @@
 //! Three points on two bridges, and with rules against spoofing.
 
 use super::{FIRST, MAC, SECOND, addresses, administrator, babble, stations, table, up};
-use crate::{
-    bridges::once_up,
-    capture::Capture,
-    ifupdown::{Ifupdown, example},
-    lab::{Netns, command, ip},
-    pages::checkout,
-    probe::{lost_while, ping, reaches, serve},
-};
+use crate::bridges::once_up;
+use crate::capture::Capture;
+use crate::ifupdown::{Ifupdown, example};
+use crate::lab::{Netns, command, ip};
+use crate::pages::checkout;
+use crate::probe::{lost_while, ping, reaches, serve};
 
 const TWO_BRIDGES: &str = "
 auto br0

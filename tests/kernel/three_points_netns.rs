@@ -1,12 +1,10 @@
 //! Three points of which nothing exists before: bridge, links, namespaces and addresses are all created by stanzas.
 
 use super::{FIRST, MAC, SECOND, listen, table, up, vlans};
-use crate::{
-    capture::Capture,
-    ifupdown::{Ifupdown, Installed, example},
-    lab::{Netns, command, ip, settle},
-    probe::{Pinging, serve},
-};
+use crate::capture::Capture;
+use crate::ifupdown::{Ifupdown, Installed, example};
+use crate::lab::{Netns, command, ip, settle};
+use crate::probe::{Pinging, serve};
 
 /// The stations, once they are settled.
 fn stations(installed: &Installed) -> Vec<Netns> {

@@ -1,23 +1,19 @@
 //! A VRF stays isolated in difficult cases: `ifdown` of the VRF before its members, an `ifup` that fails halfway,
 //! routes that outlive their VRF.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version},
-    lab::{Netns, command, in_lab, ip, ip_json, own_run, phase, settle},
-    probe::ping,
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
+use crate::lab::{Netns, command, in_lab, ip, ip_json, own_run, phase, settle};
+use crate::probe::ping;
+use crate::state::State;
 use libtest_mimic::Trial;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn6, sendto, setsockopt, socket,
     sockopt,
 };
-use std::{
-    net::{Ipv6Addr, SocketAddrV6},
-    os::fd::AsRawFd as _,
-    time::Duration,
-};
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();

@@ -1,16 +1,13 @@
 //! Rules about the code that the compiler does not check.
 
-use super::{
-    all::PROGRAMS,
-    support::{files, root},
-};
-use proc_macro2::{TokenStream, TokenTree, token_stream::IntoIter};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    iter::Peekable,
-    path::Path,
-};
+use super::all::PROGRAMS;
+use super::support::{files, root};
+use proc_macro2::token_stream::IntoIter;
+use proc_macro2::{TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::iter::Peekable;
+use std::path::Path;
 
 /// The sources in these folders, by their path within the package.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {

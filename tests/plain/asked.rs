@@ -1,10 +1,8 @@
 //! Returns what a query asks for and nothing else, as [`ifupdown_ng_netlink::kernel::live`] does: a plan must not need
 //! what its executor did not ask for.
 
-use ifupdown_ng_netlink::{
-    state::{Link, LinkKind, Netns, Place, Query, Role, Snapshot, State, Wants},
-    values::TableId,
-};
+use ifupdown_ng_netlink::state::{Link, LinkKind, Netns, Place, Query, Role, Snapshot, State, Wants};
+use ifupdown_ng_netlink::values::TableId;
 use std::collections::BTreeMap;
 
 /// The part of a state that answers a query.

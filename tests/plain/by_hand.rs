@@ -1,9 +1,7 @@
 //! The programs as a user runs them, with arguments.
 
-use super::{
-    all::PROGRAMS,
-    support::{Ran, command, run},
-};
+use super::all::PROGRAMS;
+use super::support::{Ran, command, run};
 
 #[test]
 fn every_spelling_of_a_keyword_is_the_same() {

@@ -2,11 +2,11 @@
 //!
 //! Only what needs no kernel: configuration errors, MOCK, help. The other lanes test the rest.
 
-use super::{
-    all::PROGRAMS,
-    support::{Ran, command, run},
-};
-use std::{fs::File, os::unix::ffi::OsStrExt as _, process::Stdio};
+use super::all::PROGRAMS;
+use super::support::{Ran, command, run};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Stdio;
 
 /// A program, its environment, and the expected result.
 pub type Row<'a> = (&'a str, &'a str, i32, &'a str, &'a str);

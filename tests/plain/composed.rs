@@ -1,13 +1,11 @@
 //! One stanza read by several programs: an executor for each keyword, as `use` lines name them, does the same as the
 //! prefix executor that has all keywords. Both together do nothing twice.
 
-use super::{
-    all::PROGRAMS,
-    faulty::Faulty,
-    interfaces::{End, Interface},
-    invariants::{same, sealed, stays_sealed},
-    notation,
-};
+use super::all::PROGRAMS;
+use super::faulty::Faulty;
+use super::interfaces::{End, Interface};
+use super::invariants::{same, sealed, stays_sealed};
+use super::notation;
 use ifupdown_ng_netlink::stanza::Phase;
 
 const STANZA: &[(&str, &str)] = &[

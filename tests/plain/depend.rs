@@ -1,14 +1,14 @@
 //! `depend`: if it fails for one interface, ifupdown-ng configures no interface at all, and its output becomes
 //! interface names.
 
-use super::{
-    all::PROGRAMS,
-    support::{Ran, command, run},
-    variable::variable,
-};
-use ifupdown_ng_netlink::{stanza::environment::Found, values::IfName};
+use super::all::PROGRAMS;
+use super::support::{Ran, command, run};
+use super::variable::variable;
+use ifupdown_ng_netlink::stanza::environment::Found;
+use ifupdown_ng_netlink::values::IfName;
 use proptest::prelude::*;
-use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 /// The most that ifupdown-ng reads, in one `read` (execute.c).
 const MOST: usize = 1023;

@@ -4,12 +4,12 @@
 //! So the test finds a new error that no page has, wherever it is created, and an error on a page that no program
 //! prints any more. manual.rs tests that the errors of options are really printed.
 
-use super::{
-    pages::pages,
-    support::{files, root},
-};
+use super::pages::pages;
+use super::support::{files, root};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 /// Fields and functions whose texts are what `--help` prints.
 const HELP: [&str; 7] = ["about", "after_help", "flag", "help", "option", "path", "syntax"];

@@ -1,16 +1,13 @@
 //! Pages, examples and code agree.
 
-use super::{
-    all::PROGRAMS,
-    pages::{pages, readme},
-    support::{files, root},
-};
-use ifupdown_ng_netlink::{program::executor::Program, stanza::Stanza};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use super::all::PROGRAMS;
+use super::pages::{pages, readme};
+use super::support::{files, root};
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::stanza::Stanza;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_default()

@@ -1,24 +1,15 @@
 //! The error when the kernel refuses a change: which step, why, which steps were rolled back and which could not be.
 
-use super::{
-    all::PROGRAMS,
-    faulty::{Fault, Faulty},
-    interfaces::{End, Interface},
-    notation,
-    properties::vrf_with,
-};
-use ifupdown_ng_netlink::{
-    kernel::{
-        Kernel, Refusal,
-        apply::{self},
-    },
-    plan::{
-        Plan,
-        op::{Act, NewLink, Op},
-    },
-    stanza::Phase,
-    state::{LinkKind, Query, Snapshot},
-};
+use super::all::PROGRAMS;
+use super::faulty::{Fault, Faulty};
+use super::interfaces::{End, Interface};
+use super::notation;
+use super::properties::vrf_with;
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, apply};
+use ifupdown_ng_netlink::plan::Plan;
+use ifupdown_ng_netlink::plan::op::{Act, NewLink, Op};
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{LinkKind, Query, Snapshot};
 use nix::errno::Errno;
 
 /// The rules for a VRF, in IPv4 alone.

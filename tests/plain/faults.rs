@@ -3,31 +3,23 @@
 //! `IFNL_FAULTS_STANZAS` is the number of random stanzas besides those of the repository. The printed lines are read by
 //! tests/lane/faults; tests/kernel/faults.rs has the same matrix on a real kernel.
 
-use super::{
-    all::PROGRAMS,
-    faulty::{Fault, Faulty, Rival},
-    interfaces::{End, survives},
-    invariants::{at_every_step, text, without_vrfs},
-    notation_write,
-    scenes::{self, Scene},
-};
-use ifupdown_ng_netlink::{
-    kernel::Kernel as _,
-    model::Simulated,
-    plan::{
-        netns::move_link,
-        op::{Act, Op},
-        vrf::layout::kernel_l3mdev,
-    },
-    stanza::Phase,
-    state::{LinkKind, Netns, Place, Snapshot},
-};
+use super::all::PROGRAMS;
+use super::faulty::{Fault, Faulty, Rival};
+use super::interfaces::{End, survives};
+use super::invariants::{at_every_step, text, without_vrfs};
+use super::notation_write;
+use super::scenes::{self, Scene};
+use ifupdown_ng_netlink::kernel::Kernel as _;
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::netns::move_link;
+use ifupdown_ng_netlink::plan::op::{Act, Op};
+use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Snapshot};
 use nix::errno::Errno;
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The columns of the matrix.
 const FAULTS: [(&str, Fault); 13] = [

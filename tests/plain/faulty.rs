@@ -1,12 +1,10 @@
 //! A kernel that fails on demand, and records every state that it goes through.
 
-use ifupdown_ng_netlink::{
-    kernel::{Kernel, Refusal},
-    model::Simulated,
-    plan::op::{Act, BridgeOp, Move, NewLink, NewVeth, Op},
-    state::{LinkKind, Query, Snapshot, State},
-    values::IfName,
-};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal};
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::op::{Act, BridgeOp, Move, NewLink, NewVeth, Op};
+use ifupdown_ng_netlink::state::{LinkKind, Query, Snapshot, State};
+use ifupdown_ng_netlink::values::IfName;
 use nix::errno::Errno;
 use std::panic::resume_unwind;
 

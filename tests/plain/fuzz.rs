@@ -3,19 +3,25 @@
 //! No panic, no hang, and no answer that is much longer than the input. timed.rs says how long each test runs;
 //! src/kernel/netlink/fuzz.rs tests netlink messages.
 
-use super::{all::PROGRAMS, random::values, support::run, timed::fuzz, variable::variable};
-use ifupdown_ng_netlink::{
-    kernel::rt_tables,
-    plan::{At, netns::sysctls::Setting},
-    stanza::{Phase, Stanzas, environment::Found},
-    state::{NestedRecord, NetnsLinkRecord, Query, Role, Sysctl},
-    values::{
-        Address, Centiseconds, DefaultPvid, Families, IfName, List, Mac, Mtu, NetnsRef, OrNo, Queues,
-        RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,
-    },
+use super::all::PROGRAMS;
+use super::random::values;
+use super::support::run;
+use super::timed::fuzz;
+use super::variable::variable;
+use ifupdown_ng_netlink::kernel::rt_tables;
+use ifupdown_ng_netlink::plan::At;
+use ifupdown_ng_netlink::plan::netns::sysctls::Setting;
+use ifupdown_ng_netlink::stanza::environment::Found;
+use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
+use ifupdown_ng_netlink::state::{NestedRecord, NetnsLinkRecord, Query, Role, Sysctl};
+use ifupdown_ng_netlink::values::{
+    Address, Centiseconds, DefaultPvid, Families, IfName, List, Mac, Mtu, NetnsRef, OrNo, Queues, RouteSpec,
+    RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,
 };
-use proptest::{collection::vec, prelude::*};
-use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 /// Values of stanzas, words of them, and random text.
 fn text() -> impl Strategy<Value = String> {

@@ -1,15 +1,11 @@
 //! `make install` and `make uninstall`, with stand-ins for the programs, into a directory.
 
-use super::{
-    all::PROGRAMS,
-    support::{root, run},
-};
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use super::all::PROGRAMS;
+use super::support::{root, run};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const EXECUTORS: &str = "usr/libexec/ifupdown-ng";
 

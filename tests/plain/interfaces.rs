@@ -1,17 +1,13 @@
 //! ifup and ifdown of one stanza on a kernel of the tests, as [`ifupdown_ng_netlink::program::run`] does them.
 
-use super::{
-    asked::asked_for,
-    faulty::{Faulty, Kill},
-};
-use ifupdown_ng_netlink::{
-    kernel::apply,
-    plan::{At, Plan},
-    program::executor::{Configuration, Program},
-    stanza::{Phase, Stanza},
-    state::{Query, Snapshot},
-    values::IfName,
-};
+use super::asked::asked_for;
+use super::faulty::{Faulty, Kill};
+use ifupdown_ng_netlink::kernel::apply;
+use ifupdown_ng_netlink::plan::{At, Plan};
+use ifupdown_ng_netlink::program::executor::{Configuration, Program};
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::state::{Query, Snapshot};
+use ifupdown_ng_netlink::values::IfName;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// A stanza without errors, and the program that reads it.

@@ -1,16 +1,12 @@
 //! What must hold in every state, or between two states.
 
-use super::{
-    all::PROGRAMS,
-    faulty::Faulty,
-    interfaces::{End, Interface},
-    notation_write,
-};
-use ifupdown_ng_netlink::{
-    plan::vrf::layout::kernel_l3mdev,
-    state::{Action, LinkKind, Rule, Snapshot, State},
-    values::{Family, TableId},
-};
+use super::all::PROGRAMS;
+use super::faulty::Faulty;
+use super::interfaces::{End, Interface};
+use super::notation_write;
+use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
+use ifupdown_ng_netlink::state::{Action, LinkKind, Rule, Snapshot, State};
+use ifupdown_ng_netlink::values::{Family, TableId};
 
 /// The state as text, without what the kernel adds with the first VRF and never deletes.
 pub fn text(state: &State) -> String {

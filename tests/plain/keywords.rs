@@ -1,14 +1,10 @@
 //! Keywords that no executor reads, and values that ifupdown-ng truncates.
 
-use super::{
-    all::PROGRAMS,
-    support::{Ran, command, run},
-    variable::variable,
-};
-use ifupdown_ng_netlink::stanza::{
-    Stanza,
-    keywords::{OURS, Unknown},
-};
+use super::all::PROGRAMS;
+use super::support::{Ran, command, run};
+use super::variable::variable;
+use ifupdown_ng_netlink::stanza::Stanza;
+use ifupdown_ng_netlink::stanza::keywords::{OURS, Unknown};
 use std::collections::BTreeSet;
 
 #[test]

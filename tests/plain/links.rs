@@ -1,10 +1,11 @@
 //! The program that contains all others, started by links with their names.
 
-use super::{
-    all::PROGRAMS,
-    support::{Ran, binary, command, run},
-};
-use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
+use super::all::PROGRAMS;
+use super::support::{Ran, binary, command, run};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
 
 /// A directory with links; deleted when dropped.
 struct Links(PathBuf);

@@ -1,11 +1,9 @@
 //! The manual pages are correct: their examples are run, their defaults are those of the programs, and their errors are
 //! what the programs print.
 
-use super::{
-    pages::{Page, pages},
-    support::{command, files, run},
-    variable::variable,
-};
+use super::pages::{Page, pages};
+use super::support::{command, files, run};
+use super::variable::variable;
 use std::fs;
 
 /// A page of options.

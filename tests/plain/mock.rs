@@ -1,12 +1,10 @@
 //! MOCK: what would be done, in a state that has everything that the stanza needs. Upstream's tests of its own
 //! executors run them like this.
 
-use super::{
-    all::PROGRAMS,
-    cli::check,
-    support::{Ran, command, run},
-    variable::variable,
-};
+use super::all::PROGRAMS;
+use super::cli::check;
+use super::support::{Ran, command, run};
+use super::variable::variable;
 
 #[test]
 fn mock_prints_command_lines_and_nothing_else() {

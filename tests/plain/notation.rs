@@ -24,15 +24,14 @@
 //! ```
 
 use super::notation_bridge::{bridge_options, port_options};
-use ifupdown_ng_netlink::{
-    stanza::Stanzas,
-    state::{
-        Action, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId, NetnsLink,
-        NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl,
-    },
-    values::{Family, IfName, NetnsRef, RouteKind, TableId},
+use ifupdown_ng_netlink::stanza::Stanzas;
+use ifupdown_ng_netlink::state::{
+    Action, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId, NetnsLink,
+    NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl,
 };
-use std::{fmt::Write as _, str::FromStr};
+use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef, RouteKind, TableId};
+use std::fmt::Write as _;
+use std::str::FromStr;
 
 /// Reads a state.
 #[allow(clippy::too_many_lines, reason = "a line of the notation an arm")]

@@ -1,10 +1,8 @@
 //! The words for bridges and ports in [`super::notation`].
 
 use super::notation::word;
-use ifupdown_ng_netlink::{
-    state::{BridgeOptions, PortOptions},
-    values::{Centiseconds, Vid},
-};
+use ifupdown_ng_netlink::state::{BridgeOptions, PortOptions};
+use ifupdown_ng_netlink::values::{Centiseconds, Vid};
 
 fn on(words: &mut Vec<&str>) -> bool {
     match words.pop().expect("a switch") {

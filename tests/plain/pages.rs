@@ -1,10 +1,8 @@
 //! The manual pages and their contents: options, blocks, examples. The `kernel` tests use this file too, and run every
 //! example that it finds.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The top directory of the package: where it was built, or its copy in the virtual machine of tests/lane/vm.
 pub fn checkout() -> PathBuf {

@@ -7,14 +7,16 @@
 //!
 //! `BLESS=1` rewrites the `plan` files. Check by reasoning that what it writes is right.
 
-use super::{all::PROGRAMS, asked::asked_for, notation, support};
-use ifupdown_ng_netlink::{
-    plan::{At, Plan},
-    program::executor::Program,
-    stanza::environment::Found,
-    state::Query,
-};
-use std::{fmt::Write as _, fs, path::Path};
+use super::all::PROGRAMS;
+use super::asked::asked_for;
+use super::{notation, support};
+use ifupdown_ng_netlink::plan::{At, Plan};
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::stanza::environment::Found;
+use ifupdown_ng_netlink::state::Query;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 #[test]
 fn every_case_is_planned_as_written() {

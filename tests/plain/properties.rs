@@ -4,15 +4,15 @@
 //! run has nothing to do, and after a kill at any point the next run completes the work. All of this is tested at every
 //! step of a plan, not only at its end.
 
-use super::{
-    all::PROGRAMS,
-    faulty::{Fault, Faulty},
-    interfaces::{End, Interface, survives},
-    invariants::{at_every_step, same, sealed, stays_sealed, text, without_vrfs},
-    notation, notation_write,
-    random::{Case, case},
-};
-use ifupdown_ng_netlink::{stanza::Phase, state::Snapshot, values::Family};
+use super::all::PROGRAMS;
+use super::faulty::{Fault, Faulty};
+use super::interfaces::{End, Interface, survives};
+use super::invariants::{at_every_step, same, sealed, stays_sealed, text, without_vrfs};
+use super::random::{Case, case};
+use super::{notation, notation_write};
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::Snapshot;
+use ifupdown_ng_netlink::values::Family;
 use nix::errno::Errno;
 use proptest::prelude::*;
 

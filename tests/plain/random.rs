@@ -1,12 +1,14 @@
 //! Random stanzas, and random kernel states in which they are brought up.
 
-use super::{all::PROGRAMS, interfaces::Interface, notation};
-use ifupdown_ng_netlink::{
-    program::executor::Program,
-    stanza::Phase,
-    state::{Snapshot, State},
-};
-use proptest::{collection::vec, prelude::*, sample::subsequence};
+use super::all::PROGRAMS;
+use super::interfaces::Interface;
+use super::notation;
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{Snapshot, State};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::subsequence;
 
 /// Possible values of a keyword. A keyword that is missing here fails a test.
 pub fn values(keyword: &str) -> &'static [&'static str] {

@@ -1,25 +1,21 @@
 //! Phases for fault injection: those of all examples, of all plans, and of random stanzas.
 
-use super::{
-    all::PROGRAMS,
-    asked::asked_for,
-    faulty::Faulty,
-    interfaces::{End, Interface},
-    notation,
-    random::case,
-    support,
-};
-use ifupdown_ng_netlink::{
-    plan::At,
-    program::executor::Program,
-    stanza::{Phase, environment::Found},
-    state::{Details, NetnsLink, Peer, Place, Query, Role, Snapshot, State},
-};
-use proptest::{
-    strategy::{Strategy as _, ValueTree as _},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
-use std::{fs, path::Path, rc::Rc};
+use super::all::PROGRAMS;
+use super::asked::asked_for;
+use super::faulty::Faulty;
+use super::interfaces::{End, Interface};
+use super::random::case;
+use super::{notation, support};
+use ifupdown_ng_netlink::plan::At;
+use ifupdown_ng_netlink::program::executor::Program;
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::stanza::environment::Found;
+use ifupdown_ng_netlink::state::{Details, NetnsLink, Peer, Place, Query, Role, Snapshot, State};
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::fs;
+use std::path::Path;
+use std::rc::Rc;
 
 /// One phase of a stanza, with the state of the kernel before it.
 pub struct Scene {

@@ -6,10 +6,8 @@ mod draw;
 mod view;
 
 use super::notation;
-use ifupdown_ng_netlink::{
-    state::{Details, Peer, Place, Snapshot},
-    values::NetnsRef,
-};
+use ifupdown_ng_netlink::state::{Details, Peer, Place, Snapshot};
+use ifupdown_ng_netlink::values::NetnsRef;
 use view::View;
 
 const KERNEL: &str = "

@@ -1,12 +1,8 @@
 //! How the environment is read before any keyword is parsed.
 
-use ifupdown_ng_netlink::{
-    stanza::{
-        Phase, Stanza, Stanzas, canonical,
-        environment::{Found, Mode},
-    },
-    values::{IfName, Switch},
-};
+use ifupdown_ng_netlink::stanza::environment::{Found, Mode};
+use ifupdown_ng_netlink::stanza::{Phase, Stanza, Stanzas, canonical};
+use ifupdown_ng_netlink::values::{IfName, Switch};
 use proptest::prelude::*;
 
 fn found(variables: &[(&str, &str)]) -> Found {

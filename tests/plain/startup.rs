@@ -1,15 +1,11 @@
 //! The cost of a start, by strace: ifupdown-ng starts every executor for every interface and phase, and `depend` for
 //! all interfaces, whichever were asked for.
 
-use super::{
-    all::PROGRAMS,
-    support::{binary, root, skip},
-};
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use super::all::PROGRAMS;
+use super::support::{binary, root, skip};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 /// The system calls of one run, and its output; `None` if strace is missing.
 fn traced(program: &PathBuf, environment: &[(&str, &str)]) -> Option<(Vec<String>, String)> {

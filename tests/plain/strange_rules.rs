@@ -4,19 +4,15 @@
 //! The earlier rules are restored, except that duplicates are removed, and that the kernel's own rules get the protocol
 //! of the kernel.
 
-use super::{
-    faulty::{Fault, Faulty},
-    interfaces::{End, Interface, survives},
-    invariants::{is_local, stays_sealed},
-    notation, notation_write,
-    properties::vrf_with,
-};
-use ifupdown_ng_netlink::{
-    plan::vrf::layout::kernel_l3mdev,
-    stanza::Phase,
-    state::{Rule, Snapshot, State},
-    values::Family,
-};
+use super::faulty::{Fault, Faulty};
+use super::interfaces::{End, Interface, survives};
+use super::invariants::{is_local, stays_sealed};
+use super::properties::vrf_with;
+use super::{notation, notation_write};
+use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{Rule, Snapshot, State};
+use ifupdown_ng_netlink::values::Family;
 use nix::errno::Errno;
 
 /// Possible rules in IPv4. `32766: lookup main` is added to all.

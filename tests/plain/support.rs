@@ -1,9 +1,7 @@
 //! What several modules need: where the package is, and how its programs are run.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// The top directory of the package.
 pub fn root() -> &'static Path {

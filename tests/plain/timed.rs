@@ -3,10 +3,8 @@
 //! `IFNL_FUZZ_SECONDS` is that time (the short form is a second). `make fuzz` counts the printed lines.
 //! src/kernel/netlink/fuzz.rs has this too.
 
-use proptest::{
-    strategy::{Strategy, ValueTree as _},
-    test_runner::{Config, TestRunner},
-};
+use proptest::strategy::{Strategy, ValueTree as _};
+use proptest::test_runner::{Config, TestRunner};
 use std::time::{Duration, Instant};
 
 /// Runs a function until the time is up; prints how often it ran, and returns that number.

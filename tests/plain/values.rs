@@ -1,13 +1,12 @@
 //! Values: what they accept, what they refuse and with which error, and that no text makes them panic.
 
-use ifupdown_ng_netlink::{
-    state::Sysctl,
-    values::{
-        Family, IfName, List, NetnsRef, OrNo, RouteKind, RouteSpec, RouteTable, Switch, TableId, TableSpec,
-    },
+use ifupdown_ng_netlink::state::Sysctl;
+use ifupdown_ng_netlink::values::{
+    Family, IfName, List, NetnsRef, OrNo, RouteKind, RouteSpec, RouteTable, Switch, TableId, TableSpec,
 };
 use proptest::prelude::*;
-use std::{fmt::Display, str::FromStr};
+use std::fmt::Display;
+use std::str::FromStr;
 
 /// Parses, with the error as text.
 fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {

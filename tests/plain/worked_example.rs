@@ -4,17 +4,12 @@
 mod link_proxy_arp;
 
 use super::support::root;
-use ifupdown_ng_netlink::{
-    kernel::{
-        Kernel as _,
-        apply::{self},
-    },
-    model::Simulated,
-    plan::At,
-    stanza::{Phase, Stanza},
-    state::{Query, Snapshot, Sysctl},
-    values::IfName,
-};
+use ifupdown_ng_netlink::kernel::{Kernel as _, apply};
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::At;
+use ifupdown_ng_netlink::stanza::{Phase, Stanza};
+use ifupdown_ng_netlink::state::{Query, Snapshot, Sysctl};
+use ifupdown_ng_netlink::values::IfName;
 use link_proxy_arp::PROGRAM;
 
 const KEYWORD: &str = "link-proxy-arp";

@@ -1,10 +1,11 @@
 //! Finds our links in other namespaces, by their records.
 
-use crate::{
-    kernel::{Refusal, live::Live, lock::Lock, netns, run_dir::RunDir},
-    state::{LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Record, Role, State, Wants},
-    values::{IfName, Mac},
-};
+use crate::kernel::live::Live;
+use crate::kernel::lock::Lock;
+use crate::kernel::run_dir::RunDir;
+use crate::kernel::{Refusal, netns};
+use crate::state::{LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Record, Role, State, Wants};
+use crate::values::{IfName, Mac};
 use std::collections::BTreeMap;
 
 /// The result of a search for a moved interface.

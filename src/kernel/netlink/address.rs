@@ -1,26 +1,17 @@
 //! Addresses in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, message::RouteNetlinkMessage},
-    },
-    state::{LinkAddress, OUR_PROTOCOL},
-    values::{Family, IfName},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::state::{LinkAddress, OUR_PROTOCOL};
+use crate::values::{Family, IfName};
 use ipnet::IpNet;
 use nix::errno::Errno;
-use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::{
-        AddressFamily,
-        address::{AddressAttribute, AddressFlags, AddressMessage},
-    },
-};
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr},
-};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 
 impl Channel {
     /// The addresses on a link, without those that the kernel adds by itself.

@@ -1,19 +1,12 @@
 //! Bridges, their ports and their VLANs in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{
-            Channel,
-            bridge_message::{decode_options, decode_port, encode_options, encode_port},
-            link_message,
-            message::RouteNetlinkMessage,
-        },
-    },
-    plan::op::BridgeOp,
-    state::{BridgeOptions, BridgingWants, LinkKind, Peer, PortOptions, State},
-    values::IfName,
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::bridge_message::{decode_options, decode_port, encode_options, encode_port};
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::kernel::netlink::{Channel, link_message};
+use crate::plan::op::BridgeOp;
+use crate::state::{BridgeOptions, BridgingWants, LinkKind, Peer, PortOptions, State};
+use crate::values::IfName;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute, LinkInfo, LinkMessage,
 };

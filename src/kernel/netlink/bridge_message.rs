@@ -1,9 +1,7 @@
 //! Settings of bridges and ports as attributes of links.
 
-use crate::{
-    state::{BridgeOptions, PortOptions, PortState},
-    values::{Centiseconds, Mac, Vid, VlanProtocol},
-};
+use crate::state::{BridgeOptions, PortOptions, PortState};
+use crate::values::{Centiseconds, Mac, Vid, VlanProtocol};
 use rtnetlink::packet_route::link::{
     BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoPortData, LinkAttribute,
     LinkFlags, LinkInfo, LinkLayerType, LinkMessage, VlanProtocol as WireProtocol,

@@ -3,33 +3,25 @@
 //! rtnetlink's connection does the framing and matches answers to requests. This module adds the kernel's error texts
 //! (extended ACK), errors at the end of dumps, interrupted dumps, and answers that never come.
 
-use crate::kernel::{
-    Refusal,
-    netlink::{
-        message::RouteNetlinkMessage,
-        socket::{BlockingSocket, Fault},
-    },
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::kernel::netlink::socket::{BlockingSocket, Fault};
 use futures::Stream;
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rtnetlink::packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
-use rtnetlink::{
-    packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator},
-    proto::{Connection, ConnectionHandle, new_connection_with_socket},
-    sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE},
-};
-use std::{
-    fmt,
-    future::Future as _,
-    ops::ControlFlow,
-    os::fd::AsFd as _,
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker},
-    thread,
-    time::Duration,
-};
+use rtnetlink::proto::{Connection, ConnectionHandle, new_connection_with_socket};
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
+use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
+use std::future::Future as _;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd as _;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use std::{fmt, thread};
 
 /// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
 const NLM_F_DUMP_INTR: u16 = 0x10;

@@ -1,21 +1,17 @@
 //! Forwarding databases of bridges in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, message::RouteNetlinkMessage},
-    },
-    state::{FdbEntry, State},
-    values::{IfName, Mac, Vid},
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::state::{FdbEntry, State};
+use crate::values::{IfName, Mac, Vid};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_REPLACE},
-    packet_route::{
-        AddressFamily,
-        neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
-    },
-};
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 impl Channel {
     /// Adds the static entries of a bridge to the state.

@@ -2,13 +2,9 @@
 //!
 //! It starts with the captures of tests/wire, and runs as long as tests/plain/timed.rs says.
 
-use crate::{
-    kernel::netlink::{
-        address, bridge_message, channel, fdb, fixture, link_message, message::RouteNetlinkMessage, route,
-        rule,
-    },
-    values::Family,
-};
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::kernel::netlink::{address, bridge_message, channel, fdb, fixture, link_message, route, rule};
+use crate::values::Family;
 use proptest::prelude::*;
 
 #[path = "../../../tests/plain/timed.rs"]

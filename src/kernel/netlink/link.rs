@@ -1,22 +1,14 @@
 //! Links in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{
-            Channel,
-            link_message::{Found, all, changed, decode, encode, members_of, named, of_kind},
-            message::RouteNetlinkMessage,
-        },
-    },
-    plan::op::{LinkChange, NewLink},
-    state::{Link, LinkKind, State, Wants},
-    values::IfName,
-};
-use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::link::{InfoKind, LinkFlags, LinkMessage},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::link_message::{Found, all, changed, decode, encode, members_of, named, of_kind};
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::plan::op::{LinkChange, NewLink};
+use crate::state::{Link, LinkKind, State, Wants};
+use crate::values::IfName;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::link::{InfoKind, LinkFlags, LinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Channel {

@@ -1,11 +1,10 @@
 //! The attributes of links in netlink messages.
 
-use crate::{
-    kernel::netlink::{bridge_message, message::RouteNetlinkMessage},
-    plan::op::{LinkChange, NewLink},
-    state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState},
-    values::{IfName, Mac, TableId},
-};
+use crate::kernel::netlink::bridge_message;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::plan::op::{LinkChange, NewLink};
+use crate::state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState};
+use crate::values::{IfName, Mac, TableId};
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };

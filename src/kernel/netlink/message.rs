@@ -4,16 +4,16 @@
 //! every program, which would take longer to load from disk, although no program asks the kernel for such messages.
 
 use crate::kernel::netlink::vlan_message::VlanMessage;
-use rtnetlink::{
-    packet_core::{
-        DecodeError, Emitable as _, NetlinkDeserializable, NetlinkHeader, NetlinkPayload,
-        NetlinkSerializable, Parseable as _,
-    },
-    packet_route::{
-        address::AddressMessage, link::LinkMessage, neighbour::NeighbourMessage, nsid::NsidMessage,
-        route::RouteMessage, rule::RuleMessage,
-    },
+use rtnetlink::packet_core::{
+    DecodeError, Emitable as _, NetlinkDeserializable, NetlinkHeader, NetlinkPayload, NetlinkSerializable,
+    Parseable as _,
 };
+use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::packet_route::neighbour::NeighbourMessage;
+use rtnetlink::packet_route::nsid::NsidMessage;
+use rtnetlink::packet_route::route::RouteMessage;
+use rtnetlink::packet_route::rule::RuleMessage;
 
 /// The answer of which only a part is decoded.
 const RTM_NEWLINK: u16 = 16;

@@ -26,17 +26,13 @@ mod vlan_message;
 
 pub use channel::Channel;
 
-use crate::{
-    kernel::Refusal,
-    plan::op::Op,
-    state::{State, TableRef, Wants},
-    values::{Family, IfName, TableId},
-};
+use crate::kernel::Refusal;
+use crate::plan::op::Op;
+use crate::state::{State, TableRef, Wants};
+use crate::values::{Family, IfName, TableId};
 use nix::errno::Errno;
-use rtnetlink::{
-    packet_core::{NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE},
-    packet_route::AddressFamily,
-};
+use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE};
+use rtnetlink::packet_route::AddressFamily;
 use std::collections::BTreeMap;
 
 impl Family {

@@ -1,16 +1,12 @@
 //! Moves between namespaces in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, link_message::named, message::RouteNetlinkMessage},
-    },
-    values::IfName,
-};
-use rtnetlink::packet_route::{
-    link::{LinkAttribute, LinkMessage},
-    nsid::{NsidAttribute, NsidMessage},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::link_message::named;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::values::IfName;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 impl Channel {

@@ -1,26 +1,19 @@
 //! Routes in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, message::RouteNetlinkMessage},
-    },
-    state::{OUR_PROTOCOL, Route, State},
-    values::{Family, IfName, RouteKind, TableId, unspecified},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::state::{OUR_PROTOCOL, Route, State};
+use crate::values::{Family, IfName, RouteKind, TableId, unspecified};
 use ipnet::IpNet;
 use nix::errno::Errno;
-use rtnetlink::{
-    packet_core::NLM_F_CREATE,
-    packet_route::route::{
-        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
-        RouteType,
-    },
+use rtnetlink::packet_core::NLM_F_CREATE;
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
-    net::IpAddr,
-};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 impl Channel {
     /// Adds routes with at most one next hop to the state, of both families: those of a table, or our routes in all

@@ -1,21 +1,14 @@
 //! Routing rules in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, message::RouteNetlinkMessage},
-    },
-    state::{Action, Rule},
-    values::{Family, TableId},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::state::{Action, Rule};
+use crate::values::{Family, TableId};
 use nix::errno::Errno;
-use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::{
-        route::RouteProtocol,
-        rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage},
-    },
-};
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::route::RouteProtocol;
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 
 impl Channel {
     /// All rules of a family, in the kernel's order.

@@ -7,11 +7,9 @@
 use bytes::BufMut;
 use nix::libc;
 use rtnetlink::sys::{AsyncSocket, Socket, SocketAddr};
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    task::{Context, Poll},
-};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::task::{Context, Poll};
 
 /// The socket.
 pub(super) struct BlockingSocket {

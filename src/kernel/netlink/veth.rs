@@ -1,17 +1,13 @@
 //! Veth pairs in netlink messages.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, link_message::named, message::RouteNetlinkMessage},
-    },
-    plan::op::{End, NewVeth},
-    values::Queues,
-};
-use rtnetlink::{
-    packet_core::{NLM_F_CREATE, NLM_F_EXCL},
-    packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::link_message::named;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::plan::op::{End, NewVeth};
+use crate::values::Queues;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 impl Channel {

@@ -3,18 +3,16 @@
 //! They are set as a part of a link (`br_afspec` in net/bridge/br_netlink.c), and read by RTM_GETVLAN
 //! (net/bridge/br_vlan.c, since Linux 5.6), for one device or for all.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netlink::{Channel, message::RouteNetlinkMessage, vlan_message::VlanMessage},
-    },
-    state::{State, VlanDevice},
-    values::{IfName, Vid, VlanRange, VlanSet},
-};
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::kernel::netlink::vlan_message::VlanMessage;
+use crate::state::{State, VlanDevice};
+use crate::values::{IfName, Vid, VlanRange, VlanSet};
 use nix::errno::Errno;
-use rtnetlink::packet_route::{
-    AddressFamily,
-    link::{AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkMessage},
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::link::{
+    AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkMessage,
 };
 use std::collections::BTreeMap;
 

@@ -1,13 +1,9 @@
 //! RTM_GETVLAN and its answers, which netlink-packet-route does not have. Their states and statistics are not read.
 
 use crate::values::{Vid, VlanRange};
-use rtnetlink::{
-    packet_core::{DecodeError, Emitable, NlasIterator, Parseable, parse_u16},
-    packet_route::{
-        AddressFamily,
-        link::{BridgeVlanInfo, BridgeVlanInfoFlags},
-    },
-};
+use rtnetlink::packet_core::{DecodeError, Emitable, NlasIterator, Parseable, parse_u16};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::link::{BridgeVlanInfo, BridgeVlanInfoFlags};
 
 /// The length of the header before the attributes (`struct br_vlan_msg`): the family, three unused bytes, the index of
 /// the device.

@@ -3,21 +3,14 @@
 //! They need their own mount namespace, and a process cannot return from it. So this program starts itself again, and
 //! that process then executes ifup.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netns::{id, open},
-        run_dir::RunDir,
-        trust,
-    },
-    plan::op::Nested,
-    state::NetnsId,
-    values::NetnsRef,
-};
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use crate::kernel::netns::{id, open};
+use crate::kernel::run_dir::RunDir;
+use crate::kernel::{Refusal, trust};
+use crate::plan::op::Nested;
+use crate::state::NetnsId;
+use crate::values::NetnsRef;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The first argument of the process that executes ifup.
 pub const ARGUMENT: &str = "--inside";

@@ -6,29 +6,22 @@
 pub mod inside;
 pub mod named;
 
-use crate::{
-    kernel::{Refusal, run_dir::RunDir},
-    state::{Existing, Netns, NetnsId, Record},
-    values::NetnsRef,
-};
-use nix::{
-    errno::Errno,
-    fcntl::{self, OFlag},
-    getsockopt_impl, libc,
-    sched::{CloneFlags, setns},
-    sockopt_impl,
-    sys::{
-        socket::{AddressFamily, SockFlag, SockType, getsockopt, socket},
-        stat::Mode,
-        statfs::{NSFS_MAGIC, fstatfs},
-    },
-};
-use std::{
-    fs::{self, File},
-    io::Write as _,
-    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
-    path::Path,
-};
+use crate::kernel::Refusal;
+use crate::kernel::run_dir::RunDir;
+use crate::state::{Existing, Netns, NetnsId, Record};
+use crate::values::NetnsRef;
+use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+use nix::{getsockopt_impl, libc, sockopt_impl};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// The calling thread's own namespace.
 pub const OWN: &str = "/proc/thread-self/ns/net";

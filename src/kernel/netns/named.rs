@@ -1,32 +1,21 @@
 //! Makes and deletes named namespaces as ip-netns(8) does.
 
-use crate::{
-    kernel::{
-        Refusal,
-        netns::{id, is_recorded, made, own, stranded},
-        run_dir::RunDir,
-        trust,
-    },
-    state::{NetnsId, Record},
-    values::{NAMED, NetnsRef},
-};
-use nix::{
-    errno::Errno,
-    fcntl::{Flock, FlockArg, OFlag},
-    mount::{MntFlags, MsFlags, mount, umount2},
-    sched::{CloneFlags, setns, unshare},
-};
-use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::ErrorKind,
-    os::{
-        fd::AsRawFd as _,
-        unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
-    },
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use crate::kernel::netns::{id, is_recorded, made, own, stranded};
+use crate::kernel::run_dir::RunDir;
+use crate::kernel::{Refusal, trust};
+use crate::state::{NetnsId, Record};
+use crate::values::{NAMED, NetnsRef};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const NONE: Option<&str> = None;
 /// How long to wait for another program; each one needs some milliseconds.

@@ -1,15 +1,13 @@
 //! Reads the keywords of bridges and ports.
 
-use crate::{
-    plan::bridge::{port_config::PortConfig, scope::Scope},
-    stanza::Stanza,
-    state::{BridgeOptions, PortOptions, Snapshot},
-    values::{
-        Centiseconds, DefaultPvid, IfName, List, Mac, Switch, VlanProtocol,
-        bridge::{Number, PerPort, Ports, WaitPort},
-    },
-};
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use crate::plan::bridge::port_config::PortConfig;
+use crate::plan::bridge::scope::Scope;
+use crate::stanza::Stanza;
+use crate::state::{BridgeOptions, PortOptions, Snapshot};
+use crate::values::bridge::{Number, PerPort, Ports, WaitPort};
+use crate::values::{Centiseconds, DefaultPvid, IfName, List, Mac, Switch, VlanProtocol};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Keywords that only a bridge has, without `bridge-ports`.
 const OF_BRIDGES: [&str; 13] = [

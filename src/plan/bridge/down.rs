@@ -1,15 +1,11 @@
 //! Plans the phases of ifdown.
 
-use crate::{
-    plan::{
-        At, Plan,
-        bridge::config::{Config, Role},
-        op::{BridgeOp, Op},
-    },
-    stanza::Phase,
-    state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice},
-    values::IfName,
-};
+use crate::plan::bridge::config::{Config, Role};
+use crate::plan::op::{BridgeOp, Op};
+use crate::plan::{At, Plan};
+use crate::stanza::Phase;
+use crate::state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice};
+use crate::values::IfName;
 
 impl Config {
     /// The plan for a phase of ifdown.

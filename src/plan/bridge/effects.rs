@@ -1,10 +1,8 @@
 //! The effects of changes on bridges and ports in the kernel (net/bridge/br_if.c, br_vlan.c).
 
-use crate::{
-    plan::op::{BridgeOp, LinkChange, Op},
-    state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State},
-    values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanSet},
-};
+use crate::plan::op::{BridgeOp, LinkChange, Op};
+use crate::state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State};
+use crate::values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanSet};
 use nix::errno::Errno;
 
 /// The default settings of a new bridge.

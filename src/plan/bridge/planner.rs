@@ -1,17 +1,12 @@
 //! The phases in which a stanza may have something to do, what is read before, and which plan is made.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        bridge::{
-            config::{Config, Role},
-            port::addr_gen_mode,
-        },
-    },
-    stanza::{Phase, Problem},
-    state::{BridgeOptions, Link, LinkKind, Query, Snapshot, Until, Wait},
-    values::{IfName, bridge::Ports},
-};
+use crate::plan::bridge::config::{Config, Role};
+use crate::plan::bridge::port::addr_gen_mode;
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{BridgeOptions, Link, LinkKind, Query, Snapshot, Until, Wait};
+use crate::values::IfName;
+use crate::values::bridge::Ports;
 use std::collections::BTreeSet;
 
 /// How long to wait for a spanning tree to decide about the ports, in seconds: twice the kernel's default forward

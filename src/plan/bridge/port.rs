@@ -1,15 +1,11 @@
 //! A plan with a model of the kernel after its steps, and the steps that make a link a port of its bridge.
 
-use crate::{
-    plan::{
-        Plan, Step,
-        bridge::port_config::PortConfig,
-        op::{Act, BridgeOp, Op},
-    },
-    stanza::Problem,
-    state::{FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice},
-    values::{IfName, VlanSet},
-};
+use crate::plan::bridge::port_config::PortConfig;
+use crate::plan::op::{Act, BridgeOp, Op};
+use crate::plan::{Plan, Step};
+use crate::stanza::Problem;
+use crate::state::{FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice};
+use crate::values::{IfName, VlanSet};
 use std::collections::BTreeSet;
 
 /// A plan, and the state of the kernel after the steps that it has so far.

@@ -1,11 +1,9 @@
 //! Reads the keywords of ports, from the stanza of a port or of a bridge (for the bridge itself, `self`).
 
-use crate::{
-    plan::bridge::scope::Scope,
-    stanza::{Problem, Stanza},
-    state::{FdbEntry, PortOptions},
-    values::{Invalid, List, Switch, Vid, Vids, VlanSet},
-};
+use crate::plan::bridge::scope::Scope;
+use crate::stanza::{Problem, Stanza};
+use crate::state::{FdbEntry, PortOptions};
+use crate::values::{Invalid, List, Switch, Vid, Vids, VlanSet};
 use std::str::FromStr;
 
 /// The VLANs of a port or of a bridge itself.

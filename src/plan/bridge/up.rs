@@ -1,20 +1,14 @@
 //! Plans the phases of ifup.
 
-use crate::{
-    plan::{
-        At, Plan,
-        bridge::{
-            config::{Config, Role},
-            port::{Draft, Joining, check, unfiltered},
-            port_config::two_ways,
-            scope::Scope,
-        },
-        op::{BridgeOp, NewLink, Op},
-    },
-    stanza::{Phase, Problem, Stanzas},
-    state::{BridgeOptions, LinkKind, PortOptions, Snapshot, VlanDevice},
-    values::{IfName, VlanRange},
-};
+use crate::plan::bridge::config::{Config, Role};
+use crate::plan::bridge::port::{Draft, Joining, check, unfiltered};
+use crate::plan::bridge::port_config::two_ways;
+use crate::plan::bridge::scope::Scope;
+use crate::plan::op::{BridgeOp, NewLink, Op};
+use crate::plan::{At, Plan};
+use crate::stanza::{Phase, Problem, Stanzas};
+use crate::state::{BridgeOptions, LinkKind, PortOptions, Snapshot, VlanDevice};
+use crate::values::{IfName, VlanRange};
 
 impl Config {
     /// The plan for a phase of ifup.

@@ -4,14 +4,12 @@
 //!
 //! Pure parts of plans, shared by `netns` (a moved link) and `veth-peer` (a peer that is created inside the namespace).
 
-use crate::{
-    plan::{Plan, op::Op},
-    stanza::{Problem, Stanza},
-    state::{OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef},
-    values::{
-        Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words,
-        unspecified,
-    },
+use crate::plan::Plan;
+use crate::plan::op::Op;
+use crate::stanza::{Problem, Stanza};
+use crate::state::{OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef};
+use crate::values::{
+    Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words, unspecified,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;

@@ -1,15 +1,11 @@
 //! Interfaces inside a namespace, configured from their own interfaces file: `netns-interfaces`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        netns::namespace,
-        op::{Nested, Op},
-    },
-    stanza::{Phase, Problem},
-    state::{Existing, Netns, Place, Query, Record, Snapshot, State},
-    values::{IfName, NetnsRef},
-};
+use crate::plan::netns::namespace;
+use crate::plan::op::{Nested, Op};
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Existing, Netns, Place, Query, Record, Snapshot, State};
+use crate::values::{IfName, NetnsRef};
 use std::path::{Path, PathBuf};
 
 /// The directory in which ip-netns(8) finds replacements for files in `/etc`, by the name of the namespace.

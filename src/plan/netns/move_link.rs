@@ -1,14 +1,10 @@
 //! Moves an interface to another namespace and back, and refuses interfaces that cannot move.
 
-use crate::{
-    plan::{
-        Plan, Step,
-        netns::namespace,
-        op::{Act, LinkChange, Move, Op},
-    },
-    state::{LinkKind, Located, NetnsLink, Place, Record, Role, Snapshot, State, Sysctl},
-    values::IfName,
-};
+use crate::plan::netns::namespace;
+use crate::plan::op::{Act, LinkChange, Move, Op};
+use crate::plan::{Plan, Step};
+use crate::state::{LinkKind, Located, NetnsLink, Place, Record, Role, Snapshot, State, Sysctl};
+use crate::values::IfName;
 
 /// Kinds of links that the kernel does not move to another namespace (`NETIF_F_NETNS_LOCAL`).
 const IMMOVABLE: [&str; 4] = ["bond", "team", "amt", "net_failover"];

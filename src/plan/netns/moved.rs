@@ -2,20 +2,16 @@
 //!
 //! It moves last in ifup, after all executors that work on it outside the namespace, and comes back first in ifdown.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        netns::{
-            inside::Inside,
-            move_link, namespace,
-            sysctls::{self, Setting},
-        },
-        op::Op,
-    },
-    stanza::{Phase, Problem},
-    state::{Link, LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot},
-    values::{IfName, NetnsRef},
+use crate::plan::netns::inside::Inside;
+use crate::plan::netns::sysctls::Setting;
+use crate::plan::netns::{move_link, namespace, sysctls};
+use crate::plan::op::Op;
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{
+    Link, LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot,
 };
+use crate::values::{IfName, NetnsRef};
 
 /// `netns`, and the configuration of the interface inside the namespace.
 pub struct Moved {

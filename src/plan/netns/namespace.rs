@@ -1,17 +1,12 @@
 //! Namespaces for our links: made for the first link, deleted after the last one.
 
-use crate::{
-    plan::{
-        Plan,
-        op::{Nested, Op},
-    },
-    stanza::Problem,
-    state::{
-        Existing, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot,
-        State,
-    },
-    values::{IfName, NetnsRef},
+use crate::plan::Plan;
+use crate::plan::op::{Nested, Op};
+use crate::stanza::Problem;
+use crate::state::{
+    Existing, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot, State,
 };
+use crate::values::{IfName, NetnsRef};
 
 /// Reads all that [`ensure`] and, with `at_the_end`, [`abandon`] need.
 pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {

@@ -3,11 +3,11 @@
 //! In a namespace that we made, they are gone with the namespace. In another program's namespace, their former values
 //! are recorded there, and restored after the last of our links has left.
 
-use crate::{
-    plan::{Plan, netns::namespace, op::Op},
-    state::{NetnsLink, NetnsLinkRecord, Place, Record, Role, Snapshot, Sysctl},
-    values::{Invalid, NetnsRef},
-};
+use crate::plan::Plan;
+use crate::plan::netns::namespace;
+use crate::plan::op::Op;
+use crate::state::{NetnsLink, NetnsLinkRecord, Place, Record, Role, Snapshot, Sysctl};
+use crate::values::{Invalid, NetnsRef};
 use std::str::FromStr;
 
 /// `KEY=VALUE`.

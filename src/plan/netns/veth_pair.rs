@@ -1,10 +1,8 @@
 //! Recognizes the two ends of a veth pair, and whether the peer is in its namespace.
 
-use crate::{
-    plan::netns::namespace,
-    state::{Link, LinkKind, Netns, NetnsLinkRecord, Place, Role, Snapshot},
-    values::{IfName, NetnsRef},
-};
+use crate::plan::netns::namespace;
+use crate::state::{Link, LinkKind, Netns, NetnsLinkRecord, Place, Role, Snapshot};
+use crate::values::{IfName, NetnsRef};
 
 /// Whether a link is an end of a veth pair.
 pub fn is_veth(link: &Link) -> bool {

@@ -1,15 +1,12 @@
 //! A veth pair whose peer is created directly in its namespace: `veth-peer`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        netns::{inside::Inside, namespace, veth_pair},
-        op::{End, LinkChange, NewVeth, Op},
-    },
-    stanza::{Phase, Problem},
-    state::{BridgeOptions, Link, LinkKind, NetnsLink, Place, Query, Role, Snapshot},
-    values::{IfName, Mac, Mtu, NetnsRef, Queues},
-};
+use crate::plan::netns::inside::Inside;
+use crate::plan::netns::{namespace, veth_pair};
+use crate::plan::op::{End, LinkChange, NewVeth, Op};
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{BridgeOptions, Link, LinkKind, NetnsLink, Place, Query, Role, Snapshot};
+use crate::values::{IfName, Mac, Mtu, NetnsRef, Queues};
 
 /// `veth-peer`, and the configuration of the peer.
 pub struct VethPeer {

@@ -1,9 +1,7 @@
 //! Changes to bridges, their ports, their VLANs and their forwarding databases.
 
-use crate::{
-    state::{BridgeOptions, FdbEntry, PortOptions, VlanDevice},
-    values::{IfName, VlanRange},
-};
+use crate::state::{BridgeOptions, FdbEntry, PortOptions, VlanDevice};
+use crate::values::{IfName, VlanRange};
 use std::fmt;
 
 /// A change to a bridge that exists.

@@ -1,9 +1,7 @@
 //! New links, changes of links, and moves of links.
 
-use crate::{
-    state::{BridgeOptions, LinkKind, Place},
-    values::{IfName, Mac, Mtu},
-};
+use crate::state::{BridgeOptions, LinkKind, Place};
+use crate::values::{IfName, Mac, Mtu};
 use std::fmt;
 
 /// A new link.

@@ -14,10 +14,8 @@ pub use link::{LinkChange, Move, NewLink};
 pub use nested::Nested;
 pub use veth::{End, NewVeth};
 
-use crate::{
-    state::{LinkKind, NetnsLink, Place, Record, Route, Rule, Sysctl},
-    values::IfName,
-};
+use crate::state::{LinkKind, NetnsLink, Place, Record, Route, Rule, Sysctl};
+use crate::values::IfName;
 use ipnet::IpNet;
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! Interfaces files that are brought up inside a namespace.
 
 use crate::values::{IfName, NetnsRef};
-use std::{fmt, path::PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 /// `ifup -a` or `ifdown -a` inside a namespace, with an interfaces file and a state file of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

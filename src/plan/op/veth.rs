@@ -1,9 +1,7 @@
 //! Veth pairs (veth(4)).
 
-use crate::{
-    state::Place,
-    values::{IfName, Mac, Mtu, Queues},
-};
+use crate::state::Place;
+use crate::values::{IfName, Mac, Mtu, Queues};
 use std::fmt;
 
 /// One end of a new pair.

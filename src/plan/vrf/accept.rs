@@ -1,15 +1,11 @@
 //! The unbound sockets that accept packets from VRFs: `vrf-accept`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        op::Op,
-        vrf::{end, l3mdev_accept},
-    },
-    stanza::{Phase, Problem},
-    state::{Query, Record, Snapshot},
-    values::IfName,
-};
+use crate::plan::op::Op;
+use crate::plan::vrf::{end, l3mdev_accept};
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Query, Record, Snapshot};
+use crate::values::IfName;
 
 /// `vrf-accept`: the protocols whose unbound sockets accept packets from VRFs.
 pub struct VrfAccept {

@@ -1,15 +1,11 @@
 //! Deletes a VRF with its routes, and after the last VRF of a namespace the rules and sysctls.
 
-use crate::{
-    plan::{
-        Plan,
-        op::Op,
-        vrf::{l3mdev_accept, layout},
-    },
-    stanza::Phase,
-    state::{Link, Query, Record, Route, State, TableRef, Wants},
-    values::{IfName, TableId},
-};
+use crate::plan::Plan;
+use crate::plan::op::Op;
+use crate::plan::vrf::{l3mdev_accept, layout};
+use crate::stanza::Phase;
+use crate::state::{Link, Query, Record, Route, State, TableRef, Wants};
+use crate::values::{IfName, TableId};
 
 /// Reads all that [`end`] needs to know of a VRF.
 pub fn query(vrf: &IfName, here: &mut Wants) {

@@ -1,9 +1,8 @@
 //! The sysctls that let unbound sockets accept packets from VRFs (`net.ipv4.tcp_l3mdev_accept` and so on).
 
-use crate::{
-    plan::{Plan, op::Op},
-    state::{Record, State, Sysctl, Wants},
-};
+use crate::plan::Plan;
+use crate::plan::op::Op;
+use crate::state::{Record, State, Sysctl, Wants};
 
 /// The protocols whose unbound sockets can accept packets from VRFs.
 pub const PROTOCOLS: [&str; 3] = ["tcp", "udp", "raw"];

@@ -12,11 +12,10 @@
 
 mod shadowed;
 
-use crate::{
-    plan::{Plan, op::Op},
-    state::{Action, KERNEL_PROTOCOL, OUR_PROTOCOL, Rule, State},
-    values::{Family, TableId},
-};
+use crate::plan::Plan;
+use crate::plan::op::Op;
+use crate::state::{Action, KERNEL_PROTOCOL, OUR_PROTOCOL, Rule, State};
+use crate::values::{Family, TableId};
 
 /// Where the kernel puts its own l3mdev rule (drivers/net/vrf.c `FIB_RULE_PREF`).
 pub const L3MDEV_PRIORITY: u32 = 1000;

@@ -1,18 +1,13 @@
 //! Members of VRFs: `vrf-member`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        op::Op,
-        vrf::{
-            end::{self, end, left_mark},
-            table::RANGE,
-        },
-    },
-    stanza::{Phase, Problem},
-    state::{Link, LinkKind, Query, Record, Snapshot, State},
-    values::{IfName, TableId},
-};
+use crate::plan::op::Op;
+use crate::plan::vrf::end;
+use crate::plan::vrf::end::{end, left_mark};
+use crate::plan::vrf::table::RANGE;
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Link, LinkKind, Query, Record, Snapshot, State};
+use crate::values::{IfName, TableId};
 
 /// `vrf-member`: the VRF that the interface belongs to.
 pub struct VrfMember {

@@ -1,15 +1,12 @@
 //! Routes in the tables of VRFs: `vrf-route`.
 
-use crate::{
-    plan::{At, Plan, Planner, op::Op},
-    stanza::{Phase, Problem},
-    state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait},
-    values::{Family, IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified},
-};
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr},
-};
+use crate::plan::op::Op;
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait};
+use crate::values::{Family, IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// How long the check of a source address for duplicates may take, in seconds: about two after the link has got its
 /// carrier.

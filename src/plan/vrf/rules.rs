@@ -1,17 +1,11 @@
 //! The rules that isolate VRFs: `vrf-rules`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        vrf::{
-            end,
-            layout::{self, Layout},
-        },
-    },
-    stanza::{Phase, Problem},
-    state::{Query, Snapshot},
-    values::{Family, IfName},
-};
+use crate::plan::vrf::layout::Layout;
+use crate::plan::vrf::{end, layout};
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{Query, Snapshot};
+use crate::values::{Family, IfName};
 
 /// `vrf-rules` and its options.
 pub struct VrfRules {

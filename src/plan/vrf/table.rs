@@ -1,19 +1,14 @@
 //! The VRF itself: `vrf-table`.
 
-use crate::{
-    plan::{
-        At, Plan, Planner,
-        op::{NewLink, Op},
-        vrf::{
-            end::{self, end, forget_left, left_mark},
-            layout,
-        },
-    },
-    stanza::{Phase, Problem},
-    state::{LinkKind, Query, Record, Snapshot, TableRef},
-    values::{IfName, Invalid, TableId, TableSpec},
-};
-use std::{ops::RangeInclusive, str::FromStr};
+use crate::plan::op::{NewLink, Op};
+use crate::plan::vrf::end::{end, forget_left, left_mark};
+use crate::plan::vrf::{end, layout};
+use crate::plan::{At, Plan, Planner};
+use crate::stanza::{Phase, Problem};
+use crate::state::{LinkKind, Query, Record, Snapshot, TableRef};
+use crate::values::{IfName, Invalid, TableId, TableSpec};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// The tables that `auto` picks from without `vrf-table-range`.
 pub const RANGE: RangeInclusive<u32> = 1001..=5000;

@@ -2,10 +2,9 @@
 
 use super::notation_write::write;
 use crate::shown::Shown;
-use ifupdown_ng_netlink::{
-    state::{self, BridgeOptions, LinkKind, OUR_PROTOCOL, Place, Snapshot},
-    values::{Centiseconds, IfName},
-};
+use ifupdown_ng_netlink::state;
+use ifupdown_ng_netlink::state::{BridgeOptions, LinkKind, OUR_PROTOCOL, Place, Snapshot};
+use ifupdown_ng_netlink::values::{Centiseconds, IfName};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

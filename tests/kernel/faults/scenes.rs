@@ -1,7 +1,9 @@
 //! A stanza or two for each executor, which together have every kind of step.
 
 use crate::lab::{SCRATCH, command, ip};
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 /// A stanza, what it needs, and what other processes could do meanwhile.
 pub struct Scene {

@@ -2,13 +2,10 @@
 
 use super::Scene;
 use crate::lab::{Ran, SCRATCH, command, phase_command, program, run};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
 
 /// The result of a phase with a fault.
 pub struct Tampered {

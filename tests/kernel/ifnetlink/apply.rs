@@ -1,17 +1,17 @@
 //! `ifnetlink apply` while sessions run, and what it refuses.
 
 use super::trial;
-use crate::{
-    bridges::vlans,
-    examples::cards,
-    flows::Flow,
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, ip, ip_json, settle},
-    probe::{PORT, ping},
-    state::State,
-};
+use crate::bridges::vlans;
+use crate::examples::cards;
+use crate::flows::Flow;
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, ip, ip_json, settle};
+use crate::probe::{PORT, ping};
+use crate::state::State;
 use libtest_mimic::Trial;
-use std::{collections::BTreeSet, thread::sleep, time::Duration};
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::Duration;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();

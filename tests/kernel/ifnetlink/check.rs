@@ -1,11 +1,9 @@
 //! `ifnetlink check` reports what `ip` and `bridge` changed without ifup, and nothing else.
 
 use super::trial;
-use crate::{
-    examples::cards,
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, ip, settle},
-};
+use crate::examples::cards;
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, ip, settle};
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {

@@ -6,11 +6,9 @@ mod check;
 mod page;
 mod show;
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::Ifupdown,
-    lab::in_lab,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::Ifupdown;
+use crate::lab::in_lab;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {

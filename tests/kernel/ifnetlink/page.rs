@@ -1,11 +1,9 @@
 //! The sessions that ifnetlink(8) shows, run as written: each printed line has the page's words.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Installed},
-    lab::{born_with_a_namespace, command, in_lab, ip, settle},
-    pages::{Page, pages},
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Installed};
+use crate::lab::{born_with_a_namespace, command, in_lab, ip, settle};
+use crate::pages::{Page, pages};
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 

@@ -1,11 +1,9 @@
 //! `ifnetlink show`, compared with `ip` and `bridge`.
 
-use crate::{
-    examples::cards,
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip_json, settle},
-};
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, ip_json, settle};
 use libtest_mimic::Trial;
 use serde_json::Value;
 use std::collections::BTreeSet;

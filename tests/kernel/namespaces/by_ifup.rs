@@ -1,11 +1,11 @@
 //! By the real ifup: a stanza that fails halfway, goes up again by a forced ifup, or is checked while it is up.
 
-use crate::{
-    ifupdown::{Ifupdown, Installed, Version},
-    lab::{Netns, Ran, command, ip, run, settle},
-    state::State,
-};
-use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _, process::Command};
+use crate::ifupdown::{Ifupdown, Installed, Version};
+use crate::lab::{Netns, Ran, command, ip, run, settle};
+use crate::state::State;
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 /// A card; its other end is on another host.
 const CARD: &str = "iface eth0

@@ -9,12 +9,10 @@ mod moved;
 mod pairs;
 mod refusals;
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Ifupdown, Version},
-    lab::{command, in_lab, ip, own_run},
-    tampered::Stanza,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Ifupdown, Version};
+use crate::lab::{command, in_lab, ip, own_run};
+use crate::tampered::Stanza;
 use libtest_mimic::Trial;
 use std::fs;
 

@@ -3,13 +3,10 @@
 
 use super::{nothing_left, pair_stanza};
 use crate::lab::{command, ip, own_run, program, run, wait_until};
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, thread};
 
 /// The resolv.conf of a namespace is visible inside only, although the host's is a link to a shared /run.
 pub fn inside_etc() {

@@ -1,17 +1,13 @@
 //! Interfaces in other namespaces: as iproute2 sees them, used by other programs, deleted.
 
 use super::{card, card_is_somewhere, moved_stanza, nothing_left, state};
-use crate::{
-    lab::{Netns, command, ip, own_run, phase, wait_until},
-    tampered::{DOWN, Stanza, UP, link},
-};
-use std::{
-    fs,
-    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    process::{Child, Command},
-    thread,
-    time::Duration,
-};
+use crate::lab::{Netns, command, ip, own_run, phase, wait_until};
+use crate::tampered::{DOWN, Stanza, UP, link};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Child, Command};
+use std::time::Duration;
+use std::{fs, thread};
 
 pub fn round() {
     card();

@@ -1,11 +1,10 @@
 //! Pairs with one end in another namespace; many namespaces, and many rounds.
 
 use super::{card, moved_stanza, nothing_left, pair_stanza, state};
-use crate::{
-    lab::{Netns, command, ip, own_run, phase, phase_command, run, wait_until},
-    tampered::{DOWN, UP, link},
-};
-use std::{fs, process::Command, thread};
+use crate::lab::{Netns, command, ip, own_run, phase, phase_command, run, wait_until};
+use crate::tampered::{DOWN, UP, link};
+use std::process::Command;
+use std::{fs, thread};
 
 pub fn pair() {
     own_run();

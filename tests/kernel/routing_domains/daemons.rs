@@ -1,13 +1,11 @@
 //! A routing daemon in each of two namespaces: a network is learned, and withdrawn.
 
 use super::{domain, forwarding, outside};
-use crate::{
-    ifupdown::{Ifupdown, Installed, example},
-    lab::{Netns, Ran, command, ip, settle, wait_until},
-    pages::checkout,
-    probe::ping,
-    state::State,
-};
+use crate::ifupdown::{Ifupdown, Installed, example};
+use crate::lab::{Netns, Ran, command, ip, settle, wait_until};
+use crate::pages::checkout;
+use crate::probe::ping;
+use crate::state::State;
 
 /// The networks that `private` announces.
 const LEARNED: [&str; 2] = ["10.97.0.1", "fd00:97::1"];

@@ -4,14 +4,12 @@ mod daemons;
 mod rounds;
 mod tunnels;
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, command, in_lab, ip, settle, wait_until},
-    probe::{ping, tcp_reaches},
-    state::State,
-    tables,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, command, in_lab, ip, settle, wait_until};
+use crate::probe::{ping, tcp_reaches};
+use crate::state::State;
+use crate::tables;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {

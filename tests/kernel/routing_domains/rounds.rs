@@ -1,13 +1,12 @@
 //! Up and down repeatedly, and many at once: nothing is left, nothing is confused.
 
 use super::{forwarding, outside};
-use crate::{
-    ifupdown::{Ifupdown, Installed, example},
-    lab::{Netns, ip, run, settle},
-    matrix,
-    state::State,
-};
-use std::{fs, path::Path, thread};
+use crate::ifupdown::{Ifupdown, Installed, example};
+use crate::lab::{Netns, ip, run, settle};
+use crate::matrix;
+use crate::state::State;
+use std::path::Path;
+use std::{fs, thread};
 
 /// As often as `IFNL_ROUNDS` says, or a number that fits into a run of all tests.
 fn how_often() -> usize {

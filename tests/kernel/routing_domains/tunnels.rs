@@ -1,12 +1,10 @@
 //! Tunnels that end in a namespace and whose packets leave by the host's card.
 
 use super::domain;
-use crate::{
-    ifupdown::Ifupdown,
-    lab::{Netns, command, in_lab, ip, settle},
-    probe::ping,
-    state::State,
-};
+use crate::ifupdown::Ifupdown;
+use crate::lab::{Netns, command, in_lab, ip, settle};
+use crate::probe::ping;
+use crate::state::State;
 
 const STANZAS: &str = "
 auto eth0

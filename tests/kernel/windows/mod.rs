@@ -5,15 +5,15 @@
 //! `IFNL_ROUNDS` is the number of rounds of each test; without it, one. A test ends with a line `windows/NAME: N sent,
 //! N leaked, N lost`, which tests/lane/long adds up.
 
-use crate::{
-    features::{Feature, needs},
-    ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example},
-    lab::{Netns, Ran, in_lab, run, settle},
-    state::State,
-};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{Netns, Ran, in_lab, run, settle};
+use crate::state::State;
 use libtest_mimic::Trial;
 use prober::{Outcome, Prober, Stream, Watch};
-use std::{process::Command, thread, time::Duration};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 pub mod prober;
 pub mod setups;

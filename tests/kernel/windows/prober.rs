@@ -1,25 +1,18 @@
 //! Packets every millisecond, numbered, and which of them arrived.
 
-use crate::{
-    capture::Capture,
-    lab::{Netns, command},
-};
+use crate::capture::Capture;
+use crate::lab::{Netns, command};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, getsockname, recv, sendto,
     setsockopt, socket, sockopt,
 };
-use std::{
-    ffi::OsString,
-    net::{IpAddr, SocketAddr},
-    os::fd::{AsRawFd as _, OwnedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// The time between two packets of a stream.
 const INTERVAL: Duration = Duration::from_millis(1);

@@ -1,15 +1,11 @@
 //! The six setups, and which hosts may never reach which; those with VLANs are in [`stations`](super::stations).
 
-use super::{
-    Setup,
-    prober::{STRAY, Stream, Watch},
-    stations::stations,
-};
-use crate::{
-    features::Feature,
-    ifupdown::{Ifupdown, Installed, example},
-    lab::{Netns, command, ip},
-};
+use super::Setup;
+use super::prober::{STRAY, Stream, Watch};
+use super::stations::stations;
+use crate::features::Feature;
+use crate::ifupdown::{Ifupdown, Installed, example};
+use crate::lab::{Netns, command, ip};
 
 /// A function that creates a setup.
 pub type Make = fn(Ifupdown) -> Setup;

@@ -1,15 +1,11 @@
 //! Three points on a bridge with VLANs, and the frames that two of them must never receive from each other.
 
-use super::{
-    Setup,
-    prober::{Stream, Watch},
-    setups::{here_and_beside, knows, others},
-};
-use crate::{
-    ifupdown::{Ifupdown, example},
-    lab::command,
-    three_points as points,
-};
+use super::Setup;
+use super::prober::{Stream, Watch};
+use super::setups::{here_and_beside, knows, others};
+use crate::ifupdown::{Ifupdown, example};
+use crate::lab::command;
+use crate::three_points as points;
 
 /// No frame of one station ever reaches the other: neither to its address nor to a broadcast address, tagged or not.
 pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {

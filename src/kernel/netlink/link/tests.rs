@@ -1,13 +1,9 @@
 //! Links on the wire, against what `ip` sent and received.
 
 use super::*;
-use crate::{
-    kernel::netlink::{
-        fixture::{Request, answers, damaged},
-        link_message::master_index,
-    },
-    values::TableId,
-};
+use crate::kernel::netlink::fixture::{Request, answers, damaged};
+use crate::kernel::netlink::link_message::master_index;
+use crate::values::TableId;
 
 /// The index of the bridge `red` in the captures.
 const RED: u32 = 12;

@@ -1,10 +1,8 @@
 //! Routes on the wire, against what `ip` sent and received.
 
 use super::*;
-use crate::{
-    kernel::netlink::fixture::{Request, answers, damaged},
-    state::OUR_PROTOCOL,
-};
+use crate::kernel::netlink::fixture::{Request, answers, damaged};
+use crate::state::OUR_PROTOCOL;
 use rtnetlink::packet_core::{NLM_F_EXCL, NLM_F_REPLACE};
 
 /// The index of `eth0` in the captures.

@@ -1,10 +1,8 @@
 //! Rules on the wire, against what `ip` sent and received.
 
 use super::*;
-use crate::{
-    kernel::netlink::fixture::{Request, answers, damaged},
-    state::{KERNEL_PROTOCOL, OUR_PROTOCOL},
-};
+use crate::kernel::netlink::fixture::{Request, answers, damaged};
+use crate::state::{KERNEL_PROTOCOL, OUR_PROTOCOL};
 use Family::{Ipv4, Ipv6};
 
 fn add(family: Family, priority: u32, action: Action, protocol: u8) -> Request {

@@ -4,10 +4,9 @@
 //! that the request does not name (net/core/fib_rules.c `rule_exists`, `fib_nl_delrule`): it deletes the first rule
 //! that matches, even if that rule is only for some packets.
 
-use crate::{
-    plan::{Plan, Step, op::Op},
-    state::Rule,
-};
+use crate::plan::op::Op;
+use crate::plan::{Plan, Step};
+use crate::state::Rule;
 
 /// Another program's rule that the kernel deletes in place of this one.
 fn instead<'a>(rule: &Rule, rules: &'a [Rule]) -> Option<&'a Rule> {
