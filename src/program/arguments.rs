@@ -27,11 +27,10 @@ pub fn own_name() -> Option<OsString> {
     PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)
 }
 
-/// The directory of the stock executors, if this executor is in the same one. ifupdown-ng starts each executor by its
-/// absolute path.
+/// The directory of this executor. ifupdown-ng starts each executor by its absolute path.
 pub fn executors() -> Option<PathBuf> {
     let own = PathBuf::from(std::env::args_os().next()?);
-    let at = own.parent().filter(|at| at.is_absolute() && at.join("link").exists())?;
+    let at = own.parent().filter(|at| at.is_absolute())?;
     Some(at.to_owned())
 }
 

@@ -19,8 +19,8 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// The state file of ifup within the directory of the namespace; its locks begin with the same name.
 const STATE: &str = "ifstate";
 
-/// Runs ifup or ifdown and waits for it. Its output goes where our own messages go. The executors are in the usual
-/// directory of ifupdown-ng, unless `executors` is given.
+/// Runs ifup or ifdown and waits for it. Its output goes where our own messages go. The executors are those in `executors`
+/// if the stock ones are there too, otherwise those in the usual directory of ifupdown-ng.
 ///
 /// # Errors
 /// It cannot be run, or it fails. It may have made some of its changes.
@@ -30,6 +30,7 @@ pub fn run(nested: &Nested, executors: Option<&Path>) -> Result<(), Refusal> {
     let inode = id(&nested.netns, &open(&nested.netns)?)?.inode;
     let state = RunDir::of(inode)?.join(STATE);
     let program = program(nested.up, PATH)?;
+    let executors = executors.filter(|at| at.join("link").exists());
     let outcome = Command::new("/proc/self/exe")
         .args([ARGUMENT.into(), nested.netns.path().into_os_string(), name(&nested.netns).into()])
         .args([program.as_os_str(), "-a".as_ref(), "-i".as_ref(), file.as_os_str()])
