@@ -25,8 +25,8 @@ use std::{fmt, thread};
 
 /// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// How long to wait before an interrupted dump is repeated, in milliseconds: about a second in all.
-const DUMP_PAUSES: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// How long to wait before an interrupted dump is repeated, in milliseconds: about two seconds in all.
+const DUMP_PAUSES: [u64; 14] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 512, 512];
 /// How long to wait for an answer that does not come at once, in milliseconds.
 const PATIENCE: u16 = 5000;
 /// The text of an error, among the attributes of an extended ACK.

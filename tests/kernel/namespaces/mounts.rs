@@ -6,6 +6,7 @@ use crate::lab::{command, ip, own_run, program, run, wait_until};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{fs, thread};
 
 /// The resolv.conf of a namespace is visible inside only, although the host's is a link to a shared /run.
@@ -83,12 +84,14 @@ pub fn many_changes() {
         for name in ["x", "y"] {
             let done = &done;
             scope.spawn(move || {
-                let batch = format!("link add name {name} type veth peer name {name}2\nlink del {name}\n")
-                    .repeat(200);
+                let batch =
+                    format!("link add name {name} type veth peer name {name}2\nlink del {name}\n").repeat(50);
                 let file = format!("/run/{name}");
                 fs::write(&file, batch).unwrap();
                 while !done.load(Ordering::Relaxed) {
                     command(&format!("ip -n blue -b {file}")).ok();
+                    // The machine has one processor, on which the reader has to run as well.
+                    thread::sleep(Duration::from_millis(5));
                 }
             });
         }
