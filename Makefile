@@ -52,7 +52,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check deny advisories faults fuzz test test-all bench fresh probe soak demo docs install uninstall dist deb clean
+.PHONY: help build check spelling deny advisories faults fuzz test test-all bench fresh probe soak demo docs install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,9 +60,12 @@ help: ## list the targets
 build: ## the executors, optimised; STATIC=1, MUSL=1, MULTICALL=1
 	$(BUILD_ALL)
 
-check: ## formatting and lints; warnings are errors
+check: spelling ## formatting, lints and spelling; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+spelling: ## check the spelling and the words of all texts, with codespell
+	tests/lane/spelling
 
 deny: ## check licences, sources and duplicates of the linked crates, by deny.toml
 	tests/lane/deny bans licenses sources

@@ -249,7 +249,7 @@ impl Both {
             };
             let [now, before] = [written(&self.look()), before].map(without_kernel_rules);
             if all_taken_back && now != before {
-                return Err(format!("{phase} taken back, {now:#?}\nis not {before:#?}"));
+                return Err(format!("{phase} rolled back, {now:#?}\nis not {before:#?}"));
             }
             if done < plan.steps.len() {
                 return Ok(false);

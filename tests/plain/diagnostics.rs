@@ -21,7 +21,7 @@ const OTHER: [(&str, &str); 4] = [
         "what --help ends with",
     ),
     ("the loopback interface", "a part of `… is … and cannot move`"),
-    ("a message of type {other}", "for whoever reads the log of the netlink library"),
+    ("a message of type {other}", "for readers of the log of the netlink library"),
     ("VLANs without a header", "the same"),
 ];
 
