@@ -39,11 +39,13 @@ impl<'a> Guard<'a> {
     pub fn before(&self, kernel: &mut Live, warnings: &mut Vec<String>) -> Result<(), String> {
         match self.phase() {
             Phase::PreUp => {
-                let noted = match self.is_up(kernel) {
-                    Ok(true) => self.forget(),
-                    Ok(false) | Err(_) => {
-                        RunDir::open().and_then(|directory| directory.write(&self.record, ""))
-                    }
+                let is_up = self
+                    .is_up(kernel)
+                    .map_err(|refusal| format!("cannot read the state of the kernel: {refusal}"))?;
+                let noted = if is_up {
+                    self.forget()
+                } else {
+                    RunDir::open().and_then(|directory| directory.write(&self.record, ""))
                 };
                 if let Err(refusal) = noted {
                     warnings.push(format!("cannot record that it is not up yet: {refusal}"));

@@ -42,8 +42,7 @@ impl Listener {
         thread::spawn(move || {
             let mut frame = [0; 128];
             while !over.load(Ordering::Relaxed) {
-                let _ =
-                    chatter.send_to(b"broadcast", ("192.168.5.255".parse::<IpAddr>().unwrap(), 9));
+                let _ = chatter.send_to(b"broadcast", ("192.168.5.255".parse::<IpAddr>().unwrap(), 9));
                 while let Ok(length @ 14..) = recv(frames.as_raw_fd(), &mut frame, MsgFlags::empty()) {
                     assert!(length <= frame.len());
                     if frame[6..12] == from {

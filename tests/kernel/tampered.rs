@@ -165,7 +165,7 @@ impl Stanza {
                     if refused {
                         refusals += 1;
                         // One line, and a second one if an interface that went up had to be set down.
-                        let lines = 1 + usize::from(ran.stderr.contains(", so it was set down; "));
+                        let lines = 1 + usize::from(ran.stderr.contains(" and was set down; "));
                         assert!(ran.status == 1 && ran.stderr.lines().count() == lines, "{ran}");
                         assert!(ran.stderr.contains(errno) && !ran.stderr.contains("not undone"), "{ran}");
                         // In the last phase, what an earlier phase prepared for it is also rolled back.

@@ -120,7 +120,7 @@ pub fn failed_in_post_up() {
         ip("link set eth0 up");
         let ran = phase("netns", "eth0", "post-up", &lines);
         assert_eq!((ran.status, ran.stderr.lines().count()), (1, 2), "{ran}");
-        assert!(ran.stderr.ends_with("was set down; ifup -f eth0 once the cause is gone\n"), "{ran}");
+        assert!(ran.stderr.ends_with("was set down; ifup -f eth0 when the cause is fixed\n"), "{ran}");
         assert_eq!(ipv6(), "0\n", "{ran}");
         assert!(!ip("link show eth0").contains(",UP"), "up, and not in its namespace");
         assert!(!command("find /run/ifupdown-ng-netlink").stdout.contains("sysctl:"), "{ran}");
