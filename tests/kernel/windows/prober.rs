@@ -14,8 +14,10 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The time between two packets of a stream.
-const INTERVAL: Duration = Duration::from_millis(1);
+/// The time between two packets of a stream: a millisecond, or less often in the short form.
+fn interval() -> Duration {
+    Duration::from_millis(crate::matrix::count(1, 3) as u64)
+}
 /// The UDP port of forbidden packets.
 const NOWHERE: u16 = 9;
 /// The text that a [`Watch`] looks for, if nothing else distinguishes these packets from others.
@@ -245,12 +247,12 @@ fn send_all(mut flows: Vec<Flow>, stopped: &AtomicBool) -> Vec<Flow> {
         longest = longest.max(last.elapsed());
         last = Instant::now();
         // The next packets make up for a delay: on average the interval holds.
-        next += INTERVAL;
+        next += interval();
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     // Packets still on their way.
     for _ in 0..50 {
-        thread::sleep(INTERVAL * 10);
+        thread::sleep(Duration::from_millis(10));
         flows.iter_mut().for_each(Flow::receive);
     }
     println!(
