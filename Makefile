@@ -145,13 +145,13 @@ dist: ## target/dist: the sources of the last commit, and the files for Alpine's
 	cd $(TARGET)/dist && sed -i '/^sha512sums="/,$$d' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
 
-# The built dependencies are shared with `build`. -d: allow another cargo than Debian's, whose stable release may be too
+# The built dependencies are shared with `build`, by a relative path, which has no blanks. -d: allow another cargo than Debian's, whose stable release may be too
 # old for this package.
 deb: dist ## target/deb: a Debian package of the last commit; needs debhelper
 	@rm -rf $(TARGET)/deb && mkdir -p $(TARGET)/deb
 	tar -xzf $(TARBALL) -C $(TARGET)/deb
 	cp -R dist/debian $(TARGET)/deb/$(ALL)-$(VERSION)/debian
-	cd $(TARGET)/deb/$(ALL)-$(VERSION) && CARGO_TARGET_DIR='$(abspath $(TARGET))' dpkg-buildpackage -b -d -us -uc
+	cd $(TARGET)/deb/$(ALL)-$(VERSION) && CARGO_TARGET_DIR=../.. dpkg-buildpackage -b -d -us -uc
 	@rm -r $(TARGET)/deb/$(ALL)-$(VERSION)
 
 clean: ## everything that was built
