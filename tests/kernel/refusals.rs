@@ -237,7 +237,10 @@ fn one_wrong(ifupdown: Ifupdown, wrong: &str, line: &str) {
 
     installed.interfaces(&format!("{good}auto {name}\n{wrong}"));
     let ran = installed.ifup("-a");
-    let ours: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("vrf")).collect();
+    // On 0.11.4, which sets the card up all the same, it is set down again.
+    let is_set_down = |line: &&str| line.contains("came up without the isolation of its stanza");
+    let ours: Vec<_> =
+        ran.stderr.lines().filter(|line| line.starts_with("vrf") && !is_set_down(line)).collect();
     assert_eq!(ours, [line], "{ran}");
     crate::lab::settle();
     // 0.11.4 goes on with `link`, which brings the card up.

@@ -67,13 +67,13 @@ fn run_directory() {
         fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
         fs::create_dir("/run/elsewhere").unwrap();
         symlink("/run/elsewhere", path).unwrap();
-        refuses(&create(), "not a directory of our own");
+        refuses(&create(), "not a directory that this package created");
         assert_eq!(fs::read_dir("/run/elsewhere").unwrap().count(), 0, "a link was followed");
         fs::remove_file(path).unwrap();
         fs::remove_dir("/run/elsewhere").unwrap();
         fs::create_dir(path).unwrap();
         chown(path, Some(NOBODY), None).unwrap();
-        refuses(&create(), "not a directory of our own");
+        refuses(&create(), "not a directory that this package created");
         chown(path, Some(0), None).unwrap();
         for bad in [0o777, 0o775, 0o1777] {
             set_mode(path, bad);
@@ -85,7 +85,7 @@ fn run_directory() {
         // A file of that name, not a directory.
         fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
-        refuses(&create(), "not a directory of our own");
+        refuses(&create(), "not a directory that this package created");
         fs::remove_file(path).unwrap();
     }
     // The parent directory, where other users could replace our directory by theirs.
