@@ -59,12 +59,7 @@ impl Planner for LinkProxyArp {
         let now = state.sysctls.get(&key);
         if at.phase.is_down() {
             // Restore the earlier value, if we changed it and the interface still exists.
-            if let Some(value) = state.records.get(&record) {
-                if now.is_some_and(|now| now != value) {
-                    plan.push(Op::SysctlSet { key, value: value.clone() }, None);
-                }
-                plan.push(Op::RecordDel(record), None);
-            }
+            plan.restore_sysctl(key, state);
             return Ok(plan);
         }
         let wanted = if self.on { "1" } else { "0" };

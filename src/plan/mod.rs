@@ -7,7 +7,7 @@ pub mod vrf;
 
 use crate::plan::op::{Act, Op};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Place, Query, Route, Rule, Snapshot, State};
+use crate::state::{Place, Query, Record, Route, Rule, Snapshot, State, Sysctl};
 use crate::values::IfName;
 use std::fmt;
 
@@ -121,6 +121,17 @@ impl Plan {
         for rule in rules {
             let undo = Op::RuleAdd { rule: rule.clone(), again: false };
             self.push(Op::RuleDel(rule.clone()), Some(undo));
+        }
+    }
+
+    /// Restores the value that a sysctl had before we set it, and deletes the record of it.
+    pub fn restore_sysctl(&mut self, key: Sysctl, state: &State) {
+        let record = Record::original(&key);
+        if let Some(value) = state.records.get(&record) {
+            if state.sysctls.get(&key).is_some_and(|now| now != value) {
+                self.push(Op::SysctlSet { key, value: value.clone() }, None);
+            }
+            self.push(Op::RecordDel(record), None);
         }
     }
 

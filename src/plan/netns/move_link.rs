@@ -100,13 +100,7 @@ pub fn close(iface: &IfName, here: &State) -> Plan {
 
 /// Turns IPv6 on again, if [`close`] turned it off.
 pub fn reopen(iface: &IfName, here: &State) -> Plan {
-    let (key, mut plan) = (ipv6(iface), Plan::default());
-    let record = Record::original(&key);
-    if let Some(value) = here.records.get(&record) {
-        if here.sysctls.get(&key).is_some_and(|now| now != value) {
-            plan.push(Op::SysctlSet { key, value: value.clone() }, None);
-        }
-        plan.push(Op::RecordDel(record), None);
-    }
+    let mut plan = Plan::default();
+    plan.restore_sysctl(ipv6(iface), here);
     plan
 }

@@ -1,7 +1,6 @@
 //! The sysctls that let unbound sockets accept packets from VRFs (`net.ipv4.tcp_l3mdev_accept` and so on).
 
 use crate::plan::Plan;
-use crate::plan::op::Op;
 use crate::state::{Record, State, Sysctl, Wants};
 
 /// The protocols whose unbound sockets can accept packets from VRFs.
@@ -26,14 +25,6 @@ pub fn query(wants: &mut Wants) {
 /// Restores the sysctls that we set.
 pub fn restore(state: &State) -> Plan {
     let mut plan = Plan::default();
-    for key in sysctls() {
-        let record = Record::original(&key);
-        if let Some(value) = state.records.get(&record) {
-            if state.sysctls.get(&key).is_some_and(|now| now != value) {
-                plan.push(Op::SysctlSet { key, value: value.clone() }, None);
-            }
-            plan.push(Op::RecordDel(record), None);
-        }
-    }
+    sysctls().for_each(|key| plan.restore_sysctl(key, state));
     plan
 }
