@@ -2,7 +2,7 @@
 
 use crate::plan::op::{BridgeOp, LinkChange, Op};
 use crate::state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State};
-use crate::values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanSet};
+use crate::values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanRange, VlanSet};
 use nix::errno::Errno;
 
 /// The default settings of a new bridge.
@@ -197,7 +197,9 @@ impl State {
             name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
         };
         for (_, set) in self.bridging.vlans.iter_mut().filter(|(name, _)| on_bridge(name)) {
-            let follows = former.is_none() || set.pvid() == former;
+            // A VLAN that is the PVID and tagged was not given by the bridge (`vlan_default_pvid`).
+            let is_default = |range: &VlanRange| range.pvid && range.untagged && Some(range.first) == former;
+            let follows = former.is_none() || set.ranges().iter().any(is_default);
             if !follows || default.is_some_and(|default| set.contains(default)) {
                 continue;
             }

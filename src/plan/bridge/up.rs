@@ -285,10 +285,15 @@ fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
         };
         let outside =
             state.bridging.vlans.iter().filter(|(name, set)| is_of_bridge(name) && !set.contains(vid));
-        undo.extend(outside.map(|(name, _)| {
-            let device = VlanDevice { name: name.clone(), is_bridge: name == bridge };
-            Op::Bridge(BridgeOp::VlanDel { device, vlans: vlans.clone() })
-        }));
+        for (name, set) in outside {
+            let device = || VlanDevice { name: name.clone(), is_bridge: name == bridge };
+            undo.push(Op::Bridge(BridgeOp::VlanDel { device: device(), vlans: vlans.clone() }));
+            // The default became its PVID.
+            let pvid: Vec<VlanRange> = set.ranges().into_iter().filter(|range| range.pvid).collect();
+            if !pvid.is_empty() {
+                undo.push(Op::Bridge(BridgeOp::VlanAdd { device: device(), vlans: pvid }));
+            }
+        }
     }
     undo.insert(0, op(former));
     draft.push(op(change), undo);
