@@ -1,6 +1,6 @@
 //! Applies a plan: in ifup all or nothing, in ifdown as much as possible.
 
-use crate::kernel::{Kernel, Refusal};
+use crate::kernel::{Kernel, Refusal, When};
 use crate::plan::op::{Act, LinkChange, Move, Op};
 use crate::plan::{Plan, Step};
 use crate::state::{Action, LinkKind, Place, Record, Route};
@@ -62,7 +62,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
     for (done, step) in plan.steps.iter().enumerate() {
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else { continue };
-        if cause.is_gone() && step.act.op.is_removal() {
+        if cause.means_done(&step.act.op, When::Up) {
             continue;
         }
         let mut undo = Undo::default();
@@ -96,9 +96,7 @@ impl Undo {
             log::info!("{act}");
             match kernel.apply(act) {
                 Ok(()) => {}
-                Err(cause) if cause.makes_needless(act) && act.op.is_of_existing() => {}
-                // The answer of the step was lost, and the step was not made.
-                Err(cause) if cause.is_there(act) => {}
+                Err(cause) if cause.means_done(&act.op, When::Rollback) => {}
                 Err(cause) => {
                     self.held.failed(act);
                     self.stuck.push((act.clone(), cause));
@@ -123,7 +121,7 @@ pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
         log::info!("{act}");
         match kernel.apply(act) {
             Ok(()) => {}
-            Err(cause) if cause.makes_needless(act) || cause.is_there(act) => {}
+            Err(cause) if cause.means_done(&act.op, When::Down) => {}
             Err(cause) => {
                 held.failed(act);
                 failures.push(Failure { act: act.clone(), cause, undone: 0, stuck: Vec::new() });

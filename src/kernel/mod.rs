@@ -11,7 +11,7 @@ pub mod run_dir;
 mod sysctls;
 pub mod trust;
 
-use crate::plan::op::{Act, Op};
+use crate::plan::op::{Act, BridgeOp, LinkChange, Op};
 use crate::state::{Query, Snapshot};
 use nix::errno::Errno;
 use std::fmt;
@@ -66,20 +66,45 @@ impl Refusal {
         matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
     }
 
-    /// Whether the change is not needed any more, since its object is gone.
-    fn makes_needless(&self, act: &Act) -> bool {
-        match act.op {
+    /// Whether the error means that the change is done already: what it deletes is gone, or what it adds exists.
+    pub fn means_done(&self, op: &Op, when: When) -> bool {
+        match op {
+            Op::LinkDel { .. }
+            | Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. }
+            | Op::RuleDel(_)
+            | Op::RuleDelDuplicate(_)
+            | Op::RouteDel(_)
+            | Op::RecordDel(_)
+            | Op::AddressDel { .. }
+            | Op::NetnsDel(_)
+            | Op::NetnsLinkDel(_)
+            | Op::Bridge(BridgeOp::VlanDel { .. } | BridgeOp::FdbDel { .. }) => self.is_gone(),
+            Op::RuleAdd { again: false, .. }
+            | Op::RouteAdd(_)
+            | Op::RouteAppend(_)
+            | Op::AddressAdd { .. }
+            | Op::NetnsAdd(_)
+            | Op::VethAdd(_) => self.errno == Some(Errno::EEXIST) && when != When::Up,
+            // The link was never moved, or is gone.
+            Op::LinkSet { .. } | Op::LinkMove(_) => self.is_gone() && when != When::Up,
             // The parameter was deleted with its link. With any other error it keeps its value.
-            Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT),
+            Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT) && when != When::Up,
             Op::RecordSet { .. } => false,
-            _ => self.is_gone() && !act.op.is_addition(),
+            // Its object is gone.
+            _ => self.is_gone() && when == When::Down,
         }
     }
+}
 
-    /// Whether what is added exists already.
-    fn is_there(&self, act: &Act) -> bool {
-        self.errno == Some(Errno::EEXIST) && act.op.is_addition()
-    }
+/// When a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// In a phase of ifup. Only a deletion may find that it is done already: what is added must be ours.
+    Up,
+    /// In the rollback of such a phase. If the answer of a change was lost, it may not have been made.
+    Rollback,
+    /// In a phase of ifdown.
+    Down,
 }
 
 /// The kernel's error texts for a device whose sysctl disable_ipv6 is 1 (net/ipv6/addrconf.c, net/ipv6/route.c).

@@ -1,6 +1,6 @@
 //! A kernel that fails on demand, and records every state that it goes through.
 
-use ifupdown_ng_netlink::kernel::{Kernel, Refusal};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, When};
 use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::op::{Act, BridgeOp, Move, NewLink, NewVeth, Op};
 use ifupdown_ng_netlink::state::{LinkKind, Query, Snapshot, State};
@@ -149,7 +149,7 @@ impl Kernel for Faulty {
             Some((at, Fault::Refused(_))) if at == number && matches!(act.op, Op::Nested(_)) => Err(lost()),
             Some((at, Fault::Refused(errno))) if at == number => {
                 // The kernel returns this error when it is true: another process was faster.
-                if errno == Errno::ENODEV && act.op.is_removal() {
+                if Refusal::errno(errno).means_done(&act.op, When::Up) {
                     self.rival = Some((act.clone(), self.kernel.apply(act).is_ok()));
                 } else if errno == Errno::ENODEV {
                     self.disturb(Rival::DeletesLink, act);

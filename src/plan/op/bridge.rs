@@ -52,13 +52,6 @@ pub enum BridgeOp {
     },
 }
 
-impl BridgeOp {
-    /// Whether the change removes something.
-    pub fn is_removal(&self) -> bool {
-        matches!(self, Self::VlanDel { .. } | Self::FdbDel { .. })
-    }
-}
-
 impl fmt::Display for BridgeOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

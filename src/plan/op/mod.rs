@@ -128,35 +128,6 @@ impl Op {
         Self::LinkSet { name: port.clone(), change }
     }
 
-    /// Whether the change removes something. If that is already gone, the change counts as done.
-    pub fn is_removal(&self) -> bool {
-        matches!(
-            self,
-            Self::LinkDel { .. }
-                | Self::LinkSet { change: LinkChange { master: Some(None), .. }, .. }
-                | Self::RuleDel(_)
-                | Self::RuleDelDuplicate(_)
-                | Self::RouteDel(_)
-                | Self::RecordDel(_)
-                | Self::AddressDel { .. }
-                | Self::NetnsDel(_)
-                | Self::NetnsLinkDel(_)
-        ) || matches!(self, Self::Bridge(op) if op.is_removal())
-    }
-
-    /// Whether the change adds something that can exist only once. During a rollback, EEXIST then counts as done.
-    pub fn is_addition(&self) -> bool {
-        matches!(
-            self,
-            Self::RuleAdd { again: false, .. }
-                | Self::RouteAdd(_)
-                | Self::RouteAppend(_)
-                | Self::AddressAdd { .. }
-                | Self::NetnsAdd(_)
-                | Self::VethAdd(_)
-        )
-    }
-
     /// Whether it does not change the network, but only records, or only reads.
     pub fn is_a_note(&self) -> bool {
         matches!(
@@ -167,12 +138,6 @@ impl Op {
                 | Self::NetnsLinkSet(_)
                 | Self::NetnsLinkDel(_)
         )
-    }
-
-    /// Whether the change removes or changes an existing object. If the object of a rollback does not exist, it is as
-    /// it was before, or was deleted with the object that it came with.
-    pub fn is_of_existing(&self) -> bool {
-        self.is_removal() || matches!(self, Self::LinkMove(_) | Self::LinkSet { .. } | Self::SysctlSet { .. })
     }
 }
 
