@@ -14,7 +14,7 @@
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
-use crate::lab::{Netns, Ran, in_lab, ip, run};
+use crate::lab::{Netns, Ran, in_lab, ip, ip_batch, run};
 use crate::probe::ping;
 use crate::shown::Shown;
 use libtest_mimic::Trial;
@@ -49,17 +49,17 @@ fn sequences(share: u64) {
     };
     let all =
         number("IFNL_SEED").map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(50), |seed| seed..seed + 1);
-    let seeds: Vec<u64> = all.filter(|seed| seed % SHARES == share).collect();
+    let plans: Vec<Plan> = all.map(Plan::new).filter(|plan| plan.share() == share).collect();
     let mut failed = Vec::new();
     let mut full = BTreeMap::new();
     let mut acts = 0;
     let start = processor_seconds();
-    for &seed in &seeds {
-        let plan = Plan::new(seed);
-        let key = (plan.version as u8, plan.stanzas());
-        full.entry(key).or_insert_with(|| in_lab(|| World::new(&plan).full()));
-        let full = &full[&(plan.version as u8, plan.stanzas())];
-        let told = in_lab(|| World::new(&plan).sequence(&plan, full));
+    for plan in &plans {
+        let seed = plan.seed;
+        let full = full
+            .entry((plan.version as u8, plan.stanzas()))
+            .or_insert_with(|| in_lab(|| World::new(plan).full()));
+        let told = in_lab(|| World::new(plan).sequence(plan, full));
         acts += plan.acts.len();
         if let Err(told) = told {
             println!("interference: IFNL_SEED={seed} fails\n{told}\n");
@@ -68,7 +68,7 @@ fn sequences(share: u64) {
     }
     println!(
         "interference: {} sequences, {acts} acts, {} failed, {} s of processor time",
-        seeds.len(),
+        plans.len(),
         failed.len(),
         processor_seconds() - start
     );
@@ -308,6 +308,12 @@ impl Plan {
         Self { seed, version, layout, groups, acts }
     }
 
+    /// The share that runs it. Sequences with the same stanzas are in the same share, which makes their full state once.
+    fn share(&self) -> u64 {
+        let second = self.groups.len() > 1 || self.names().any(|name| name == "br0");
+        self.version as u64 * 2 + u64::from(second)
+    }
+
     fn stanzas(&self) -> String {
         let all: Vec<&str> = self.groups.iter().map(|group| group.stanzas).collect();
         all.join("\n").replace("LAYOUT", self.layout)
@@ -394,13 +400,13 @@ impl World {
             make_card(&behind, card);
         }
         main.join("eth9", "eth0");
-        for address in ["192.0.2.1/25", "2001:db8::1/64"] {
-            ip(&format!("addr add {address} dev eth9"));
-        }
-        main.ip(&format!("addr add {}/25 dev eth0", FAR_IN_MAIN[0]));
-        main.ip(&format!("addr add {}/64 dev eth0 nodad", FAR_IN_MAIN[1]));
-        main.ip("-4 route add 10.0.0.0/8 via 192.0.2.1");
-        main.ip("-6 route add fd00::/16 via 2001:db8::1");
+        ip_batch(&["addr add 192.0.2.1/25 dev eth9", "addr add 2001:db8::1/64 dev eth9"]);
+        main.ip_batch(&[
+            &format!("addr add {}/25 dev eth0", FAR_IN_MAIN[0]),
+            &format!("addr add {}/64 dev eth0 nodad", FAR_IN_MAIN[1]),
+            "route add 10.0.0.0/8 via 192.0.2.1",
+            "route add fd00::/16 via 2001:db8::1",
+        ]);
         for key in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
             fs::write(format!("/proc/sys/{key}"), "1").unwrap();
         }
@@ -430,16 +436,11 @@ impl World {
     /// VRF, to prove that the ping works.
     fn full(self) -> Vec<String> {
         if self.cards.contains(&"eth0") {
-            let addresses = ["addr add 10.0.0.1/24 dev eth0", "addr add fd00::1/64 dev eth0"];
-            for words in ["link set eth0 up"].iter().chain(&addresses) {
-                ip(words);
-            }
+            ip_batch(&["link set eth0 up", "addr add 10.0.0.1/24 dev eth0", "addr add fd00::1/64 dev eth0"]);
             for to in IN_MAIN {
                 self.behind.within(|| ping(to, None)).expect("the path that the VRF blocks");
             }
-            for words in ["link set eth0 down", "addr flush dev eth0"] {
-                ip(words);
-            }
+            ip_batch(&["link set eth0 down", "addr flush dev eth0"]);
         }
         self.installed.ifup("-X lo -a").quiet();
         let full = self.full_lines();
@@ -826,10 +827,12 @@ fn make_card(behind: &Netns, card: &str) {
     behind.join(card, &far);
     ip(&format!("link set {card} down"));
     if card == "eth0" {
-        behind.ip(&format!("addr add 10.0.0.5/24 dev {far}"));
-        behind.ip(&format!("addr add fd00::5/64 dev {far} nodad"));
-        behind.ip("-4 route add default via 10.0.0.1");
-        behind.ip("-6 route add default via fd00::1");
+        behind.ip_batch(&[
+            &format!("addr add 10.0.0.5/24 dev {far}"),
+            &format!("addr add fd00::5/64 dev {far} nodad"),
+            "route add default via 10.0.0.1",
+            "route add default via fd00::1",
+        ]);
     }
 }
 

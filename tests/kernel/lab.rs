@@ -106,12 +106,17 @@ impl Netns {
         self.within(|| ip(words))
     }
 
+    /// `ip` inside, once for several commands.
+    pub fn ip_batch(&self, lines: &[&str]) {
+        self.within(|| ip_batch(lines));
+    }
+
     /// A veth pair between the calling thread's namespace (`ours`) and this one (`theirs`), up at both ends.
     pub fn join(&self, ours: &str, theirs: &str) {
         use std::os::fd::AsRawFd as _;
         let path = format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd());
-        ip(&format!("link add name {ours} type veth peer name {theirs} netns {path}"));
-        ip(&format!("link set {ours} up"));
+        ip(&format!("link add name {ours} up type veth peer name {theirs} netns {path}"));
+        // The kernel sets no end up before the other exists (drivers/net/veth.c `veth_open`).
         self.ip(&format!("link set {theirs} up"));
     }
 }
@@ -214,6 +219,15 @@ pub fn run(command: &mut Command) -> Ran {
 #[track_caller]
 pub fn ip(words: &str) -> String {
     command(&format!("ip {words}")).ok().stdout
+}
+
+/// Runs `ip` once for several commands, which must all succeed. In the virtual machine a start takes longer than most
+/// commands.
+#[track_caller]
+pub fn ip_batch(lines: &[&str]) {
+    let batch = Path::new(SCRATCH).join("commands");
+    fs::write(&batch, lines.join("\n") + "\n").unwrap();
+    run(Command::new("ip").arg("-batch").arg(batch)).ok();
 }
 
 /// Runs `ip -j`, which must succeed; the list that it prints.

@@ -45,19 +45,26 @@ impl Shown {
         if netns.is_some_and(|name| !Path::new("/run/netns").join(name).exists()) {
             return Self::default();
         }
-        let mut all = ask("ip", netns, None, &["link", "addr", "rule"]).into_iter();
-        let mut next = || all.next().unwrap_or_default();
-        let (links, addresses, rules) = (next(), next(), next());
+        let two = |family, questions: [&str; 2]| {
+            let mut lists = ask("ip", netns, family, &questions);
+            // Which of the two is missing is not known.
+            if lists.len() < 2 {
+                lists = questions.map(|question| ask_one("ip", netns, family, question)).into();
+            }
+            let [first, second] = [0, 1].map(|place| std::mem::take(&mut lists[place]));
+            (first, second)
+        };
+        let (links, addresses) = two(None, ["link", "addr"]);
+        let [(rules4, routes4), (rules6, routes6)] =
+            ["-4", "-6"].map(|family| two(Some(family), ["rule", "route show table all"]));
         let bridges = links.iter().any(|link| link["linkinfo"]["info_kind"] == "bridge");
         let of_bridges =
             |question| if bridges { ask_one("bridge", netns, None, question) } else { Vec::new() };
         Self {
             links,
             addresses,
-            rules: [rules, ask_one("ip", netns, Some("-6"), "rule")],
-            routes: ["-4", "-6"]
-                .map(|family| ask_one("ip", netns, Some(family), "route show table all"))
-                .concat(),
+            rules: [rules4, rules6],
+            routes: [routes4, routes6].concat(),
             vlans: of_bridges("vlan"),
             fdb: of_bridges("fdb"),
         }
