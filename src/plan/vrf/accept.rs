@@ -29,6 +29,8 @@ impl Planner for VrfAccept {
             return Ok(end::restore_unless_needed(state));
         }
         let (mut overruled, others) = (Vec::new(), state.vrfs().find(|(vrf, _)| *vrf != at.iface));
+        let set_before =
+            l3mdev_accept::sysctls().any(|key| state.records.contains_key(&Record::original(&key)));
         for (protocol, key) in l3mdev_accept::PROTOCOLS.into_iter().zip(l3mdev_accept::sysctls()) {
             let wanted = if self.protocols.contains(&protocol) { "1" } else { "0" };
             let Some(now) = state.sysctls.get(&key) else { continue };
@@ -36,7 +38,7 @@ impl Planner for VrfAccept {
                 continue;
             }
             // The stanza of another VRF set it before. The sysctl holds for that VRF as well.
-            overruled.extend(state.records.values().next().and(others).map(|(vrf, _)| (protocol, vrf)));
+            overruled.extend(others.filter(|_| set_before).map(|(vrf, _)| (protocol, vrf)));
             let record = Record::original(&key);
             if !state.records.contains_key(&record) {
                 plan.push(
@@ -59,8 +61,8 @@ impl Planner for VrfAccept {
         Ok(plan)
     }
 
-    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+    fn assume(&self, _iface: &IfName, simulated: &mut Snapshot) {
         let defaults = l3mdev_accept::sysctls().zip(["0", "0", "1"]);
-        world.here_mut().sysctls.extend(defaults.map(|(key, value)| (key, value.to_owned())));
+        simulated.here_mut().sysctls.extend(defaults.map(|(key, value)| (key, value.to_owned())));
     }
 }

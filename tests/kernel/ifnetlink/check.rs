@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Trial> {
         add("check-veth", version, Executors::Replaced, veth);
         add("check-vlan", version, Executors::Replaced, vlan);
         add("check-which", version, Executors::Replaced, which);
+        add("check-accept", version, Executors::Replaced, accept);
     }
     add("check-stock", Version::Trixie, Executors::Stock, stock);
     add("check-unread", Version::Trixie, Executors::Stock, unread);
@@ -201,4 +202,21 @@ fn stock(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install("auto br0\niface br0\n    bridge-ports eth0\n    bridge-fd 3\n");
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+}
+
+/// A VRF that ifdown kept for its members has a record, but its stanza has no `vrf-accept` that another one could
+/// conflict with.
+fn accept(ifupdown: Ifupdown) {
+    ip("link add eth0 type dummy");
+    let stanzas = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n\n\
+        auto eth0\niface eth0\n    vrf-member red\n\n\
+        auto blue\niface blue\n    vrf-table 20\n    vrf-accept tcp\n";
+    let installed = ifupdown.install(stanzas);
+    installed.ifup("red").quiet();
+    installed.ifup("eth0").quiet();
+    let kept = installed.ifdown("-f red").ok();
+    assert!(kept.stderr.contains("red is kept, since it has members: eth0"), "{kept}");
+    let ran = installed.ifnetlink("check");
+    assert!(ran.stdout.contains("blue: sysctl -w net.ipv4.tcp_l3mdev_accept=1\n"), "{ran}");
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("conflicts"), "{ran}");
 }
