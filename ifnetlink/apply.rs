@@ -2,7 +2,7 @@
 
 use crate::all::PROGRAMS;
 use crate::cost;
-use crate::left::{Left, left};
+use crate::pending::{Pending, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::apply;
@@ -73,7 +73,7 @@ impl Changes {
     fn new(targets: &Targets, found: &Snapshot) -> Self {
         let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
         let mut warnings = Vec::new();
-        for Left { iface, plan, problems, kept } in left(targets, found) {
+        for Pending { iface, plan, problems, kept } in pending(targets, found) {
             if !targets.running.contains(iface.as_str()) {
                 refused.push(format!("{iface}: not up; ifup it"));
                 continue;

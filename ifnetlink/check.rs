@@ -1,7 +1,7 @@
 //! `ifnetlink check` compares the stanzas with the kernel.
 
 use crate::all::PROGRAMS;
-use crate::left::{Left, left};
+use crate::pending::{Pending, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::live::Live;
@@ -33,7 +33,7 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     }
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
     let mut found = Vec::new();
-    for Left { iface, plan, problems, kept } in left(&targets, &snapshot) {
+    for Pending { iface, plan, problems, kept } in pending(&targets, &snapshot) {
         if let Some(line) = kept {
             complain(&format_args!("ifnetlink: {iface}: warning: {line}"));
         }

@@ -8,7 +8,7 @@ mod all;
 mod apply;
 mod check;
 mod cost;
-mod left;
+mod pending;
 mod show;
 mod targets;
 

@@ -60,7 +60,7 @@ pub struct Targets {
     /// The interfaces of the file that are up, or were asked for.
     listed: BTreeSet<IfName>,
     /// The interfaces that ifup has brought up, but that are not in the file.
-    strangers: BTreeSet<String>,
+    not_in_file: BTreeSet<String>,
     /// The interfaces that have a stanza for our executors, but that ifup has not brought up.
     idle: BTreeSet<IfName>,
 }
@@ -136,12 +136,12 @@ impl Targets {
             let iface = target.iface.clone();
             take(&iface, &mut known, &mut ordered);
         }
-        let strangers = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
-        Ok(Self { stanzas, known: ordered, wrong, warnings, running, complete, listed, strangers, idle })
+        let not_in_file = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
+        Ok(Self { stanzas, known: ordered, wrong, warnings, running, complete, listed, not_in_file, idle })
     }
 
     /// The interfaces that may need our routes, but whose stanza is not in the file or, according to ifup, not up.
-    pub fn strangers(&self, found: &Snapshot) -> BTreeSet<String> {
+    pub fn may_need_routes(&self, found: &Snapshot) -> BTreeSet<String> {
         let state = found.here();
         let is_used = |iface: &&IfName| {
             let master = state.links.get(*iface).and_then(|link| link.master.as_ref());
@@ -149,11 +149,11 @@ impl Targets {
                 || state.routes.iter().any(|route| route.is_ours() && route.dev.as_ref() == Some(*iface))
         };
         let idle = self.idle.iter().filter(is_used).map(ToString::to_string);
-        self.strangers.iter().cloned().chain(idle).chain(self.strange_vrfs(found)).collect()
+        self.not_in_file.iter().cloned().chain(idle).chain(self.may_need_rules(found)).collect()
     }
 
     /// The VRFs in the kernel that may need rules, but whose stanza is not in the file or, according to ifup, not up.
-    pub fn strange_vrfs(&self, found: &Snapshot) -> BTreeSet<String> {
+    pub fn may_need_rules(&self, found: &Snapshot) -> BTreeSet<String> {
         let vrfs = found.here().vrfs().map(|(vrf, _)| vrf);
         vrfs.filter(|vrf| !self.listed.contains(*vrf)).map(ToString::to_string).collect()
     }

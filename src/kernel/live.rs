@@ -61,12 +61,12 @@ impl Live {
     /// # Errors
     /// The kernel does not answer.
     pub fn wait(&mut self, wait: &Wait) -> Result<(), Refusal> {
-        let (begun, patience) = (Instant::now(), Duration::from_secs(wait.seconds.into()));
+        let (begun, limit) = (Instant::now(), Duration::from_secs(wait.seconds.into()));
         let wants = Wants { links: wait.links.clone(), ..Wants::default() };
         loop {
             let mut state = State::default();
             self.channel(&Place::Here)?.read(&wants, &BTreeMap::new(), &mut state)?;
-            let half = begun.elapsed() >= patience / 2;
+            let half = begun.elapsed() >= limit / 2;
             let done = match &wait.until {
                 Until::Checked(addresses) => {
                     let carriers = self.channel(&Place::Here)?.unchecked(addresses)?;
@@ -80,7 +80,7 @@ impl Live {
                     .iter()
                     .any(|(name, port)| port.undecided || (port.unnoticed && state.master_is_up(name))),
             };
-            if done || begun.elapsed() >= patience {
+            if done || begun.elapsed() >= limit {
                 return Ok(());
             }
             std::thread::sleep(INTERVAL);

@@ -15,52 +15,57 @@ const MTU: u32 = 1500;
 impl Simulated {
     /// Makes a change that concerns more than the links of one namespace; `None` for any other change.
     pub(super) fn apply_across(&mut self, at: &Place, op: &Op) -> Option<Result<(), Errno>> {
-        let world = &mut self.0;
+        let simulated = &mut self.0;
         Some(match op {
             Op::NetnsAdd(name) => self.netns_add(name),
             Op::NetnsDel(name) => {
                 let netns = NetnsRef::Name(name.clone());
-                let inside = world.places.remove(&Place::In(netns.clone())).unwrap_or_default();
+                let inside = simulated.places.remove(&Place::In(netns.clone())).unwrap_or_default();
                 for details in inside.details.values() {
                     if let Some(peer) = details.peer {
-                        for state in world.places.values_mut() {
+                        for state in simulated.places.values_mut() {
                             state.other_end_goes((details.index, peer.index), None);
                         }
                     }
                 }
-                match world.netns.insert(netns, Netns::Absent) {
+                match simulated.netns.insert(netns, Netns::Absent) {
                     Some(Netns::Is(_)) => Ok(()),
                     _ => Err(Errno::ENOENT),
                 }
             }
             Op::NetnsLinkSet(link) => {
-                let id = world.existing(&link.netns).map(|existing| existing.id).unwrap_or_default();
+                let id = simulated.existing(&link.netns).map(|existing| existing.id).unwrap_or_default();
                 // One record for each interface and role.
                 let key = (&link.iface, link.role);
-                world.netns_links.retain(|known| (&known.link.iface, known.link.role) != key);
-                world.netns_links.push(NetnsLinkRecord { link: link.clone(), id, mac: None, index: None });
+                simulated.netns_links.retain(|known| (&known.link.iface, known.link.role) != key);
+                simulated.netns_links.push(NetnsLinkRecord {
+                    link: link.clone(),
+                    id,
+                    mac: None,
+                    index: None,
+                });
                 Ok(())
             }
             Op::NetnsLinkDel(link) => {
                 let (iface, role) = (&link.iface, link.role);
-                world.netns_links.retain(|known| (&known.link.iface, known.link.role) != (iface, role));
+                simulated.netns_links.retain(|known| (&known.link.iface, known.link.role) != (iface, role));
                 if role == Role::Moved {
-                    world.located.remove(iface);
+                    simulated.located.remove(iface);
                 }
                 Ok(())
             }
             Op::LinkMove(moving) => self.link_move(at, moving),
             // The model does not know which parameters exist in other namespaces.
             Op::SysctlSet { key, value } if *at != Place::Here => {
-                let inside = world.places.entry(at.clone()).or_default();
+                let inside = simulated.places.entry(at.clone()).or_default();
                 inside.sysctls.insert(key.clone(), value.clone());
                 Ok(())
             }
             Op::LinkDel { name, .. } => {
                 if let Some(index) =
-                    world.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
+                    simulated.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
                 {
-                    for (place, state) in &mut world.places {
+                    for (place, state) in &mut simulated.places {
                         state.other_end_goes(index, (place == at).then_some(name));
                     }
                 }
@@ -68,9 +73,9 @@ impl Simulated {
             }
             Op::VethAdd(new) => self.veth_add(at, new),
             Op::Nested(nested) => {
-                let id = world.existing(&nested.netns).map(|existing| existing.id).unwrap_or_default();
+                let id = simulated.existing(&nested.netns).map(|existing| existing.id).unwrap_or_default();
                 let (key, file) = (Record::nested(&nested.iface), nested.file.clone());
-                let records = &mut world.here_mut().records;
+                let records = &mut simulated.here_mut().records;
                 records.remove(&key);
                 if nested.up {
                     records.insert(key, NestedRecord { id, file }.to_string());
@@ -82,15 +87,15 @@ impl Simulated {
     }
 
     fn netns_add(&mut self, name: &str) -> Result<(), Errno> {
-        let world = &mut self.0;
+        let simulated = &mut self.0;
         let netns = NetnsRef::Name(name.to_owned());
-        if world.existing(&netns).is_some() {
+        if simulated.existing(&netns).is_some() {
             return Err(Errno::EEXIST);
         }
-        let inode = 1 + world.netns.len() as u64;
+        let inode = 1 + simulated.netns.len() as u64;
         let id = NetnsId { inode, ..NetnsId::default() };
-        world.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
-        world.places.insert(Place::In(netns), State::new_namespace());
+        simulated.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
+        simulated.places.insert(Place::In(netns), State::new_namespace());
         Ok(())
     }
 

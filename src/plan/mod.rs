@@ -44,8 +44,8 @@ pub trait Planner {
         Plan::default()
     }
 
-    /// Adds to a world what must exist before this stanza can go up. MOCK plans in such a world.
-    fn assume(&self, iface: &IfName, world: &mut Snapshot);
+    /// Adds to a simulated state what must exist before this stanza can go up. MOCK plans from such a state.
+    fn assume(&self, iface: &IfName, simulated: &mut Snapshot);
 }
 
 /// A change and the changes that roll it back, in order.

@@ -157,17 +157,17 @@ impl Configuration {
     /// comes with the error.
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
         // Made only for the components after the first: the snapshot may be large.
-        let mut world: Option<Simulated> = None;
+        let mut simulated: Option<Simulated> = None;
         let (mut whole, mut problems) = (Plan::default(), Vec::new());
         let mut acting: Vec<_> = self.planners().filter(|part| part.acts(at.phase)).collect();
         if at.phase.is_down() {
             acting.reverse();
         }
         for (place, part) in acting.iter().enumerate() {
-            match part.plan(at, world.as_ref().map_or(found, |world| &world.0)) {
+            match part.plan(at, simulated.as_ref().map_or(found, |simulated| &simulated.0)) {
                 Ok(plan) => {
                     if place + 1 < acting.len() && !plan.is_empty() {
-                        world.get_or_insert_with(|| Simulated(found.clone())).assume_all(&plan);
+                        simulated.get_or_insert_with(|| Simulated(found.clone())).assume_all(&plan);
                     }
                     whole.append(plan);
                 }
@@ -211,11 +211,11 @@ impl Configuration {
     /// # Errors
     /// The conflicts, with the plan of the phases before.
     pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
-        let (mut world, mut whole) = (Simulated(found.clone()), Plan::default());
+        let (mut simulated, mut whole) = (Simulated(found.clone()), Plan::default());
         for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
-            match self.plan(At { iface, phase, alone: true }, &world.0) {
+            match self.plan(At { iface, phase, alone: true }, &simulated.0) {
                 Ok(plan) => {
-                    world.assume_all(&plan);
+                    simulated.assume_all(&plan);
                     whole.append(plan);
                 }
                 Err((_, problems)) => return Err((whole, problems)),
@@ -224,15 +224,15 @@ impl Configuration {
         Ok(whole)
     }
 
-    /// The smallest world in which the stanza can go up, changed by the phases before this one.
-    pub fn world(&self, iface: &IfName, phase: Phase) -> Snapshot {
-        let mut world = Simulated(Snapshot::default());
-        self.planners().for_each(|part| part.assume(iface, &mut world.0));
+    /// The smallest simulated state in which the stanza can go up, changed by the phases before this one.
+    pub fn simulated(&self, iface: &IfName, phase: Phase) -> Snapshot {
+        let mut simulated = Simulated(Snapshot::default());
+        self.planners().for_each(|part| part.assume(iface, &mut simulated.0));
         for phase in Phase::UP.into_iter().chain(Phase::DOWN).take_while(|before| *before != phase) {
-            if let Ok(plan) = self.plan(At { iface, phase, alone: false }, &world.0) {
-                world.assume_all(&plan);
+            if let Ok(plan) = self.plan(At { iface, phase, alone: false }, &simulated.0) {
+                simulated.assume_all(&plan);
             }
         }
-        world.0
+        simulated.0
     }
 }

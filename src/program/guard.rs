@@ -35,7 +35,7 @@ impl<'a> Guard<'a> {
     /// Runs before the phase. A record that cannot be written is a warning.
     ///
     /// # Errors
-    /// The interface is not isolated, and was set down.
+    /// In phase pre-up: the kernel cannot be read. In phase post-up: the interface is not isolated, and was set down.
     pub fn before(&self, kernel: &mut Live, warnings: &mut Vec<String>) -> Result<(), String> {
         match self.phase() {
             Phase::PreUp => {

@@ -183,8 +183,8 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
     let at = |phase| At { iface: &invocation.iface, phase, alone };
     if invocation.mode == Mode::Mock {
         for &phase in phases() {
-            let world = configuration.world(&invocation.iface, phase);
-            print(&settle(configuration.plan(at(phase), &world), &mut outcome))?;
+            let simulated = configuration.simulated(&invocation.iface, phase);
+            print(&settle(configuration.plan(at(phase), &simulated), &mut outcome))?;
         }
         return Ok(outcome);
     }
@@ -197,12 +197,12 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
     if invocation.mode == Mode::Apply {
         kernel.lock().context("cannot lock out other runs")?;
     }
-    let mut world = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
+    let mut simulated = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
     for &phase in phases() {
-        let plan = settle(configuration.plan(at(phase), &world.0), &mut outcome);
+        let plan = settle(configuration.plan(at(phase), &simulated.0), &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
             if invocation.mode == Mode::Apply {
-                outcome.give_up = configuration.give_up(at(phase), &world.0);
+                outcome.give_up = configuration.give_up(at(phase), &simulated.0);
             }
             break;
         }
@@ -217,7 +217,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                     // The changes that the warnings are about were not made, or were rolled back.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
-                    outcome.give_up = configuration.give_up(at(phase), &world.0);
+                    outcome.give_up = configuration.give_up(at(phase), &simulated.0);
                 }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
@@ -225,7 +225,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                 if invocation.mode == Mode::Check && !plan.is_empty() {
                     outcome.fail(DRIFTED, [""; 0]);
                 }
-                world.assume_all(&plan);
+                simulated.assume_all(&plan);
             }
         }
     }

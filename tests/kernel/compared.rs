@@ -123,8 +123,8 @@ struct Both {
 impl Both {
     fn new(interfaces: [&Interface; 2], state: &State) -> Self {
         let needed = |interface: &Interface| {
-            let world = interface.configuration.world(&interface.name, Phase::Create);
-            world.here().links.contains_key(&interface.name)
+            let simulated = interface.configuration.simulated(&interface.name, Phase::Create);
+            simulated.here().links.contains_key(&interface.name)
         };
         state.set_up(interfaces.into_iter().any(needed).then_some(&interfaces[1].name));
         let mut query = Query::default();

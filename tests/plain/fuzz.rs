@@ -105,8 +105,8 @@ fn environments_from_reading_to_the_plan() {
         for &phase in invocation.phases.iter().filter(|phase| configuration.acts(**phase)) {
             let at = At { iface: &invocation.iface, phase, alone };
             configuration.query(at, &mut Query::default());
-            let world = configuration.world(&invocation.iface, phase);
-            let _ = configuration.plan(at, &world);
+            let simulated = configuration.simulated(&invocation.iface, phase);
+            let _ = configuration.plan(at, &simulated);
         }
     });
 }

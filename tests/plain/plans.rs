@@ -60,8 +60,8 @@ fn planned(program: &Program, case: &Path) -> String {
     if (errors.is_empty() || at.phase.is_down()) && configuration.acts(at.phase) {
         let mut query = Query::default();
         configuration.query(at, &mut query);
-        let world = asked_for(&query, &notation::parse(&read("kernel")));
-        let plan = configuration.plan(at, &world).unwrap_or_else(|(plan, mut conflicts)| {
+        let simulated = asked_for(&query, &notation::parse(&read("kernel")));
+        let plan = configuration.plan(at, &simulated).unwrap_or_else(|(plan, mut conflicts)| {
             errors.append(&mut conflicts);
             code = code.max(1);
             // On the way up, nothing of a plan with a conflict is carried out.

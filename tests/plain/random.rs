@@ -172,7 +172,7 @@ impl Case {
 
     /// The smallest state in which the stanza can be brought up, and the noise.
     pub fn start(&self, interface: &Interface) -> Snapshot {
-        let mut start = interface.configuration.world(&interface.name, Phase::Create);
+        let mut start = interface.configuration.simulated(&interface.name, Phase::Create);
         let state = start.here_mut();
         *state = std::mem::take(state).with_default_rules();
         let noise = self.noise();

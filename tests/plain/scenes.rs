@@ -93,7 +93,7 @@ fn of_examples() -> Vec<Scene> {
             let pairs: Vec<(&str, &str)> = keywords.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
             let interface = Interface::new(program, &name, &pairs).filter(|_| keywords.iter().any(read));
             let Some(interface) = interface else { continue };
-            let mut start = interface.configuration.world(&interface.name, Phase::Create);
+            let mut start = interface.configuration.simulated(&interface.name, Phase::Create);
             let state = start.here_mut();
             *state = std::mem::take(state).with_default_rules();
             state.links.get_mut(&interface.name).into_iter().for_each(|link| link.up = false);

@@ -45,7 +45,10 @@ rm /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp
     assert_eq!(phase(Phase::PostDown, &mut kernel), "", "again");
     // In the state of MOCK it does the same.
     let at = At { iface: &iface, phase: Phase::PreUp, alone: false };
-    assert_eq!(configuration.plan(at, &configuration.world(&iface, Phase::PreUp)).unwrap().to_string(), set);
+    assert_eq!(
+        configuration.plan(at, &configuration.simulated(&iface, Phase::PreUp)).unwrap().to_string(),
+        set
+    );
 }
 
 #[test]

@@ -94,6 +94,9 @@ impl State {
     }
 
     fn set_link(&mut self, name: &IfName, change: &LinkChange) -> Result<(), Errno> {
+        if change.name.as_ref().is_some_and(|new| self.links.contains_key(new)) {
+            return Err(Errno::EEXIST);
+        }
         if let Some(master) = &change.master {
             self.set_master(name, master.as_ref())?;
         }
@@ -104,9 +107,6 @@ impl State {
             details.mtu = change.mtu.map_or(details.mtu, |Mtu(mtu)| mtu);
         }
         if let Some(new) = &change.name {
-            if self.links.contains_key(new) {
-                return Err(Errno::EEXIST);
-            }
             let (link, details) = (self.links.remove(name), self.details.remove(name));
             self.links.extend(link.map(|link| (new.clone(), link)));
             self.details.extend(details.map(|details| (new.clone(), details)));

@@ -1,4 +1,4 @@
-//! The phases in which a stanza may have something to do, what is read before, and which plan is made.
+//! The phases in which a bridge or a port may need changes, what is read from the kernel, and which plan is made.
 
 use crate::plan::bridge::config::{Config, Role};
 use crate::plan::bridge::port::addr_gen_mode;
@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 const LISTEN_AND_LEARN: u32 = 30;
 
 impl Config {
-    /// How long to wait until the ports forward.
-    fn patience(&self) -> u32 {
+    /// How long to wait until the ports forward, at most.
+    fn seconds_to_wait(&self) -> u32 {
         match (self.max_wait, self.options.stp) {
             (Some(seconds), _) => seconds,
             (None, Some(true)) => {
@@ -33,7 +33,7 @@ impl Planner for Config {
             Phase::PreUp => true,
             Phase::PostDown => self.role != Role::Unclear || self.ports.is_some() || self.own.vlans.is_some(),
             Phase::Create | Phase::Destroy => maybe_bridge,
-            Phase::Up => maybe_bridge && self.patience() > 0,
+            Phase::Up => maybe_bridge && self.seconds_to_wait() > 0,
             _ => false,
         }
     }
@@ -54,7 +54,7 @@ impl Planner for Config {
         };
         if at.phase == Phase::Up {
             query.wait = Some(Wait {
-                seconds: self.patience(),
+                seconds: self.seconds_to_wait(),
                 links: named.into_iter().collect(),
                 until: Until::Settled,
             });
@@ -73,7 +73,7 @@ impl Planner for Config {
             return;
         }
         here.links.extend(self.member.iter().chain(&named).cloned());
-        // The links of its ports as well: there may be other ports than the named ones.
+        // Other programs may have added ports, so the links of all ports are read.
         let of_ports = asks || self.options.default_pvid.is_some();
         here.bridging.links |= of_ports || may_be_port;
         if at.phase == Phase::PreUp {
@@ -93,8 +93,8 @@ impl Planner for Config {
         if at.phase.is_down() { Ok(self.plan_down(at, found)) } else { self.plan_up(at, found) }
     }
 
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        let state = world.here_mut();
+    fn assume(&self, iface: &IfName, simulated: &mut Snapshot) {
+        let state = simulated.here_mut();
         let mut add = |name: &IfName, kind: LinkKind| {
             let link = Link { kind: kind.clone(), master: None, up: false };
             if !state.links.contains_key(name) {
@@ -102,14 +102,14 @@ impl Planner for Config {
                 state.bridge_made(name, &kind);
             }
         };
-        let aware = || {
+        let with_filtering = || {
             let options =
                 BridgeOptions { filtering: Some(true), default_pvid: Some(None), ..BridgeOptions::default() };
             LinkKind::Bridge(options)
         };
         if let Some(bridge) = &self.member {
             add(iface, LinkKind::Physical);
-            add(bridge, aware());
+            add(bridge, with_filtering());
         }
         if let Some(Ports::Listed(ports)) = &self.ports {
             for port in ports {
@@ -117,7 +117,7 @@ impl Planner for Config {
             }
         }
         if self.role == Role::Unclear && self.ports.is_none() {
-            add(iface, aware());
+            add(iface, with_filtering());
         }
     }
 }

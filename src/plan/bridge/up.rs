@@ -7,8 +7,8 @@ use crate::plan::bridge::scope::Scope;
 use crate::plan::op::{BridgeOp, NewLink, Op};
 use crate::plan::{At, Plan};
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{BridgeOptions, LinkKind, PortOptions, Snapshot, VlanDevice};
-use crate::values::{IfName, VlanRange};
+use crate::state::{BridgeOptions, LinkKind, PortOptions, Snapshot, State, VlanDevice};
+use crate::values::{IfName, Vid, VlanRange};
 
 impl Config {
     /// The plan for a phase of ifup.
@@ -273,28 +273,32 @@ fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
         return;
     }
     let former = draft.state().bridge(bridge).cloned().unwrap_or_default().masked(&change);
-    let op = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
-    let mut undo = Vec::new();
+    let set = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
+    let mut undo = vec![set(former.clone())];
     if let (Some(None), Some(Some(vid))) = (change.default_pvid, former.default_pvid) {
-        // Without a default PVID before, the kernel adds all ports to the new one (net/bridge/br_vlan.c
-        // `__br_vlan_set_default_pvid`), also the ports that were not in that VLAN.
-        let vlans = vec![VlanRange { first: vid, last: vid, pvid: false, untagged: false }];
-        let state = draft.state();
-        let is_of_bridge = |name: &IfName| {
-            name == bridge || state.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
-        };
-        let outside =
-            state.bridging.vlans.iter().filter(|(name, set)| is_of_bridge(name) && !set.contains(vid));
-        for (name, set) in outside {
-            let device = || VlanDevice { name: name.clone(), is_bridge: name == bridge };
-            undo.push(Op::Bridge(BridgeOp::VlanDel { device: device(), vlans: vlans.clone() }));
-            // The default became its PVID.
-            let pvid: Vec<VlanRange> = set.ranges().into_iter().filter(|range| range.pvid).collect();
-            if !pvid.is_empty() {
-                undo.push(Op::Bridge(BridgeOp::VlanAdd { device: device(), vlans: pvid }));
-            }
+        undo.extend(leave_default_vlan(bridge, vid, draft.state()));
+    }
+    draft.push(set(change), undo);
+}
+
+/// Restores the VLANs of the ports that were not in the default VLAN. When a bridge without a default VLAN gets one, the
+/// kernel adds all ports to it and makes it their PVID (net/bridge/br_vlan.c `__br_vlan_set_default_pvid`).
+fn leave_default_vlan(bridge: &IfName, vid: Vid, state: &State) -> Vec<Op> {
+    let is_of_bridge = |name: &IfName| {
+        name == bridge || state.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
+    };
+    let vlans = vec![VlanRange { first: vid, last: vid, pvid: false, untagged: false }];
+    let mut ops = Vec::new();
+    for (name, set) in &state.bridging.vlans {
+        if !is_of_bridge(name) || set.contains(vid) {
+            continue;
+        }
+        let device = VlanDevice { name: name.clone(), is_bridge: name == bridge };
+        let pvid: Vec<VlanRange> = set.ranges().into_iter().filter(|range| range.pvid).collect();
+        ops.push(Op::Bridge(BridgeOp::VlanDel { device: device.clone(), vlans: vlans.clone() }));
+        if !pvid.is_empty() {
+            ops.push(Op::Bridge(BridgeOp::VlanAdd { device, vlans: pvid }));
         }
     }
-    undo.insert(0, op(former));
-    draft.push(op(change), undo);
+    ops
 }

@@ -59,12 +59,12 @@ impl Planner for Interfaces {
         Ok(plan)
     }
 
-    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+    fn assume(&self, _iface: &IfName, simulated: &mut Snapshot) {
         // If another program makes the namespace, it exists by then. If another component of this program makes it, it
-        // is in the world already, as one that does not exist yet.
-        if !world.netns.contains_key(&self.netns) {
-            world.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
-            world.places.insert(Place::In(self.netns.clone()), State::new_namespace());
+        // is in the simulated state already, as one that does not exist yet.
+        if !simulated.netns.contains_key(&self.netns) {
+            simulated.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
+            simulated.places.insert(Place::In(self.netns.clone()), State::new_namespace());
         }
     }
 }

@@ -90,12 +90,12 @@ impl Planner for Moved {
         if stays { move_link::reopen(at.iface, found.here()) } else { Plan::default() }
     }
 
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+    fn assume(&self, iface: &IfName, simulated: &mut Snapshot) {
         let link = |kind| Link { kind, master: None, up: false };
-        let here = world.here_mut();
+        let here = simulated.here_mut();
         here.links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical));
         here.sysctls.insert(move_link::ipv6(iface), "0".to_owned());
-        namespace::assume(&self.netns, world);
+        namespace::assume(&self.netns, simulated);
     }
 }
 

@@ -138,12 +138,12 @@ pub fn nested_down(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Plan {
     plan
 }
 
-/// Adds to a world the objects that [`ensure`] does not make.
-pub fn assume(netns: &NetnsRef, world: &mut Snapshot) {
+/// Adds to a simulated state the objects that [`ensure`] does not make.
+pub fn assume(netns: &NetnsRef, simulated: &mut Snapshot) {
     if let NetnsRef::Name(_) = netns {
-        world.netns.entry(netns.clone()).or_insert(Netns::Absent);
+        simulated.netns.entry(netns.clone()).or_insert(Netns::Absent);
     } else {
-        world.netns.insert(netns.clone(), Netns::Is(Existing::default()));
-        world.places.entry(Place::In(netns.clone())).or_insert_with(State::new_namespace);
+        simulated.netns.insert(netns.clone(), Netns::Is(Existing::default()));
+        simulated.places.entry(Place::In(netns.clone())).or_insert_with(State::new_namespace);
     }
 }

@@ -63,12 +63,12 @@ impl Planner for VethPeer {
         }
     }
 
-    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        self.netns.iter().for_each(|netns| namespace::assume(netns, world));
+    fn assume(&self, _iface: &IfName, simulated: &mut Snapshot) {
+        self.netns.iter().for_each(|netns| namespace::assume(netns, simulated));
         if let (Some(master), None | Some(NetnsRef::Pid(_) | NetnsRef::Path(_))) = (&self.master, &self.netns)
         {
             let link = Link { kind: LinkKind::Bridge(BridgeOptions::default()), master: None, up: true };
-            world.places.entry(self.place()).or_default().links.entry(master.clone()).or_insert(link);
+            simulated.places.entry(self.place()).or_default().links.entry(master.clone()).or_insert(link);
         }
     }
 }

@@ -65,8 +65,8 @@ impl Planner for VrfMember {
         Ok(plan)
     }
 
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
-        let links = &mut world.here_mut().links;
+    fn assume(&self, iface: &IfName, simulated: &mut Snapshot) {
+        let links = &mut simulated.here_mut().links;
         let link = |kind, up| Link { kind, master: None, up };
         links.entry(iface.clone()).or_insert_with(|| link(LinkKind::Physical, false));
         if let Some(table) = TableId::new(*RANGE.start()) {

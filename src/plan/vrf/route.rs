@@ -104,9 +104,9 @@ impl Planner for VrfRoute {
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
 
-    fn assume(&self, iface: &IfName, world: &mut Snapshot) {
+    fn assume(&self, iface: &IfName, simulated: &mut Snapshot) {
         let table = TableId::new(1001);
-        let state = world.here_mut();
+        let state = simulated.here_mut();
         for route in &self.routes {
             if let (RouteTable::Vrf(vrf), Some(table)) = (&route.table, table) {
                 let link = Link { kind: LinkKind::Vrf(table), master: None, up: true };

@@ -57,8 +57,8 @@ impl Planner for VrfRules {
         Ok(plan)
     }
 
-    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
-        let state = world.here_mut();
+    fn assume(&self, _iface: &IfName, simulated: &mut Snapshot) {
+        let state = simulated.here_mut();
         *state = std::mem::take(state).with_default_rules();
     }
 }

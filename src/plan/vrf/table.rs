@@ -97,9 +97,9 @@ impl Planner for VrfTable {
         Ok(plan)
     }
 
-    fn assume(&self, _iface: &IfName, world: &mut Snapshot) {
+    fn assume(&self, _iface: &IfName, simulated: &mut Snapshot) {
         if let Wanted::Table(TableSpec::Name(name)) = &self.table {
-            world.table_names.extend(TableId::new(*RANGE.start()).map(|table| (name.clone(), table)));
+            simulated.table_names.extend(TableId::new(*RANGE.start()).map(|table| (name.clone(), table)));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The steps that the executors would still make for the stanzas, and the removal of our objects that no stanza has any
-//! more.
+//! The pending steps: those that the executors would still make for the stanzas, and the removal of our objects that no
+//! stanza has any more.
 
 use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::model::Simulated;
@@ -12,8 +12,8 @@ use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 
-/// What is left to do for one interface.
-pub struct Left<'a> {
+/// What is pending for one interface.
+pub struct Pending<'a> {
     /// The interface.
     pub iface: &'a IfName,
     /// The changes.
@@ -24,33 +24,33 @@ pub struct Left<'a> {
     pub kept: Option<String>,
 }
 
-/// What is left to do for the interfaces that were asked for. Each plan starts from the state that the plans before it
+/// What is pending for the interfaces that were asked for. Each plan starts from the state that the plans before it
 /// lead to.
-pub fn left<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Left<'a>> {
+pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Pending<'a>> {
     let wanted = Wanted::of(targets, found);
-    let (mut world, mut all) = (Simulated(found.clone()), Vec::new());
+    let (mut simulated, mut all) = (Simulated(found.clone()), Vec::new());
     for target in targets.known.iter().filter(|target| target.chosen) {
-        let (mut plan, problems) = match target.configuration.plan_up(&target.iface, &world.0) {
+        let (mut plan, problems) = match target.configuration.plan_up(&target.iface, &simulated.0) {
             Ok(plan) => (plan, Vec::new()),
             Err(conflict) => conflict,
         };
         let mut kept = None;
-        world.assume_all(&plan);
-        assume_up(&mut world, &target.iface);
+        simulated.assume_all(&plan);
+        assume_up(&mut simulated, &target.iface);
         if let (true, Some(wanted)) = (problems.is_empty(), &wanted) {
-            let (surplus, left) = wanted.surplus(target, targets, &world.0);
-            world.assume_all(&surplus);
+            let (surplus, routes) = wanted.surplus(target, targets, &simulated.0);
+            simulated.assume_all(&surplus);
             plan.append(surplus);
-            kept = left;
+            kept = routes;
         }
-        all.push(Left { iface: &target.iface, plan, problems, kept });
+        all.push(Pending { iface: &target.iface, plan, problems, kept });
     }
     all
 }
 
 /// The stock `link` sets an interface up. Interfaces that depend on it may need it up.
-fn assume_up(world: &mut Simulated, iface: &IfName) {
-    if let Some(link) = world.0.here_mut().links.get_mut(iface) {
+fn assume_up(simulated: &mut Simulated, iface: &IfName) {
+    if let Some(link) = simulated.0.here_mut().links.get_mut(iface) {
         link.up = true;
     }
 }
@@ -66,8 +66,8 @@ struct Wanted {
 impl Wanted {
     /// What all stanzas would add if the kernel had nothing of ours. `None` if this is unknown.
     fn of(targets: &Targets, found: &Snapshot) -> Option<Self> {
-        let mut world = Simulated(found.clone());
-        for state in world.0.places.values_mut() {
+        let mut simulated = Simulated(found.clone());
+        for state in simulated.0.places.values_mut() {
             state.routes.retain(|route| !route.is_ours());
             for addresses in state.addresses.values_mut() {
                 addresses.retain(|address| !address.is_ours());
@@ -78,9 +78,9 @@ impl Wanted {
         }
         let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
-            let plan = target.configuration.plan_up(&target.iface, &world.0).ok()?;
-            world.assume_all(&plan);
-            assume_up(&mut world, &target.iface);
+            let plan = target.configuration.plan_up(&target.iface, &simulated.0).ok()?;
+            simulated.assume_all(&plan);
+            assume_up(&mut simulated, &target.iface);
             for step in plan.steps {
                 match step.act.op {
                     Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address)),
@@ -96,15 +96,15 @@ impl Wanted {
     }
 
     /// Our objects of an interface that no stanza has any more: its addresses and those of its peer; routes over it,
-    /// over its peer and in its table; the rules, if it is a VRF. The text is a warning about routes that are kept: an
-    /// interface whose stanza is not in this file may need them. The rules are kept while a VRF exists whose stanza is
-    /// unknown.
+    /// over its peer and in its table; the rules, if it is a VRF. The text is a warning about routes that are kept, because
+    /// an interface whose stanza is not in this file may need them. The rules are kept while a VRF exists whose stanza
+    /// is unknown.
     fn surplus(&self, target: &Target, targets: &Targets, found: &Snapshot) -> (Plan, Option<String>) {
         let mut query = Query::default();
         target.query(&mut query);
         let own_table = found.here().vrf_table(&target.iface);
         let (mut plan, mut routes_left) = (Plan::default(), Vec::new());
-        let strangers = targets.strangers(found);
+        let others = targets.may_need_routes(found);
         for (place, wants) in &query.places {
             let (here, state) = (*place == Place::Here, found.at(place));
             let devices: BTreeSet<&IfName> =
@@ -121,7 +121,7 @@ impl Wanted {
             for dev in devices.iter().map(|&dev| dev.clone()) {
                 let present = state.addresses.get(&dev).map_or(&[][..], Vec::as_slice);
                 for address in
-                    present.iter().filter(|address| can_go(address, present)).map(|found| found.net)
+                    present.iter().filter(|address| is_deletable(address, present)).map(|found| found.net)
                 {
                     if !self.addresses.contains(&(place.clone(), dev.clone(), address)) {
                         let undo = Op::AddressAdd { dev: dev.clone(), address };
@@ -131,7 +131,7 @@ impl Wanted {
             }
             let wanted = |route: &&Route| self.routes.iter().any(|(at, own)| at == place && own.same(route));
             for route in state.routes.iter().filter(its).filter(|route| !wanted(route)) {
-                if here && !strangers.is_empty() {
+                if here && !others.is_empty() {
                     routes_left.push(route.clone());
                 } else {
                     let op = Op::RouteDel(route.clone());
@@ -139,21 +139,21 @@ impl Wanted {
                 }
             }
         }
-        if own_table.is_some() && targets.strange_vrfs(found).is_empty() {
+        if own_table.is_some() && targets.may_need_rules(found).is_empty() {
             let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
             let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
             plan.append(restore(&State { rules, ..State::default() }));
         }
-        (plan, kept(&routes_left, &strangers))
+        (plan, kept(&routes_left, &others))
     }
 }
 
 /// A warning about routes that no stanza of the file has. They are kept if an interface whose stanza was not read may
 /// need them.
-fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
+fn kept(routes: &[Route], others: &BTreeSet<String>) -> Option<String> {
     let join = |names: Vec<String>| names.join(", ");
     let routes = join(routes.iter().map(ToString::to_string).collect());
-    let names = join(strangers.iter().cloned().collect());
+    let names = join(others.iter().cloned().collect());
     let line = format!(
         "routes that no stanza has are kept: {routes}; {names} may need them, whose stanzas are in another file"
     );
@@ -162,7 +162,7 @@ fn kept(routes: &[Route], strangers: &BTreeSet<String>) -> Option<String> {
 
 /// Whether an address can be deleted: it is ours, and no other address is deleted with it. The kernel also deletes the
 /// later addresses of the same prefix (net/ipv4/devinet.c `__inet_del_ifa`).
-fn can_go(address: &LinkAddress, among: &[LinkAddress]) -> bool {
+fn is_deletable(address: &LinkAddress, among: &[LinkAddress]) -> bool {
     let beside = |other: &LinkAddress| !other.is_ours() && other.net.trunc() == address.net.trunc();
     address.is_ours() && (address.net.addr().is_ipv6() || !among.iter().any(beside))
 }
