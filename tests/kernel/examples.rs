@@ -71,12 +71,7 @@ fn of_pages(version: Version) -> Vec<Trial> {
 
 /// Cards `eth0` to `eth3`, each down, each with an outside host that has no addresses.
 pub fn cards() -> Vec<Netns> {
-    let cards = (0..4).map(|n| Netns::beside(&format!("eth{n}"), "eth0"));
-    let hosts: Vec<_> = cards.collect();
-    for n in 0..hosts.len() {
-        ip(&format!("link set eth{n} down"));
-    }
-    hosts
+    Netns::all_beside(&["eth0", "eth1", "eth2", "eth3"], "eth0", false)
 }
 
 fn up_and_down(interfaces: &str, ifupdown: Ifupdown) {
@@ -134,15 +129,14 @@ fn forced(installed: &Installed, before: &State, up: &State) {
 
 /// The router of a customer: 192.168.77.2, with a network behind it.
 fn customer(router: &Netns, port: u16, behind: [&str; 2]) {
-    for address in ["192.168.77.2/24", "fd00:77::2/64 nodad"] {
-        router.ip(&format!("addr add {address} dev eth0"));
-    }
-    for address in behind {
-        router.ip(&format!("addr add {address} dev lo"));
-    }
-    for default in ["-4 route add default via 192.168.77.1", "-6 route add default via fd00:77::1"] {
-        router.ip(default);
-    }
+    router.ip_batch(&[
+        "addr add 192.168.77.2/24 dev eth0",
+        "addr add fd00:77::2/64 dev eth0 nodad",
+        &format!("addr add {} dev lo", behind[0]),
+        &format!("addr add {} dev lo", behind[1]),
+        "route add default via 192.168.77.1",
+        "route add default via fd00:77::1",
+    ]);
     router.within(|| {
         for any in ["0.0.0.0", "::"] {
             echo(std::net::SocketAddr::new(any.parse().expect("an address"), port), None);

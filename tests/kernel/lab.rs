@@ -58,9 +58,14 @@ pub struct Netns(File);
 impl Netns {
     /// A new one with `lo` up.
     pub fn new() -> Self {
+        let new = Self::without_lo();
+        new.ip("link set lo up");
+        new
+    }
+
+    fn without_lo() -> Self {
         let body = || {
             unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
-            ip("link set lo up");
             Self::current()
         };
         join(thread::scope(|scope| scope.spawn(body).join()))
@@ -69,9 +74,19 @@ impl Netns {
     /// An outside host: one with `lo` up, joined to the calling thread's by a veth pair, `ours` here and `theirs`
     /// there, both up but without addresses.
     pub fn beside(ours: &str, theirs: &str) -> Self {
-        let host = Self::new();
-        host.join(ours, theirs);
-        host
+        Self::all_beside(&[ours], theirs, true).remove(0)
+    }
+
+    /// An outside host for each of `ours`, which are up or not. The other ends are up.
+    pub fn all_beside(ours: &[&str], theirs: &str, up: bool) -> Vec<Self> {
+        let hosts: Vec<Self> = ours.iter().map(|_| Self::without_lo()).collect();
+        let pairs: Vec<String> =
+            ours.iter().zip(&hosts).map(|(ours, host)| host.pair(ours, theirs, up)).collect();
+        ip_batch(&pairs.iter().map(String::as_str).collect::<Vec<_>>());
+        for host in &hosts {
+            host.ip_batch(&["link set lo up", &format!("link set {theirs} up")]);
+        }
+        hosts
     }
 
     /// The calling thread's.
@@ -113,11 +128,17 @@ impl Netns {
 
     /// A veth pair between the calling thread's namespace (`ours`) and this one (`theirs`), up at both ends.
     pub fn join(&self, ours: &str, theirs: &str) {
+        ip(&self.pair(ours, theirs, true));
+        self.ip(&format!("link set {theirs} up"));
+    }
+
+    /// The command for `ip` that makes a veth pair. The kernel cannot set both ends up with it (drivers/net/veth.c
+    /// `veth_open`).
+    fn pair(&self, ours: &str, theirs: &str, up: bool) -> String {
         use std::os::fd::AsRawFd as _;
         let path = format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd());
-        ip(&format!("link add name {ours} up type veth peer name {theirs} netns {path}"));
-        // The kernel sets no end up before the other exists (drivers/net/veth.c `veth_open`).
-        self.ip(&format!("link set {theirs} up"));
+        let up = if up { "up" } else { "" };
+        format!("link add name {ours} {up} type veth peer name {theirs} netns {path}")
     }
 }
 
@@ -221,13 +242,30 @@ pub fn ip(words: &str) -> String {
     command(&format!("ip {words}")).ok().stdout
 }
 
-/// Runs `ip` once for several commands, which must all succeed. In the virtual machine a start takes longer than most
-/// commands.
+/// Runs `ip` once for several commands, which must all succeed; the output of all. In the virtual machine a start takes
+/// longer than most commands.
 #[track_caller]
-pub fn ip_batch(lines: &[&str]) {
-    let batch = Path::new(SCRATCH).join("commands");
-    fs::write(&batch, lines.join("\n") + "\n").unwrap();
-    run(Command::new("ip").arg("-batch").arg(batch)).ok();
+pub fn ip_batch(lines: &[&str]) -> String {
+    batch(Command::new("ip").arg("-batch"), lines).ok().stdout
+}
+
+/// Adds the name of a file with these lines to a command, and runs it.
+pub fn batch(command: &mut Command, lines: &[&str]) -> Ran {
+    // A file for each thread: a thread may be in another namespace, but all threads of a test have the same mounts.
+    let file = Path::new(SCRATCH).join(format!("batch-{:?}", thread::current().id()));
+    fs::write(&file, lines.join("\n") + "\n").expect("a file for the commands");
+    run(command.arg(file))
+}
+
+/// Runs `ip -j` once for two lists.
+#[track_caller]
+pub fn ip_two_lists(options: &[&str], questions: [&str; 2]) -> [Vec<serde_json::Value>; 2] {
+    let text = batch(Command::new("ip").arg("-j").args(options).arg("-batch"), &questions).ok().stdout;
+    let lists = serde_json::Deserializer::from_str(&text).into_iter::<Vec<serde_json::Value>>();
+    let lists: Vec<_> = lists.map(|list| list.unwrap_or_else(|error| panic!("{error}: {text}"))).collect();
+    // `ip` prints nothing for an empty list. Then it is not known which of the two it is.
+    <[_; 2]>::try_from(lists)
+        .unwrap_or_else(|_| questions.map(|question| ip_json(&format!("{} {question}", options.join(" ")))))
 }
 
 /// Runs `ip -j`, which must succeed; the list that it prints.
@@ -257,7 +295,7 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 /// is complete.
 #[track_caller]
 pub fn settle() {
-    let see = || ip("addr") + &ip("-6 route show table all");
+    let see = || ip_batch(&["addr", "route show table all"]);
     let mut last = see();
     for _ in 0..100 {
         // The kernel may take a second to notice a carrier.

@@ -2,7 +2,7 @@
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Ifupdown, Shell, example};
-use crate::lab::{Netns, in_lab, ip, settle};
+use crate::lab::{Netns, in_lab, ip, ip_batch, settle};
 use crate::probe::{PORT, echo, reaches, serve, serve_here, tcp_reaches};
 use crate::state::State;
 use crate::tables;
@@ -73,20 +73,17 @@ pub fn outside() -> Outside {
     switch.within(|| {
         lan.join("p1", "eth0");
         gateway.join("p2", "eth0");
-        ip("link add name switch up type bridge");
-        for port in ["p0", "p1", "p2"] {
-            ip(&format!("link set {port} master switch"));
-        }
+        ip_batch(&[
+            "link add name switch up type bridge",
+            "link set p0 master switch",
+            "link set p1 master switch",
+            "link set p2 master switch",
+        ]);
     });
-    for address in ["10.20.30.7/24", "fd00:30::7/64 nodad"] {
-        lan.ip(&format!("addr add {address} dev eth0"));
-    }
-    for address in ["10.20.30.1/24", "fd00:30::1/64 nodad"] {
-        gateway.ip(&format!("addr add {address} dev eth0"));
-    }
-    for address in INTERNET {
-        gateway.ip(&format!("addr add {address} dev lo"));
-    }
+    lan.ip_batch(&["addr add 10.20.30.7/24 dev eth0", "addr add fd00:30::7/64 dev eth0 nodad"]);
+    gateway.ip_batch(&["addr add 10.20.30.1/24 dev eth0", "addr add fd00:30::1/64 dev eth0 nodad"]);
+    let internet = INTERNET.map(|address| format!("addr add {address} dev lo"));
+    gateway.ip_batch(&internet.each_ref().map(String::as_str));
     for host in [&lan, &gateway] {
         serve(host);
     }

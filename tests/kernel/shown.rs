@@ -1,6 +1,6 @@
 //! What `ip` and `bridge` show of a namespace, with as few program starts as possible.
 
-use crate::lab::{SCRATCH, run};
+use crate::lab::{ip_two_lists, run};
 use crate::state::without_noise;
 use serde_json::Value;
 use std::fs;
@@ -18,25 +18,10 @@ pub struct Shown {
     pub fdb: Vec<Value>,
 }
 
-/// Runs one program for several lists; returns a list for each.
-fn ask(program: &str, netns: Option<&str>, family: Option<&str>, questions: &[&str]) -> Vec<Vec<Value>> {
-    let batch = Path::new(SCRATCH).join("questions");
-    fs::write(&batch, questions.join("\n") + "\n").unwrap();
-    let mut command = Command::new(program);
-    command.args(netns.into_iter().flat_map(|name| ["-n", name])).args(family);
-    let ran = run(command.args(["-j", "-d", "-batch"]).arg(batch));
-    // A kernel without VLAN filtering shows no VLANs.
-    let text = if program == "bridge" && ran.status != 0 { String::new() } else { ran.ok().stdout };
-    let lists = serde_json::Deserializer::from_str(&text).into_iter::<Vec<Value>>();
-    let lists: Vec<_> = lists.map(|list| list.unwrap_or_else(|error| panic!("{error}: {text}"))).collect();
-    // For an empty list, the program may print nothing.
-    assert!(lists.len() <= questions.len(), "{text}");
-    lists
-}
-
-/// One command that may fail.
-fn ask_one(program: &str, netns: Option<&str>, family: Option<&str>, question: &str) -> Vec<Value> {
-    ask(program, netns, family, &[question]).pop().unwrap_or_default()
+/// What `bridge` lists. A kernel without VLAN filtering shows no VLANs.
+fn bridge(netns: &[&str], question: &str) -> Vec<Value> {
+    let ran = run(Command::new("bridge").args(netns).args(["-j", "-d", question]));
+    if ran.status == 0 { serde_json::from_str(&ran.stdout).unwrap_or_default() } else { Vec::new() }
 }
 
 impl Shown {
@@ -45,21 +30,13 @@ impl Shown {
         if netns.is_some_and(|name| !Path::new("/run/netns").join(name).exists()) {
             return Self::default();
         }
-        let two = |family, questions: [&str; 2]| {
-            let mut lists = ask("ip", netns, family, &questions);
-            // Which of the two is missing is not known.
-            if lists.len() < 2 {
-                lists = questions.map(|question| ask_one("ip", netns, family, question)).into();
-            }
-            let [first, second] = [0, 1].map(|place| std::mem::take(&mut lists[place]));
-            (first, second)
-        };
-        let (links, addresses) = two(None, ["link", "addr"]);
-        let [(rules4, routes4), (rules6, routes6)] =
-            ["-4", "-6"].map(|family| two(Some(family), ["rule", "route show table all"]));
+        let netns: Vec<&str> = netns.into_iter().flat_map(|name| ["-n", name]).collect();
+        let two = |options: &[&str], questions| ip_two_lists(&[&netns[..], options].concat(), questions);
+        let [links, addresses] = two(&["-d"], ["link", "addr"]);
+        let [[rules4, routes4], [rules6, routes6]] =
+            ["-4", "-6"].map(|family| two(&["-d", family], ["rule", "route show table all"]));
         let bridges = links.iter().any(|link| link["linkinfo"]["info_kind"] == "bridge");
-        let of_bridges =
-            |question| if bridges { ask_one("bridge", netns, None, question) } else { Vec::new() };
+        let of_bridges = |question| if bridges { bridge(&netns, question) } else { Vec::new() };
         Self {
             links,
             addresses,

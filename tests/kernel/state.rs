@@ -1,10 +1,11 @@
 //! Everything in a network namespace that stanzas could change, to be compared before and after.
 
 use crate::ifupdown::Installed;
-use crate::lab::{command, ip, ip_json};
+use crate::lab::{ip, ip_two_lists};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Lines by topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,27 +16,27 @@ impl State {
     /// the kernel's own rule 1000, which cannot be restored.
     pub fn now() -> Self {
         let mut all = BTreeMap::new();
-        for (about, words) in [
-            ("links", "-d link"),
-            ("addresses", "-d addr"),
-            ("IPv4 rules", "-4 rule"),
-            ("IPv6 rules", "-6 rule"),
-            ("IPv4 routes", "-4 route show table all"),
-            ("IPv6 routes", "-6 route show table all"),
+        let [links, addresses] = ip_two_lists(&["-d"], ["link", "addr"]);
+        let [ipv4, ipv6] =
+            ["-4", "-6"].map(|family| ip_two_lists(&[family], ["rule", "route show table all"]));
+        let ([rules4, routes4], [rules6, routes6]) = (ipv4, ipv6);
+        for (about, found) in [
+            ("links", links),
+            ("addresses", addresses),
+            ("IPv4 rules", rules4),
+            ("IPv6 rules", rules6),
+            ("IPv4 routes", routes4),
+            ("IPv6 routes", routes6),
         ] {
-            let mut lines: Vec<_> = ip_json(words).into_iter().filter_map(without_noise).collect();
+            let mut seen: Vec<_> = found.into_iter().filter_map(without_noise).collect();
             // The kernel lists links in the order of a hash table of their indexes; the order of rules has a meaning.
             if !about.ends_with("rules") {
-                lines.sort_unstable();
+                seen.sort_unstable();
             }
-            all.insert(about, lines);
+            all.insert(about, seen);
         }
-        let mut sysctls = Vec::new();
-        read_sysctls(Path::new("/proc/sys/net"), &mut sysctls);
-        all.insert("sysctls", sysctls);
-        let mut namespaces: Vec<_> = command("ip netns").ok().stdout.lines().map(str::to_owned).collect();
-        namespaces.sort_unstable();
-        all.insert("namespaces", namespaces);
+        all.insert("sysctls", sysctls());
+        all.insert("namespaces", names(Path::new("/run/netns")));
         Self(all)
     }
 
@@ -137,22 +138,40 @@ pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     (!is_kernels).then(|| value.to_string())
 }
 
-/// The sysctls that executors write, or could: `sysctl -a` would read a thousand others.
-fn read_sysctls(directory: &Path, lines: &mut Vec<String>) {
-    let mut entries: Vec<_> = fs::read_dir(directory).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(fs::DirEntry::path);
-    for entry in entries {
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // Neighbour tables, which exist for every interface, have nothing of ours.
-            if name != "neigh" {
-                read_sysctls(&path, lines);
-            }
-        } else if name.contains("l3mdev") || name.contains("forward") || name.starts_with("accept_") {
+/// The sysctls that executors write, or could. Only their files are opened: there are thousands of others.
+fn sysctls() -> Vec<String> {
+    static NAMES: OnceLock<[Vec<String>; 4]> = OnceLock::new();
+    let net = Path::new("/proc/sys/net");
+    let wanted =
+        |name: &String| name.contains("l3mdev") || name.contains("forward") || name.starts_with("accept_");
+    // They are the same in each namespace, and for each interface.
+    let [ipv4, of_links4, ipv6, of_links6] = NAMES.get_or_init(|| {
+        ["ipv4", "ipv4/conf/lo", "ipv6", "ipv6/conf/lo"]
+            .map(|directory| names(&net.join(directory)).into_iter().filter(wanted).collect())
+    });
+    let mut lines = Vec::new();
+    let mut read = |directory: &Path, names: &[String]| {
+        for path in names.iter().map(|name| directory.join(name)) {
             let value = fs::read_to_string(&path).unwrap_or_default();
             lines.push(format!("{} = {}", path.display(), value.trim_end()));
         }
+    };
+    for (family, own, of_links) in [("ipv4", ipv4, of_links4), ("ipv6", ipv6, of_links6)] {
+        read(&net.join(family), own);
+        let conf = net.join(family).join("conf");
+        for link in names(&conf) {
+            read(&conf.join(link), of_links);
+        }
     }
+    lines
+}
+
+/// The names in a directory, in order; none if it does not exist.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The files below a directory, by their paths from there.

@@ -52,9 +52,7 @@ pub fn tests() -> Vec<Trial> {
 pub fn stations() -> Vec<Netns> {
     let hosts = cards();
     for (host, mac) in hosts.iter().zip(MAC) {
-        host.ip("link set eth0 down");
-        host.ip(&format!("link set eth0 address {mac}"));
-        host.ip("link set eth0 up");
+        host.ip_batch(&["link set eth0 down", &format!("link set eth0 address {mac}"), "link set eth0 up"]);
     }
     addresses(&hosts[0], "eth0", ["192.168.5.1/24", "fd00:5::1/64"]);
     addresses(&hosts[1], "eth0", ["192.168.5.4/24", "fd00:5::4/64"]);
@@ -63,10 +61,11 @@ pub fn stations() -> Vec<Netns> {
 }
 
 pub fn addresses(host: &Netns, link: &str, addresses: [&str; 2]) {
-    for address in addresses {
+    let lines = addresses.map(|address| {
         let nodad = if address.contains(':') { " nodad" } else { "" };
-        host.ip(&format!("addr add {address} dev {link}{nodad}"));
-    }
+        format!("addr add {address} dev {link}{nodad}")
+    });
+    host.ip_batch(&lines.each_ref().map(String::as_str));
 }
 
 /// The administrator's side of the trunk: a link and a route for each VLAN, with tags of this protocol.
@@ -76,13 +75,13 @@ pub fn administrator(host: &Netns, protocol: &str, vids: [u16; 2]) {
         (vids[1], ["192.168.5.20/32", "fd00:5::20/128"], SECOND),
     ] {
         let link = format!("eth0.{vid}");
-        host.ip(&format!("link add link eth0 name {link} type vlan protocol {protocol} id {vid}"));
-        host.ip(&format!("link set {link} up"));
+        host.ip(&format!("link add link eth0 name {link} up type vlan protocol {protocol} id {vid}"));
         addresses(host, &link, own);
-        for (to, own) in peer.into_iter().zip(own) {
-            let own = own.split('/').next().unwrap();
-            host.ip(&format!("route add {to} dev {link} src {own}"));
-        }
+        let routes = [0, 1].map(|family| {
+            let own = own[family].split('/').next().unwrap();
+            format!("route add {} dev {link} src {own}", peer[family])
+        });
+        host.ip_batch(&routes.each_ref().map(String::as_str));
     }
     serve(host);
 }

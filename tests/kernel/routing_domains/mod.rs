@@ -49,18 +49,16 @@ fn domain(installed: &Installed, name: &str) -> Netns {
 pub fn outside() -> Netns {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
-    for words in [
+    outside.ip_batch(&[
         "addr add 192.0.2.20/24 dev eth0",
         "addr add 2001:db8:1::20/64 dev eth0 nodad",
         "route add 10.0.0.0/8 via 192.0.2.10",
-        "-6 route add fd00::/16 via 2001:db8:1::10",
+        "route add fd00::/16 via 2001:db8:1::10",
         "link add vx0 type vxlan id 77 local 192.0.2.20 remote 192.0.2.10 dstport 4789",
         "addr add 10.32.0.2/24 dev vx0",
         "addr add fd00:32::2/64 dev vx0 nodad",
         "link set vx0 up",
-    ] {
-        outside.ip(words);
-    }
+    ]);
     outside
 }
 

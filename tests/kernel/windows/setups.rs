@@ -5,7 +5,7 @@ use super::prober::{STRAY, Stream, Watch};
 use super::stations::stations;
 use crate::features::Feature;
 use crate::ifupdown::{Ifupdown, Installed, example};
-use crate::lab::{Netns, command, ip};
+use crate::lab::{Netns, command, ip, ip_batch};
 
 /// A function that creates a setup.
 pub type Make = fn(Ifupdown) -> Setup;
@@ -25,14 +25,18 @@ pub const ALL: [(&str, &[Feature], Make); 7] = [
 /// card.
 pub fn here_and_beside() -> Vec<Netns> {
     let beside = Netns::beside("other", "eth0");
-    for (ours, theirs) in [("192.0.3.1/24", "192.0.3.2/24"), ("fd00:3::1/64 nodad", "fd00:3::2/64 nodad")] {
-        ip(&format!("addr add {ours} dev other"));
-        beside.ip(&format!("addr add {theirs} dev eth0"));
-    }
-    for (family, host, far) in [("-4", "192.0.3.1", "192.0.3.2"), ("-6", "fd00:3::1", "fd00:3::2")] {
-        ip(&format!("{family} route add default via {far} metric 4000"));
-        beside.ip(&format!("{family} route add default via {host}"));
-    }
+    ip_batch(&[
+        "addr add 192.0.3.1/24 dev other",
+        "addr add fd00:3::1/64 dev other nodad",
+        "route add default via 192.0.3.2 metric 4000",
+        "route add default via fd00:3::2 metric 4000",
+    ]);
+    beside.ip_batch(&[
+        "addr add 192.0.3.2/24 dev eth0",
+        "addr add fd00:3::2/64 dev eth0 nodad",
+        "route add default via 192.0.3.1",
+        "route add default via fd00:3::1",
+    ]);
     vec![Netns::current(), beside]
 }
 
@@ -48,13 +52,15 @@ pub fn others(hosts: &[Netns]) -> Vec<Stream<'_>> {
 }
 
 fn addresses(host: &Netns, addresses: [&str; 2], gateways: [&str; 2]) {
+    let mut lines = Vec::new();
     for (address, gateway) in addresses.into_iter().zip(gateways) {
         let nodad = if address.contains(':') { "nodad" } else { "" };
-        host.ip(&format!("addr add {address} dev eth0 {nodad}"));
+        lines.push(format!("addr add {address} dev eth0 {nodad}"));
         if !gateway.is_empty() {
-            host.ip(&format!("route add default via {gateway}"));
+            lines.push(format!("route add default via {gateway}"));
         }
     }
+    host.ip_batch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 /// The neighbours that this namespace knows without asking, wherever the link exists.
