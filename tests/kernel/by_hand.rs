@@ -2,7 +2,7 @@
 //! left.
 
 use crate::features::{Feature, needs};
-use crate::lab::{Ran, SCRATCH, in_lab, ip, own_run, phase_command, program, run, settle};
+use crate::lab::{Ran, SCRATCH, in_lab, ip, ip_batch, own_run, phase_command, program, run, settle};
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::fs;
@@ -101,9 +101,7 @@ fn told(ran: Ran, (name, _, iface, _): Row, steps: &[String]) {
 fn rounds(row: Row) {
     own_run();
     let (name, before, iface, keywords) = row;
-    for words in before {
-        ip(words);
-    }
+    ip_batch(before);
     settle();
     let clean = State::now();
     let all = by_hand(row, &["--dry-run"]).quiet().stdout;

@@ -1,7 +1,7 @@
 //! Rules move while sessions run: no session is interrupted.
 
 use crate::features::{Feature, needs};
-use crate::lab::{Netns, Ran, command, in_lab, ip, own_run, phase, run, wait_until};
+use crate::lab::{Netns, Ran, command, in_lab, ip, ip_batch, own_run, phase, run, wait_until};
 use crate::matrix;
 use crate::probe::{PORT, ping, tcp};
 use libtest_mimic::Trial;
@@ -125,10 +125,14 @@ impl Pings {
 fn network() -> [Netns; 2] {
     let hosts = [Netns::beside("eth0", "eth0"), Netns::beside("eth1", "eth0")];
     for (n, host) in hosts.iter().enumerate() {
-        ip(&format!("addr add 10.{n}.0.1/24 dev eth{n}"));
-        ip(&format!("addr add fd00:{n}::1/64 dev eth{n} nodad"));
-        host.ip(&format!("addr add 10.{n}.0.2/24 dev eth0"));
-        host.ip(&format!("addr add fd00:{n}::2/64 dev eth0 nodad"));
+        let addresses = |end: u8, link: &str| {
+            [
+                format!("addr add 10.{n}.0.{end}/24 dev {link}"),
+                format!("addr add fd00:{n}::{end}/64 dev {link} nodad"),
+            ]
+        };
+        ip_batch(&addresses(1, &format!("eth{n}")).each_ref().map(String::as_str));
+        host.ip_batch(&addresses(2, "eth0").each_ref().map(String::as_str));
     }
     hosts
 }

@@ -41,10 +41,12 @@ fn hosts() -> Vec<Netns> {
     for (host, (net4, net6, own4, own6)) in
         hosts.iter().zip(networks.into_iter().chain([("192.168.90", "fd00:90:", ".5", ":5")]))
     {
-        host.ip(&format!("addr add {net4}{own4}/24 dev eth0"));
-        host.ip(&format!("addr add {net6}{own6}/64 dev eth0 nodad"));
-        host.ip(&format!("-4 route add default via {net4}.1"));
-        host.ip(&format!("-6 route add default via {net6}:1"));
+        host.ip_batch(&[
+            &format!("addr add {net4}{own4}/24 dev eth0"),
+            &format!("addr add {net6}{own6}/64 dev eth0 nodad"),
+            &format!("route add default via {net4}.1"),
+            &format!("route add default via {net6}:1"),
+        ]);
         serve(host);
     }
     command("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").ok();

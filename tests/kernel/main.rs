@@ -105,11 +105,14 @@ fn main() -> std::process::ExitCode {
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();
-    let wanted: Vec<&str> = wanted.split_whitespace().collect();
+    let (left_out, wanted): (Vec<&str>, Vec<&str>) =
+        wanted.split_whitespace().partition(|word| word.starts_with('!'));
     let tests = matrix::chosen(tests.into_iter().flatten().collect()).into_iter();
     let tests = tests
         .filter(|test| {
-            wanted.is_empty() || wanted.iter().any(|wanted| format!("^{}", test.name()).contains(wanted))
+            let name = format!("^{}", test.name());
+            (wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted)))
+                && !left_out.iter().any(|word| name.contains(&word[1..]))
         })
         .enumerate();
     let tests = tests.filter(|(place, _)| place % shares == share).map(|(_, test)| test).collect();
@@ -117,7 +120,8 @@ fn main() -> std::process::ExitCode {
     conclusion.exit_code()
 }
 
-/// `IFNL_TESTS`: only tests whose names contain one of these words, or begin with one after a `^`. `IFNL_SHARE=N/M`:
+/// `IFNL_TESTS`: only tests whose names contain one of these words, or begin with one after a `^`; not those whose names
+/// contain a word after a `!`. `IFNL_SHARE=N/M`:
 /// every M-th test from the N-th on, counted from 0, so that several machines can share the tests.
 fn share() -> (usize, usize) {
     let text = std::env::var("IFNL_SHARE").unwrap_or_else(|_| "0/1".to_owned());

@@ -1,6 +1,6 @@
 //! A stanza or two for each executor, which together have every kind of step.
 
-use crate::lab::{SCRATCH, command, ip};
+use crate::lab::{SCRATCH, command, ip_batch};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -179,7 +179,7 @@ impl Scene {
         // The kernel's own rule 1000 exists from now on.
         command("ip link add name probe type vrf table 7");
         command("ip link del probe");
-        self.needs.iter().for_each(|words| drop(ip(words)));
+        ip_batch(self.needs);
         if self.program == "netns-interfaces" {
             nested();
         }

@@ -5,7 +5,8 @@ use super::prober::{STRAY, Stream, Watch};
 use super::stations::stations;
 use crate::features::Feature;
 use crate::ifupdown::{Ifupdown, Installed, example};
-use crate::lab::{Netns, command, ip, ip_batch};
+use crate::lab::{Netns, batch, command, ip, ip_batch};
+use std::process::Command;
 
 /// A function that creates a setup.
 pub type Make = fn(Ifupdown) -> Setup;
@@ -65,11 +66,12 @@ fn addresses(host: &Netns, addresses: [&str; 2], gateways: [&str; 2]) {
 
 /// The neighbours that this namespace knows without asking, wherever the link exists.
 pub fn knows(host: &Netns, link: &str, mac: &str, neighbours: [&str; 2]) {
-    for neighbour in neighbours {
-        host.within(|| {
-            command(&format!("ip neigh replace {neighbour} lladdr {mac} dev {link} nud permanent"))
-        });
-    }
+    let lines = neighbours
+        .map(|neighbour| format!("neigh replace {neighbour} lladdr {mac} dev {link} nud permanent"));
+    host.within(|| {
+        let mut ip = Command::new("ip");
+        batch(ip.args(["-force", "-batch"]), &lines.each_ref().map(String::as_str))
+    });
 }
 
 fn forward() {

@@ -24,9 +24,10 @@ pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
         let vids: &[u16] = if name == "vlan-asymmetric" { &[10, 20] } else { &[1, 10, 20] };
         for vid in vids {
             let link = format!("eth0.{vid}");
-            hosts[from].ip(&format!("link add link eth0 name {link} type vlan id {vid}"));
-            hosts[from].ip(&format!("addr add 10.66.{vid}.1/24 dev {link}"));
-            hosts[from].ip(&format!("link set {link} up"));
+            hosts[from].ip_batch(&[
+                &format!("link add link eth0 name {link} up type vlan id {vid}"),
+                &format!("addr add 10.66.{vid}.1/24 dev {link}"),
+            ]);
             let neighbour = format!("10.66.{vid}.2");
             knows(&hosts[from], &link, points::MAC[to], [&neighbour, &neighbour]);
         }
