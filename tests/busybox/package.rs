@@ -1,4 +1,4 @@
-//! The scripts of the Alpine package: the stock executors are replaced and restored.
+//! The Alpine package: its size, and its scripts, by which the stock executors are replaced and restored.
 
 use crate::lab::command;
 use std::fs;
@@ -35,6 +35,9 @@ fn in_place(kept: [Option<&[u8]>; 3]) {
 pub fn install() {
     let stock = STOCK.get_or_init(|| LINKS.map(text));
     assert!(stock[0].is_some() && stock[1].is_some() && stock[2].is_none());
+    // All executors, as packages have them. `make bench` measures the resident memory.
+    let size = fs::metadata(path("ifupdown-ng-netlink")).unwrap().len();
+    assert!(size <= 2_500_000, "{size} bytes");
     script("trigger");
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
     script("trigger");

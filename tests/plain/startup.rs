@@ -39,17 +39,6 @@ fn builds(name: &str) -> Vec<PathBuf> {
     std::iter::once(binary(name)).chain(fresh.then_some(release)).collect()
 }
 
-/// What packages install, if it was built here. `make bench` measures its resident memory.
-#[test]
-fn the_static_program_of_all_is_small() {
-    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
-    let program = binary("../..").join(triple).join("release/ifupdown-ng-netlink");
-    let Ok(size) = program.metadata().map(|found| found.len()) else {
-        return skip("the_static_program_of_all_is_small", "build with MUSL=1 MULTICALL=1");
-    };
-    assert!(size <= 2_500_000, "{}: {size} bytes", program.display());
-}
-
 /// All calls of a statically linked program; otherwise those after the calls of the loader, which are many.
 fn of_the_program(calls: &[String]) -> &[String] {
     let dynamic = calls.iter().any(|call| call.contains("openat(") && call.contains(".so"));
