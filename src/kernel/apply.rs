@@ -161,9 +161,12 @@ impl Held {
                 | Op::RuleDelDuplicate(_)
                 | Op::SysctlSet { .. }
                 | Op::RecordDel(_),
-            )
+            ) if act.at == Place::Here => true,
             // A port that stays up after its bridge is deleted would be an ordinary link of the host.
-            | (Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. }, Op::LinkDel { kind: LinkKind::Bridge(_), .. }) => true,
+            (
+                Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. },
+                Op::LinkDel { kind: LinkKind::Bridge(_), .. },
+            ) => true,
             // The record that a VRF was left stays until everything that is deleted with the VRF is gone.
             (
                 Op::RuleAdd { .. }

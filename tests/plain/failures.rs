@@ -9,7 +9,7 @@ use ifupdown_ng_netlink::kernel::{Kernel, Refusal, apply};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::{Act, NewLink, Op};
 use ifupdown_ng_netlink::stanza::Phase;
-use ifupdown_ng_netlink::state::{LinkKind, Query, Snapshot};
+use ifupdown_ng_netlink::state::{LinkKind, Place, Query, Snapshot};
 use nix::errno::Errno;
 
 /// The rules for a VRF, in IPv4 alone.
@@ -126,4 +126,27 @@ fn on_the_way_down_every_failure_is_told_and_what_is_gone_is_none() {
     assert_eq!(lines(Fault::Refused(Errno::ENODEV)), [""; 0]);
     let busy = "ip link del red type vrf table 10: Device or resource busy (EBUSY)";
     assert_eq!(lines(Fault::Refused(Errno::EBUSY)), [busy]);
+}
+
+/// A route of a moved link has nothing to do with the rules of VRFs: if it cannot be deleted, all else is restored.
+#[test]
+fn a_route_that_stays_in_a_namespace_keeps_no_sysctl() {
+    let program = PROGRAMS.iter().find(|program| program.name == "netns").unwrap();
+    let keywords = [
+        ("netns", "4711"),
+        ("netns-address", "192.0.2.10/24"),
+        ("netns-gateway", "192.0.2.1"),
+        ("netns-sysctl", "net.ipv4.ip_forward=1"),
+    ];
+    let card = Interface::new(program, "eth1", &keywords).unwrap();
+    let before = "link eth1 physical up\nnetns 4711 foreign\nin 4711 sysctl net.ipv4.ip_forward=0\n";
+    let mut kernel = Faulty::new(notation::parse(before));
+    assert_eq!(card.up(&mut kernel), End::Done);
+    let up = kernel.snapshot().clone();
+    let mut kernel = Faulty::with(up, 0, Fault::Refused(Errno::EBUSY), false);
+    let route = "ip -n 4711 -4 route del default via 192.0.2.1 dev eth1 table main protocol 73: Device or resource busy (EBUSY)";
+    assert_eq!(card.phase(Phase::PreDown, &mut kernel), End::Failed(vec![route.to_owned()]));
+    let inside = kernel.snapshot().at(&Place::In("4711".parse().unwrap())).clone();
+    assert_eq!(inside.sysctls.values().collect::<Vec<_>>(), ["0"]);
+    assert!(inside.records.is_empty(), "{:?}", inside.records);
 }
