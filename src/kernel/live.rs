@@ -121,7 +121,7 @@ impl Live {
     fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
         let (source, target) = (open(from)?, open(to)?);
         // Another program's link of that name at the target is not the one that the kernel moved.
-        let can_arrive = self.is_at(from, name)? && !self.is_at(to, name)?;
+        let can_arrive = name != new_name && self.is_at(from, name)? && !self.is_at(to, name)?;
         let moved = self.channel(from)?.link_move(name, target.as_fd(), new_name);
         if moved.is_err() && can_arrive && !self.is_at(from, name)? && self.is_at(to, name)? {
             self.channel(to)?.link_move(name, source.as_fd(), name)?;
