@@ -139,8 +139,8 @@ fn a_route_that_stays_in_a_namespace_keeps_no_sysctl() {
         ("netns-sysctl", "net.ipv4.ip_forward=1"),
     ];
     let card = Interface::new(program, "eth1", &keywords).unwrap();
-    let before = "link eth1 physical up\nnetns 4711 foreign\nin 4711 sysctl net.ipv4.ip_forward=0\n";
-    let mut kernel = Faulty::new(notation::parse(before));
+    let before = ["link eth1 physical up", "netns 4711 foreign", "in 4711 sysctl net.ipv4.ip_forward=0"];
+    let mut kernel = Faulty::new(notation::parse(&before.join("\n")));
     assert_eq!(card.up(&mut kernel), End::Done);
     let up = kernel.snapshot().clone();
     let mut kernel = Faulty::with(up, 0, Fault::Refused(Errno::EBUSY), false);
