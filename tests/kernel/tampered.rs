@@ -122,7 +122,7 @@ impl Stanza {
         let mut kills = 0;
         for (at, (name, calls)) in UP.iter().chain(&DOWN).zip(calls).enumerate() {
             for (nth, call) in calls.iter().enumerate() {
-                for number in every(32, nth) {
+                for number in every(16, nth) {
                     self.phases(UP.iter().chain(&DOWN).take(at));
                     let when = format!("{name} killed at {call} {number}");
                     let was_killed = self.tampered(name, call, "signal=KILL", number).status != 0;
@@ -157,7 +157,7 @@ impl Stanza {
         self.down();
         for (at, name) in UP.iter().enumerate() {
             for (nth, (call, errno)) in REFUSED.into_iter().enumerate() {
-                for number in every(16, nth) {
+                for number in every(8, nth) {
                     self.phases(UP.iter().take(at));
                     let before = settled(&see);
                     let ran = self.tampered(name, call, &format!("error={errno}"), number);
