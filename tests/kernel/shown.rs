@@ -21,7 +21,10 @@ pub struct Shown {
 /// What `bridge` lists. A kernel without VLAN filtering shows no VLANs.
 fn bridge(netns: &[&str], question: &str) -> Vec<Value> {
     let ran = run(Command::new("bridge").args(netns).args(["-j", "-d", question]));
-    if ran.status == 0 { serde_json::from_str(&ran.stdout).unwrap_or_default() } else { Vec::new() }
+    if ran.status != 0 || ran.stdout.trim().is_empty() {
+        return Vec::new();
+    }
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"))
 }
 
 impl Shown {
