@@ -2,17 +2,71 @@
 //!
 //! A port of a bridge may have its VLANs in its own stanza, which ifupdown-ng does not hand to an executor of the
 //! bridge. `ifnetlink` gets no stanza at all. So `ifquery` is asked for all stanzas at once; it resolves sources,
-//! templates and inheritance.
+//! templates and inheritance. [`crate::stanza::file`] reads the files themselves, so that each line has its place.
 
 use crate::stanza::{Stanza, canonical};
 use crate::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// A line of an interfaces file, displayed as `FILE:LINE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as its `source` line or the command line names it.
+    pub file: Arc<str>,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// How a keyword came into a stanza.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It is written there.
+    Written,
+    /// It is written in a stanza from which this one inherits.
+    Inherited,
+    /// ifupdown-ng adds it, as `use` for the prefix of a keyword.
+    Implied,
+}
+
+/// A keyword of a stanza with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The keyword, as in our tables ([`canonical`]).
+    pub keyword: Arc<str>,
+    /// The value, with trailing blanks.
+    pub value: Arc<str>,
+    /// Where the keyword is written, or the keyword that implies this one; `None` from ifquery.
+    pub place: Option<Place>,
+    /// How it came into the stanza; [`Origin::Written`] from ifquery, which does not show it.
+    pub origin: Origin,
+}
+
+/// The stanzas of one name, which ifupdown-ng joins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// Their lines, in order.
+    pub lines: Vec<Line>,
+    /// Where `iface` or `template` begins each of them.
+    pub begins: Vec<Place>,
+}
 
 /// The stanzas of an interfaces file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stanzas {
-    /// Their lines, in order, by interface.
-    lines: BTreeMap<String, Vec<(String, String)>>,
+    /// By interface.
+    interfaces: BTreeMap<String, Joined>,
+    /// By template. A stanza from which another one inherits is a template.
+    templates: BTreeMap<String, Joined>,
+    /// The interfaces and templates, in the order in which the file names them first.
+    order: Vec<String>,
     /// The interfaces that are `auto`.
     auto: BTreeSet<String>,
 }
@@ -23,35 +77,62 @@ impl Stanzas {
         let mut stanzas = Self::default();
         let mut current = None;
         for line in text.lines() {
-            if let Some(name) = line.strip_prefix("iface ") {
-                current = name.split_whitespace().next().map(str::to_owned);
-                if let Some(name) = &current {
-                    stanzas.lines.entry(name.clone()).or_default();
-                }
+            let begin = |keyword| line.strip_prefix(keyword).map(|rest: &str| rest.split_whitespace().next());
+            if let Some(name) = begin("iface ") {
+                current = name.map(|name| stanzas.begin(name, false));
+            } else if let Some(name) = begin("template ") {
+                current = name.map(|name| stanzas.begin(name, true));
             } else if let Some(name) = line.strip_prefix("auto ") {
-                stanzas.auto.insert(name.trim().to_owned());
+                // ifquery prints an interface without a name too.
+                stanzas.auto.extend(Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned));
             } else if !line.starts_with(' ') {
                 current = None;
-            } else if let (Some(name), Some((keyword, value))) = (&current, line.trim_start().split_once(' '))
+            } else if let (Some((template, name)), Some((keyword, value))) =
+                (&current, line.trim_start().split_once(' '))
             {
-                let lines = stanzas.lines.entry(name.clone()).or_default();
-                lines.push((canonical(keyword), value.to_owned()));
+                let of = if *template { &mut stanzas.templates } else { &mut stanzas.interfaces };
+                of.entry(name.clone()).or_default().lines.push(Line {
+                    keyword: canonical(keyword).into(),
+                    value: value.into(),
+                    place: None,
+                    origin: Origin::Written,
+                });
             }
         }
         stanzas
     }
 
+    /// Adds a stanza without lines; returns where its lines belong.
+    fn begin(&mut self, name: &str, template: bool) -> (bool, String) {
+        self.add(name, template, Joined::default());
+        (template, name.to_owned())
+    }
+
+    /// Adds the stanzas of one name.
+    pub(super) fn add(&mut self, name: &str, template: bool, joined: Joined) {
+        let of = if template { &mut self.templates } else { &mut self.interfaces };
+        if !of.contains_key(name) {
+            of.insert(name.to_owned(), joined);
+            self.order.push(name.to_owned());
+        }
+    }
+
+    /// Makes an interface `auto`.
+    pub(super) fn add_auto(&mut self, name: &str) {
+        self.auto.insert(name.to_owned());
+    }
+
     /// The stanza of an interface. Repeated lines of a keyword whose value is a list are joined.
     pub fn stanza(&self, iface: &IfName) -> Option<Stanza> {
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
-        for (keyword, value) in self.lines.get(iface.as_str())? {
+        for Line { keyword, value, .. } in &self.interfaces.get(iface.as_str())?.lines {
             let joined = values.entry(keyword).or_default();
-            match keyword.as_str() {
+            match &**keyword {
                 "bridge-vlan" | "bridge-fdb" | "bridge-vids" if !joined.is_empty() => {
                     joined.push_str(", ");
                     joined.push_str(value);
                 }
-                _ => joined.clone_from(value),
+                _ => value.as_ref().clone_into(joined),
             }
         }
         Some(Stanza::new(values))
@@ -59,16 +140,16 @@ impl Stanzas {
 
     /// The value of a keyword in the stanza of an interface.
     pub fn text(&self, iface: &IfName, keyword: &str) -> Option<&str> {
-        let lines = self.lines.get(iface.as_str())?;
-        lines.iter().rev().find(|(found, _)| found == keyword).map(|(_, value)| value.trim())
+        let lines = &self.interfaces.get(iface.as_str())?.lines;
+        lines.iter().rev().find(|line| &*line.keyword == keyword).map(|line| line.value.trim())
     }
 
     /// The interface whose stanza names this one among its bridge-ports.
     pub fn bridge_of(&self, iface: &IfName) -> Option<IfName> {
-        let names = |(keyword, value): &(String, String)| {
-            keyword == "bridge-ports" && words(value).any(|port| port == iface.as_str())
+        let names = |line: &Line| {
+            &*line.keyword == "bridge-ports" && words(&line.value).any(|port| port == iface.as_str())
         };
-        let (bridge, _) = self.lines.iter().find(|(_, lines)| lines.iter().any(names))?;
+        let (bridge, _) = self.interfaces.iter().find(|(_, joined)| joined.lines.iter().any(names))?;
         bridge.parse().ok()
     }
 
@@ -77,20 +158,38 @@ impl Stanzas {
     pub fn mentions(&self, name: &str) -> bool {
         let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
         let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
-        self.lines
-            .iter()
-            .any(|(iface, lines)| iface == name || vlan(iface) || lines.iter().any(|(_, value)| word(value)))
+        let named = |joined: &Joined| joined.lines.iter().any(|line| word(&line.value));
+        self.interfaces.iter().any(|(iface, joined)| iface == name || vlan(iface) || named(joined))
     }
 
     /// The lines of an interface's stanza.
     pub fn lines(&self, iface: &str) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.lines.get(iface).into_iter().flatten();
-        lines.map(|(keyword, value)| (keyword.as_str(), value.trim()))
+        self.written(iface).iter().map(|line| (&*line.keyword, line.value.trim()))
+    }
+
+    /// The lines of an interface's stanza, with their places.
+    pub fn written(&self, iface: &str) -> &[Line] {
+        self.interfaces.get(iface).map(|joined| joined.lines.as_slice()).unwrap_or_default()
+    }
+
+    /// Where the stanzas of an interface begin; nothing from ifquery.
+    pub fn begins(&self, iface: &str) -> &[Place] {
+        self.interfaces.get(iface).map(|joined| joined.begins.as_slice()).unwrap_or_default()
+    }
+
+    /// The lines of a template.
+    pub fn template(&self, name: &str) -> Option<&[Line]> {
+        self.templates.get(name).map(|joined| joined.lines.as_slice())
+    }
+
+    /// The interfaces and templates, in the order of the file.
+    pub fn order(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().map(String::as_str)
     }
 
     /// The interfaces, by name.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.lines.keys().map(String::as_str)
+        self.interfaces.keys().map(String::as_str)
     }
 
     /// Whether `ifup -a` brings it up.
@@ -100,30 +199,30 @@ impl Stanzas {
 
     /// The executors of an interface, in the order in which ifupdown-ng runs them.
     pub fn executors(&self, iface: &IfName) -> impl Iterator<Item = &str> {
-        let lines = self.lines.get(iface.as_str()).into_iter().flatten();
-        lines.filter(|(keyword, _)| keyword == "use").map(|(_, name)| name.trim())
+        let lines = self.written(iface.as_str()).iter();
+        lines.filter(|line| &*line.keyword == "use").map(|line| line.value.trim())
     }
 
     /// The stanza as ifupdown-ng hands it to executors (lifecycle.c `build_environment`): the last line of a repeated
     /// keyword, all addresses and gateways, and for a bridge its `requires` as its ports.
     pub fn environment(&self, iface: &IfName) -> Option<Stanza> {
-        let lines = self.lines.get(iface.as_str())?;
+        let lines = &self.interfaces.get(iface.as_str())?.lines;
         let is_bridge = self.executors(iface).any(|name| name == "bridge");
         let mut variables: BTreeMap<&str, String> = BTreeMap::new();
-        for (keyword, value) in lines {
-            match keyword.as_str() {
+        for Line { keyword, value, .. } in lines {
+            match &**keyword {
                 "address" | "gateway" => {
-                    let all = if keyword == "address" { "addresses" } else { "gateways" };
+                    let all = if &**keyword == "address" { "addresses" } else { "gateways" };
                     let all = variables.entry(all).or_default();
                     all.push_str(value.trim());
                     all.push(' ');
-                    variables.entry(keyword).or_insert_with(|| value.clone());
+                    variables.entry(keyword).or_insert_with(|| value.as_ref().to_owned());
                     continue;
                 }
-                "requires" if is_bridge => drop(variables.insert("bridge-ports", value.clone())),
+                "requires" if is_bridge => drop(variables.insert("bridge-ports", value.as_ref().to_owned())),
                 _ => {}
             }
-            variables.insert(keyword, value.clone());
+            variables.insert(keyword, value.as_ref().to_owned());
         }
         Some(Stanza::handed_over(variables))
     }

@@ -4,11 +4,12 @@
 //! reported at once. [`crate::stanza::environment`] reads the text.
 
 pub mod environment;
+pub mod file;
 mod interfaces;
 pub mod keywords;
 mod phase;
 
-pub use interfaces::Stanzas;
+pub use interfaces::{Line, Origin, Place, Stanzas};
 pub use phase::Phase;
 
 use std::cell::RefCell;

@@ -12,6 +12,7 @@ use ifupdown_ng_netlink::kernel::rt_tables;
 use ifupdown_ng_netlink::plan::At;
 use ifupdown_ng_netlink::plan::netns::sysctls::Setting;
 use ifupdown_ng_netlink::stanza::environment::Found;
+use ifupdown_ng_netlink::stanza::file::{self, Files, Version};
 use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
 use ifupdown_ng_netlink::state::{NestedRecord, NetnsLinkRecord, Query, Role, Sysctl};
 use ifupdown_ng_netlink::values::{
@@ -20,6 +21,7 @@ use ifupdown_ng_netlink::values::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
@@ -152,6 +154,68 @@ fn what_ifquery_prints() {
             for program in PROGRAMS {
                 let _ = stanza.as_ref().map(|stanza| program.configure(stanza));
             }
+        }
+    });
+}
+
+/// Files by name; every pattern and every directory means all of them.
+struct InMemory(BTreeMap<String, Vec<u8>>);
+
+impl Files for InMemory {
+    fn text(&mut self, file: &str) -> Result<Vec<u8>, String> {
+        self.0.get(file).cloned().ok_or_else(|| "not found".to_owned())
+    }
+
+    fn expand(&mut self, pattern: &str) -> Vec<String> {
+        if pattern.contains('*') { self.0.keys().cloned().collect() } else { vec![pattern.to_owned()] }
+    }
+
+    fn directory(&mut self, _: &str, _: bool) -> Result<Vec<String>, String> {
+        Ok(self.0.keys().cloned().collect())
+    }
+
+    fn hostname(&mut self) -> String {
+        "host".to_owned()
+    }
+}
+
+/// Interfaces files that read each other and whose stanzas inherit from each other, in any order and damaged.
+#[test]
+fn interfaces_files() {
+    let name = || prop::sample::select(vec!["a", "b", "br0", "br0.7", "lo", "é"]);
+    let line = prop_oneof![
+        4 => (prop::sample::select(vec!["iface", "template", "auto", "inherit"]), name())
+            .prop_map(|(keyword, name)| format!("{keyword} {name}")),
+        2 => (name(), name()).prop_map(|(a, b)| format!("iface {a} inherits {b} inherits {a}")),
+        2 => (prop::sample::select(vec!["source", "source-directory"]), prop_oneof![name(), Just("*")])
+            .prop_map(|(keyword, name)| format!("{keyword} {name}")),
+        2 => prop::sample::select(vec![
+            "address 192.0.2.1", "address ::1", "netmask 255.255.0.0", "use dhcp", "use bridge", "bridge-vids 10",
+            "bridge-ports a b c", "requires a a b", "hostname x", "mtu 1500 \\\n", "up x \\\r\n#", "\\",
+        ]).prop_map(str::to_owned),
+        2 => (text(), text()).prop_map(|(a, b)| format!("  {a} {b}")),
+        1 => any::<String>(),
+    ];
+    // A file that is repeated doubles the addresses of its stanzas each time.
+    let text = (vec(line, 0..30), prop_oneof![9 => 1_usize..3, 1 => 1_usize..400])
+        .prop_map(|(lines, times)| (lines.join("\n") + "\n").repeat(times).into_bytes());
+    let any = prop_oneof![9 => text, 1 => vec(any::<u8>(), 0..6000)];
+    let versions = prop::sample::select(vec![Version::V0_11, Version::V0_12, Version::Head]);
+    fuzz("interfaces files", (vec(any, 1..4), versions), |(texts, version)| {
+        let length: usize = texts.iter().map(|text| text.split(|byte| *byte == b'\n').count()).sum();
+        let names = ["a", "b", "br0"].map(str::to_owned);
+        let mut files = InMemory(names.into_iter().zip(texts).collect());
+        let Ok(reading) = file::read("a", version, &mut files) else { return };
+        let stanzas = reading.stanzas;
+        let count: usize = stanzas.interfaces().map(|name| stanzas.written(name).len()).sum();
+        assert!(count <= 1 << 20, "{count} lines");
+        assert!(reading.problems.iter().all(|problem| problem.to_string().len() < 20_000));
+        let places = stanzas
+            .interfaces()
+            .flat_map(|name| stanzas.written(name))
+            .filter_map(|line| line.place.as_ref());
+        for place in places {
+            assert!((1..=length).contains(&place.line), "{place}");
         }
     });
 }
