@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod ifquery;
+pub mod interfaces_file;
 pub mod live;
 pub mod lock;
 pub mod netlink;
