@@ -26,7 +26,8 @@ impl Version {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Bookworm, Self::Trixie];
 
-    fn root(self) -> &'static str {
+    /// The name of its root.
+    pub fn root(self) -> &'static str {
         match self {
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",

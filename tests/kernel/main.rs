@@ -47,6 +47,7 @@ mod openrc;
 mod pages;
 mod probe;
 mod published;
+mod reader;
 mod refusals;
 mod routing_domains;
 mod security;
@@ -102,6 +103,7 @@ fn main() -> std::process::ExitCode {
         openrc::tests(),
         published::tests(),
         interference::tests(),
+        reader::tests(),
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();
