@@ -16,6 +16,10 @@ pub const PROGRAM: Program = Program {
     name: "link-proxy-arp",
     about: "Answers ARP for what is behind this host",
     parts: &[LINK_PROXY_ARP],
+    examples: [
+        "link-proxy-arp --iface eth0 --check link-proxy-arp=yes",
+        "link-proxy-arp --iface eth0 --dry-run --phase pre-up link-proxy-arp=yes",
+    ],
 };
 
 #[allow(dead_code, reason = "the test that contains this one has a main of its own")]

@@ -13,6 +13,10 @@ pub const PROGRAM: Program = Program {
     name: "bridge-vlan",
     about: "Makes VLAN-aware bridges, and ports of them with exactly the VLANs that are declared",
     parts: &[BRIDGE_VLAN],
+    examples: [
+        "bridge-vlan --iface br0 --check bridge-vlan-filtering=yes bridge-default-pvid=none",
+        "bridge-vlan --iface eth0 --dry-run bridge-member=br0 bridge-vlan='10 pvid untagged, 20'",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

@@ -11,8 +11,15 @@ use std::process::ExitCode;
 mod bridge_vlan;
 
 /// The program.
-pub const PROGRAM: Program =
-    Program { name: "bridge", about: "Makes bridges with their ports, settings and VLANs", parts: &[BRIDGE] };
+pub const PROGRAM: Program = Program {
+    name: "bridge",
+    about: "Makes bridges with their ports, settings and VLANs",
+    parts: &[BRIDGE],
+    examples: [
+        "bridge --iface br0 --check bridge-ports='eth0 eth1' bridge-stp=yes",
+        "bridge --iface eth0 --dry-run bridge-member=br0 bridge-vlan='10 pvid untagged, 20'",
+    ],
+};
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]
 fn main() -> ExitCode {

@@ -13,6 +13,10 @@ pub const PROGRAM: Program = Program {
     name: "netns-interfaces",
     about: "Configures a whole network namespace from an interfaces file of its own",
     parts: &[NETNS_INTERFACES],
+    examples: [
+        "IF_NETNS=office netns-interfaces --iface eth2 --check netns-interfaces=auto",
+        "IF_NETNS=office netns-interfaces --iface eth2 --dry-run netns-interfaces=/etc/network/office",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

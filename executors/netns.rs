@@ -17,6 +17,10 @@ pub const PROGRAM: Program = Program {
     name: "netns",
     about: "Moves an interface to another network namespace, and sets it up there",
     parts: &[NETNS, netns_interfaces::PROGRAM.parts[0]],
+    examples: [
+        "netns --iface eth1 --check netns=isolated netns-address=192.0.2.10/24",
+        "netns --iface eth1 --dry-run --phase post-up netns=isolated netns-ifname=lan0",
+    ],
 };
 
 #[path = "netns-interfaces.rs"]

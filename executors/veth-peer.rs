@@ -13,6 +13,10 @@ pub const PROGRAM: Program = Program {
     name: "veth-peer",
     about: "Makes an interface one end of a veth pair, and creates the peer in its namespace",
     parts: &[VETH_PEER],
+    examples: [
+        "veth-peer --iface veth-guest --check veth-peer=eth0 veth-peer-netns=guest",
+        "veth-peer --iface veth-guest --dry-run --phase create veth-peer=eth0 veth-peer-mtu=9000",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

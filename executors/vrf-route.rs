@@ -12,6 +12,10 @@ pub const PROGRAM: Program = Program {
     name: "vrf-route",
     about: "Puts routes into the table of a VRF, or leaks them into another",
     parts: &[VRF_ROUTE],
+    examples: [
+        "IF_VRF=red vrf-route --iface eth1 --check vrf-route='default via 192.0.2.1'",
+        "IF_VRF_TABLE=10 vrf-route --iface red --dry-run vrf-route='unreachable default metric 4096'",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

@@ -16,6 +16,10 @@ pub const PROGRAM: Program = Program {
     name: "vrf-rules",
     about: "Adds the routing rules that isolate VRFs",
     parts: &[VRF_RULES, VRF_ACCEPT],
+    examples: [
+        "vrf-rules --iface red --check vrf-rules=yes",
+        "vrf-rules --iface red --dry-run vrf-rules=jump vrf-accept=tcp,udp",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

@@ -13,6 +13,10 @@ pub const PROGRAM: Program = Program {
     name: "vrf-table",
     about: "Makes an interface a VRF, or a member of one",
     parts: &[VRF_TABLE, VRF_MEMBER],
+    examples: [
+        "vrf-table --iface red --check vrf-table=10",
+        "vrf-table --iface eth1 --dry-run --phase pre-up vrf-member=red",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

@@ -25,6 +25,10 @@ pub const PROGRAM: Program = Program {
         vrf_rules::PROGRAM.parts[1],
         vrf_route::PROGRAM.parts[0],
     ],
+    examples: [
+        "vrf --iface red --check vrf-table=10 vrf-rules=yes",
+        "vrf --iface eth1 --dry-run vrf-member=red vrf-route='default via 192.0.2.1'",
+    ],
 };
 
 #[allow(dead_code, reason = "the programs that contain this one have a main of their own")]

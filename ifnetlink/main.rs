@@ -11,6 +11,8 @@ mod cost;
 mod pending;
 mod show;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ifupdown_ng_netlink::program::message::complain;
@@ -38,7 +40,12 @@ fn command() -> Command {
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For machines");
     let check = Command::new("check")
         .about("Compares the kernel with the stanzas, and prints the commands that would correct it")
-        .after_help("Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.")
+        .after_help(
+            "Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.\n\n\
+             Examples:\n  \
+             ifnetlink check\n  \
+             ifnetlink check -i /etc/network/interfaces.new br0",
+        )
         .arg(
             Arg::new("auto")
                 .short('a')
@@ -53,7 +60,10 @@ fn command() -> Command {
         .about("Brings interfaces that are up in line with their stanzas, without taking them down")
         .after_help(
             "If something cannot be changed that way, a line says what, and nothing is changed.\n\
-             Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.",
+             Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.\n\n\
+             Examples:\n  \
+             ifnetlink apply br0\n  \
+             ifnetlink apply --disruptive br0 eth1",
         )
         .arg(interfaces().num_args(1..).required(true))
         .arg(
@@ -65,7 +75,12 @@ fn command() -> Command {
         .args(files());
     let show = Command::new("show")
         .about("Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs")
-        .after_help("Colours are used on a terminal, unless NO_COLOR is set in the environment.")
+        .after_help(
+            "Colours are used on a terminal, unless NO_COLOR is set in the environment.\n\n\
+             Examples:\n  \
+             ifnetlink show\n  \
+             ifnetlink show --json",
+        )
         .arg(json);
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))

@@ -33,7 +33,7 @@ const EXECUTOR: Executor = Executor {
     )
 };
 
-const PROGRAM: Program = Program { name: "test", about: "Panics", parts: &[EXECUTOR] };
+const PROGRAM: Program = Program { name: "test", about: "Panics", parts: &[EXECUTOR], examples: ["", ""] };
 
 fn main() -> ExitCode {
     if std::env::var_os("PHASE").is_some() {

@@ -39,22 +39,35 @@ pub fn executors() -> Option<PathBuf> {
 /// # Errors
 /// The exit status. The help, the version or the errors are already printed.
 pub fn invocation(program: &Program, found: &Found) -> Result<Invocation, ExitCode> {
-    let wrong = |lines: Vec<String>| {
-        for line in lines {
-            complain(&format_args!("{}: {line}", program.name));
-        }
-        ExitCode::from(2)
-    };
     if is_empty() {
-        return found.invocation().map_err(wrong);
+        return found.invocation().map_err(|lines| wrong(program, lines));
     }
-    let matches = command(program).try_get_matches().map_err(|error| {
+    by_hand(program, found, std::env::args_os())
+}
+
+fn wrong(program: &Program, lines: Vec<String>) -> ExitCode {
+    for line in lines {
+        complain(&format_args!("{}: {line}", program.name));
+    }
+    ExitCode::from(2)
+}
+
+/// The invocation, from the environment and from these arguments. The first is the name of the program.
+///
+/// # Errors
+/// As of [`invocation`].
+pub fn by_hand(
+    program: &Program,
+    found: &Found,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Invocation, ExitCode> {
+    let matches = command(program).try_get_matches_from(arguments).map_err(|error| {
         let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
         // If printing fails, nothing can report it.
         let _ = error.print();
         if help { ExitCode::SUCCESS } else { ExitCode::from(2) }
     })?;
-    by_hand(program, found, &matches).map_err(wrong)
+    read(program, found, &matches).map_err(|lines| wrong(program, lines))
 }
 
 /// The command line, from the program's own tables.
@@ -64,7 +77,7 @@ fn command(program: &Program) -> Command {
     Command::new(program.name)
         .version(env!("CARGO_PKG_VERSION"))
         .about(program.about)
-        .after_help(keywords_help(program))
+        .after_help(end_of_help(program))
         .arg(option("iface", "The interface of the stanza [environment: IFACE]").value_name("IFACE"))
         .arg(option("phase", "create, pre-up, up, post-up, pre-down, down, post-down, destroy or depend [environment: PHASE]").value_name("PHASE"))
         .arg(flag("dry-run", "Print what would be done, and do nothing; without --phase, all phases of ifup"))
@@ -83,15 +96,17 @@ fn command(program: &Program) -> Command {
         )
 }
 
-fn keywords_help(program: &Program) -> String {
+fn end_of_help(program: &Program) -> String {
     let lines = program.keywords().map(|k| format!("  {} {}\n      {}\n", k.name, k.syntax, k.help));
     let text: String = lines.collect();
     format!(
-        "Keywords:\n{text}\nifupdown-ng runs this program for every phase of an interface; see ifupdown-executor(7)."
+        "Keywords:\n{text}\nifupdown-ng runs this program for every phase of an interface; see ifupdown-executor(7).\n\n\
+         Examples:\n  {}",
+        program.examples.join("\n  ")
     )
 }
 
-fn by_hand(program: &Program, found: &Found, matches: &ArgMatches) -> Result<Invocation, Vec<String>> {
+fn read(program: &Program, found: &Found, matches: &ArgMatches) -> Result<Invocation, Vec<String>> {
     let given = matches.get_many::<(String, String)>("keywords").into_iter().flatten();
     let mut wrong = Vec::new();
     for (keyword, _) in given.clone() {

@@ -55,6 +55,8 @@ pub struct Program {
     pub about: &'static str,
     /// Its components, in the order of ifup; ifdown runs them in reverse.
     pub parts: &'static [Executor],
+    /// Command lines for the end of `--help`. None of them changes anything, and each is a stanza without a problem.
+    pub examples: [&'static str; 2],
 }
 
 impl Program {

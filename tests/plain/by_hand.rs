@@ -2,6 +2,8 @@
 
 use super::all::PROGRAMS;
 use super::support::{Ran, command, run};
+use ifupdown_ng_netlink::program::arguments;
+use ifupdown_ng_netlink::stanza::environment::{Found, Mode};
 
 #[test]
 fn every_spelling_of_a_keyword_is_the_same() {
@@ -88,6 +90,36 @@ fn help_names_every_keyword_and_version_the_program() {
         }
         let version = format!("{} {}\n", program.name, env!("CARGO_PKG_VERSION"));
         assert_eq!(by_hand(program.name, &["--version"]), Ran::new(0, &version, ""));
+    }
+}
+
+/// The words of a command line, as a shell separates them.
+fn words(line: &str) -> Vec<String> {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("printf '%s\\n' {line}")]);
+    run(shell).out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn help_ends_with_two_examples_that_are_accepted_and_change_nothing() {
+    for program in PROGRAMS {
+        let help = by_hand(program.name, &["--help"]).out;
+        let (_, examples) = help.split_once("\n\nExamples:\n").expect("examples");
+        assert_eq!(examples.lines().count(), 2, "{}: {examples}", program.name);
+        for line in examples.lines() {
+            let words = words(line);
+            let name = words.iter().position(|word| *word == program.name).expect("the program");
+            let variables = words[..name].iter().filter_map(|word| word.split_once('='));
+            let found = Found::in_environment(variables.map(|(name, value)| (name.into(), value.into())));
+            let given = words[name..].iter().map(Into::into);
+            let invocation = arguments::by_hand(program, &found, given);
+            let invocation = invocation.unwrap_or_else(|_| panic!("refused: {line}"));
+            assert!(matches!(invocation.mode, Mode::Check | Mode::DryRun), "{line}");
+            let (configuration, problems) = program.configure(&invocation.stanza);
+            assert_eq!(problems, [], "{line}");
+            let acts = invocation.phases.iter().any(|phase| configuration.acts(*phase));
+            assert!(acts, "nothing to do: {line}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 /// Fields and functions whose texts are what `--help` prints.
-const HELP: [&str; 7] = ["about", "after_help", "flag", "help", "option", "path", "syntax"];
+const HELP: [&str; 8] = ["about", "after_help", "examples", "flag", "help", "option", "path", "syntax"];
 
 /// Texts that are not errors by themselves, with their purpose.
 const OTHER: [(&str, &str); 4] = [

@@ -44,6 +44,10 @@ Options:
   -h, --help                       Print help
 
 Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.
+
+Examples:
+  ifnetlink check
+  ifnetlink check -i /etc/network/interfaces.new br0
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["apply", "--help"]);
@@ -63,6 +67,10 @@ Options:
 
 If something cannot be changed that way, a line says what, and nothing is changed.
 Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.
+
+Examples:
+  ifnetlink apply br0
+  ifnetlink apply --disruptive br0 eth1
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["show", "--help"]);
@@ -76,6 +84,10 @@ Options:
   -h, --help  Print help
 
 Colours are used on a terminal, unless NO_COLOR is set in the environment.
+
+Examples:
+  ifnetlink show
+  ifnetlink show --json
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let version = format!("ifnetlink {}\n", env!("CARGO_PKG_VERSION"));
