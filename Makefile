@@ -9,6 +9,7 @@ PREFIX ?= /usr
 EXECUTORDIR ?= /usr/libexec/ifupdown-ng
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 # 1: install the prefix executors too. They use the names of stock executors, which are kept under other names.
 DROPIN ?=
 # How to build, the same for `build` and `install`. STATIC=1: programs without shared libraries, which start faster.
@@ -120,13 +121,14 @@ $(if $(filter 1,$(MULTICALL)),own 755 $(RELEASE)/$(ALL) $(EXECUTORDIR)/$(ALL))
 $(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
 )$(foreach name,$(DROPIN_EXECUTORS),$(call as,dropin,droplink,$(name))
 )own 755 $(RELEASE)/ifnetlink $(SBINDIR)/ifnetlink
+own 644 dist/ifnetlink.bash $(BASHCOMPDIR)/ifnetlink
 $(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
 )
 endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR; DROPIN=1: stock names too
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too
 	@mkdir -p $(TARGET)
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const EXECUTORS: &str = "usr/libexec/ifupdown-ng";
+const COMPLETION: &str = "usr/share/bash-completion/completions/ifnetlink";
 
 /// A directory to install to, and one with the files to install.
 struct Machine {
@@ -119,6 +120,8 @@ fn every_program_is_installed_and_stock_ones_are_left_alone() {
     for_each_shell("plain", |machine| {
         let before = machine.state();
         machine.done("install");
+        let completion = fs::read_to_string(root().join("dist/ifnetlink.bash")).unwrap();
+        assert_eq!(machine.state().get(&machine.directory.join("root").join(COMPLETION)), Some(&completion));
         for program in PROGRAMS {
             let dropin = !program.name.contains('-') && program.name != "netns";
             let expected = (!dropin).then_some("ours\n");
@@ -248,8 +251,9 @@ fn without_a_manifest_nothing_but_the_files_is_there() {
         machine.done("install DROPIN=1 MANIFEST= EXECUTORDIR=/usr/lib/executors");
         let files = machine.state();
         let pages = files.keys().filter(|path| path.to_string_lossy().contains("/usr/share/man/man")).count();
-        // And ifnetlink, which is not an executor.
-        assert_eq!(files.len() - pages, PROGRAMS.len() + 1, "{files:?}");
+        // And ifnetlink, which is not an executor, with its completion.
+        assert_eq!(files.len() - pages, PROGRAMS.len() + 2, "{files:?}");
+        assert!(machine.directory.join("root").join(COMPLETION).exists());
         assert!(machine.directory.join("root/usr/sbin/ifnetlink").exists());
         assert!(machine.directory.join("root/usr/lib/executors/vrf").exists());
     });

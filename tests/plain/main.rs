@@ -11,6 +11,7 @@ mod architecture;
 mod asked;
 mod by_hand;
 mod cli;
+mod completion;
 mod composed;
 mod depend;
 mod diagnostics;
