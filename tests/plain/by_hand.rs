@@ -61,6 +61,8 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
         assert!(ran.err.starts_with("error: "), "{arguments:?}: {}", ran.err);
     }
+    let ran = by_hand("vrf-table", &["--chekc"]);
+    assert!(ran.err.contains("  tip: a similar argument exists: '--check'\n"), "{}", ran.err);
     let ran = by_hand("vrf-table", &["--dry-run", "vrf-table"]);
     assert!(ran.err.contains(": not KEYWORD=VALUE\n"), "{}", ran.err);
     // The programs start themselves with this argument.

@@ -109,6 +109,20 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
     }
 }
 
+#[test]
+fn what_is_mistyped_is_answered_with_what_is_similar() {
+    for (arguments, line) in [
+        (&["chekk"][..], "  tip: a similar subcommand exists: 'check'\n"),
+        (&["applyy", "eth0"], "  tip: a similar subcommand exists: 'apply'\n"),
+        (&["check", "--jsno"], "  tip: a similar argument exists: '--json'\n"),
+    ] {
+        let ran = ifnetlink(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.err.contains(line), "{arguments:?}: {}", ran.err);
+    }
+    assert!(!ifnetlink(&["frobnicate"]).err.contains("similar"));
+}
+
 /// With ifquery, ifquery reports the error; without it, ifnetlink does.
 #[test]
 fn a_file_that_cannot_be_read_is_one_line_with_status_1() {
