@@ -45,7 +45,9 @@ impl Live {
     /// # Errors
     /// Another run does not end.
     pub fn lock(&mut self) -> Result<(), Refusal> {
-        self.lock = Some(lock::own_namespace()?);
+        if self.lock.is_none() {
+            self.lock = Some(lock::own_namespace()?);
+        }
         Ok(())
     }
 

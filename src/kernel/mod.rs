@@ -1,5 +1,6 @@
 //! Reads and changes the running kernel.
 
+pub mod applied;
 pub mod apply;
 pub mod ifquery;
 pub mod interfaces_file;

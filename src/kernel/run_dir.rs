@@ -270,10 +270,11 @@ fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Makes a file and writes it. An existing file is removed first: it is the rest of a killed run.
+/// Makes a file and writes it. An existing file is removed first: it is the rest of a killed run. Only root can read it,
+/// since a stanza may contain a key.
 fn write_file(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o644);
+    options.write(true).create_new(true).mode(0o600);
     let mut file: File = match options.open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             fs::remove_file(path)?;

@@ -4,17 +4,21 @@
 //! nothing is opened if there is nothing to do, and the exit status has a fixed meaning.
 
 use crate::kernel::live::Live;
-use crate::kernel::{Kernel, apply};
+use crate::kernel::{Kernel, applied, apply};
 use crate::model::Simulated;
+use crate::plan::op::Op;
 use crate::plan::{At, Plan};
+use crate::program::applied::Memory;
+use crate::program::edit;
 use crate::program::executor::{Configuration, Program};
 use crate::program::guard::Guard;
 use crate::program::message::complain;
 use crate::program::{arguments, inside};
-use crate::stanza::environment::{Found, Invocation, Mode, mentions};
+use crate::stanza::environment::{self, Found, Invocation, Mode, mentions};
 use crate::stanza::keywords::Unknown;
 use crate::stanza::{Phase, Problem, Stanza};
 use crate::state::Query;
+use crate::values::IfName;
 use anyhow::Context as _;
 use std::fmt::Display;
 use std::io::Write as _;
@@ -50,7 +54,10 @@ pub fn run(program: &Program) -> ExitCode {
     if let Some(arguments) = by_hand.then(arguments::inside).flatten() {
         return inside::become_inside(&arguments);
     }
-    if !by_hand && !mentions(program.name, program.keywords().map(|keyword| keyword.name)) {
+    if !by_hand
+        && !mentions(program.name, program.keywords().map(|keyword| keyword.name))
+        && !environment::iface().is_some_and(|iface| applied::exists(&iface))
+    {
         return ExitCode::SUCCESS;
     }
     let found = Found::in_process();
@@ -159,6 +166,14 @@ fn execute(program: &Program, invocation: &Invocation) -> Outcome {
 }
 
 fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> anyhow::Result<Outcome> {
+    let is_applied = invocation.mode == Mode::Apply;
+    let mut memory = Memory::of(program, invocation);
+    if is_applied && invocation.phases[0].is_down() {
+        memory.read().context(CANNOT_READ_APPLIED)?;
+        if let Some(outcome) = take_down(program, invocation, &mut memory, kernel)? {
+            return Ok(outcome);
+        }
+    }
     let (configuration, mut problems) = program.configure(&invocation.stanza);
     let mut outcome = Outcome::default();
     if !invocation.phases[0].is_down() {
@@ -175,8 +190,14 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         }
         return Ok(outcome);
     }
+    if is_applied && invocation.phases[0] == Phase::Create {
+        memory.read().context(CANNOT_READ_APPLIED)?;
+        if memory.is_edited() {
+            follow(program, invocation, &configuration, &mut memory, kernel, &mut outcome)?;
+        }
+    }
     let phases = || invocation.phases.iter().filter(|phase| configuration.acts(**phase));
-    if phases().next().is_none() {
+    if outcome.code != 0 || phases().next().is_none() {
         return Ok(outcome);
     }
     let alone = invocation.phases.len() > 1;
@@ -194,10 +215,10 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         // Not under the lock: another run may have to act before the wait ends.
         kernel.wait(wait).context("cannot wait")?;
     }
-    if invocation.mode == Mode::Apply {
-        kernel.lock().context("cannot lock out other runs")?;
+    if is_applied {
+        kernel.lock().context(CANNOT_LOCK)?;
     }
-    let mut simulated = Simulated(kernel.read(&query).context("cannot read the state of the kernel")?);
+    let mut simulated = Simulated(kernel.read(&query).context(CANNOT_READ)?);
     for &phase in phases() {
         let plan = settle(configuration.plan(at(phase), &simulated.0), &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
@@ -213,11 +234,22 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                 }
             }
             Mode::Apply => {
+                memory.read().context(CANNOT_READ_APPLIED)?;
+                let is_first = !memory.is_present();
+                memory.begin(&simulated.0).context(CANNOT_RECORD_APPLIED)?;
                 if let Err(failure) = apply::up(&plan, kernel) {
+                    if is_first {
+                        memory.forget_present().context(CANNOT_RECORD_APPLIED)?;
+                    }
                     // The changes that the warnings are about were not made, or were rolled back.
                     outcome.warnings.clear();
                     outcome.fail(FAILED, [failure]);
                     outcome.give_up = configuration.give_up(at(phase), &simulated.0);
+                } else if makes(&plan, &invocation.iface) {
+                    let mut query = Query::default();
+                    query.here().links.insert(invocation.iface.clone());
+                    // The interface is made, and the record is right without its index.
+                    let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
                 }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
@@ -230,6 +262,88 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         }
     }
     Ok(outcome)
+}
+
+const CANNOT_READ: &str = "cannot read the state of the kernel";
+const CANNOT_LOCK: &str = "cannot lock out other runs";
+const CANNOT_READ_APPLIED: &str = "cannot read the record of the applied stanza";
+const CANNOT_RECORD_APPLIED: &str = "cannot record the applied stanza";
+
+/// Whether a plan makes the interface.
+fn makes(plan: &Plan, iface: &IfName) -> bool {
+    plan.steps.iter().any(|step| match &step.act.op {
+        Op::LinkAdd(new) => new.name == *iface,
+        Op::VethAdd(new) => new.end.name == *iface,
+        _ => false,
+    })
+}
+
+/// A phase of ifdown with the stanzas that were applied, whatever the file says now. `None` if none is recorded, or if
+/// the interface is another one by now.
+fn take_down(
+    program: &Program,
+    invocation: &Invocation,
+    memory: &mut Memory,
+    kernel: &mut Live,
+) -> anyhow::Result<Option<Outcome>> {
+    let old = memory.old(program, false);
+    let (iface, phase) = (&invocation.iface, invocation.phases[0]);
+    if old.is_empty() {
+        return Ok(None);
+    }
+    let acts = |phase| old.iter().any(|old| old.configuration.acts(phase));
+    let is_last = !Phase::DOWN.into_iter().any(|later| later > phase && acts(later));
+    let mut outcome = Outcome::default();
+    if !acts(phase) && !is_last {
+        return Ok(Some(outcome));
+    }
+    kernel.lock().context(CANNOT_LOCK)?;
+    let at = At { iface, phase, alone: false };
+    let mut query = Query::default();
+    old.iter().filter(|old| old.configuration.acts(phase)).for_each(|old| old.query(at, &mut query));
+    query.here().links.insert(iface.clone());
+    let mut simulated = Simulated(kernel.read(&query).context(CANNOT_READ)?);
+    if memory.is_stale(&simulated.0) {
+        memory.end().context(CANNOT_RECORD_APPLIED)?;
+        return Ok(None);
+    }
+    for old in old.iter().rev() {
+        let plan = settle(old.plan(at, &simulated.0), &mut outcome);
+        if let Err(failures) = apply::down(&plan, kernel) {
+            outcome.fail(FAILED, failures);
+        }
+        simulated.assume_all(&plan);
+    }
+    if is_last && outcome.code == 0 {
+        memory.end().context(CANNOT_RECORD_APPLIED)?;
+    }
+    Ok(Some(outcome))
+}
+
+/// Removes what only the stanzas have that were applied before.
+fn follow(
+    program: &Program,
+    invocation: &Invocation,
+    new: &Configuration,
+    memory: &mut Memory,
+    kernel: &mut Live,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    kernel.lock().context(CANNOT_LOCK)?;
+    memory.read().context(CANNOT_READ_APPLIED)?;
+    let (iface, old) = (&invocation.iface, memory.old(program, true));
+    let mut query = Query::default();
+    edit::query(iface, &old, new, &mut query);
+    let found = kernel.read(&query).context(CANNOT_READ)?;
+    if !memory.is_stale(&found) {
+        let plan = edit::plan(iface, &old, new, &found);
+        memory.begin(&found).context(CANNOT_RECORD_APPLIED)?;
+        if let Err(failure) = apply::up(&plan, kernel) {
+            outcome.fail(FAILED, [failure]);
+            return Ok(());
+        }
+    }
+    memory.settle().context(CANNOT_RECORD_APPLIED)
 }
 
 /// The conflicts that `create` finds, so that they are reported together with the problems of the stanza.

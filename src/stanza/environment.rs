@@ -82,6 +82,11 @@ pub fn mentions(program: &str, keywords: impl IntoIterator<Item = &'static str>)
         })
 }
 
+/// The interface of the stanza.
+pub fn iface() -> Option<IfName> {
+    std::env::var("IFACE").ok()?.parse().ok()
+}
+
 /// The prefix of the variables of keywords.
 const VARIABLE: &str = "IF_";
 

@@ -144,6 +144,20 @@ impl Stanzas {
         lines.iter().rev().find(|line| &*line.keyword == keyword).map(|line| line.value.trim())
     }
 
+    /// The same stanzas, but with this value of a keyword in the stanza of an interface.
+    #[must_use]
+    pub fn with_text(mut self, iface: &IfName, keyword: &str, value: Option<&str>) -> Self {
+        let lines = &mut self.interfaces.entry(iface.to_string()).or_default().lines;
+        lines.retain(|line| &*line.keyword != keyword);
+        lines.extend(value.map(|value| Line {
+            keyword: keyword.into(),
+            value: value.into(),
+            place: None,
+            origin: Origin::Written,
+        }));
+        self
+    }
+
     /// The interface whose stanza names this one among its bridge-ports.
     pub fn bridge_of(&self, iface: &IfName) -> Option<IfName> {
         let names = |line: &Line| {

@@ -3,6 +3,7 @@
 //! Both are plain data: a plan depends on nothing else.
 
 mod address;
+mod applied;
 mod bridge;
 mod link;
 mod netns;
@@ -13,11 +14,12 @@ mod rule;
 mod sysctl;
 
 pub use address::LinkAddress;
+pub use applied::{Applied, Section};
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
 pub use link::{Details, Link, LinkKind, Peer};
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};
 pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
-pub use record::{DIRECTORY, NestedRecord, Record};
+pub use record::{APPLIED, DIRECTORY, NestedRecord, Record};
 pub use route::Route;
 pub use rule::{Action, Rule};
 pub use sysctl::Sysctl;

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 /// The directory of the records. They are gone after a reboot, like the objects that they describe.
 pub const DIRECTORY: &str = "/run/ifupdown-ng-netlink";
 
+/// How the names of the records of applied stanzas begin. The name of the interface follows.
+pub const APPLIED: &str = "applied:";
+
 /// The key of a record, unique within a network namespace: a file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Record(String);
@@ -51,6 +54,11 @@ impl Record {
     /// That an interface was not up when an executor began to isolate it, and is not isolated yet.
     pub fn raised(program: &str, iface: &IfName) -> Self {
         Self(format!("raised:{program}:{iface}"))
+    }
+
+    /// The stanza of an interface as it was applied ([`crate::state::Applied`]).
+    pub fn applied(iface: &IfName) -> Self {
+        Self(format!("{APPLIED}{iface}"))
     }
 
     /// The file name.

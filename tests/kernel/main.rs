@@ -28,6 +28,7 @@ mod by_hand;
 mod capture;
 mod compared;
 mod container_segment;
+mod edits;
 mod examples;
 mod faults;
 mod features;
@@ -104,6 +105,7 @@ fn main() -> std::process::ExitCode {
         published::tests(),
         interference::tests(),
         reader::tests(),
+        edits::tests(),
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();

@@ -66,6 +66,47 @@ impl State {
         self
     }
 
+    /// Adds the state of another namespace.
+    pub fn join(&mut self, name: &str, other: Self) {
+        let lines = self.0.entry("in namespaces").or_default();
+        for (about, of) in other.0 {
+            lines.extend(of.iter().map(|line| format!("{name}: {about}: {line}")));
+        }
+    }
+
+    /// The same without what depends on time or on earlier links: link-local addresses, which the kernel adds when a
+    /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, and
+    /// the numbers of ports; and without some links.
+    pub fn without_time(mut self, left_out: &[&str]) -> Self {
+        for lines in self.0.values_mut() {
+            lines.retain(|line| {
+                !line.contains("\"dst\":\"fe80::")
+                    && !line.contains("\"dst\":\"ff00::/8\"")
+                    && !left_out.iter().any(|link| line.contains(&format!("\"ifname\":\"{link}\"")))
+            });
+            for line in lines.iter_mut() {
+                let Some(start) = line.find('{') else { continue };
+                let Ok(mut object) = serde_json::from_str::<serde_json::Value>(&line[start..]) else {
+                    continue;
+                };
+                for key in ["link_netnsid", "operstate"] {
+                    object.as_object_mut().unwrap().remove(key);
+                }
+                if let Some(port) = object["linkinfo"]["info_slave_data"].as_object_mut() {
+                    port.retain(|key, _| !["id", "no", "designated_port"].contains(&key.as_str()));
+                }
+                if let Some(addresses) = object["addr_info"].as_array_mut() {
+                    addresses.retain(|address| address["scope"] != "link");
+                    for address in addresses.iter_mut().filter_map(|address| address.as_object_mut()) {
+                        address.remove("tentative");
+                    }
+                }
+                line.replace_range(start.., &object.to_string());
+            }
+        }
+        self
+    }
+
     /// Takes everything down, and fails if that prints anything or leaves anything.
     #[track_caller]
     pub fn assert_after_ifdown(&self, installed: &Installed) {

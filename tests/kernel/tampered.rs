@@ -145,6 +145,51 @@ impl Stanza {
         assert!(kills > least(), "only {kills} kills");
     }
 
+    /// Killed at every call that changes anything on the way from this stanza to `to`. Then a third stanza goes up, and
+    /// leads to the state that it leads to from nothing.
+    pub fn killed_on_the_way<S: Seen>(
+        &self,
+        to: &Self,
+        third: &Self,
+        see: impl Fn() -> S,
+        left: impl Fn(&str),
+    ) {
+        let before = see();
+        third.up();
+        let wanted = settled(&see);
+        third.down();
+        soon_same(&before, &see, "after one round");
+        self.up();
+        let calls: Vec<_> = UP.iter().map(|name| to.calls(name)).collect();
+        to.down();
+        soon_same(&before, &see, "after an edit");
+        left("after an edit");
+        let mut kills = 0;
+        for (at, (name, calls)) in UP.iter().zip(calls).enumerate() {
+            for (nth, call) in calls.iter().enumerate() {
+                for number in every(8, nth) {
+                    self.up();
+                    to.phases(UP.iter().take(at));
+                    let when = format!("{name} killed at {call} {number}");
+                    let was_killed = to.tampered(name, call, "signal=KILL", number).status != 0;
+                    if number % 2 == kills % 2 {
+                        third.up();
+                        soon_same(&wanted, &see, &format!("{when}, then the third stanza up"));
+                    }
+                    third.down();
+                    soon_same(&before, &see, &format!("{when}, then down"));
+                    left(&when);
+                    if !was_killed {
+                        break;
+                    }
+                    kills += 1;
+                }
+            }
+        }
+        println!("{kills} kills");
+        assert!(kills > least(), "only {kills} kills");
+    }
+
     /// Refused at every message of a phase on the way up: an error that names the step, and the earlier state is
     /// restored.
     pub fn refused<S: Seen>(&self, see: impl Fn() -> S, left: impl Fn(&str)) {

@@ -96,6 +96,15 @@ pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
     Ok(NetnsId { boot, inode: found.ino(), cookie: cookie.ok(), born })
 }
 
+/// The identity of the calling thread's own namespace, with the start time of process 1 as its time of birth. It is
+/// another one after a reboot, and after a restart of a container.
+///
+/// # Errors
+/// The kernel does not show it.
+pub fn own_id() -> Result<NetnsId, Refusal> {
+    id(&NetnsRef::Pid(1), &own()?)
+}
+
 /// The process that a reference uses.
 fn process(netns: &NetnsRef) -> Option<u32> {
     match netns {

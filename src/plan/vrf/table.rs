@@ -105,7 +105,7 @@ impl Planner for VrfTable {
 }
 
 impl VrfTable {
-    /// The number of the table. An existing VRF keeps the table that `auto` once picked.
+    /// The number of the table. An existing VRF keeps the table that `auto` once picked, if the range still has it.
     fn table(&self, iface: &IfName, found: &Snapshot) -> Result<TableId, String> {
         match &self.table {
             Wanted::Table(TableSpec::Id(table)) => Ok(*table),
@@ -128,6 +128,7 @@ impl VrfTable {
                     range.clone().filter_map(TableId::new).filter(|t| !t.is_reserved() && !taken(t));
                 state
                     .vrf_table(iface)
+                    .filter(|table| range.contains(&table.get()))
                     .or_else(|| free.next())
                     .ok_or_else(|| format!("no table from {} to {} is free", range.start(), range.end()))
             }

@@ -1,0 +1,192 @@
+//! The step from the stanza that was applied to the edited one: what only the old stanza has goes.
+//!
+//! What the new stanza adds or changes is the work of the usual phases. So the step is the difference between two
+//! states: the one that these phases lead to now, and the one that they would lead to after an `ifdown` with the old
+//! stanza. Both are found on the model of the kernel. Only objects that the old stanza touches are compared. Where
+//! no change in place leads there (another VRF table, another peer), the step is that `ifdown`.
+
+mod difference;
+
+use crate::kernel::Kernel as _;
+use crate::model::Simulated;
+use crate::plan::op::{Act, Op};
+use crate::plan::{At, Plan, Step};
+use crate::program::executor::Configuration;
+use crate::stanza::{Phase, Problem};
+use crate::state::{LinkKind, Query, Section, Snapshot};
+use crate::values::IfName;
+use difference::Difference;
+
+/// A plan; or the part of it without conflicts, and the conflicts.
+type Planned = Result<Plan, (Plan, Vec<Problem>)>;
+
+/// A stanza that was applied, as the program reads it now.
+pub struct Old {
+    /// The stanza.
+    pub configuration: Configuration,
+    /// Its value of `bridge-ports`.
+    ports: Option<String>,
+    /// That value is only a copy of `requires`, as ifupdown-ng makes it (lifecycle.c).
+    is_copy: bool,
+}
+
+impl Old {
+    /// A recorded stanza. `configuration` is what the program reads in it.
+    pub fn new(section: &Section, configuration: Configuration) -> Self {
+        let text = |keyword| section.values.get(keyword);
+        let ports = text("bridge-ports").cloned();
+        Self { configuration, is_copy: ports.is_some() && ports.as_ref() == text("requires"), ports }
+    }
+
+    /// What to read for this phase.
+    pub fn query(&self, at: At<'_>, query: &mut Query) {
+        self.configuration.query(at, query);
+    }
+
+    /// The plan for one phase. The stanza in the file is another one by now.
+    ///
+    /// # Errors
+    /// As for [`Configuration::plan`].
+    pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
+        let Some(stanzas) = found.stanzas.as_ref().filter(|_| !self.is_copy) else {
+            return self.configuration.plan(at, found);
+        };
+        let stanzas = stanzas.clone().with_text(at.iface, "bridge-ports", self.ports.as_deref());
+        self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas), ..found.clone() })
+    }
+}
+
+fn at(iface: &IfName, phase: Phase) -> At<'_> {
+    At { iface, phase, alone: false }
+}
+
+/// What to read before [`plan`].
+pub fn query(iface: &IfName, old: &[Old], new: &Configuration, query: &mut Query) {
+    for phase in Phase::DOWN.into_iter().chain(Phase::UP) {
+        for old in old {
+            old.query(at(iface, phase), query);
+        }
+        if !phase.is_down() {
+            new.query(at(iface, phase), query);
+        }
+    }
+    query.here().links.insert(iface.clone());
+    query.wait = None;
+}
+
+/// The steps that remove what only the old stanzas have. Empty if the new stanza cannot go up even then: the phases of
+/// ifup report the reason.
+pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) -> Plan {
+    let down = |simulated: &mut Simulated| down(iface, old, simulated);
+    let mut clean = Simulated(without_members(iface, found));
+    let mut touched = down(&mut clean).steps;
+    as_joined_now(iface, &mut clean);
+    for old in old {
+        let plan = |at: At<'_>, found: &Snapshot| old.plan(at, found);
+        touched.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|steps| steps));
+    }
+    let plan = |at: At<'_>, found: &Snapshot| new.plan(at, found);
+    let mut fresh = clean;
+    let Ok(wanted) = up(iface, &plan, &mut fresh) else { return Plan::default() };
+    // Where the new stanza can go up over the old one, only its own objects are left to it.
+    let mut kept = Simulated(found.clone());
+    let over = up(iface, &plan, &mut kept).is_ok();
+    let base = if over { &kept } else { &Simulated(found.clone()) };
+    keep_table(iface, &base.0, &mut fresh.0);
+    let in_place = Difference { touched: &touched, wanted: &wanted, fresh: &fresh.0, iface };
+    if let Some(steps) = in_place.steps(base) {
+        let mut after = Simulated(found.clone());
+        let steps = possible(steps, &mut after);
+        if up(iface, &plan, &mut after).is_ok() && in_place.steps(&after).is_some_and(|left| left.is_empty())
+        {
+            return steps;
+        }
+    }
+    let mut after = Simulated(found.clone());
+    let steps = down(&mut after);
+    if up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
+}
+
+/// The steps of ifup, or those before a conflict. The stock executor `link` sets the interface up.
+fn up(
+    iface: &IfName,
+    plan: &dyn Fn(At<'_>, &Snapshot) -> Planned,
+    simulated: &mut Simulated,
+) -> Result<Vec<Step>, Vec<Step>> {
+    let mut steps = Vec::new();
+    for phase in Phase::UP {
+        match plan(at(iface, phase), &simulated.0) {
+            Ok(plan) => {
+                simulated.assume_all(&plan);
+                steps.extend(plan.steps);
+            }
+            Err((plan, _)) => {
+                steps.extend(plan.steps);
+                return Err(steps);
+            }
+        }
+        if phase == Phase::Up {
+            let _ = simulated.apply(&Act::here(Op::set_up(iface, true)));
+        }
+    }
+    Ok(steps)
+}
+
+/// The plan of ifdown. The stock executor `link` sets the interface down.
+fn down(iface: &IfName, old: &[Old], simulated: &mut Simulated) -> Plan {
+    let mut whole = Plan::default();
+    for phase in Phase::DOWN {
+        if phase == Phase::PostDown && simulated.0.here().links.get(iface).is_some_and(|link| link.up) {
+            let down = Op::set_up(iface, false);
+            whole.push(down.clone(), None);
+            let _ = simulated.apply(&Act::here(down));
+        }
+        for old in old.iter().rev() {
+            let plan = old.plan(at(iface, phase), &simulated.0).unwrap_or_else(|(plan, _)| plan);
+            simulated.assume_all(&plan);
+            whole.append(plan);
+        }
+    }
+    // What it keeps, and why, is of no interest: the interface is not taken down.
+    whole.warnings.clear();
+    whole
+}
+
+/// The state in which a VRF has no members: it is deleted only then.
+fn without_members(iface: &IfName, found: &Snapshot) -> Snapshot {
+    let mut found = found.clone();
+    let here = found.here_mut();
+    if here.vrf_table(iface).is_some() {
+        for link in here.links.values_mut().filter(|link| link.master.as_ref() == Some(iface)) {
+            link.master = None;
+        }
+    }
+    found
+}
+
+/// A port that stays in its bridge, because the stanza of the bridge lists it, as if it had just joined.
+fn as_joined_now(iface: &IfName, simulated: &mut Simulated) {
+    let here = simulated.0.here_mut();
+    let master = here.links.get(iface).and_then(|link| link.master.clone());
+    if let Some(bridge) = master.filter(|master| here.bridge(master).is_some()) {
+        here.port_moved(iface, Some(&bridge));
+    }
+}
+
+/// Gives a VRF the table that it has: `auto` keeps it.
+fn keep_table(iface: &IfName, base: &Snapshot, fresh: &mut Snapshot) {
+    let (Some(kept), Some(picked)) = (base.here().vrf_table(iface), fresh.here().vrf_table(iface)) else {
+        return;
+    };
+    let here = fresh.here_mut();
+    if let Some(link) = here.links.get_mut(iface) {
+        link.kind = LinkKind::Vrf(kept);
+    }
+    here.routes.iter_mut().filter(|route| route.table == picked).for_each(|route| route.table = kept);
+}
+
+/// The steps that are possible, one after the other.
+fn possible(mut plan: Plan, simulated: &mut Simulated) -> Plan {
+    plan.steps.retain(|step| simulated.apply(&step.act).is_ok());
+    plan
+}

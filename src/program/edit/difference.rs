@@ -1,0 +1,310 @@
+//! The steps from one simulated state to another one, for the objects that some steps touch.
+
+use crate::model::Simulated;
+use crate::plan::op::{Act, BridgeOp, End, LinkChange, NewVeth, Op};
+use crate::plan::{Plan, Step, vrf};
+use crate::state::{
+    BridgeOptions, Details, FdbEntry, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot, Sysctl,
+    VlanDevice,
+};
+use crate::values::{IfName, Mtu, NetnsRef, VlanSet};
+
+/// Two states, and the objects in which they may differ.
+pub struct Difference<'a> {
+    /// The steps that touch these objects.
+    pub touched: &'a [Step],
+    /// The steps of the new stanza from nothing.
+    pub wanted: &'a [Step],
+    /// The state to reach.
+    pub fresh: &'a Snapshot,
+    /// The interface of the stanza. Other executors set it up and down.
+    pub iface: &'a IfName,
+}
+
+impl Difference<'_> {
+    /// The steps from `base` to the state to reach; `None` if there is no way in place.
+    pub fn steps(&self, base: &Simulated) -> Option<Plan> {
+        let mut way = Way { to: self, base: base.clone(), plan: Plan::default() };
+        for Step { act, undo } in self.touched {
+            way.object(act)?;
+            undo.iter().try_for_each(|act| way.object(act))?;
+        }
+        Some(way.plan)
+    }
+
+    /// The pair that the new stanza makes with this end.
+    fn wanted_pair(&self, end: &IfName) -> Option<&NewVeth> {
+        self.wanted.iter().find_map(|step| match &step.act.op {
+            Op::VethAdd(new) if new.end.name == *end => Some(new),
+            _ => None,
+        })
+    }
+}
+
+/// The steps so far, and the state that they lead to.
+struct Way<'a> {
+    to: &'a Difference<'a>,
+    base: Simulated,
+    plan: Plan,
+}
+
+impl Way<'_> {
+    fn push(&mut self, at: &Place, op: Op, undo: Option<Op>) {
+        let step = Plan { steps: vec![step(at, op, undo)], ..Plan::default() };
+        self.base.assume_all(&step);
+        self.plan.append(step);
+    }
+
+    /// The steps for the object of a change. `None` if the object exists in one of the states only.
+    fn object(&mut self, Act { at, op }: &Act) -> Option<()> {
+        match op {
+            Op::RouteAdd(route) | Op::RouteAppend(route) | Op::RouteReplace(route) | Op::RouteDel(route) => {
+                self.route(at, route);
+            }
+            Op::AddressAdd { dev, address } | Op::AddressDel { dev, address } => {
+                let has = |state: &Snapshot| {
+                    let found = state.at(at).addresses.get(dev).into_iter().flatten();
+                    found.clone().any(|found| found.net == *address && found.is_ours())
+                };
+                if has(&self.base.0) && !has(self.to.fresh) {
+                    let (dev, address) = (dev.clone(), *address);
+                    let undo = Op::AddressAdd { dev: dev.clone(), address };
+                    self.push(at, Op::AddressDel { dev, address }, Some(undo));
+                }
+            }
+            Op::RuleAdd { .. } | Op::RuleDel(_) | Op::RuleDelDuplicate(_) | Op::RuleExpect(_) => {
+                if self.base.0.here().rules != self.to.fresh.here().rules {
+                    let restored = vrf::layout::restore(self.base.0.here());
+                    self.base.assume_all(&restored);
+                    self.plan.append(restored);
+                }
+            }
+            Op::SysctlSet { key, .. } => self.sysctl(at, key)?,
+            Op::RecordSet { key, .. } | Op::RecordDel(key) => self.record(at, key),
+            Op::Bridge(op) => self.bridge(op)?,
+            Op::LinkAdd(new) => {
+                self.link(at, &new.name)?;
+                let LinkKind::Bridge(options) = &new.kind else { return Some(()) };
+                self.settings(&new.name, options)?;
+            }
+            Op::LinkDel { name, .. } => self.link(at, name)?,
+            Op::LinkSet { name, change } => {
+                self.link(at, name)?;
+                self.change(at, name, change);
+            }
+            Op::VethAdd(new) => self.pair(at, new)?,
+            Op::LinkMove(_) => {
+                let located = |state: &Snapshot| {
+                    state.located.get(self.to.iface).map(|link| (link.place.clone(), link.name.clone()))
+                };
+                (located(&self.base.0) == located(self.to.fresh)).then_some(())?;
+            }
+            Op::NetnsAdd(name) | Op::NetnsDel(name) => {
+                let netns = NetnsRef::Name(name.clone());
+                let exists = |state: &Snapshot| state.existing(&netns).is_some();
+                (exists(&self.base.0) == exists(self.to.fresh)).then_some(())?;
+            }
+            Op::NetnsLinkSet(link) | Op::NetnsLinkDel(link) => {
+                let known = |state: &Snapshot| {
+                    let same = |known: &NetnsLink| (&known.iface, known.role) == (&link.iface, link.role);
+                    let mut records = state.netns_links.iter().map(|record| &record.link);
+                    records.find(|known| same(known)).cloned()
+                };
+                (known(&self.base.0) == known(self.to.fresh)).then_some(())?;
+            }
+            Op::Nested(nested) => self.record(&Place::Here, &Record::nested(&nested.iface)),
+        }
+        Some(())
+    }
+
+    fn route(&mut self, at: &Place, route: &crate::state::Route) {
+        let find = |state: &Snapshot| {
+            let mut routes = state.at(at).routes.iter();
+            routes.find(|found| found.is_ours() && route.same(found)).cloned()
+        };
+        if let (Some(found), None) = (find(&self.base.0), find(self.to.fresh)) {
+            self.push(at, Op::RouteDel(found.clone()), Some(Op::RouteAdd(found)));
+        }
+    }
+
+    /// A sysctl. In a namespace that ends with the old stanza, it has a new value only in a new namespace.
+    fn sysctl(&mut self, at: &Place, key: &Sysctl) -> Option<()> {
+        let value = |state: &Snapshot| state.at(at).sysctls.get(key).cloned();
+        match (value(&self.base.0), value(self.to.fresh)) {
+            (Some(now), Some(wanted)) if now != wanted => {
+                let set = |value| Op::SysctlSet { key: key.clone(), value };
+                self.push(at, set(wanted), Some(set(now)));
+            }
+            (Some(_), None) if *at != Place::Here => return None,
+            _ => {}
+        }
+        self.record(at, &Record::original(key));
+        Some(())
+    }
+
+    fn record(&mut self, at: &Place, key: &Record) {
+        let value = |state: &Snapshot| state.at(at).records.get(key).cloned();
+        let set = |value: String| Op::RecordSet { key: key.clone(), value };
+        match (value(&self.base.0), value(self.to.fresh)) {
+            (Some(now), None) => self.push(at, Op::RecordDel(key.clone()), Some(set(now))),
+            (Some(now), Some(wanted)) if now != wanted => self.push(at, set(wanted), Some(set(now))),
+            _ => {}
+        }
+    }
+
+    /// A link has to exist in both states, or in none, and to be of the same kind.
+    fn link(&mut self, at: &Place, name: &IfName) -> Option<()> {
+        let kind = |state: &Snapshot| state.at(at).links.get(name).map(|link| link.kind.clone());
+        let same = match (kind(&self.base.0), kind(self.to.fresh)) {
+            (Some(LinkKind::Bridge(_)), Some(LinkKind::Bridge(_))) => true,
+            (now, wanted) => now == wanted,
+        };
+        same.then_some(())
+    }
+
+    fn change(&mut self, at: &Place, name: &IfName, change: &LinkChange) {
+        let link = |state: &Snapshot| state.at(at).links.get(name).cloned();
+        let (Some(now), Some(wanted)) = (link(&self.base.0), link(self.to.fresh)) else { return };
+        if change.master.is_some() && now.master != wanted.master {
+            let master = |master: &Option<IfName>| Op::set_master(name, master.as_ref());
+            let is_port = now.master.as_ref().is_some_and(|old| self.base.0.at(at).bridge(old).is_some());
+            // What leaves a bridge would forward what it receives to the host.
+            let op =
+                if is_port && wanted.master.is_none() { Op::release(name) } else { master(&wanted.master) };
+            self.push(at, op, Some(master(&now.master)));
+        }
+        if change.up.is_some() && name != self.to.iface && now.up && !wanted.up && now.master == wanted.master
+        {
+            self.push(at, Op::set_up(name, false), Some(Op::set_up(name, true)));
+        }
+        self.details(at, &End { name: name.clone(), mac: change.mac, mtu: change.mtu });
+    }
+
+    /// The address and the MTU of a link, if the old stanza had set them.
+    fn details(&mut self, at: &Place, end: &End) {
+        let details = |state: &Snapshot| state.at(at).details.get(&end.name).cloned();
+        let (Some(now), Some(wanted)) = (details(&self.base.0), details(self.to.fresh)) else { return };
+        let changed = |from: &Details, to: &Details| LinkChange {
+            mac: to.mac.filter(|mac| end.mac.is_some() && from.mac != Some(*mac)),
+            mtu: (end.mtu.is_some() && from.mtu != to.mtu).then_some(Mtu(to.mtu)),
+            ..LinkChange::default()
+        };
+        let change = changed(&now, &wanted);
+        if change != LinkChange::default() {
+            let set = |change| Op::LinkSet { name: end.name.clone(), change };
+            self.push(at, set(change), Some(set(changed(&wanted, &now))));
+        }
+    }
+
+    /// A veth pair. Its queues are those that it was made with, and so is an address that the kernel picked.
+    fn pair(&mut self, at: &Place, old: &NewVeth) -> Option<()> {
+        self.link(at, &old.end.name)?;
+        self.link(&old.at, &old.peer.name)?;
+        let new = self.to.wanted_pair(&old.end.name);
+        let picked = |old: &End, new: &End| old.mac.is_some() && new.mac.is_none();
+        let again = new.is_some_and(|new| {
+            new.queues != old.queues || picked(&old.end, &new.end) || picked(&old.peer, &new.peer)
+        });
+        (!again).then_some(())?;
+        self.details(at, &old.end);
+        self.details(&old.at, &old.peer);
+        Some(())
+    }
+
+    /// The settings of a bridge. An address that was once set stays until the bridge is deleted.
+    fn settings(&mut self, bridge: &IfName, set: &BridgeOptions) -> Option<()> {
+        let options = |state: &Snapshot| state.here().bridge(bridge).cloned();
+        let (Some(now), Some(wanted)) = (options(&self.base.0), options(self.to.fresh)) else {
+            return Some(());
+        };
+        if set.address.is_some() && wanted.address.is_none() {
+            return None;
+        }
+        let change = wanted.differing(&now);
+        // The kernel would put every port into the new default VLAN (net/bridge/br_vlan.c
+        // `__br_vlan_set_default_pvid`).
+        let opens = matches!((change.default_pvid, now.default_pvid), (Some(Some(_)), Some(None)));
+        (!opens).then_some(())?;
+        if change != BridgeOptions::default() {
+            let set = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
+            self.push(&Place::Here, set(change.clone()), Some(set(now.masked(&change))));
+        }
+        Some(())
+    }
+
+    fn bridge(&mut self, op: &BridgeOp) -> Option<()> {
+        match op {
+            BridgeOp::Set { bridge, options } => self.settings(bridge, options),
+            BridgeOp::PortSet { port, options } => {
+                self.port(port, options);
+                Some(())
+            }
+            BridgeOp::VlanAdd { device, .. } | BridgeOp::VlanDel { device, .. } => {
+                self.vlans(device);
+                Some(())
+            }
+            BridgeOp::FdbAdd { port, entry } | BridgeOp::FdbDel { port, entry } => {
+                self.station(port, *entry);
+                Some(())
+            }
+        }
+    }
+
+    fn port(&mut self, port: &IfName, set: &PortOptions) {
+        let options =
+            |state: &Snapshot| state.here().bridging.ports.get(port).map(|port| port.options.clone());
+        let (Some(now), Some(wanted)) = (options(&self.base.0), options(self.to.fresh)) else {
+            return;
+        };
+        if set.cost.is_some() && wanted.cost.is_none() && now.cost.is_some() {
+            // The kernel computes the cost when the port joins.
+            self.push(&Place::Here, Op::release(port), None);
+            return;
+        }
+        let change = wanted.differing(&now).masked(&everything_but_cost(&wanted));
+        if !change.is_empty() {
+            let set = |options| Op::Bridge(BridgeOp::PortSet { port: port.clone(), options });
+            self.push(&Place::Here, set(change.clone()), Some(set(now.masked(&change))));
+        }
+    }
+
+    fn vlans(&mut self, device: &VlanDevice) {
+        let set = |state: &Snapshot| state.here().bridging.vlans.get(&device.name).cloned();
+        let (Some(now), Some(wanted)) = (set(&self.base.0), set(self.to.fresh)) else { return };
+        let del = |vlans| Op::Bridge(BridgeOp::VlanDel { device: device.clone(), vlans });
+        let add = |vlans| Op::Bridge(BridgeOp::VlanAdd { device: device.clone(), vlans });
+        let mut push = |from: &VlanSet, to: &VlanSet| {
+            let (gone, new) = (from.without(to), to.differing(from));
+            if !gone.is_empty() {
+                self.push(&Place::Here, del(gone.clone()), Some(add(gone)));
+            }
+            if !new.is_empty() {
+                self.push(&Place::Here, add(new), None);
+            }
+        };
+        push(&now, &wanted);
+    }
+
+    fn station(&mut self, port: &IfName, entry: FdbEntry) {
+        let has = |state: &Snapshot, entry: &FdbEntry| {
+            state.here().bridging.fdb.get(port).is_some_and(|entries| entries.contains(entry))
+        };
+        for entry in self.base.0.here().entries_of(port, entry) {
+            if has(&self.base.0, &entry) && !has(self.to.fresh, &entry) {
+                let port = port.clone();
+                let undo = Op::Bridge(BridgeOp::FdbAdd { port: port.clone(), entry });
+                self.push(&Place::Here, Op::Bridge(BridgeOp::FdbDel { port, entry }), Some(undo));
+            }
+        }
+    }
+}
+
+fn step(at: &Place, op: Op, undo: Option<Op>) -> Step {
+    let act = |op| Act { at: at.clone(), op };
+    Step { act: act(op), undo: undo.map(act).into_iter().collect() }
+}
+
+/// The mask of all settings but the path cost.
+fn everything_but_cost(options: &PortOptions) -> PortOptions {
+    PortOptions { cost: None, ..options.clone() }
+}

@@ -1,0 +1,136 @@
+//! The stanza of an interface as our executors applied it: what `ifdown` takes down, whatever the file says by then.
+//!
+//! The record is a text. Its first line is the identity of the namespace, with the start time of process 1 as the time
+//! of birth: a container may keep `/run` when it starts again. A section begins with a line
+//! `= INDEX FILE`, where `-` stands for an unknown index or file, and a line `: KEYWORD …` of the keywords that were
+//! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each.
+
+use crate::stanza::Stanza;
+use crate::state::NetnsId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+/// The applied stanzas of an interface: one, or those before and after an edit until the step between them is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The namespace, and the start time of process 1 in `born`.
+    pub id: NetnsId,
+    /// The stanzas, oldest first.
+    pub sections: Vec<Section>,
+}
+
+/// A stanza, and which of its keywords were applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    /// The keywords that a program of ours applied.
+    pub keywords: BTreeSet<String>,
+    /// The index of the interface, if it existed.
+    pub index: Option<u32>,
+    /// The interfaces file.
+    pub file: Option<PathBuf>,
+    /// The whole stanza, by keyword.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Section {
+    /// The stanza.
+    pub fn stanza(&self) -> Stanza {
+        Stanza::new(&self.values)
+    }
+}
+
+impl Applied {
+    /// Parses the text that `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut applied = Self { id: NetnsId::take(&mut lines.next()?.split(' '))?, sections: Vec::new() };
+        for line in lines {
+            let rest = line.get(1..)?;
+            match line.chars().next()? {
+                '=' => {
+                    let (index, file) = rest.strip_prefix(' ')?.split_once(' ')?;
+                    let file = Some(unescaped(file)).filter(|file| file != "-").map(PathBuf::from);
+                    applied.sections.push(Section { index: index.parse().ok(), file, ..Section::default() });
+                }
+                ':' => {
+                    let keywords = rest.split_whitespace().map(ToOwned::to_owned);
+                    applied.sections.last_mut()?.keywords.extend(keywords);
+                }
+                '+' => {
+                    let (keyword, value) = rest.split_once(' ')?;
+                    let values = &mut applied.sections.last_mut()?.values;
+                    values.insert(keyword.to_owned(), unescaped(value));
+                }
+                _ => return None,
+            }
+        }
+        Some(applied)
+    }
+
+    /// The sections with any of these keywords, oldest first.
+    pub fn with<'a>(&'a self, keywords: &'a [&str]) -> impl DoubleEndedIterator<Item = &'a Section> {
+        self.sections.iter().filter(|section| has_any(section, keywords))
+    }
+
+    /// Adds a stanza of which these keywords are applied.
+    pub fn add(&mut self, section: Section) {
+        match self.sections.iter_mut().find(|known| known.values == section.values) {
+            Some(known) => {
+                known.keywords.extend(section.keywords);
+                known.index = section.index.or(known.index);
+            }
+            None => self.sections.push(section),
+        }
+    }
+
+    /// Removes these keywords from all stanzas, but for one with these values.
+    pub fn remove(&mut self, keywords: &[&str], but: Option<&BTreeMap<String, String>>) {
+        for section in self.sections.iter_mut().filter(|section| Some(&section.values) != but) {
+            section.keywords.retain(|keyword| !keywords.contains(&keyword.as_str()));
+        }
+        self.sections.retain(|section| !section.keywords.is_empty());
+    }
+}
+
+fn has_any(section: &Section, keywords: &[&str]) -> bool {
+    section.keywords.iter().any(|keyword| keywords.contains(&keyword.as_str()))
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.id)?;
+        for section in &self.sections {
+            let index = section.index.map_or("-".to_owned(), |index| index.to_string());
+            let file = section.file.as_ref().map_or("-".into(), |file| file.to_string_lossy());
+            writeln!(f, "= {index} {}", escaped(&file))?;
+            f.write_str(":")?;
+            section.keywords.iter().try_for_each(|keyword| write!(f, " {keyword}"))?;
+            writeln!(f)?;
+            for (keyword, value) in &section.values {
+                writeln!(f, "+{keyword} {}", escaped(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text in one line.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n")
+}
+
+fn unescaped(text: &str) -> String {
+    let (mut plain, mut chars) = (String::with_capacity(text.len()), text.chars());
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => plain.extend(chars.next().map(|c| if c == 'n' { '\n' } else { c })),
+            (c, false) => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

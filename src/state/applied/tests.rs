@@ -1,0 +1,57 @@
+//! The text of the record of applied stanzas.
+
+use super::*;
+
+fn section(keywords: &[&str], values: &[(&str, &str)]) -> Section {
+    let own = |text: &&str| (*text).to_owned();
+    Section {
+        keywords: keywords.iter().map(own).collect(),
+        index: Some(7),
+        file: Some(PathBuf::from("/etc/network/a b\n")),
+        values: values.iter().map(|(keyword, value)| (own(keyword), own(value))).collect(),
+    }
+}
+
+fn applied() -> Applied {
+    let first = section(&["vrf-rules", "vrf-table"], &[("vrf-rules", "yes"), ("vrf-table", "10")]);
+    let second = Section { index: None, file: None, ..section(&["netns"], &[("netns", "a\\n\nb \\")]) };
+    Applied { id: NetnsId { boot: 1, inode: 2, cookie: None, born: 3 }, sections: vec![first, second] }
+}
+
+#[test]
+fn is_read_as_it_was_written() {
+    assert_eq!(Applied::parse(&applied().to_string()), Some(applied()));
+}
+
+#[test]
+fn a_part_of_it_is_no_record_of_something_else() {
+    let text = applied().to_string();
+    for end in 0..text.len() {
+        if let Some(part) = Applied::parse(&text[..end]) {
+            assert!(part.sections.len() <= 2, "{part:?}");
+        }
+    }
+    assert_eq!(Applied::parse("nonsense"), None);
+    assert_eq!(Applied::parse("2 - 3 1\n+vrf red\n"), None);
+}
+
+#[test]
+fn one_stanza_of_two_programs_is_one_section() {
+    let mut applied = Applied::default();
+    let values = [("vrf-rules", "yes"), ("vrf-table", "10")];
+    applied.add(section(&["vrf-table"], &values));
+    applied.add(section(&["vrf-rules"], &values));
+    assert_eq!(applied.sections, [section(&["vrf-rules", "vrf-table"], &values)]);
+}
+
+#[test]
+fn the_end_of_an_edit_leaves_the_keywords_of_other_programs() {
+    let mut applied = Applied::default();
+    let (old, new) = ([("netns", "red"), ("vrf-table", "10")], [("netns", "red"), ("vrf-table", "11")]);
+    applied.add(section(&["netns", "vrf-table"], &old));
+    applied.add(section(&["vrf-table"], &new));
+    applied.remove(&["vrf", "vrf-table"], Some(&section(&[], &new).values));
+    assert_eq!(applied.sections, [section(&["netns"], &old), section(&["vrf-table"], &new)]);
+    applied.remove(&["netns"], None);
+    assert_eq!(applied.sections, [section(&["vrf-table"], &new)]);
+}

@@ -1,0 +1,395 @@
+//! A stanza that is edited while its interface is up: for each keyword it is changed, removed and added. Then `ifdown`
+//! leaves nothing, and `ifup -f` leads to the state that a fresh `ifup` leads to.
+
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
+use crate::lab::{Netns, command, in_lab, ip, ip_batch, own_run, run, settle, wait_until};
+use crate::matrix;
+use crate::state::State;
+use crate::tampered::Stanza;
+use ifupdown_ng_netlink::stanza::keywords::OURS;
+use libtest_mimic::Trial;
+use std::path::Path;
+use std::process::Command;
+
+/// An edit of one keyword.
+struct Edit {
+    /// The keyword.
+    keyword: &'static str,
+    /// The interface of the stanza that is edited.
+    iface: &'static str,
+    /// The interfaces file; `{}` stands for the line of the keyword.
+    file: &'static str,
+    /// The value before, and the value after.
+    values: [&'static str; 2],
+}
+
+const VRF: &str = "auto red\niface red\n    use vrf\n    vrf-table 10\n{}";
+const VRF_RULES: &str = "auto red\niface red\n    use vrf\n    vrf-table 10\n    vrf-rules yes\n{}";
+const MEMBER: &str = "auto red\niface red\n    vrf-table 10\n
+auto blue\niface blue\n    vrf-table 20\n
+auto eth1\niface eth1\n    use vrf\n    address 10.0.1.1/24\n{}";
+const NETNS: &str = "auto eth1\niface eth1\n    use netns\n    netns one\n    netns-address 10.0.1.1/24\n{}";
+const PAIR: &str = "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0
+    veth-peer-netns one\n    veth-peer-hwaddress 02:00:00:00:01:02\n    veth-peer-address 10.0.5.2/24\n{}";
+const PAIR_HERE: &str =
+    "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0
+    veth-peer-hwaddress 02:00:00:00:01:02\n{}";
+const BRIDGE: &str =
+    "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-maxwait 0\n{}";
+const FILTERING: &str =
+    "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-maxwait 0
+    bridge-vlan-filtering yes\n{}";
+const PORT: &str = "auto br0\niface br0\n    bridge-vlan-filtering yes\n
+auto br1\niface br1\n    bridge-vlan-filtering yes\n
+auto eth1\niface eth1\n    use bridge\n    bridge-member br0\n{}";
+const LISTED: &str =
+    "auto br0\niface br0\n    bridge-ports eth1\n    bridge-vlan-filtering yes\n    bridge-maxwait 0\n
+auto eth1\niface eth1\n    use bridge\n{}";
+
+/// The edits of all keywords.
+const EDITS: &[Edit] = &[
+    edit("vrf-table", "red", "auto red\niface red\n    use vrf\n    vrf-rules yes\n{}", ["10", "11"]),
+    edit(
+        "vrf-table-range",
+        "red",
+        "auto red\niface red\n    use vrf\n    vrf-table auto\n{}",
+        ["6000-6010", "7000-7010"],
+    ),
+    edit("vrf-member", "eth1", MEMBER, ["red", "blue"]),
+    edit("vrf", "eth1", MEMBER, ["red", "blue"]),
+    edit("vrf-rules", "red", VRF, ["yes", "jump"]),
+    edit("vrf-rules-l3mdev", "red", VRF_RULES, ["900", "800"]),
+    edit("vrf-rules-unreachable", "red", VRF_RULES, ["2100", "1900"]),
+    edit("vrf-rules-local", "red", VRF_RULES, ["32764", "3000"]),
+    edit("vrf-rules-family", "red", VRF_RULES, ["ipv4", "ipv6"]),
+    edit("vrf-accept", "red", VRF, ["tcp", "udp raw"]),
+    edit(
+        "vrf-route",
+        "red",
+        VRF,
+        ["blackhole 10.9.0.0/16", "unreachable 10.8.0.0/16, unreachable default metric 4278198272"],
+    ),
+    edit("netns", "eth1", "auto eth1\niface eth1\n    use netns\n{}", ["one", "two"]),
+    edit("netns-ifname", "eth1", NETNS, ["a0", "b0"]),
+    edit(
+        "netns-address",
+        "eth1",
+        "auto eth1\niface eth1\n    use netns\n    netns one\n{}",
+        ["10.0.2.1/24", "10.0.3.1/24"],
+    ),
+    edit("netns-gateway", "eth1", NETNS, ["10.0.1.2", "10.0.1.3"]),
+    edit("netns-route", "eth1", NETNS, ["10.9.0.0/16 via 10.0.1.2", "unreachable 10.9.0.0/16"]),
+    edit("netns-sysctl", "eth1", NETNS, ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]),
+    edit("netns-keep", "eth1", NETNS, ["no", "yes"]),
+    edit("netns-interfaces", "eth1", NETNS, ["/run/inside-a", "/run/inside-b"]),
+    edit(
+        "veth-peer",
+        "veth0",
+        "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer-hwaddress 02:00:00:00:01:02\n{}",
+        ["p0", "p1"],
+    ),
+    edit("veth-peer-netns", "veth0", PAIR_HERE, ["one", "two"]),
+    edit("veth-peer-address", "veth0", PAIR_HERE, ["10.0.6.2/24", "10.0.7.2/24, fd00:7::2/64"]),
+    edit("veth-peer-gateway", "veth0", PAIR, ["10.0.5.1", "10.0.5.3"]),
+    edit("veth-peer-route", "veth0", PAIR, ["10.9.0.0/16 via 10.0.5.1", "unreachable 10.9.0.0/16"]),
+    edit(
+        "veth-peer-hwaddress",
+        "veth0",
+        "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0\n{}",
+        ["02:00:00:00:01:03", "02:00:00:00:01:04"],
+    ),
+    edit("veth-peer-mtu", "veth0", PAIR, ["1400", "1300"]),
+    edit("veth-peer-master", "veth0", PAIR_HERE, ["dummybr0", "dummybr1"]),
+    edit("veth-peer-up", "veth0", PAIR, ["no", "yes"]),
+    edit("veth-queues", "veth0", PAIR, ["2", "3"]),
+    edit(
+        "bridge-ports",
+        "br0",
+        "auto br0\niface br0\n    use bridge\n    bridge-stp no\n    bridge-maxwait 0\n{}",
+        ["eth1 eth2", "eth2 eth3"],
+    ),
+    edit("bridge-waitport", "br0", BRIDGE, ["1 eth1", "2 eth2"]),
+    edit(
+        "bridge-maxwait",
+        "br0",
+        "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n{}",
+        ["0", "1"],
+    ),
+    edit("bridge-ageing", "br0", BRIDGE, ["100", "200"]),
+    edit("bridge-bridgeprio", "br0", BRIDGE, ["100", "200"]),
+    edit("bridge-fd", "br0", BRIDGE, ["10", "20"]),
+    edit("bridge-hello", "br0", BRIDGE, ["3", "4"]),
+    edit("bridge-maxage", "br0", BRIDGE, ["15", "18"]),
+    edit(
+        "bridge-stp",
+        "br0",
+        "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-fd 2\n{}",
+        ["yes", "no"],
+    ),
+    edit("bridge-hw", "br0", BRIDGE, ["02:00:00:00:02:01", "02:00:00:00:02:02"]),
+    edit("bridge-pathcost", "br0", BRIDGE, ["eth1 10", "eth2 20"]),
+    edit("bridge-portprio", "br0", BRIDGE, ["eth1 10", "eth2 20"]),
+    edit("bridge-access", "br0", FILTERING, ["7", "8"]),
+    edit("bridge-pvid", "br0", FILTERING, ["7", "8"]),
+    edit("bridge-vids", "br0", FILTERING, ["10 20", "20 30"]),
+    edit("bridge-allow-untagged", "br0", FILTERING, ["no", "yes"]),
+    edit("bridge-arp-nd-suppress", "eth1", PORT, ["yes", "no"]),
+    edit("bridge-vlan-filtering", "br0", BRIDGE, ["yes", "no"]),
+    edit("bridge-vlan-aware", "br0", BRIDGE, ["yes", "no"]),
+    edit("bridge-default-pvid", "br0", FILTERING, ["5", "none"]),
+    edit("bridge-vlan-protocol", "br0", FILTERING, ["802.1ad", "802.1Q"]),
+    edit("bridge-vlan", "eth1", PORT, ["10 pvid untagged", "20, 30"]),
+    edit(
+        "bridge-member",
+        "eth1",
+        "auto br0\niface br0\n    bridge-vlan-filtering yes\n
+auto br1\niface br1\n    bridge-vlan-filtering yes\n
+auto eth1\niface eth1\n    use bridge\n{}",
+        ["br0", "br1"],
+    ),
+    edit("bridge-isolated", "eth1", PORT, ["yes", "no"]),
+    edit("bridge-learning", "eth1", PORT, ["no", "yes"]),
+    edit("bridge-locked", "eth1", PORT, ["yes", "no"]),
+    edit("bridge-fdb", "eth1", PORT, ["02:00:00:00:03:01", "02:00:00:00:03:02"]),
+];
+
+/// Edits of keywords that have another meaning in other stanzas.
+const MORE: &[Edit] = &[
+    edit(
+        "vrf-route",
+        "eth1",
+        "auto red\niface red\n    vrf-table 10\n
+auto eth1\niface eth1\n    vrf-member red\n    address 10.0.1.1/24\n{}",
+        ["10.9.0.0/16 via 10.0.1.2", "10.8.0.0/16 via 10.0.1.3"],
+    ),
+    edit("bridge-vlan", "br0", FILTERING, ["10", "20, 30"]),
+    edit("bridge-vlan", "eth1", LISTED, ["10 pvid untagged", "20, 30"]),
+    edit("bridge-pathcost", "eth1", LISTED, ["10", "20"]),
+    edit("bridge-default-pvid", "br0", FILTERING, ["none", "5"]),
+    edit("netns-keep", "eth1", NETNS, ["yes", "no"]),
+];
+
+/// A stanza, an edited one, and a third one.
+const WAYS: [(&str, [Stanza; 3]); 4] = [
+    (
+        "vrf",
+        [
+            stanza(
+                "vrf",
+                "red",
+                &["vrf-table 10", "vrf-rules yes", "vrf-accept tcp", "vrf-route blackhole 10.9.0.0/16"],
+            ),
+            stanza("vrf", "red", &["vrf-table 11", "vrf-rules jump", "vrf-route blackhole 10.8.0.0/16"]),
+            stanza(
+                "vrf",
+                "red",
+                &["vrf-table 11", "vrf-accept udp", "vrf-route unreachable default metric 1000"],
+            ),
+        ],
+    ),
+    (
+        "bridge",
+        [
+            stanza(
+                "bridge",
+                "br0",
+                &[
+                    "bridge-ports eth1 eth2",
+                    "bridge-vlan-filtering yes",
+                    "bridge-vlan 10",
+                    "bridge-ageing 100",
+                ],
+            ),
+            stanza(
+                "bridge",
+                "br0",
+                &["bridge-ports eth2 eth3", "bridge-vlan-filtering yes", "bridge-vlan 20", "bridge-fd 10"],
+            ),
+            stanza("bridge", "br0", &["bridge-ports eth3", "bridge-pathcost 10"]),
+        ],
+    ),
+    (
+        "veth",
+        [
+            stanza(
+                "veth",
+                "veth0",
+                &[
+                    "veth-peer p0",
+                    "veth-peer-hwaddress 02:00:00:00:01:02",
+                    "hwaddress 02:00:00:00:01:01",
+                    "veth-peer-netns one",
+                    "veth-peer-address 10.0.1.1/24",
+                    "veth-peer-route 10.9.0.0/16 via 10.0.1.2",
+                ],
+            ),
+            stanza(
+                "veth",
+                "veth0",
+                &[
+                    "veth-peer p0",
+                    "veth-peer-hwaddress 02:00:00:00:01:02",
+                    "hwaddress 02:00:00:00:01:01",
+                    "veth-peer-netns one",
+                    "veth-peer-address 10.0.2.1/24",
+                    "veth-peer-mtu 1400",
+                ],
+            ),
+            stanza(
+                "veth",
+                "veth0",
+                &[
+                    "veth-peer p1",
+                    "veth-peer-hwaddress 02:00:00:00:01:02",
+                    "hwaddress 02:00:00:00:01:01",
+                    "veth-peer-netns two",
+                ],
+            ),
+        ],
+    ),
+    (
+        "netns",
+        [
+            stanza(
+                "netns",
+                "eth1",
+                &["netns one", "netns-address 10.0.1.1/24", "netns-sysctl net.ipv4.ip_forward=1"],
+            ),
+            stanza("netns", "eth1", &["netns two", "netns-address 10.0.2.1/24", "netns-ifname a0"]),
+            stanza("netns", "eth1", &["netns one", "netns-route unreachable 10.9.0.0/16"]),
+        ],
+    ),
+];
+
+const fn stanza(program: &'static str, iface: &'static str, keywords: &'static [&'static str]) -> Stanza {
+    Stanza { program, iface, keywords }
+}
+
+fn killed([first, second, third]: [Stanza; 3]) {
+    own_run();
+    let _hosts = Netns::all_beside(&["eth1", "eth2", "eth3"], "eth0", false);
+    let see = || {
+        let mut state = State::now().without_carriers();
+        for name in ["one", "two"].into_iter().filter(|name| Path::new("/run/netns").join(name).exists()) {
+            state.join(name, Netns::named(name).within(State::now).without_carriers());
+        }
+        state.without_time(&[])
+    };
+    first.killed_on_the_way(&second, &third, see, |when| {
+        let files = command("find /run/ifupdown-ng-netlink").stdout;
+        assert_eq!(files, "", "{when}");
+    });
+}
+
+const fn edit(
+    keyword: &'static str,
+    iface: &'static str,
+    file: &'static str,
+    values: [&'static str; 2],
+) -> Edit {
+    Edit { keyword, iface, file, values }
+}
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = vec![Trial::test("edits/every-keyword", || {
+        let missing: Vec<_> =
+            OURS.into_iter().filter(|ours| !EDITS.iter().any(|edit| edit.keyword == *ours)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("no edit of {missing:?}").into()) }
+    })];
+    for (name, stanzas) in WAYS {
+        let features = [Feature::Vrf, Feature::Vlan, Feature::Strace];
+        tests.push(needs(&features, format!("edits/killed/{name}"), move || in_lab(|| killed(stanzas))));
+    }
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for (place, edit) in EDITS.iter().chain(MORE).enumerate() {
+            let nth = if place < EDITS.len() { String::new() } else { format!("-{place}") };
+            let name = format!("edits/{}{nth}/{version:?}", edit.keyword);
+            tests.push(needs(&[Feature::Vrf, Feature::Vlan, Feature::Roots], name, move || {
+                in_lab(|| edited(edit, place, ifupdown));
+            }));
+        }
+    }
+    tests
+}
+
+/// The three edits: changed, removed, added. The short form takes one of them.
+fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
+    let _hosts = Netns::all_beside(&["eth1", "eth2", "eth3"], "eth0", false);
+    ip_batch(&["link add dummybr0 type bridge", "link add dummybr1 type bridge"]);
+    let line = |value: &str| format!("    {} {value}\n", edit.keyword);
+    let [old, new] = edit.values.map(line);
+    let with = |line: &str| edit.file.replace("{}", line);
+    let edits = [("changed", &old, &new), ("removed", &old, &String::new()), ("added", &String::new(), &new)];
+    let installed = ifupdown.install(&with(&old));
+    for file in ["inside-a", "inside-b"] {
+        let address = if file == "inside-a" { "10.1.0.1/24" } else { "10.2.0.1/24" };
+        installed.file(&format!("/run/{file}"), &format!("auto lo\niface lo\n    address {address}\n"));
+    }
+    let before = now(edit, &installed);
+    for (which, (what, from, to)) in edits.into_iter().enumerate() {
+        if !matrix::is_whole() && which != place % 3 {
+            continue;
+        }
+        let (from, to) = (with(from), with(to));
+        // A stanza that cannot go up has no fresh state, and nothing to come from.
+        installed.interfaces(&to);
+        let fresh = installed.ifup("-a").status == 0;
+        let wanted = fresh.then(|| now(edit, &installed));
+        end(edit, &installed, &before, &format!("{what}: a fresh {to}"));
+        installed.interfaces(&from);
+        if installed.ifup("-a").status != 0 {
+            end(edit, &installed, &before, &format!("{what}: a fresh {from}"));
+            continue;
+        }
+        installed.interfaces(&to);
+        end(edit, &installed, &before, &format!("{what}, then ifdown: {from}\nto\n{to}"));
+        let Some(wanted) = wanted else { continue };
+        installed.interfaces(&from);
+        installed.ifup("-a").ok();
+        installed.interfaces(&to);
+        let ran = installed.ifup(&format!("-f {}", edit.iface)).ok();
+        wanted.assert_same(&now(edit, &installed), &format!("{what}, then ifup -f: {from}\nto\n{to}\n{ran}"));
+        end(edit, &installed, &before, &format!("{what}, then ifup -f and ifdown: {from}\nto\n{to}"));
+    }
+}
+
+/// The state here and in the namespaces.
+fn now(edit: &Edit, installed: &Installed) -> State {
+    settle();
+    let is_undecided =
+        || ip("-d link show").split_whitespace().any(|word| word == "listening" || word == "learning");
+    wait_until("the spanning tree has decided", || !is_undecided());
+    let mut state = State::with_run(installed).without_carriers();
+    for name in ["one", "two"] {
+        let path = installed.path(&format!("/run/netns/{name}"));
+        if path.exists() {
+            state.join(name, Netns::at(&path).within(State::now).without_carriers());
+        }
+    }
+    // The kernel picks the address of the peer at random. The bridges differ once they had a port.
+    let random = if edit.keyword == "veth-peer-hwaddress" { "p0" } else { "" };
+    state.without_time(&[random, "dummybr0", "dummybr1"])
+}
+
+/// Takes everything down, as often as it was counted. Nothing may be left.
+fn end(edit: &Edit, installed: &Installed, before: &State, when: &str) {
+    let mut ran = installed.ifdown("-a");
+    if ran.status == 0 {
+        ran = installed.ifdown("-f -a");
+    }
+    ip("link set lo up");
+    let now = now(edit, installed);
+    if edit.keyword == "netns-keep" && installed.path("/run/netns/one").exists() {
+        for mount in ["/run/netns/one", "/run/netns"] {
+            run(Command::new("umount").arg(installed.path(mount))).ok();
+        }
+        let _ = std::fs::remove_dir_all(installed.path("/run/netns"));
+        let _ = std::fs::remove_dir_all(installed.path("/run/ifupdown-ng-netlink"));
+        installed.forget();
+        return;
+    }
+    before.assert_same(&now, &format!("{when}\n{ran}"));
+    installed.forget();
+}
