@@ -1,19 +1,20 @@
 //! Reads interfaces files as ifupdown-ng does (interface-file.c, interface.c, compat.c), and keeps the place of each
 //! keyword. The result is that of `ifquery --list --pretty-print`; tests/kernel/reader.rs compares both.
 //!
-//! The settings of /etc/network/ifupdown-ng.conf have their defaults here. Files are read by
-//! [`crate::kernel::interfaces_file`].
+//! Files are read by [`crate::kernel::interfaces_file`].
 
 mod address;
 mod aliases;
 mod lines;
+mod settings;
 
 pub use aliases::Version;
 
 use crate::stanza::canonical;
-use crate::stanza::interfaces::{Joined, Line, Origin, Place, Stanzas};
+use crate::stanza::interfaces::{Begin, Joined, Line, Origin, Place, Stanzas};
 use address::Address;
 use lines::{Lines, Words};
+use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -85,6 +86,8 @@ pub enum Reason {
     NotAnAddress(String),
     /// Templates inherit from each other.
     TemplateCircle(String),
+    /// Inherits from an interface, and the settings of ifupdown-ng allow only templates. ifup skips the interface.
+    NoTemplate(String),
     /// Inherits from what no line before has begun. ifupdown-ng creates an empty template.
     UnknownTemplate(String),
     /// A line that ifupdown-ng cuts, and whose rest it reads as a line of its own.
@@ -96,23 +99,32 @@ impl fmt::Display for FileProblem {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
-        match &self.reason {
-            Reason::Unreadable { file, error } => write!(f, "{file}: {error}"),
-            Reason::TooDeep => write!(f, "files are nested deeper than {DEEPEST}"),
-            Reason::TooLong => f.write_str("the files are too long, or too much is inherited"),
-            Reason::Endless(name) => write!(f, "{name} inherits its own addresses; ifupdown-ng never ends"),
-            Reason::SourceCircle(file) => write!(f, "{file} reads itself; skipped"),
-            Reason::ReadBefore(file) => write!(f, "{file} was read before; skipped"),
-            Reason::NothingFound(pattern) => write!(f, "source {pattern}: no such file"),
-            Reason::Directory { directory, error } => write!(f, "source-directory {directory}: {error}"),
-            Reason::NoValue(keyword) => write!(f, "{keyword}: without a value"),
-            Reason::NoStanza(keyword) => write!(f, "{keyword}: before the first stanza; ignored"),
-            Reason::NotAnAddress(value) => write!(f, "address {value}: not an address; ignored"),
-            Reason::TemplateCircle(name) => write!(f, "inherit {name}: {name} inherits from this stanza"),
-            Reason::UnknownTemplate(name) => {
+        self.reason.fmt(f)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { file, error } => write!(f, "{file}: {error}"),
+            Self::TooDeep => write!(f, "files are nested deeper than {DEEPEST}"),
+            Self::TooLong => f.write_str("the files are too long, or too much is inherited"),
+            Self::Endless(name) => write!(f, "{name} inherits its own addresses; ifupdown-ng never ends"),
+            Self::SourceCircle(file) => write!(f, "{file} reads itself; skipped"),
+            Self::ReadBefore(file) => write!(f, "{file} was read before; skipped"),
+            Self::NothingFound(pattern) => write!(f, "source {pattern}: no such file"),
+            Self::Directory { directory, error } => write!(f, "source-directory {directory}: {error}"),
+            Self::NoValue(keyword) => write!(f, "{keyword}: without a value"),
+            Self::NoStanza(keyword) => write!(f, "{keyword}: before the first stanza; ignored"),
+            Self::NotAnAddress(value) => write!(f, "address {value}: not an address; ignored"),
+            Self::TemplateCircle(name) => write!(f, "inherit {name}: {name} inherits from this stanza"),
+            Self::NoTemplate(name) => {
+                write!(f, "inherit {name}: {name} is not a template; ifup skips this interface")
+            }
+            Self::UnknownTemplate(name) => {
                 write!(f, "inherit {name}: no line before this one begins {name}")
             }
-            Reason::Cut => f.write_str("ifupdown-ng cuts this line at 4094 bytes; make it shorter"),
+            Self::Cut => f.write_str("ifupdown-ng cuts this line at 4094 bytes; make it shorter"),
         }
     }
 }
@@ -140,9 +152,11 @@ const LONGEST: usize = 16 << 20;
 /// # Errors
 /// The problem at which ifupdown-ng reads nothing, or our limits.
 pub fn read(file: &str, version: Version, files: &mut impl Files) -> Result<Reading, FileProblem> {
+    let settings = Settings::read(files);
     let mut reader = Reader {
         files,
         version,
+        settings,
         drafts: Vec::new(),
         index: BTreeMap::new(),
         current: None,
@@ -193,7 +207,7 @@ impl Entry {
 struct Draft {
     name: String,
     entries: Vec<Entry>,
-    begins: Vec<Place>,
+    begins: Vec<Begin>,
     /// The values of `use`.
     used: BTreeSet<Arc<str>>,
     auto: bool,
@@ -210,6 +224,7 @@ impl Draft {
 struct Reader<'f, F> {
     files: &'f mut F,
     version: Version,
+    settings: Settings,
     /// In the order in which lines name them.
     drafts: Vec<Draft>,
     index: BTreeMap<String, usize>,
@@ -316,7 +331,7 @@ impl<F: Files> Reader<'_, F> {
                     self.drafts[current].bridge = true;
                 }
                 self.add(current, keyword, &words.rest(), Origin::Written)?;
-                match keyword.split_once('-') {
+                match keyword.split_once('-').filter(|_| self.settings.executors) {
                     Some((executor, _)) => self.use_executor(current, executor),
                     None => Ok(()),
                 }
@@ -383,7 +398,7 @@ impl<F: Files> Reader<'_, F> {
         }
         match executor {
             "bridge" => self.drafts[to].bridge = true,
-            "dhcp" => {
+            "dhcp" if self.settings.hostname => {
                 // For each keyword that implies `use dhcp`, again.
                 let hostname = self.files.hostname();
                 self.add(to, "dhcp-hostname", &hostname, Origin::Implied)?;
@@ -425,7 +440,9 @@ impl<F: Files> Reader<'_, F> {
         self.finalize()?;
         let index = self.draft(name)?;
         self.current = Some(index);
-        self.drafts[index].begins.extend(self.place.clone());
+        let rest = Words::new(words.rest_bytes()).rest();
+        let begin = |place| Begin { place, words: rest.as_str().into() };
+        self.drafts[index].begins.extend(self.place.clone().map(begin));
         if keyword == "template" || keyword == "defaults" {
             self.drafts[index].auto = false;
             self.drafts[index].template = true;
@@ -458,6 +475,10 @@ impl<F: Files> Reader<'_, F> {
             self.problem(Reason::UnknownTemplate(name.to_owned()));
         }
         let parent = self.draft(name)?;
+        if !self.settings.any_parent && !self.drafts[parent].template {
+            self.problem(Reason::NoTemplate(name.to_owned()));
+            return Ok(());
+        }
         let own = &self.drafts[child].name;
         let inherits = |entry: &Entry| entry.text("inherit").is_some_and(|name| **name == **own);
         if parent == child || self.drafts[parent].entries.iter().any(inherits) {
@@ -471,7 +492,7 @@ impl<F: Files> Reader<'_, F> {
         let entries = self.drafts[parent].entries.clone();
         let name = self.drafts[parent].name.clone();
         self.spend(entries.len() + self.drafts[child].entries.len())?;
-        self.drafts[parent].template = true;
+        self.drafts[parent].template |= self.settings.convert_parents;
         self.drafts[child].bridge = self.drafts[parent].bridge;
         self.add(child, "inherit", &name, Origin::Written)?;
         if parent == child {
@@ -542,7 +563,7 @@ impl<F: Files> Reader<'_, F> {
 
     /// The ports of a bridge get its `bridge-pvid` and `bridge-vids`, if they have none.
     fn inherit_vlans(&mut self) -> Result<(), FileProblem> {
-        let mut bridge = 0;
+        let mut bridge = if self.settings.inherit_vlans { 0 } else { self.drafts.len() };
         // The ports that this creates are at the end, and are no bridges.
         while bridge < self.drafts.len() {
             let draft = &self.drafts[bridge];
@@ -561,6 +582,9 @@ impl<F: Files> Reader<'_, F> {
                 let port = words.word();
                 if port.is_empty() {
                     break;
+                }
+                if !self.settings.create_ports && !self.index.contains_key(&port) {
+                    continue;
                 }
                 self.place = vlans.iter().flatten().find_map(|entry| entry.place.clone());
                 let port = self.draft(&port)?;

@@ -54,8 +54,17 @@ pub struct Line {
 pub(super) struct Joined {
     /// Their lines, in order.
     pub lines: Vec<Line>,
-    /// Where `iface` or `template` begins each of them.
-    pub begins: Vec<Place>,
+    /// The lines with `iface` or `template` that begin them.
+    pub begins: Vec<Begin>,
+}
+
+/// A line with `iface` or `template`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begin {
+    /// Where it is.
+    pub place: Place,
+    /// The words after the name, such as `inet static`.
+    pub words: Arc<str>,
 }
 
 /// The stanzas of an interfaces file.
@@ -186,8 +195,8 @@ impl Stanzas {
         self.interfaces.get(iface).map(|joined| joined.lines.as_slice()).unwrap_or_default()
     }
 
-    /// Where the stanzas of an interface begin; nothing from ifquery.
-    pub fn begins(&self, iface: &str) -> &[Place] {
+    /// The lines that begin the stanzas of an interface; none from ifquery.
+    pub fn begins(&self, iface: &str) -> &[Begin] {
         self.interfaces.get(iface).map(|joined| joined.begins.as_slice()).unwrap_or_default()
     }
 

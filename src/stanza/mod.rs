@@ -9,7 +9,7 @@ mod interfaces;
 pub mod keywords;
 mod phase;
 
-pub use interfaces::{Line, Origin, Place, Stanzas};
+pub use interfaces::{Begin, Line, Origin, Place, Stanzas};
 pub use phase::Phase;
 
 use std::cell::RefCell;

@@ -142,6 +142,11 @@ impl<'a> Words<'a> {
         text(rest.split(|byte| *byte == 0).next().unwrap_or_default())
     }
 
+    /// The bytes after the words that were read.
+    pub fn rest_bytes(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
     fn skip_space(&mut self) -> &'a [u8] {
         let rest = &self.bytes[self.at..];
         let space = rest.iter().take_while(|byte| is_space(**byte)).count();

@@ -60,7 +60,8 @@ fn keywords_have_their_values_places_and_executors() {
     assert_eq!(lines(&read, "eth0"), expected);
     assert_eq!(lines(&read, "lo"), ["0 use link", "0 use loopback"]);
     assert!(read.stanzas.is_auto("eth0") && read.stanzas.is_auto("lo"));
-    assert_eq!(read.stanzas.begins("eth0"), [Place { file: "f".into(), line: 3 }]);
+    let begin = Begin { place: Place { file: "f".into(), line: 3 }, words: "inet static".into() };
+    assert_eq!(read.stanzas.begins("eth0"), [begin]);
     assert_eq!(read.stanzas.order().collect::<Vec<_>>(), ["lo", "eth0"]);
     assert_eq!(problems(&read), [""; 0]);
 }
@@ -213,4 +214,36 @@ fn dhcp_has_the_name_of_the_host() {
 #[test]
 fn requires_loses_names_that_are_parts_of_others() {
     assert_eq!(lines(&one("iface a\n  requires eth10 eth1  b\n"), "a")[1], "2 requires eth10 b ");
+}
+
+/// The settings of ifupdown-ng.conf(5) that change what a file means.
+#[test]
+fn settings_of_ifupdown_ng_are_read() {
+    let text = "iface a\n  vrf-table 10\n  use dhcp\niface b\n  inherit a\niface br\n  bridge-ports p q\n  bridge-vids 7\n\
+        iface p\n";
+    let with = |settings: &str| {
+        let named = [("f", text), ("/etc/network/ifupdown-ng.conf", settings)];
+        files(Version::V0_12, &named).unwrap()
+    };
+    let plain = one(text);
+    assert_eq!(with("# none\n").stanzas, plain.stanzas);
+    assert_eq!(lines(&plain, "p"), ["9 use link", "8 bridge-vids 7"]);
+    assert_eq!(lines(&plain, "q"), ["8 use link", "8 bridge-vids 7"]);
+    assert_eq!(
+        lines(&with("auto_executor_selection = 0\n"), "br"),
+        ["6 use link", "7 bridge-ports p q", "8 bridge-vids 7"]
+    );
+    let kept = with("implicit_template_conversion=no\nuse_hostname_for_dhcp False\n");
+    assert_eq!(lines(&kept, "a"), ["1 use link", "2 vrf-table 10", "2 use vrf", "3 use dhcp"]);
+    let refused = with("allow_any_iface_as_template 0\n");
+    assert_eq!(lines(&refused, "b"), ["4 use link"]);
+    assert_eq!(problems(&refused), ["f:5: inherit a: a is not a template; ifup skips this interface"]);
+    let without = with("compat_create_interfaces = 0\n");
+    assert!(without.stanzas.interfaces().all(|name| name != "q"));
+    assert_eq!(lines(&without, "p"), ["9 use link", "8 bridge-vids 7"]);
+    let apart = with("compat_ifupdown2_bridge_ports_inherit_vlans = 0\n");
+    assert_eq!(lines(&apart, "p"), ["9 use link"]);
+    // The first invalid value ends the file.
+    let broken = with("allow_addon_scripts maybe\nauto_executor_selection 0\n");
+    assert_eq!(broken.stanzas, plain.stanzas);
 }
