@@ -1,6 +1,7 @@
 //! Opens the interfaces files that [`crate::stanza::file`] reads.
 
-use crate::stanza::file::{self, FileProblem, Files, Reading, Version};
+use crate::stanza::Stanzas;
+use crate::stanza::file::{self, FileProblem, Files, Reading, Reason, Version};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
@@ -11,6 +12,23 @@ use std::path::Path;
 /// The problem at which ifupdown-ng reads nothing, or a limit of the reader.
 pub fn read(file: &str, version: Version) -> Result<Reading, FileProblem> {
     file::read(file, version, &mut Opened)
+}
+
+/// Reads the file that ifup uses while it runs this executor. Its version is unknown. 0.11 and 0.12 differ in files that
+/// 0.11 does not accept, and in keywords of other executors. Only the head has lines `defaults`.
+///
+/// # Errors
+/// As [`read`].
+pub fn in_use(file: &str) -> Result<Stanzas, FileProblem> {
+    let reading = read(file, Version::V0_12)?;
+    let is_first = |problem: &FileProblem| problem.reason == Reason::NoStanza("defaults".to_owned());
+    let stanzas = &reading.stanzas;
+    let later =
+        || stanzas.interfaces().any(|name| stanzas.lines(name).any(|(keyword, _)| keyword == "defaults"));
+    if reading.problems.iter().any(is_first) || later() {
+        return Ok(read(file, Version::Head)?.stanzas);
+    }
+    Ok(reading.stanzas)
 }
 
 /// The files of this machine.

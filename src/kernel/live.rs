@@ -5,8 +5,9 @@ mod moved_links;
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Channel;
 use crate::kernel::run_dir::RunDir;
-use crate::kernel::{Kernel, Refusal, ifquery, lock, netns, rt_tables, sysctls, trust};
+use crate::kernel::{Kernel, Refusal, interfaces_file, lock, netns, rt_tables, sysctls, trust};
 use crate::plan::op::{Act, Move, Nested, Op};
+use crate::stanza::Stanzas;
 use crate::state::{
     Link, LinkKind, NestedRecord, Netns, NetnsLink, Place, Query, Record, Role, Route, Snapshot, State,
     Until, Wait, Wants,
@@ -27,6 +28,8 @@ pub struct Live {
     lock: Option<Lock>,
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
+    /// The stanzas of that file, once they have been read.
+    stanzas: Option<Stanzas>,
     /// The directory of the executors that ifup runs inside a namespace, if it is not the usual one.
     executors: Option<PathBuf>,
 }
@@ -38,6 +41,18 @@ impl Live {
     /// The kernel, for a stanza of this interfaces file.
     pub fn new(interfaces_file: Option<PathBuf>, executors: Option<PathBuf>) -> Self {
         Self { interfaces_file, executors, ..Self::default() }
+    }
+
+    /// The stanzas of the interfaces file in use, which is read once; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn stanzas(&mut self) -> Result<Option<&Stanzas>, Refusal> {
+        if let (None, Some(file)) = (&self.stanzas, &self.interfaces_file) {
+            let read = interfaces_file::in_use(&file.to_string_lossy());
+            self.stanzas = Some(read.map_err(|problem| Refusal::text(problem.to_string()))?);
+        }
+        Ok(self.stanzas.as_ref())
     }
 
     /// Keeps other runs in this namespace out until the lock is dropped.
@@ -212,8 +227,8 @@ impl Kernel for Live {
         }
         let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
         let beside_bridge = query.stanzas_beside_bridge && found.here().links.values().any(is_bridge);
-        if let (true, Some(file)) = (query.stanzas || beside_bridge, &self.interfaces_file) {
-            found.stanzas = Some(ifquery::stanzas(file)?);
+        if query.stanzas || beside_bridge {
+            found.stanzas = self.stanzas()?.cloned();
         }
         // After the links: the kernel gives a namespace an nsid when it first shows a link that leads there.
         for (netns, processes) in &query.netns {

@@ -6,5 +6,6 @@ pub mod edit;
 pub mod executor;
 mod guard;
 pub mod inside;
+mod lists;
 pub mod message;
 pub mod run;

@@ -13,7 +13,7 @@ use crate::program::edit;
 use crate::program::executor::{Configuration, Program};
 use crate::program::guard::Guard;
 use crate::program::message::complain;
-use crate::program::{arguments, inside};
+use crate::program::{arguments, inside, lists};
 use crate::stanza::environment::{self, Found, Invocation, Mode, mentions};
 use crate::stanza::keywords::Unknown;
 use crate::stanza::{Phase, Problem, Stanza};
@@ -142,6 +142,7 @@ pub const DRIFTED: u8 = 3;
 
 fn execute(program: &Program, invocation: &Invocation) -> Outcome {
     let mut kernel = Live::new(invocation.interfaces_file.clone(), arguments::executors());
+    let invocation = &lists::complete(program, invocation, &mut kernel);
     let mut warnings = Vec::new();
     let guard = Guard::new(program, invocation);
     if let Some(Err(error)) = guard.as_ref().map(|guard| guard.before(&mut kernel, &mut warnings)) {

@@ -1,9 +1,10 @@
 //! The stanzas of other interfaces, as ifupdown-ng reads them.
 //!
 //! A port of a bridge may have its VLANs in its own stanza, which ifupdown-ng does not hand to an executor of the
-//! bridge. `ifnetlink` gets no stanza at all. So `ifquery` is asked for all stanzas at once; it resolves sources,
-//! templates and inheritance. [`crate::stanza::file`] reads the files themselves, so that each line has its place.
+//! bridge. Of a repeated keyword it hands over only the last line. `ifnetlink` gets no stanza at all. So
+//! [`crate::stanza::file`] reads the files themselves.
 
+use crate::stanza::keywords::LISTS;
 use crate::stanza::{Stanza, canonical};
 use crate::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,16 +136,19 @@ impl Stanzas {
     pub fn stanza(&self, iface: &IfName) -> Option<Stanza> {
         let mut values: BTreeMap<&str, String> = BTreeMap::new();
         for Line { keyword, value, .. } in &self.interfaces.get(iface.as_str())?.lines {
-            let joined = values.entry(keyword).or_default();
-            match &**keyword {
-                "bridge-vlan" | "bridge-fdb" | "bridge-vids" if !joined.is_empty() => {
-                    joined.push_str(", ");
-                    joined.push_str(value);
-                }
-                _ => value.as_ref().clone_into(joined),
-            }
+            value.as_ref().clone_into(values.entry(keyword).or_default());
         }
-        Some(Stanza::new(values))
+        let mut stanza = Stanza::new(values);
+        self.join(iface, &mut stanza);
+        Some(stanza)
+    }
+
+    /// Adds the earlier lines of lists to a stanza that has only the last ones ([`Stanza::join`]).
+    pub fn join(&self, iface: &IfName, stanza: &mut Stanza) {
+        for keyword in LISTS {
+            let lines = self.lines(iface.as_str()).filter(|(of, value)| *of == keyword && !value.is_empty());
+            stanza.join(keyword, &lines.map(|(_, value)| value).collect::<Vec<_>>());
+        }
     }
 
     /// The value of a keyword in the stanza of an interface.
@@ -226,8 +230,9 @@ impl Stanzas {
         lines.filter(|line| &*line.keyword == "use").map(|line| line.value.trim())
     }
 
-    /// The stanza as ifupdown-ng hands it to executors (lifecycle.c `build_environment`): the last line of a repeated
-    /// keyword, all addresses and gateways, and for a bridge its `requires` as its ports.
+    /// The stanza as executors read it. ifupdown-ng hands over (lifecycle.c `build_environment`) the last line of a
+    /// repeated keyword, all addresses and gateways, and for a bridge its `requires` as its ports. The executors add the
+    /// earlier lines of lists.
     pub fn environment(&self, iface: &IfName) -> Option<Stanza> {
         let lines = &self.interfaces.get(iface.as_str())?.lines;
         let is_bridge = self.executors(iface).any(|name| name == "bridge");
@@ -247,6 +252,8 @@ impl Stanzas {
             }
             variables.insert(keyword, value.as_ref().to_owned());
         }
-        Some(Stanza::handed_over(variables))
+        let mut stanza = Stanza::handed_over(variables);
+        self.join(iface, &mut stanza);
+        Some(stanza)
     }
 }

@@ -66,6 +66,24 @@ pub const OURS: [&str; 56] = [
     "vrf-table-range",
 ];
 
+/// The keywords of [`OURS`] whose value is a list. All their lines in a stanza count. ifupdown-ng hands over only the
+/// last line, so the others are read from the interfaces file.
+pub const LISTS: [&str; 13] = [
+    "bridge-fdb",
+    "bridge-pathcost",
+    "bridge-portprio",
+    "bridge-vids",
+    "bridge-vlan",
+    "netns-address",
+    "netns-gateway",
+    "netns-route",
+    "netns-sysctl",
+    "veth-peer-address",
+    "veth-peer-gateway",
+    "veth-peer-route",
+    "vrf-route",
+];
+
 /// Keywords with our prefixes that the stock executors, ifupdown2, bridge-utils or Proxmox read, and our executors do
 /// not.
 const THEIRS: [&str; 34] = [

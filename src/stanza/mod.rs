@@ -90,10 +90,22 @@ impl Stanza {
     /// The stanza with the keywords that ifupdown-ng handed over. ifupdown-ng truncates long values.
     pub fn handed_over<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         let pairs: Vec<(K, V)> = pairs.into_iter().collect();
-        let length = |(keyword, value): &(K, V)| "IF_=".len() + keyword.as_ref().len() + value.as_ref().len();
-        let long = pairs.iter().filter(|pair| length(pair) >= SHORTEST_CUT);
+        let long = pairs.iter().filter(|(keyword, value)| may_be_cut(keyword.as_ref(), value.as_ref()));
         let cut = long.map(|(keyword, _)| canonical(keyword.as_ref())).collect();
         Self { cut, ..Self::new(pairs) }
+    }
+
+    /// Joins the lines of a keyword whose value is a list, if the last one is the value that was handed over. If it is
+    /// another one, ifupdown-ng has read another file, and only the value that was handed over counts.
+    pub fn join(&mut self, keyword: &str, lines: &[&str]) {
+        if lines.len() < 2 || self.text(keyword) != lines.last().copied() {
+            return;
+        }
+        if lines.iter().any(|line| may_be_cut(keyword, line)) {
+            self.cut.insert(keyword.to_owned());
+        }
+        let entries: Vec<&str> = lines.iter().map(|line| line.trim_end_matches([',', ' ', '\t'])).collect();
+        self.values.insert(keyword.to_owned(), entries.join(", "));
     }
 
     /// The value of a keyword as text.
@@ -142,6 +154,10 @@ impl Stanza {
     pub fn take_problems(&self) -> Vec<Problem> {
         self.problems.take()
     }
+}
+
+fn may_be_cut(keyword: &str, value: &str) -> bool {
+    "IF_=".len() + keyword.len() + value.len() >= SHORTEST_CUT
 }
 
 /// The spelling of a keyword in our tables: ifupdown-ng hands `vrf-table`, `vrf_table` and `VRF-Table`

@@ -1,4 +1,4 @@
-//! Lists on one line, since ifupdown-ng hands over only the last line of a repeated keyword.
+//! Lists in the value of one keyword.
 
 use crate::values::Invalid;
 use std::fmt::Display;

@@ -50,6 +50,7 @@ mod probe;
 mod published;
 mod reader;
 mod refusals;
+mod repeated_lines;
 mod routing_domains;
 mod security;
 mod shown;
@@ -106,6 +107,7 @@ fn main() -> std::process::ExitCode {
         interference::tests(),
         reader::tests(),
         edits::tests(),
+        repeated_lines::tests(),
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();

@@ -35,6 +35,7 @@ mod pages;
 mod plans;
 mod properties;
 mod random;
+mod repeated;
 mod scenes;
 mod show;
 mod stanza;

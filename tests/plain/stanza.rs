@@ -124,7 +124,7 @@ fn a_stanza_of_ifquery_is_the_environment_that_ifup_makes() {
         ("addresses", "10.0.0.1/24 fd00::1/64"),
         ("gateway", "10.0.0.254"),
         ("gateways", "10.0.0.254 fd00::2"),
-        ("bridge-vlan", "20"),
+        ("bridge-vlan", "10 pvid, 20"),
         ("mtu", "1500"),
     ] {
         assert_eq!(eth0.text(keyword), Some(value), "{keyword}");
