@@ -22,6 +22,9 @@ _ifnetlink() {
             ifnetlink,check)
                 cmd="ifnetlink__subcmd__check"
                 ;;
+            ifnetlink,lint)
+                cmd="ifnetlink__subcmd__lint"
+                ;;
             ifnetlink,show)
                 cmd="ifnetlink__subcmd__show"
                 ;;
@@ -32,7 +35,7 @@ _ifnetlink() {
 
     case "${cmd}" in
         ifnetlink)
-            opts="-h -V --help --version check apply show"
+            opts="-h -V --help --version lint check apply show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,6 +155,38 @@ _ifnetlink() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
                     fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ifnetlink__subcmd__lint)
+            opts="-E -h --executor-path --ifupdown --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --executor-path)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --ifupdown)
+                    COMPREPLY=($(compgen -W "0.11 0.12 0.13" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -2,7 +2,7 @@
 
 use crate::all::PROGRAMS;
 use crate::cost;
-use crate::pending::{Pending, pending};
+use crate::pending::{Pending, missing, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::apply;
@@ -35,7 +35,8 @@ pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
             let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
             refused.extend(costs.into_iter().map(advice));
         }
-        for line in targets.wrong.iter().chain(&refused) {
+        let lines_of_stanzas = targets.wrong.iter().map(ToString::to_string);
+        for line in lines_of_stanzas.chain(refused.iter().cloned()) {
             complain(&format_args!("ifnetlink: {line}"));
         }
         if !targets.wrong.is_empty() {
@@ -73,9 +74,16 @@ impl Changes {
     fn new(targets: &Targets, found: &Snapshot) -> Self {
         let (mut whole, mut lines, mut refused) = (Plan::default(), Vec::new(), Vec::new());
         let mut warnings = Vec::new();
-        for Pending { iface, plan, problems, kept } in pending(targets, found) {
+        let (all, unknown) = pending(targets, found);
+        warnings.extend(unknown);
+        for Pending { iface, mut plan, surplus, is_missing, problems, kept } in all {
+            plan.append(surplus);
             if !targets.running.contains(iface.as_str()) {
                 refused.push(format!("{iface}: not up; ifup it"));
+                continue;
+            }
+            if is_missing {
+                refused.push(format!("{iface}: {}", missing(iface, true)));
                 continue;
             }
             refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));

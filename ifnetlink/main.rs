@@ -3,20 +3,27 @@
 //! The command line and the exit status are here; each command has a file of its name. The executors define the
 //! keywords; this program knows no keyword by itself.
 
+mod across;
 #[path = "../executors/all.rs"]
 mod all;
 mod apply;
 mod check;
 mod cost;
+mod file;
+mod finding;
+mod lint;
 mod pending;
 mod show;
+mod stanza;
 mod targets;
 #[cfg(test)]
 mod tests;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use ifupdown_ng_netlink::kernel::ifquery;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
+use ifupdown_ng_netlink::stanza::file::Version;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use targets::Options;
@@ -24,6 +31,10 @@ use targets::Options;
 fn main() -> ExitCode {
     let matches = command().get_matches();
     let outcome = match matches.subcommand() {
+        Some(("lint", matches)) => {
+            let files: Vec<String> = matches.get_many("file").into_iter().flatten().cloned().collect();
+            lint::lint(&files, &options(matches).executors, version(matches), matches.get_flag("json"))
+        }
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
         Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
         Some(("show", matches)) => show::show(matches.get_flag("json")),
@@ -38,8 +49,33 @@ fn main() -> ExitCode {
 
 fn command() -> Command {
     let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("For machines");
+    let [_, executors] = files();
+    let lint = Command::new("lint")
+        .about("Finds what is wrong in interfaces files, without root and without the kernel")
+        .after_help(
+            "Exit status: 0 if nothing is wrong, 2 if something is wrong, 1 on other errors.\n\n\
+             Examples:\n  \
+             ifnetlink lint\n  \
+             ifnetlink lint --ifupdown 0.11 interfaces.d/trunk",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .num_args(0..)
+                .default_value("/etc/network/interfaces")
+                .help("Interfaces files"),
+        )
+        .arg(executors)
+        .arg(
+            Arg::new("ifupdown")
+                .long("ifupdown")
+                .value_name("VERSION")
+                .value_parser(["0.11", "0.12", "0.13"])
+                .help("The ifupdown-ng that reads the files; the installed one by default, 0.12 if there is none"),
+        )
+        .arg(json.clone());
     let check = Command::new("check")
-        .about("Compares the kernel with the stanzas, and prints the commands that would correct it")
+        .about("Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line")
         .after_help(
             "Exit status: 0 if nothing differs, 3 if something differs, 2 if a stanza is invalid, 1 on other errors.\n\n\
              Examples:\n  \
@@ -88,7 +124,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([check, apply, show])
+        .subcommands([lint, check, apply, show])
 }
 
 fn interfaces() -> Arg {
@@ -107,12 +143,29 @@ fn files() -> [Arg; 2] {
     ]
 }
 
+/// The version of ifupdown-ng that reads the files.
+fn version(matches: &ArgMatches) -> Version {
+    match matches.get_one::<String>("ifupdown").map(String::as_str) {
+        Some("0.11") => Version::V0_11,
+        Some("0.12") => Version::V0_12,
+        Some(_) => Version::Head,
+        None => ifquery::version(),
+    }
+}
+
 fn options(matches: &ArgMatches) -> Options {
-    let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+    let path = |name| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned().unwrap_or_default();
     Options {
         file: path("interfaces"),
         executors: path("executor-path"),
         auto: matches.try_get_one("auto").ok().flatten().copied().unwrap_or_default(),
-        interfaces: matches.get_many::<String>("iface").into_iter().flatten().cloned().collect(),
+        interfaces: matches
+            .try_get_many::<String>("iface")
+            .ok()
+            .flatten()
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
     }
 }

@@ -7,7 +7,9 @@ use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::vrf::restore;
 use ifupdown_ng_netlink::stanza::Problem;
-use ifupdown_ng_netlink::state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State};
+use ifupdown_ng_netlink::state::{
+    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
+};
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -16,8 +18,12 @@ use std::collections::BTreeSet;
 pub struct Pending<'a> {
     /// The interface.
     pub iface: &'a IfName,
-    /// The changes.
+    /// The changes that the stanza asks for.
     pub plan: Plan,
+    /// The removal of what no stanza asks for.
+    pub surplus: Plan,
+    /// The interface does not exist, and another executor or a command of the stanza creates it.
+    pub is_missing: bool,
     /// What conflicts with the changes.
     pub problems: Vec<Problem>,
     /// What is kept although no stanza has it, and why.
@@ -25,27 +31,52 @@ pub struct Pending<'a> {
 }
 
 /// What is pending for the interfaces that were asked for. Each plan starts from the state that the plans before it
-/// lead to.
-pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> Vec<Pending<'a>> {
+/// lead to. The text is a warning if it is unknown what no stanza asks for, so that it is not removed.
+pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>, Option<String>) {
     let wanted = Wanted::of(targets, found);
     let (mut simulated, mut all) = (Simulated(found.clone()), Vec::new());
     for target in targets.known.iter().filter(|target| target.chosen) {
-        let (mut plan, problems) = match target.configuration.plan_up(&target.iface, &simulated.0) {
+        let (planned, is_missing) = plan(target, &mut simulated);
+        let (plan, problems) = match planned {
             Ok(plan) => (plan, Vec::new()),
             Err(conflict) => conflict,
         };
-        let mut kept = None;
+        let (mut surplus, mut kept) = (Plan::default(), None);
         simulated.assume_all(&plan);
         assume_up(&mut simulated, &target.iface);
-        if let (true, Some(wanted)) = (problems.is_empty(), &wanted) {
-            let (surplus, routes) = wanted.surplus(target, targets, &simulated.0);
+        if let (true, false, Ok(wanted)) = (problems.is_empty(), is_missing, &wanted) {
+            (surplus, kept) = wanted.surplus(target, targets, &simulated.0);
             simulated.assume_all(&surplus);
-            plan.append(surplus);
-            kept = routes;
         }
-        all.push(Pending { iface: &target.iface, plan, problems, kept });
+        all.push(Pending { iface: &target.iface, plan, surplus, is_missing, problems, kept });
     }
-    all
+    let unknown = wanted.err().filter(|_| !all.is_empty());
+    (all, unknown)
+}
+
+/// The plan for an interface. If it does not exist, and another executor creates it, the plan is made as if it existed,
+/// and the flag says so.
+fn plan(target: &Target, simulated: &mut Simulated) -> (Result<Plan, (Plan, Vec<Problem>)>, bool) {
+    let Target { iface, configuration, is_created_by_others, .. } = target;
+    let planned = configuration.plan_up(iface, &simulated.0);
+    let exists = simulated.0.here().links.contains_key(iface) || simulated.0.located.contains_key(iface);
+    let is_created_by_us = planned.as_ref().is_ok_and(|plan| !plan.is_empty());
+    if !is_created_by_others || exists || is_created_by_us {
+        return (planned, false);
+    }
+    let link = Link { kind: LinkKind::Physical, master: None, up: false };
+    simulated.0.here_mut().links.insert(iface.clone(), link);
+    (configuration.plan_up(iface, &simulated.0), true)
+}
+
+/// What to do about an interface that does not exist and that another executor creates. `ifup` of an interface that is
+/// up, as ifupdown-ng counts it, does nothing.
+pub fn missing(iface: &IfName, is_running: bool) -> String {
+    if is_running {
+        format!("does not exist; `ifup -f {iface}` creates it")
+    } else {
+        format!("does not exist yet; `ifup {iface}` creates it")
+    }
 }
 
 /// The stock `link` sets an interface up. Interfaces that depend on it may need it up.
@@ -64,8 +95,18 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// What all stanzas would add if the kernel had nothing of ours. `None` if this is unknown.
-    fn of(targets: &Targets, found: &Snapshot) -> Option<Self> {
+    /// What all stanzas would add if the kernel had nothing of ours.
+    ///
+    /// # Errors
+    /// Why this is unknown, as a warning.
+    fn of(targets: &Targets, found: &Snapshot) -> Result<Self, String> {
+        if !targets.unsound.is_empty() {
+            let names: Vec<_> = targets.unsound.iter().map(ToString::to_string).collect();
+            return Err(format!(
+                "what no stanza has any more is not searched for: invalid stanza of {}",
+                names.join(", ")
+            ));
+        }
         let mut simulated = Simulated(found.clone());
         for state in simulated.0.places.values_mut() {
             state.routes.retain(|route| !route.is_ours());
@@ -78,7 +119,10 @@ impl Wanted {
         }
         let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
-            let plan = target.configuration.plan_up(&target.iface, &simulated.0).ok()?;
+            let (planned, _) = plan(target, &mut simulated);
+            let plan = planned.map_err(|_| {
+                format!("what no stanza has any more is not searched for: conflict of {}", target.iface)
+            })?;
             simulated.assume_all(&plan);
             assume_up(&mut simulated, &target.iface);
             for step in plan.steps {
@@ -92,7 +136,7 @@ impl Wanted {
                 }
             }
         }
-        targets.complete.then_some(wanted)
+        Ok(wanted)
     }
 
     /// Our objects of an interface that no stanza has any more: its addresses and those of its peer; routes over it,

@@ -1,15 +1,15 @@
 //! The stanzas to work on, read by the executors that ifupdown-ng would run for them.
 
+use crate::file::InterfacesFile;
+use crate::finding::Finding;
+use crate::stanza::{Executors, ReadStanza};
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal, ifquery};
-use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
+use ifupdown_ng_netlink::program::executor::{Configuration, Program};
 use ifupdown_ng_netlink::stanza::Stanzas;
-use ifupdown_ng_netlink::stanza::keywords::Unknown;
 use ifupdown_ng_netlink::state::{Query, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What was asked for.
 pub struct Options {
@@ -31,6 +31,8 @@ pub struct Target {
     pub configuration: Configuration,
     /// Whether it was asked for. The others are up, and what their stanzas ask for must not be removed.
     pub chosen: bool,
+    /// Another executor, or a command of the stanza, creates the interface.
+    pub is_created_by_others: bool,
     /// The interfaces that come before it.
     depends: Vec<IfName>,
 }
@@ -49,14 +51,17 @@ pub struct Targets {
     pub stanzas: Stanzas,
     /// The stanzas that can be worked on, each after those that it depends on.
     pub known: Vec<Target>,
-    /// Why a stanza that was asked for cannot be worked on, a line each.
-    pub wrong: Vec<String>,
-    /// Warnings about these stanzas, a line each.
-    pub warnings: Vec<String>,
+    /// What is wrong in the file or in the stanzas that were asked for, and names that have no stanza.
+    pub wrong: Vec<Finding>,
+    /// Warnings about these.
+    pub warnings: Vec<Finding>,
     /// The interfaces that ifup has brought up.
     pub running: BTreeSet<String>,
-    /// Every stanza that is up could be read. What none of them asks for can then be removed.
-    pub complete: bool,
+    /// The interfaces that are up, or were asked for, and whose stanzas are invalid. What no stanza asks for is then
+    /// unknown.
+    pub unsound: Vec<IfName>,
+    /// The interfaces that were asked for, with the keywords that only other executors read.
+    pub others: Vec<(IfName, Vec<String>)>,
     /// The interfaces of the file that are up, or were asked for.
     listed: BTreeSet<IfName>,
     /// The interfaces that ifup has brought up, but that are not in the file.
@@ -70,65 +75,57 @@ impl Targets {
     /// `auto` and, without `options.auto`, also those that are up.
     ///
     /// # Errors
-    /// When ifquery cannot read the file.
-    pub fn read(options: &Options, programs: &[&'static Program]) -> Result<Self, Refusal> {
-        let stanzas = ifquery::stanzas(&options.file)?;
+    /// The file cannot be read, or ifquery fails.
+    pub fn read(options: &Options, programs: &'static [&'static Program]) -> Result<Self, Refusal> {
+        let executors = Executors::installed_in(&options.executors, programs);
+        let file = InterfacesFile::read(&options.file.to_string_lossy(), ifquery::version(), &executors);
+        let InterfacesFile { stanzas, read, findings } =
+            file.map_err(|problem| Refusal::text(problem.to_string()))?;
         let running = ifquery::running(&options.file)?;
-        let (mut known, mut wrong, mut complete) = (Vec::new(), Vec::new(), true);
-        let mut warnings = Vec::new();
         let named = !options.interfaces.is_empty();
-        let chosen: BTreeSet<&str> = if named {
-            options.interfaces.iter().map(String::as_str).collect()
-        } else {
-            let also = |name: &str| !options.auto && running.contains(name);
-            stanzas.interfaces().filter(|name| stanzas.is_auto(name) || also(name)).collect()
-        };
-        let others = stanzas.interfaces().filter(|name| !chosen.contains(name));
-        let all = chosen.iter().map(|name| (*name, true)).chain(others.map(|name| (name, false)));
-        let ours: Vec<_> =
-            programs.iter().copied().filter(|program| is_ours(&options.executors, program.name)).collect();
-        let (mut listed, mut idle) = (BTreeSet::new(), BTreeSet::new());
-        for (name, chosen) in all {
-            let iface: IfName = match name.parse() {
-                Ok(iface) => iface,
-                Err(error) if named && chosen => {
-                    wrong.push(format!("{name}: {error}"));
-                    continue;
-                }
-                // An alias such as eth0:1 is not an interface of the kernel, and our executors do nothing for it.
-                Err(_) => continue,
-            };
-            let Some(stanza) = stanzas.environment(&iface) else {
-                wrong.push(format!("{iface}: there is no such stanza in {}", options.file.display()));
-                continue;
-            };
-            let used: Vec<_> = stanzas
-                .executors(&iface)
-                .filter_map(|used| ours.iter().copied().find(|program| program.name == used))
-                .collect();
-            if chosen {
-                let unread = unread(name, &stanzas, &used, programs, &ours);
-                wrong.extend(unread.into_iter().map(|line| format!("{iface}: {line}")));
+        let is_chosen = |name: &str| {
+            if named {
+                return options.interfaces.iter().any(|chosen| chosen == name);
             }
-            let (configuration, mut problems) = configure(&used, &stanza);
-            let mut unknown = Unknown::of(&stanza, None);
-            problems.append(&mut unknown.misspelt);
-            if !chosen && !running.contains(name) {
+            stanzas.is_auto(name) || (!options.auto && running.contains(name))
+        };
+        let (warnings, mut wrong): (Vec<Finding>, Vec<Finding>) = findings
+            .into_iter()
+            .filter(|finding| finding.concerns(is_chosen))
+            .partition(|found| found.is_warning);
+        for name in &options.interfaces {
+            let text = match name.parse::<IfName>() {
+                Err(error) => format!("{name}: {error}"),
+                Ok(_) if stanzas.interfaces().any(|known| known == name) => continue,
+                Ok(_) => format!("{name}: there is no such stanza in {}", options.file.display()),
+            };
+            wrong.push(Finding::new(None, name, "", text));
+        }
+        let (mut known, mut unsound) = (Vec::new(), Vec::new());
+        let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for stanza in read {
+            let ReadStanza { iface, configuration, .. } = stanza;
+            let chosen = is_chosen(iface.as_str());
+            if !chosen && !running.contains(iface.as_str()) {
                 if !configuration.is_empty() {
                     idle.insert(iface);
                 }
                 continue;
             }
             listed.insert(iface.clone());
-            complete &= problems.is_empty();
-            if chosen {
-                wrong.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
-                warnings.extend(unknown.warnings.iter().map(|warning| format!("{iface}: {warning}")));
+            if chosen && !stanza.of_others.is_empty() {
+                others.push((iface.clone(), stanza.of_others));
+            }
+            if !stanza.is_sound {
+                unsound.push(iface);
+                continue;
             }
             // An interface that was named may still have objects of ours from an earlier stanza.
-            if problems.is_empty() && (named && chosen || !configuration.is_empty()) {
-                let depends = used.iter().flat_map(|program| program.depends(Some(iface.as_str()), &stanza));
-                known.push(Target { depends: depends.collect(), iface, configuration, chosen });
+            if named && chosen || !configuration.is_empty() {
+                let depends = stanza.depends.iter().filter_map(|dependency| dependency.on.parse().ok());
+                let depends = depends.collect();
+                let is_created_by_others = stanza.is_created_by_others;
+                known.push(Target { iface, configuration, chosen, is_created_by_others, depends });
             }
         }
         let mut ordered = Vec::new();
@@ -137,7 +134,8 @@ impl Targets {
             take(&iface, &mut known, &mut ordered);
         }
         let not_in_file = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
-        Ok(Self { stanzas, known: ordered, wrong, warnings, running, complete, listed, not_in_file, idle })
+        let known = ordered;
+        Ok(Self { stanzas, known, wrong, warnings, running, unsound, others, listed, not_in_file, idle })
     }
 
     /// The interfaces that may need our routes, but whose stanza is not in the file or, according to ifup, not up.
@@ -187,58 +185,10 @@ impl Targets {
     }
 }
 
-/// The keywords of a stanza that are ours but that none of its executors reads, a line each. Keywords that only an
-/// executor in place of a stock one reads are left out: the stock executor reads them too.
-fn unread(
-    iface: &str,
-    stanzas: &Stanzas,
-    used: &[&Program],
-    programs: &[&'static Program],
-    ours: &[&'static Program],
-) -> Vec<String> {
-    let reads = |program: &&Program, keyword: &str| program.keywords().any(|own| own.name == keyword);
-    let mut lines = Vec::new();
-    for (keyword, value) in stanzas.lines(iface) {
-        let reader = programs.iter().find(|program| {
-            reads(program, keyword)
-                && keyword.starts_with(beginning(program.name))
-                && !REPLACES.contains(&program.name)
-        });
-        let Some(reader) = reader else { continue };
-        if used.iter().any(|program| reads(program, keyword)) {
-            continue;
-        }
-        lines.push(if ours.iter().any(|program| program.name == reader.name) {
-            format!("{keyword} {value}: no executor of this package reads it; add `use {}`", reader.name)
-        } else {
-            format!(
-                "{keyword} {value}: no executor of this package reads it; {} is not installed",
-                reader.name
-            )
-        });
-    }
-    lines
-}
-
-/// The executors that replace stock ones of the same name.
-const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
-
-/// A program's name up to its first dash.
-fn beginning(name: &str) -> &str {
-    name.split('-').next().unwrap_or(name)
-}
-
 /// Moves an interface to the others, after the interfaces that it depends on.
 fn take(iface: &IfName, from: &mut Vec<Target>, to: &mut Vec<Target>) {
     let Some(place) = from.iter().position(|target| target.iface == *iface) else { return };
     let target = from.remove(place);
     target.depends.iter().for_each(|name| take(name, from, to));
     to.push(target);
-}
-
-/// Whether the executor of this name is one of ours. Those of ifupdown-ng are scripts.
-fn is_ours(directory: &Path, name: &str) -> bool {
-    let mut beginning = [0; 2];
-    let read = File::open(directory.join(name)).and_then(|mut file| file.read_exact(&mut beginning));
-    read.is_ok() && beginning != *b"#!"
 }

@@ -1,7 +1,7 @@
-//! The interfaces file and the state of ifupdown-ng, from ifquery(8).
+//! The version and the state of ifupdown-ng, from ifquery(8).
 
 use crate::kernel::Refusal;
-use crate::stanza::Stanzas;
+use crate::stanza::file::Version;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,39 +11,18 @@ const PROGRAMS: [&str; 2] = ["ifquery-ng", "ifquery"];
 /// Its directories; ifupdown-ng 0.12.1 and older do not pass PATH.
 const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
 
-/// Asks for the stanzas of a file. ifquery runs no executor for dependencies meanwhile.
-///
-/// # Errors
-/// ifquery does not exist, or it fails.
-pub fn stanzas(file: &Path) -> Result<Stanzas, Refusal> {
-    Ok(Stanzas::parse(&ifquery(file, &["-L", "-P"])?))
-}
-
 /// The interfaces that are up in the state file of ifupdown-ng.
 ///
 /// # Errors
 /// ifquery does not exist, or it fails.
 pub fn running(file: &Path) -> Result<BTreeSet<String>, Refusal> {
-    Ok(ifquery(file, &["-r"])?.lines().map(|line| line.trim().to_owned()).collect())
-}
-
-/// The output of ifquery for a file. With a property, ifquery skips dependencies, for which it would run executors. For
-/// a list, it does not matter which property.
-fn ifquery(file: &Path, question: &[&str]) -> Result<String, Refusal> {
-    let candidates = DIRECTORIES
-        .iter()
-        .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
-    // `ifquery-ng` in any directory comes before `ifquery` in any directory.
-    let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
-    found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
-    let program = found.first().ok_or_else(|| {
-        Refusal::text(format!("there is no {} in {}", PROGRAMS.join(" or "), DIRECTORIES.join(", ")))
-    })?;
-    let output = Command::new(program)
+    let program = program()?;
+    // With a property, ifquery skips dependencies, for which it would run executors. For a list, it does not matter
+    // which property.
+    let output = Command::new(&program)
         .arg("-i")
         .arg(file)
-        .args(["-E", "/nonexistent", "-p", "use"])
-        .args(question)
+        .args(["-E", "/nonexistent", "-p", "use", "-r"])
         .env_clear()
         .stdin(Stdio::null())
         .output()
@@ -53,5 +32,56 @@ fn ifquery(file: &Path, question: &[&str]) -> Result<String, Refusal> {
         let first = words.lines().next().unwrap_or("no reason given");
         return Err(Refusal::text(format!("{} -i {}: {first}", program.display(), file.display())));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let words = String::from_utf8_lossy(&output.stdout);
+    Ok(words.lines().map(|line| line.trim().to_owned()).collect())
+}
+
+/// The version of ifupdown-ng whose files are read. Debian 12's 0.11.4~rc1 calls itself 0.11.3. Without ifquery, or if it
+/// is that of classic ifupdown, the most widely installed version.
+pub fn version() -> Version {
+    let ask = |program| Command::new(program).arg("-V").env_clear().stdin(Stdio::null()).output().ok();
+    let output = program().ok().and_then(ask).map(|output| output.stdout).unwrap_or_default();
+    version_in(&String::from_utf8_lossy(&output))
+}
+
+/// The version in the output of `ifquery -V`. 0.13 has no public source; it is taken for the head, as which it was built.
+fn version_in(output: &str) -> Version {
+    let version = output.lines().find_map(|line| line.strip_prefix("ifupdown-ng "));
+    let mut numbers = version.into_iter().flat_map(|version| version.trim().split('.'));
+    let mut number = || numbers.next().and_then(|number| number.parse::<u32>().ok());
+    match (number(), number()) {
+        (Some(0), Some(..=11)) => Version::V0_11,
+        (Some(0), Some(12)) | (None, _) | (_, None) => Version::V0_12,
+        _ => Version::Head,
+    }
+}
+
+fn program() -> Result<PathBuf, Refusal> {
+    let candidates = DIRECTORIES
+        .iter()
+        .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
+    // `ifquery-ng` in any directory comes before `ifquery` in any directory.
+    let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
+    found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
+    found.into_iter().next().ok_or_else(|| {
+        Refusal::text(format!("there is no {} in {}", PROGRAMS.join(" or "), DIRECTORIES.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_rules() {
+        for (output, version) in [
+            ("ifupdown-ng 0.11.3\n", Version::V0_11),
+            ("ifupdown-ng 0.12.1\n\nCopyright (c) 2020\n", Version::V0_12),
+            ("ifupdown-ng 0.13.0\n", Version::Head),
+            ("ifquery version 0.8.44\n", Version::V0_12),
+            ("", Version::V0_12),
+        ] {
+            assert_eq!(version_in(output), version, "{output:?}");
+        }
+    }
 }

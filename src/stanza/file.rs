@@ -14,7 +14,7 @@ use crate::stanza::canonical;
 use crate::stanza::interfaces::{Begin, Joined, Line, Origin, Place, Stanzas};
 use address::Address;
 use lines::{Lines, Words};
-use settings::Settings;
+use settings::{Setting, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -109,9 +109,11 @@ impl fmt::Display for Reason {
             Self::Unreadable { file, error } => write!(f, "{file}: {error}"),
             Self::TooDeep => write!(f, "files are nested deeper than {DEEPEST}"),
             Self::TooLong => f.write_str("the files are too long, or too much is inherited"),
-            Self::Endless(name) => write!(f, "{name} inherits its own addresses; ifupdown-ng never ends"),
-            Self::SourceCircle(file) => write!(f, "{file} reads itself; skipped"),
-            Self::ReadBefore(file) => write!(f, "{file} was read before; skipped"),
+            Self::Endless(name) => {
+                write!(f, "inherit {name}: inherits its own addresses; ifupdown-ng never ends")
+            }
+            Self::SourceCircle(file) => write!(f, "source {file}: reads itself; skipped"),
+            Self::ReadBefore(file) => write!(f, "source {file}: was read before; skipped"),
             Self::NothingFound(pattern) => write!(f, "source {pattern}: no such file"),
             Self::Directory { directory, error } => write!(f, "source-directory {directory}: {error}"),
             Self::NoValue(keyword) => write!(f, "{keyword}: without a value"),
@@ -331,7 +333,7 @@ impl<F: Files> Reader<'_, F> {
                     self.drafts[current].bridge = true;
                 }
                 self.add(current, keyword, &words.rest(), Origin::Written)?;
-                match keyword.split_once('-').filter(|_| self.settings.executors) {
+                match keyword.split_once('-').filter(|_| self.settings.is_on(Setting::SelectExecutors)) {
                     Some((executor, _)) => self.use_executor(current, executor),
                     None => Ok(()),
                 }
@@ -398,7 +400,7 @@ impl<F: Files> Reader<'_, F> {
         }
         match executor {
             "bridge" => self.drafts[to].bridge = true,
-            "dhcp" if self.settings.hostname => {
+            "dhcp" if self.settings.is_on(Setting::Hostname) => {
                 // For each keyword that implies `use dhcp`, again.
                 let hostname = self.files.hostname();
                 self.add(to, "dhcp-hostname", &hostname, Origin::Implied)?;
@@ -475,7 +477,7 @@ impl<F: Files> Reader<'_, F> {
             self.problem(Reason::UnknownTemplate(name.to_owned()));
         }
         let parent = self.draft(name)?;
-        if !self.settings.any_parent && !self.drafts[parent].template {
+        if !self.settings.is_on(Setting::AnyParent) && !self.drafts[parent].template {
             self.problem(Reason::NoTemplate(name.to_owned()));
             return Ok(());
         }
@@ -492,7 +494,7 @@ impl<F: Files> Reader<'_, F> {
         let entries = self.drafts[parent].entries.clone();
         let name = self.drafts[parent].name.clone();
         self.spend(entries.len() + self.drafts[child].entries.len())?;
-        self.drafts[parent].template |= self.settings.convert_parents;
+        self.drafts[parent].template |= self.settings.is_on(Setting::ConvertParents);
         self.drafts[child].bridge = self.drafts[parent].bridge;
         self.add(child, "inherit", &name, Origin::Written)?;
         if parent == child {
@@ -563,7 +565,7 @@ impl<F: Files> Reader<'_, F> {
 
     /// The ports of a bridge get its `bridge-pvid` and `bridge-vids`, if they have none.
     fn inherit_vlans(&mut self) -> Result<(), FileProblem> {
-        let mut bridge = if self.settings.inherit_vlans { 0 } else { self.drafts.len() };
+        let mut bridge = if self.settings.is_on(Setting::InheritVlans) { 0 } else { self.drafts.len() };
         // The ports that this creates are at the end, and are no bridges.
         while bridge < self.drafts.len() {
             let draft = &self.drafts[bridge];
@@ -583,7 +585,7 @@ impl<F: Files> Reader<'_, F> {
                 if port.is_empty() {
                     break;
                 }
-                if !self.settings.create_ports && !self.index.contains_key(&port) {
+                if !self.settings.is_on(Setting::CreatePorts) && !self.index.contains_key(&port) {
                     continue;
                 }
                 self.place = vlans.iter().flatten().find_map(|entry| entry.place.clone());

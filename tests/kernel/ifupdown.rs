@@ -249,7 +249,10 @@ impl Installed {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.arg(&self.root).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
         if !arguments.starts_with("show") {
-            command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces"]);
+            command.args(["-E", "/mnt/executors"]);
+        }
+        if !arguments.starts_with("show") && !arguments.starts_with("lint") {
+            command.args(["-i", "/mnt/interfaces"]);
         }
         run(&mut command)
     }

@@ -52,6 +52,8 @@ mod reader;
 mod refusals;
 mod repeated_lines;
 mod routing_domains;
+#[path = "../plain/schema.rs"]
+mod schema;
 mod security;
 mod shown;
 mod soak;

@@ -16,8 +16,8 @@ fn the_lists_are_those_of_the_tables() {
 }
 
 /// A file with this text, in a directory of its own.
-fn file(test: &str, text: &str) -> PathBuf {
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("repeated-{test}"));
+fn file(name: &str, text: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("repeated-{name}"));
     fs::create_dir_all(&directory).unwrap();
     let path = directory.join("interfaces");
     fs::write(&path, text).unwrap();

@@ -2,63 +2,68 @@
 
 use super::Files;
 use super::lines::{Lines, Words};
+use std::collections::BTreeSet;
 
 /// The file. Its name is compiled into ifupdown-ng.
 const FILE: &str = "/etc/network/ifupdown-ng.conf";
 
-/// The settings, with their defaults.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// `allow_any_iface_as_template`: an interface inherits from one that is no template too.
-    pub any_parent: bool,
-    /// `auto_executor_selection`: a keyword selects the executor of its first word.
-    pub executors: bool,
-    /// `compat_create_interfaces`: a port without a stanza gets one, for the VLANs of its bridge.
-    pub create_ports: bool,
-    /// `compat_ifupdown2_bridge_ports_inherit_vlans`: ports get the VLANs of their bridge.
-    pub inherit_vlans: bool,
-    /// `implicit_template_conversion`: an interface from which others inherit becomes a template.
-    pub convert_parents: bool,
-    /// `use_hostname_for_dhcp`.
-    pub hostname: bool,
+/// A setting. All are on by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    /// Scripts in if-*.d are run.
+    AddonScripts,
+    /// An interface inherits from one that is no template too.
+    AnyParent,
+    /// A keyword selects the executor of its first word.
+    SelectExecutors,
+    /// A port without a stanza gets one, for the VLANs of its bridge.
+    CreatePorts,
+    /// Ports get the VLANs of their bridge.
+    InheritVlans,
+    /// An interface from which others inherit becomes a template.
+    ConvertParents,
+    /// The name of the host is sent to DHCP servers.
+    Hostname,
 }
+
+const NAMES: [(&str, Setting); 7] = [
+    ("allow_addon_scripts", Setting::AddonScripts),
+    ("allow_any_iface_as_template", Setting::AnyParent),
+    ("auto_executor_selection", Setting::SelectExecutors),
+    ("compat_create_interfaces", Setting::CreatePorts),
+    ("compat_ifupdown2_bridge_ports_inherit_vlans", Setting::InheritVlans),
+    ("implicit_template_conversion", Setting::ConvertParents),
+    ("use_hostname_for_dhcp", Setting::Hostname),
+];
+
+/// The settings that are off.
+#[derive(Debug, Default)]
+pub struct Settings(BTreeSet<Setting>);
 
 impl Settings {
     /// Reads the file; the defaults if there is none. ifupdown-ng stops reading at an invalid value.
     pub fn read(files: &mut impl Files) -> Self {
-        let mut settings = Self {
-            any_parent: true,
-            executors: true,
-            create_ports: true,
-            inherit_vlans: true,
-            convert_parents: true,
-            hostname: true,
-        };
-        let mut other = true;
+        let mut off = BTreeSet::new();
         let text = files.text(FILE).unwrap_or_default();
         for line in Lines::new(&text) {
             // `=` separates words as blanks do.
-            let bytes: Vec<u8> =
-                line.bytes.iter().map(|byte| if *byte == b'=' { b' ' } else { *byte }).collect();
+            let separated = |byte: &u8| if *byte == b'=' { b' ' } else { *byte };
+            let bytes: Vec<u8> = line.bytes.iter().map(separated).collect();
             let mut words = Words::new(&bytes);
             let (key, value) = (words.word(), words.word());
-            let setting = match key.as_str() {
-                "allow_addon_scripts" => &mut other,
-                "allow_any_iface_as_template" => &mut settings.any_parent,
-                "auto_executor_selection" => &mut settings.executors,
-                "compat_create_interfaces" => &mut settings.create_ports,
-                "compat_ifupdown2_bridge_ports_inherit_vlans" => &mut settings.inherit_vlans,
-                "implicit_template_conversion" => &mut settings.convert_parents,
-                "use_hostname_for_dhcp" => &mut settings.hostname,
-                _ => continue,
-            };
+            let Some((_, setting)) = NAMES.iter().find(|(name, _)| *name == key) else { continue };
             match value.bytes().next() {
-                Some(b'1' | b'Y' | b'y' | b'T' | b't') => *setting = true,
-                Some(b'0' | b'N' | b'n' | b'F' | b'f') => *setting = false,
+                Some(b'1' | b'Y' | b'y' | b'T' | b't') => drop(off.remove(setting)),
+                Some(b'0' | b'N' | b'n' | b'F' | b'f') => drop(off.insert(*setting)),
                 Some(_) => break,
                 None => {}
             }
         }
-        settings
+        Self(off)
+    }
+
+    /// Whether a setting is on.
+    pub fn is_on(&self, setting: Setting) -> bool {
+        !self.0.contains(&setting)
     }
 }

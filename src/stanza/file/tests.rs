@@ -135,7 +135,7 @@ fn circles_of_templates_are_found() {
     ];
     assert_eq!(problems(&read), expected);
     let endless = files(Version::V0_12, &[("f", "iface a\n  address ::1\n  inherit a\n")]).unwrap_err();
-    assert_eq!(endless.to_string(), "f:3: a inherits its own addresses; ifupdown-ng never ends");
+    assert_eq!(endless.to_string(), "f:3: inherit a: inherits its own addresses; ifupdown-ng never ends");
     let doubled = format!("iface a\n address ::1\n{}", "iface a inherits b\niface b inherits a\n".repeat(40));
     assert_eq!(files(Version::V0_12, &[("f", &doubled)]).unwrap_err().reason, Reason::TooLong);
 }
@@ -154,9 +154,9 @@ fn a_source_continues_the_stanza() {
     assert_eq!(lines(&read, "a"), ["1 use link", "2 mtu 1"]);
     assert_eq!(read.stanzas.written("a")[0].place.as_ref().unwrap().to_string(), "d/a:1");
     let expected = [
-        "f:3: d/a was read before; skipped",
-        "d/b:2: f reads itself; skipped",
-        "f:4: f reads itself; skipped",
+        "f:3: source d/a: was read before; skipped",
+        "d/b:2: source f: reads itself; skipped",
+        "f:4: source f: reads itself; skipped",
     ];
     assert_eq!(problems(&read), expected);
 }

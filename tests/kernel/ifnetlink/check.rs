@@ -4,6 +4,7 @@ use super::trial;
 use crate::examples::cards;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
 use crate::lab::{Netns, command, ip, settle};
+use crate::schema::valid;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
@@ -19,6 +20,10 @@ pub fn tests() -> Vec<Trial> {
         add("check-vlan", version, Executors::Replaced, vlan);
         add("check-which", version, Executors::Replaced, which);
         add("check-accept", version, Executors::Replaced, accept);
+        add("check-order", version, Executors::Replaced, order);
+        add("check-yet-to-come", version, Executors::Replaced, yet_to_come);
+        add("check-leftovers", version, Executors::Replaced, leftovers);
+        add("check-terminal", version, Executors::Replaced, terminal);
     }
     add("check-stock", Version::Trixie, Executors::Stock, stock);
     add("check-unread", Version::Trixie, Executors::Stock, unread);
@@ -53,7 +58,11 @@ fn vrf(ifupdown: Ifupdown) {
     installed.ifup("-a").quiet();
     settle();
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
-    assert_eq!(installed.ifnetlink("check --json").quiet().stdout, "[]\n");
+    let json = valid("check", &installed.ifnetlink("check --json").quiet().stdout);
+    assert_eq!(json["differences"].as_array().unwrap().len(), 0, "{json}");
+    assert_eq!(json["compared"], serde_json::json!(["vrf-management", "eth0"]));
+    let others = serde_json::json!([{ "interface": "eth0", "keywords": ["address"] }]);
+    assert_eq!(json["not_compared"], others);
     let rows: &[Row<'_>] = &[
         (
             "ip -6 rule del pref 2000",
@@ -74,14 +83,13 @@ fn vrf(ifupdown: Ifupdown) {
     let ran = installed.ifnetlink("check eth0");
     assert_eq!((ran.status, ran.stderr.as_str()), (3, ""), "{ran}");
     assert!(ran.stdout.starts_with("eth0: ip link set eth0 master vrf-management\n"), "{ran}");
-    let json = installed.ifnetlink("check --json eth0").stdout;
-    let objects: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
-    let steps: Vec<String> = objects
-        .iter()
-        .map(|object| {
-            format!("{}: {}", object["interface"].as_str().unwrap(), object["step"].as_str().unwrap())
-        })
-        .collect();
+    let json = valid("check", &installed.ifnetlink("check --json eth0").stdout);
+    let differences = json["differences"].as_array().unwrap();
+    assert!(differences.iter().all(|difference| difference["kind"] == "step"), "{json}");
+    let text = |object: &serde_json::Value, key: &str| object[key].as_str().unwrap().to_owned();
+    let line =
+        |object: &serde_json::Value| format!("{}: {}", text(object, "interface"), text(object, "text"));
+    let steps: Vec<String> = differences.iter().map(line).collect();
     assert_eq!(steps, ran.stdout.lines().collect::<Vec<_>>());
     ip("link set eth0 master vrf-management");
     installed.ifdown("-a");
@@ -169,9 +177,15 @@ fn which(ifupdown: Ifupdown) {
     let wrong = installed.ifnetlink("check eth2 eth0");
     assert_eq!((wrong.status, wrong.stdout.as_str()), (2, eth0), "{wrong}");
     assert!(
-        wrong.stderr.starts_with("ifnetlink: eth2: vrf-route default dev lo table 70000000000: "),
+        wrong
+            .stderr
+            .starts_with("ifnetlink: /mnt/interfaces:12: vrf-route default dev lo table 70000000000: "),
         "{wrong}"
     );
+    let json = valid("check", &installed.ifnetlink("check --json eth2 eth0").stdout);
+    let finding = &json["findings"][0];
+    let place = (finding["file"].as_str(), finding["line"].as_u64(), finding["keyword"].as_str());
+    assert_eq!(place, (Some("/mnt/interfaces"), Some(12), Some("vrf-route")), "{json}");
     assert_eq!(wrong.stderr.lines().count(), 1, "{wrong}");
 }
 
@@ -185,7 +199,7 @@ fn unread(ifupdown: Ifupdown) {
         installed.file("/mnt/interfaces", &format!("auto eth1\niface eth1\n    {stanza}\n"));
         let ran = installed.ifnetlink("check");
         let line = |what: String| {
-            format!("ifnetlink: eth1: {stanza}: no executor of this package reads it; {what}\n")
+            format!("ifnetlink: /mnt/interfaces:3: {stanza}: no executor of this package reads it; {what}\n")
         };
         if stock {
             assert_eq!((ran.status, ran.stderr), (2, line(format!("{reader} is not installed"))));
@@ -219,4 +233,115 @@ fn accept(ifupdown: Ifupdown) {
     let ran = installed.ifnetlink("check");
     assert!(ran.stdout.contains("blue: sysctl -w net.ipv4.tcp_l3mdev_accept=1\n"), "{ran}");
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("conflicts"), "{ran}");
+}
+
+/// Differences are in the order of the file, and of two stanzas that disagree the second is blamed, as by ifup. A rule
+/// that only changes its place beside another is no difference.
+fn order(ifupdown: Ifupdown) {
+    let file = "auto red\niface red\n    vrf-table 10\n    vrf-rules jump\n\n\
+                auto blue\niface blue\n    vrf-table 20\n    vrf-rules yes\n";
+    let installed = ifupdown.install(file);
+    let ran = installed.ifnetlink("check");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let of = |iface: &str| {
+        let lines = lines.iter().filter_map(|line| line.strip_prefix(iface));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ran.status, 3, "{ran}");
+    assert_eq!(lines[0], "red: ip link add red type vrf table 10");
+    let first_blue = lines.iter().position(|line| line.starts_with("blue: ")).unwrap();
+    assert!(lines[first_blue..].iter().all(|line| line.starts_with("blue: ")), "{ran}");
+    assert!(of("blue: ").iter().any(|line| line.contains("uses another layout")), "{ran}");
+    let red = of("red: ");
+    assert!(red.iter().any(|line| line.contains("goto 1000")), "{ran}");
+    assert!(!red.iter().any(|line| line.contains("table local")), "{ran}");
+    installed.ifup("red").quiet();
+    assert_eq!(installed.ifnetlink("check red").quiet().stdout, "");
+    let refused = installed.ifup("blue");
+    assert!(refused.stderr.contains("blue: vrf-rules yes: red uses another layout"), "{refused}");
+    // The jump behind the rule for local, by hand: then moving that rule is the difference.
+    let rule = "pref 0 from all l3mdev goto 1000 protocol 73";
+    for change in ["del pref 0 l3mdev", "add pref 0 l3mdev goto 1000 protocol 73"] {
+        let made = command(&format!("ip -4 rule {change}"));
+        assert_eq!(made.status, 0, "{rule}: {made}");
+    }
+    let ran = installed.ifnetlink("check red");
+    assert_eq!(ran.status, 3, "{ran}");
+    assert!(ran.stdout.contains("red: ip -4 rule add pref 0 table local"), "{ran}");
+}
+
+/// An interface that ifup has yet to create is no error of its stanza.
+fn yet_to_come(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = "auto red\niface red\n    vrf-table 10\n\n\
+                auto vlan10\niface vlan10\n    vlan-raw-device eth0\n    vrf red\n    address 192.0.2.1/24\n";
+    let installed = ifupdown.install(file);
+    installed.ifup("red").quiet();
+    let line = "vlan10: does not exist yet; `ifup vlan10` creates it\n";
+    let ran = installed.ifnetlink("check");
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (3, line, ""));
+    let json = valid("check", &installed.ifnetlink("check --json").stdout);
+    assert_eq!(json["differences"][0]["kind"], "missing", "{json}");
+    installed.ifnetlink("apply vlan10").refuses(1, "ifnetlink: vlan10: not up; ifup it");
+    installed.ifup("vlan10").quiet();
+    settle();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    ip("link del vlan10");
+    let line = "vlan10: does not exist; `ifup -f vlan10` creates it";
+    let ran = installed.ifnetlink("check");
+    assert_eq!((ran.status, ran.stdout.trim_end(), ran.stderr.as_str()), (3, line, ""));
+    installed.ifnetlink("apply vlan10").refuses(1, &format!("ifnetlink: {line}"));
+    installed.ifup("-f vlan10");
+    settle();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    installed.ifdown("-a");
+}
+
+/// What no stanza has any more is named; if another stanza is invalid, a warning says why it cannot be.
+fn leftovers(ifupdown: Ifupdown) {
+    ip("link add eth0 type dummy");
+    let red = |routes: &str| format!("auto red\niface red\n    vrf-table 10\n{routes}\n");
+    let eth0 = |member: &str| format!("auto eth0\niface eth0\n    vrf-member {member}\n");
+    let routes = "    vrf-route unreachable 10.9.0.0/16\n";
+    let installed = ifupdown.install(&(red(routes) + &eth0("red")));
+    installed.ifup("-a").quiet();
+    installed.interfaces(&(red("") + &eth0("red")));
+    let leftover = "red: ip -4 route del unreachable 10.9.0.0/16 table 10 protocol 73\n";
+    let ran = installed.ifnetlink("check red");
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (3, leftover, ""));
+    let json = valid("check", &installed.ifnetlink("check red --json").stdout);
+    assert_eq!(json["differences"][0]["kind"], "leftover", "{json}");
+    installed.interfaces(&(red("") + &eth0("a/b")));
+    let ran = installed.ifnetlink("check red");
+    let warning =
+        "ifnetlink: warning: what no stanza has any more is not searched for: invalid stanza of eth0\n";
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", warning));
+    installed.interfaces(&(red("") + &eth0("blue")));
+    let ran = installed.ifnetlink("check red");
+    let warning = "ifnetlink: warning: what no stanza has any more is not searched for: conflict of eth0\n";
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", warning));
+}
+
+/// On a terminal, a person is told that all is well, and what was not compared.
+fn terminal(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(&example("management-vrf"));
+    let ptmx = installed.path("/dev/pts/ptmx");
+    assert!(ptmx.exists(), "no terminals in this machine");
+    let check = || {
+        let words = "/mnt/ifnetlink check -E /mnt/executors -i /mnt/interfaces";
+        let mut script = std::process::Command::new("chroot");
+        script.arg(installed.path("/")).args(["script", "-qec", words, "/dev/null"]);
+        crate::lab::run(script.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
+    };
+    let others = "not compared, since other executors read it: eth0 (address)\r\n";
+    let ran = check();
+    assert!(ran.status == 3 && ran.stdout.ends_with(&format!("\r\n{others}")), "{ran}");
+    assert!(!ran.stdout.contains("nothing differs"), "{ran}");
+    installed.ifup("-a").quiet();
+    settle();
+    let ran = check();
+    let all = format!("nothing differs: vrf-management, eth0\r\n{others}");
+    assert_eq!((ran.status, ran.stdout), (0, all));
+    installed.ifdown("-a");
 }

@@ -1,0 +1,274 @@
+//! One stanza, read by the executors that ifupdown-ng would run for it, and what is wrong in it.
+
+use crate::finding::Finding;
+use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
+use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
+use ifupdown_ng_netlink::stanza::{Line, Origin, Place, Problem, Stanza, Stanzas};
+use ifupdown_ng_netlink::values::{IfName, words};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+/// The executors of a directory.
+pub struct Executors {
+    /// All executors of this package.
+    all: &'static [&'static Program],
+    /// Those that are installed in the directory.
+    installed: Vec<&'static Program>,
+}
+
+impl Executors {
+    /// Those in this directory.
+    pub fn installed_in(directory: &Path, all: &'static [&'static Program]) -> Self {
+        let installed = all.iter().copied().filter(|program| is_ours(directory, program.name)).collect();
+        Self { all, installed }
+    }
+}
+
+/// Whether the executor of this name is one of ours. Those of ifupdown-ng are scripts.
+fn is_ours(directory: &Path, name: &str) -> bool {
+    let mut beginning = [0; 2];
+    let read = File::open(directory.join(name)).and_then(|mut file| file.read_exact(&mut beginning));
+    read.is_ok() && beginning != *b"#!"
+}
+
+/// The executors that replace stock ones of the same name.
+const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
+
+/// Stock executors that create their interface.
+const CREATE: [&str; 8] = ["batman", "bond", "gre", "ppp", "tunnel", "vxlan", "wireguard", "wireguard-quick"];
+
+/// An interface that must be up before another one.
+#[derive(Debug, Clone)]
+pub struct Dependency {
+    /// The interface.
+    pub on: String,
+    /// The keyword that names it.
+    pub keyword: String,
+    /// Where that keyword is.
+    pub place: Option<Place>,
+}
+
+/// A stanza.
+pub struct ReadStanza {
+    /// The interface.
+    pub iface: IfName,
+    /// What our executors do.
+    pub configuration: Configuration,
+    /// Our executors read it without a problem.
+    pub is_sound: bool,
+    /// What is wrong in it.
+    pub findings: Vec<Finding>,
+    /// The interfaces that come before it.
+    pub depends: Vec<Dependency>,
+    /// Another executor, or a command of the stanza, creates the interface.
+    pub is_created_by_others: bool,
+    /// The keywords that none of our executors reads.
+    pub of_others: Vec<String>,
+}
+
+impl ReadStanza {
+    /// Reads the stanza of an interface; `None` if there is none.
+    pub fn read(iface: &IfName, stanzas: &Stanzas, executors: &Executors) -> Option<Self> {
+        let stanza = stanzas.environment(iface)?;
+        let used: Vec<_> = stanzas
+            .executors(iface)
+            .filter_map(|used| executors.installed.iter().copied().find(|program| program.name == used))
+            .collect();
+        let lines = Lines { iface: iface.as_str(), stanzas };
+        let (configuration, mut problems) = configure(&used, &stanza);
+        let mut unknown = Unknown::of(&stanza, None);
+        problems.append(&mut unknown.misspelt);
+        let mut findings = lines.repeated();
+        findings.extend(lines.unread(&used, executors));
+        findings.extend(problems.iter().flat_map(|problem| lines.locate(problem, &used, &stanza)));
+        for warning in unknown.warnings {
+            let keyword = warning.split(':').next().unwrap_or_default();
+            let place = lines.place(keyword);
+            findings.push(Finding::new(place, iface.as_str(), keyword, &warning).into_warning());
+        }
+        let mut depends = lines.depends();
+        for on in used.iter().flat_map(|program| program.depends(Some(iface.as_str()), &stanza)) {
+            let keywords = used.iter().flat_map(|program| program.keywords());
+            depends.extend(lines.naming(on.as_str(), keywords.map(|keyword| keyword.name)));
+        }
+        let of_others = lines.of_others(&used);
+        let is_created_by_others = lines.is_created();
+        let is_sound = problems.is_empty();
+        let iface = iface.clone();
+        Some(Self { iface, configuration, is_sound, findings, depends, is_created_by_others, of_others })
+    }
+}
+
+/// The lines of one interface.
+struct Lines<'a> {
+    iface: &'a str,
+    stanzas: &'a Stanzas,
+}
+
+impl<'a> Lines<'a> {
+    fn all(&self) -> &'a [Line] {
+        self.stanzas.written(self.iface)
+    }
+
+    /// The line of a keyword that counts.
+    fn line(&self, keyword: &str) -> Option<&'a Line> {
+        self.all().iter().rev().find(|line| &*line.keyword == keyword)
+    }
+
+    /// Where a keyword is that an executor got: its last line, or the begin of the stanza.
+    fn place(&self, keyword: &str) -> Option<Place> {
+        let written = match keyword {
+            "addresses" => "address",
+            "gateways" => "gateway",
+            // ifupdown-ng hands over the one in place of the other.
+            "bridge-ports" if self.line(keyword).is_none() => "requires",
+            keyword => keyword,
+        };
+        let begin = || self.stanzas.begins(self.iface).last().map(|begin| begin.place.clone());
+        self.line(written).and_then(|line| line.place.clone()).or_else(begin)
+    }
+
+    /// The lines that a problem is about: of a list, each line that has it alone, otherwise the last line.
+    fn locate(&self, problem: &Problem, used: &[&Program], stanza: &Stanza) -> Vec<Finding> {
+        let keyword = problem.keyword.as_str();
+        let lines =
+            self.all().iter().filter(|line| &*line.keyword == keyword && !line.value.trim().is_empty());
+        let alone = |line: &Line| {
+            let pairs = stanza.keywords().map(|name| {
+                (
+                    name,
+                    if name == keyword { line.value.trim() } else { stanza.text(name).unwrap_or_default() },
+                )
+            });
+            let (_, problems) = configure(used, &Stanza::new(pairs));
+            let problem = problems.into_iter().find(|problem| problem.keyword == keyword)?;
+            Some(Finding::of(line.place.clone(), self.iface, &problem))
+        };
+        let found: Vec<Finding> = if LISTS.contains(&keyword) && lines.clone().count() > 1 {
+            lines.filter_map(alone).collect()
+        } else {
+            Vec::new()
+        };
+        if found.is_empty() { vec![Finding::of(self.place(keyword), self.iface, problem)] } else { found }
+    }
+
+    /// Lines that have no effect because a later line has the same keyword. A line that overrides an inherited one is
+    /// as it should be.
+    fn repeated(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (number, line) in self.all().iter().enumerate() {
+            let keyword = &*line.keyword;
+            if line.origin != Origin::Written || !OURS.contains(&keyword) || LISTS.contains(&keyword) {
+                continue;
+            }
+            let later = self.all()[number + 1..].iter().rev().find(|later| later.keyword == line.keyword);
+            let Some(later) = later.filter(|later| later.value.trim() != line.value.trim()) else { continue };
+            let at = later.place.as_ref().map(ToString::to_string).unwrap_or_default();
+            let text =
+                format!("{keyword} {}: only the last line of this keyword counts, {at}", line.value.trim());
+            findings.push(Finding::new(line.place.clone(), self.iface, keyword, text));
+        }
+        findings
+    }
+
+    /// The keywords of ours that none of the executors reads. Keywords that only an executor in place of a stock one
+    /// reads are left out: the stock executor reads them too.
+    fn unread(&self, used: &[&Program], executors: &Executors) -> Vec<Finding> {
+        let reads = |program: &&Program, keyword: &str| program.keywords().any(|own| own.name == keyword);
+        let mut findings = Vec::new();
+        for line in self.all() {
+            let keyword = &*line.keyword;
+            let reader = executors.all.iter().find(|program| {
+                reads(program, keyword)
+                    && keyword.starts_with(beginning(program.name))
+                    && !REPLACES.contains(&program.name)
+            });
+            let Some(reader) = reader else { continue };
+            if used.iter().any(|program| reads(program, keyword)) {
+                continue;
+            }
+            let is_installed = executors.installed.iter().any(|program| program.name == reader.name);
+            let value = line.value.trim();
+            let text = if is_installed {
+                format!("{keyword} {value}: no executor of this package reads it; add `use {}`", reader.name)
+            } else {
+                format!(
+                    "{keyword} {value}: no executor of this package reads it; {} is not installed",
+                    reader.name
+                )
+            };
+            findings.push(Finding::new(line.place.clone(), self.iface, keyword, text));
+        }
+        findings
+    }
+
+    /// The line with one of these keywords that names an interface.
+    fn naming(&self, name: &str, keywords: impl IntoIterator<Item = &'static str>) -> Option<Dependency> {
+        let mut lines = keywords.into_iter().filter_map(|keyword| self.line(keyword));
+        let line = lines.find(|line| words(&line.value).any(|word| word == name))?;
+        Some(Dependency {
+            on: name.to_owned(),
+            keyword: line.keyword.as_ref().to_owned(),
+            place: line.place.clone(),
+        })
+    }
+
+    /// What must be up before the interface: `requires`, and what the stock executors find.
+    fn depends(&self) -> Vec<Dependency> {
+        let of = |line: &Line| -> Vec<Dependency> {
+            let keyword = &line.keyword;
+            let dependency = |on: &str| Dependency {
+                on: on.to_owned(),
+                keyword: keyword.as_ref().to_owned(),
+                place: line.place.clone(),
+            };
+            words(&line.value).map(dependency).collect()
+        };
+        // ifupdown-ng reads the first line of `requires`.
+        let requires = self.all().iter().find(|line| &*line.keyword == "requires");
+        let raw = self.line("vlan-raw-device");
+        let named = [requires, raw, self.line("bond-members")];
+        let mut depends: Vec<Dependency> = named.into_iter().flatten().flat_map(of).collect();
+        if let (None, Some((raw, _))) = (raw, self.iface.rsplit_once('.')) {
+            let place = self.place("");
+            depends.push(Dependency { on: raw.to_owned(), keyword: "iface".to_owned(), place });
+        }
+        depends
+    }
+
+    fn is_created(&self) -> bool {
+        let has = |keyword| self.line(keyword).is_some();
+        let uses = |name: &str| CREATE.contains(&name);
+        let adds = |line: &Line| {
+            let words: Vec<&str> = line.value.split_whitespace().collect();
+            &*line.keyword == "pre-up" && words.windows(2).any(|pair| pair == ["link", "add"])
+        };
+        has("link-type")
+            || has("vlan-raw-device")
+            || self.iface.contains('.')
+            || self
+                .all()
+                .iter()
+                .any(|line| adds(line) || (&*line.keyword == "use" && uses(line.value.trim())))
+    }
+
+    /// The written keywords that none of these executors reads, each once.
+    fn of_others(&self, used: &[&Program]) -> Vec<String> {
+        let mut keywords: Vec<String> = Vec::new();
+        for line in self.all().iter().filter(|line| line.origin != Origin::Implied) {
+            let keyword = &*line.keyword;
+            let is_read = used.iter().any(|program| program.keywords().any(|own| own.name == keyword));
+            let is_known = keywords.iter().any(|known| known == keyword);
+            if !is_read && !is_known && !["use", "inherit", "requires"].contains(&keyword) {
+                keywords.push(keyword.to_owned());
+            }
+        }
+        keywords
+    }
+}
+
+/// A program's name up to its first dash.
+fn beginning(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
+}
