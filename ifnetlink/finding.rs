@@ -81,8 +81,13 @@ impl fmt::Display for Finding {
 
 impl From<FileProblem> for Finding {
     fn from(problem: FileProblem) -> Self {
-        let text = problem.reason.to_string();
+        let mut text = problem.reason.to_string();
+        let is_named = problem.place.is_some();
+        if matches!(problem.reason, Reason::Unreadable { .. }) && is_named {
+            text.insert_str(0, "source ");
+        }
         let keyword = match &problem.reason {
+            Reason::Unreadable { .. } if is_named => "source",
             Reason::NoValue(keyword) | Reason::NoStanza(keyword) => keyword.as_str(),
             Reason::NothingFound(_) | Reason::ReadBefore(_) | Reason::SourceCircle(_) => "source",
             Reason::Directory { .. } => "source-directory",

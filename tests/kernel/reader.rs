@@ -100,13 +100,16 @@ fn compare(name: &str, version: Version, rules: Rules) {
     assert!(same > refused, "{same} {refused}");
 }
 
-/// Makes the root of a version that of this thread, which is in a lab. Only its /tmp can be written.
+/// Makes the root of a version that of this thread, which is in a lab. Only its /tmp and /etc/network can be written.
 fn enter(version: Version) {
     let root = Path::new(SCRATCH).join("root");
     bind(&ifupdown::roots().expect("IFNL_ROOTS").join(version.root()), &root);
     bind(Path::new("/proc"), &root.join("proc"));
     let flags = nix::mount::MsFlags::empty();
-    nix::mount::mount(Some("tmpfs"), &root.join("tmp"), Some("tmpfs"), flags, None::<&str>).expect("tmpfs");
+    for directory in ["tmp", "etc/network"] {
+        nix::mount::mount(Some("tmpfs"), &root.join(directory), Some("tmpfs"), flags, None::<&str>)
+            .expect("tmpfs");
+    }
     std::os::unix::fs::chroot(&root).expect("chroot");
     std::env::set_current_dir("/tmp").expect("the root's /tmp");
     fs::create_dir("/tmp/d").unwrap();
@@ -364,7 +367,32 @@ const SOURCES: [&str; 16] = [
 fn setup(seed: u64) -> BTreeMap<&'static str, Vec<u8>> {
     let random = &mut Random(seed.wrapping_mul(0x1234_5678_9abc_def1));
     let names = &FILES[..if random.rarely(2) { 1 } else { FILES.len() }];
-    names.iter().map(|name| (*name, text(random, names.len() > 1))).collect()
+    let mut files: BTreeMap<_, _> = names.iter().map(|name| (*name, text(random, names.len() > 1))).collect();
+    if random.rarely(3) {
+        files.insert("/etc/network/ifupdown-ng.conf", settings(random).into_bytes());
+    }
+    files
+}
+
+/// Random settings of ifupdown-ng.
+fn settings(random: &mut Random) -> String {
+    const SETTINGS: [&str; 8] = [
+        "allow_addon_scripts",
+        "allow_any_iface_as_template",
+        "auto_executor_selection",
+        "compat_create_interfaces",
+        "compat_ifupdown2_bridge_ports_inherit_vlans",
+        "implicit_template_conversion",
+        "use_hostname_for_dhcp",
+        "unknown",
+    ];
+    let mut text = String::new();
+    for _ in 0..random.below(6) {
+        let equals = random.one(&[" = ", "=", " ", "\t", "  =="]);
+        let value = random.one(&["0", "1", "no", "no", "False", "yes", "true", "n # c", "", "maybe", "2"]);
+        writeln!(text, "{}{equals}{value}", random.one(&SETTINGS)).unwrap();
+    }
+    text
 }
 
 fn text(random: &mut Random, sources: bool) -> Vec<u8> {

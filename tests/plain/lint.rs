@@ -191,7 +191,7 @@ fn files_are_checked_one_by_one() {
         run(started)
     };
     // 0.11 knows no patterns, and reads nothing at all.
-    let line = "other:3: more*: No such file or directory (os error 2)\n";
+    let line = "other:3: source more*: No such file or directory (os error 2)\n";
     assert_eq!(run_with("0.11"), Ran::new(2, line, ""));
     fs::write(at.join("other"), "defaults\n    vrf-member red\niface eth0\n    vrf-memeber red\n").unwrap();
     let line = "other:4: vrf-memeber: unknown keyword; did you mean vrf-member?\n";

@@ -322,7 +322,7 @@ fn leftovers(ifupdown: Ifupdown) {
     assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", warning));
 }
 
-/// On a terminal, a person is told that all is well, and what was not compared.
+/// On a terminal, the last lines say that nothing differs, and what was not compared.
 fn terminal(ifupdown: Ifupdown) {
     let _hosts = cards();
     let installed = ifupdown.install(&example("management-vrf"));
