@@ -2,12 +2,11 @@
 //!
 //! tests/plain/worked_example.rs compiles and runs it. It is never installed.
 
-use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::{At, Plan, Planner};
 use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
 use ifupdown_ng_netlink::program::run::run;
 use ifupdown_ng_netlink::stanza::{Phase, Problem};
-use ifupdown_ng_netlink::state::{Query, Record, Snapshot, Sysctl};
+use ifupdown_ng_netlink::state::{Place, Query, Record, Snapshot, Sysctl};
 use ifupdown_ng_netlink::values::{IfName, Switch};
 use std::process::ExitCode;
 
@@ -59,27 +58,19 @@ impl Planner for LinkProxyArp {
     /// A pure function. If nothing is to be done, the plan is empty. A conflict is a `Problem`.
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, key, mut plan) = (found.here(), proxy_arp(at.iface), Plan::default());
-        let record = Record::original(&key);
-        let now = state.sysctls.get(&key);
         if at.phase.is_down() {
-            // Restore the earlier value, if we changed it and the interface still exists.
-            plan.restore_sysctl(key, state);
+            // Restore the earlier value, if we changed it and the interface still exists. Another interface that wants
+            // the change would keep it.
+            plan.restore_sysctl(&Place::Here, &key, |owner| owner != at.iface, state);
             return Ok(plan);
         }
-        let wanted = if self.on { "1" } else { "0" };
-        let Some(now) = now else {
+        if !state.sysctls.contains_key(&key) {
             let reason = format!("there is no interface {}", at.iface);
             return Err(vec![Problem::new("link-proxy-arp", if self.on { "yes" } else { "no" }, reason)]);
-        };
-        if now != wanted {
-            // Each step has an undo operation, which rolls it back if a later step fails.
-            if !state.records.contains_key(&record) {
-                let undo = Op::RecordDel(record.clone());
-                plan.push(Op::RecordSet { key: record, value: now.clone() }, Some(undo));
-            }
-            let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
-            plan.push(set(wanted), Some(set(now)));
         }
+        // A record of the earlier value, then the change. Each step has an undo operation, which rolls it back if a
+        // later step fails.
+        plan.set_sysctl(&Place::Here, &key, if self.on { "1" } else { "0" }, at.iface, state);
         Ok(plan)
     }
 

@@ -7,8 +7,9 @@ pub mod vrf;
 
 use crate::plan::op::{Act, Op};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Place, Query, Record, Route, Rule, Snapshot, State, Sysctl};
+use crate::state::{Original, Place, Query, Record, Route, Rule, Snapshot, State, Sysctl};
 use crate::values::IfName;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The interface and the phase that a plan is for.
@@ -124,15 +125,55 @@ impl Plan {
         }
     }
 
-    /// Restores the value that a sysctl had before we set it, and deletes the record of it.
-    pub fn restore_sysctl(&mut self, key: Sysctl, state: &State) {
-        let record = Record::original(&key);
-        if let Some(value) = state.records.get(&record) {
-            if state.sysctls.get(&key).is_some_and(|now| now != value) {
-                self.push(Op::SysctlSet { key, value: value.clone() }, None);
+    /// Sets a sysctl because the stanza of an interface wants it. The former value is recorded before the first change,
+    /// with each interface that wants the sysctl changed.
+    pub fn set_sysctl(&mut self, at: &Place, key: &Sysctl, value: &str, owner: &IfName, state: &State) {
+        let (record, now) = (Record::original(key), state.sysctls.get(key));
+        let is_set = now.is_some_and(|now| now.split_whitespace().eq(value.split_whitespace()));
+        let write = |text: String| Op::RecordSet { key: record.clone(), value: text };
+        match (state.records.get(&record), now) {
+            (Some(text), _) => {
+                if let Some(original) = Original::parse(text).with(owner) {
+                    self.push_at(at, write(original.to_string()), Some(write(text.clone())));
+                }
             }
-            self.push(Op::RecordDel(record), None);
+            (None, Some(now)) if !is_set => {
+                let original = Original::new(now, owner).to_string();
+                self.push_at(at, write(original), Some(Op::RecordDel(record)));
+            }
+            (None, _) => {}
         }
+        if !is_set {
+            let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
+            self.push_at(at, set(value), now.map(|now| set(now)));
+        }
+    }
+
+    /// Restores the recorded value of a sysctl and deletes the record, unless an interface that `is_needed_by` accepts
+    /// still wants the sysctl changed. A record of version 0.1 has no owners: its value is restored.
+    pub fn restore_sysctl(
+        &mut self,
+        at: &Place,
+        key: &Sysctl,
+        is_needed_by: impl Fn(&IfName) -> bool,
+        state: &State,
+    ) {
+        let record = Record::original(key);
+        let Some(text) = state.records.get(&record) else { return };
+        let Original { value, owners } = Original::parse(text);
+        let rest: BTreeSet<_> = owners.into_iter().flatten().filter(|owner| is_needed_by(owner)).collect();
+        if !rest.is_empty() {
+            let kept = Original { value, owners: Some(rest) }.to_string();
+            if kept != *text {
+                let undo = Op::RecordSet { key: record.clone(), value: text.clone() };
+                self.push_at(at, Op::RecordSet { key: record, value: kept }, Some(undo));
+            }
+            return;
+        }
+        if state.sysctls.get(key).is_some_and(|now| *now != value) {
+            self.push_at(at, Op::SysctlSet { key: key.clone(), value }, None);
+        }
+        self.push_at(at, Op::RecordDel(record), None);
     }
 
     /// Appends another plan.

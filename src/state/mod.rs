@@ -19,7 +19,7 @@ pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, Vlan
 pub use link::{Details, Link, LinkKind, Peer};
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};
 pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
-pub use record::{APPLIED, DIRECTORY, NestedRecord, Record};
+pub use record::{APPLIED, DIRECTORY, NestedRecord, ORIGINAL, Original, Record};
 pub use route::Route;
 pub use rule::{Action, Rule};
 pub use sysctl::Sysctl;

@@ -2,6 +2,7 @@
 
 use crate::state::{NetnsId, NetnsLink, Sysctl};
 use crate::values::IfName;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -15,10 +16,23 @@ pub const APPLIED: &str = "applied:";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Record(String);
 
+/// The prefix of the keys of [`Record::original`].
+pub const ORIGINAL: &str = "sysctl:";
+
 impl Record {
-    /// The value that a sysctl had before we first set it.
+    /// The value that a sysctl had before we first set it, and the interfaces that want it changed: [`Original`].
     pub fn original(key: &Sysctl) -> Self {
-        Self(format!("sysctl:{}", key.to_string().replace('/', "%")))
+        Self(format!("{ORIGINAL}{}", key.to_string().replace('/', "%")))
+    }
+
+    /// The record with the file name that consists of these parts.
+    pub fn of(prefix: &str, rest: &str) -> Self {
+        Self(format!("{prefix}{rest}"))
+    }
+
+    /// The sysctl whose former value it records.
+    pub fn sysctl(&self) -> Option<Sysctl> {
+        self.0.strip_prefix(ORIGINAL)?.replace('%', "/").parse().ok()
     }
 
     /// The namespace and the name of a link that we moved or created there.
@@ -34,6 +48,11 @@ impl Record {
     /// The interfaces file that was brought up inside the namespace of this interface's stanza.
     pub fn nested(iface: &IfName) -> Self {
         Self(format!("interfaces:{iface}"))
+    }
+
+    /// In a namespace that we made: the interfaces whose stanzas want it kept, separated by blanks.
+    pub fn keep() -> Self {
+        Self("keep".to_owned())
     }
 
     /// That we made the directory of the named namespaces, or the mount that it is.
@@ -70,6 +89,47 @@ impl Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{DIRECTORY}/{}", self.0)
+    }
+}
+
+/// The former value of a sysctl, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// The value before our first change.
+    pub value: String,
+    /// The interfaces whose stanzas want the sysctl changed: it is restored when the last one goes down. `None` in a
+    /// record of version 0.1, which has the value only.
+    pub owners: Option<BTreeSet<IfName>>,
+}
+
+impl Original {
+    /// The record of a first change.
+    pub fn new(value: &str, owner: &IfName) -> Self {
+        Self { value: value.to_owned(), owners: Some(BTreeSet::from([owner.clone()])) }
+    }
+
+    /// Parses the text that `Display` prints: the value, then each owner with `@`. No sysctl below `net.` has a value
+    /// that ends with such a word.
+    pub fn parse(text: &str) -> Self {
+        let (mut value, mut owners) = (text, BTreeSet::new());
+        while let Some((rest, owner)) = value.rsplit_once(' ') {
+            let Some(Ok(owner)) = owner.strip_prefix('@').map(str::parse) else { break };
+            owners.insert(owner);
+            value = rest;
+        }
+        Self { value: value.to_owned(), owners: Some(owners).filter(|owners| !owners.is_empty()) }
+    }
+
+    /// The same with another owner. `None` if it is one already, or if the record has no owners.
+    pub fn with(mut self, owner: &IfName) -> Option<Self> {
+        self.owners.as_mut()?.insert(owner.clone()).then_some(self)
+    }
+}
+
+impl fmt::Display for Original {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.value)?;
+        self.owners.iter().flatten().try_for_each(|owner| write!(f, " @{owner}"))
     }
 }
 

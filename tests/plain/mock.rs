@@ -128,7 +128,7 @@ ip -6 rule del pref 2000 l3mdev unreachable protocol 73
             ("create", "ip netns add blue\nip -n blue link set lo up\n"),
             (
                 "pre-up",
-                "echo 0 > /run/ifupdown-ng-netlink/sysctl:net.ipv6.conf.eth0.disable_ipv6
+                "echo 0 @eth0 > /run/ifupdown-ng-netlink/sysctl:net.ipv6.conf.eth0.disable_ipv6
 sysctl -w net.ipv6.conf.eth0.disable_ipv6=1
 ",
             ),

@@ -10,7 +10,7 @@
 //! address eth0 10.20.30.40/24                 `proto 73` after it: one of ours
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
-//! record net.ipv4.tcp_l3mdev_accept=0         the value that it had before we first set it
+//! record net.ipv4.tcp_l3mdev_accept=0 @red    the value before we first set it, and who wants it changed (since 0.2)
 //! table red 100                               a name of rt_tables
 //! netns blue ours process 7                   a namespace: absent, ours, foreign, own, broken, unfinished
 //! in blue link eth0 physical up               what is in it

@@ -31,7 +31,7 @@ fn it_goes_up_stays_up_and_goes_down_without_a_trace() {
         apply::up(&plan, kernel).unwrap();
         plan.to_string()
     };
-    let set = "echo 0 > /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp
+    let set = "echo 0 @eth0 > /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp
 sysctl -w net.ipv4.conf.eth0.proxy_arp=1
 ";
     assert_eq!(phase(Phase::PreUp, &mut kernel), set);

@@ -3,7 +3,7 @@
 use crate::plan::netns::namespace;
 use crate::plan::op::{Act, LinkChange, Move, Op};
 use crate::plan::{Plan, Step};
-use crate::state::{LinkKind, Located, NetnsLink, Place, Record, Role, Snapshot, State, Sysctl};
+use crate::state::{LinkKind, Located, NetnsLink, Place, Role, Snapshot, State, Sysctl};
 use crate::values::IfName;
 
 /// Kinds of links that the kernel does not move to another namespace (`NETIF_F_NETNS_LOCAL`).
@@ -88,19 +88,13 @@ pub fn close(iface: &IfName, here: &State) -> Plan {
     if here.sysctls.get(&key).is_none_or(|value| value == "1") {
         return plan;
     }
-    let (record, value) = (Record::original(&key), "0".to_owned());
-    if !here.records.contains_key(&record) {
-        let undo = Op::RecordDel(record.clone());
-        plan.push(Op::RecordSet { key: record, value: value.clone() }, Some(undo));
-    }
-    let undo = Op::SysctlSet { key: key.clone(), value };
-    plan.push(Op::SysctlSet { key, value: "1".to_owned() }, Some(undo));
+    plan.set_sysctl(&Place::Here, &key, "1", iface, here);
     plan
 }
 
 /// Turns IPv6 on again, if [`close`] turned it off.
 pub fn reopen(iface: &IfName, here: &State) -> Plan {
     let mut plan = Plan::default();
-    plan.restore_sysctl(ipv6(iface), here);
+    plan.restore_sysctl(&Place::Here, &ipv6(iface), |owner| owner != iface, here);
     plan
 }

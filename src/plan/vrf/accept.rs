@@ -1,10 +1,9 @@
 //! The unbound sockets that accept packets from VRFs: `vrf-accept`.
 
-use crate::plan::op::Op;
 use crate::plan::vrf::{end, l3mdev_accept};
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Query, Record, Snapshot};
+use crate::state::{Original, Place, Query, Record, Snapshot, State};
 use crate::values::IfName;
 
 /// `vrf-accept`: the protocols whose unbound sockets accept packets from VRFs.
@@ -20,42 +19,30 @@ impl Planner for VrfAccept {
 
     fn query(&self, at: At<'_>, query: &mut Query) {
         end::query_rules(at.phase, query);
-        l3mdev_accept::query(query.here());
+        let here = query.here();
+        l3mdev_accept::query(here);
+        here.links.insert(at.iface.clone());
     }
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, mut plan) = (found.here(), Plan::default());
         if at.phase == Phase::Destroy {
-            return Ok(end::restore_unless_needed(state));
+            return Ok(end::release_unless_needed(at.iface, state));
         }
-        let (mut overruled, others) = (Vec::new(), state.vrfs().find(|(vrf, _)| *vrf != at.iface));
-        let set_before =
-            l3mdev_accept::sysctls().any(|key| state.records.contains_key(&Record::original(&key)));
+        let (mut overruled, other) = (Vec::new(), other_owner(at.iface, state));
         for (protocol, key) in l3mdev_accept::PROTOCOLS.into_iter().zip(l3mdev_accept::sysctls()) {
             let wanted = if self.protocols.contains(&protocol) { "1" } else { "0" };
             let Some(now) = state.sysctls.get(&key) else { continue };
-            if now == wanted {
-                continue;
+            if now != wanted {
+                overruled.push(protocol);
             }
-            // The stanza of another VRF set it before. The sysctl holds for that VRF as well.
-            overruled.extend(others.filter(|_| set_before).map(|(vrf, _)| (protocol, vrf)));
-            let record = Record::original(&key);
-            if !state.records.contains_key(&record) {
-                plan.push(
-                    Op::RecordSet { key: record.clone(), value: now.clone() },
-                    Some(Op::RecordDel(record)),
-                );
-            }
-            plan.push(
-                Op::SysctlSet { key: key.clone(), value: wanted.to_owned() },
-                Some(Op::SysctlSet { key, value: now.clone() }),
-            );
+            plan.set_sysctl(&Place::Here, &key, wanted, at.iface, state);
         }
-        if let Some((_, vrf)) = overruled.first() {
-            let protocols: Vec<&str> = overruled.iter().map(|(protocol, _)| *protocol).collect();
+        // The stanza of another VRF set them before. They hold for that VRF as well.
+        if let Some(vrf) = other.filter(|_| !overruled.is_empty()) {
             plan.warnings.push(format!(
                 "{} conflicts with the value for {vrf}: `vrf-accept` applies to all VRFs of a namespace; use one value",
-                protocols.join(", ")
+                overruled.join(", ")
             ));
         }
         Ok(plan)
@@ -65,4 +52,15 @@ impl Planner for VrfAccept {
         let defaults = l3mdev_accept::sysctls().zip(["0", "0", "1"]);
         simulated.here_mut().sysctls.extend(defaults.map(|(key, value)| (key, value.to_owned())));
     }
+}
+
+/// Another VRF whose stanza set any of the sysctls. A record of version 0.1 does not say which VRF that was.
+fn other_owner(iface: &IfName, state: &State) -> Option<IfName> {
+    let texts = l3mdev_accept::sysctls().filter_map(|key| state.records.get(&Record::original(&key)));
+    let mut vrfs = state.vrfs().map(|(vrf, _)| vrf).filter(|vrf| *vrf != iface);
+    let vrf = vrfs.next()?;
+    texts.into_iter().find_map(|text| match Original::parse(text).owners {
+        None => Some(vrf.clone()),
+        Some(owners) => owners.into_iter().find(|owner| owner != iface),
+    })
 }

@@ -48,9 +48,7 @@ pub fn end(vrf: &IfName, table: Option<TableId>, state: &State, plan: &mut Plan)
     if let Some(Link { kind, .. }) = link {
         plan.push(Op::LinkDel { name: vrf.clone(), kind: kind.clone() }, None);
     }
-    if state.vrfs().all(|(other, _)| other == vrf) {
-        plan.append(restore(state));
-    }
+    plan.append(release_or_restore(vrf, state));
     forget_left(vrf, state, plan);
 }
 
@@ -66,6 +64,17 @@ pub fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
     if let Some(value) = state.records.get(&key) {
         plan.push(Op::RecordDel(key.clone()), Some(Op::RecordSet { key, value: value.clone() }));
     }
+}
+
+/// Restores the sysctls of `vrf-accept` that no other VRF wants changed, unless the VRF still exists. Restores everything
+/// if no VRF exists any more.
+pub fn release_unless_needed(vrf: &IfName, state: &State) -> Plan {
+    if state.vrf_table(vrf).is_some() { Plan::default() } else { release_or_restore(vrf, state) }
+}
+
+fn release_or_restore(vrf: &IfName, state: &State) -> Plan {
+    let is_last = state.vrfs().all(|(other, _)| other == vrf);
+    if is_last { restore(state) } else { l3mdev_accept::release(vrf, state) }
 }
 
 /// Restores the rules and sysctls, if no VRF exists any more. As long as one exists (this interface's own included),
