@@ -1,9 +1,11 @@
 //! Applies a plan: in ifup all or nothing, in ifdown as much as possible.
 
 use crate::kernel::{Kernel, Refusal, When};
+use crate::plan::netns::move_link;
 use crate::plan::op::{Act, LinkChange, Move, Op};
 use crate::plan::{Plan, Step};
-use crate::state::{Action, LinkKind, Place, Record, Route};
+use crate::state::{Action, LinkKind, NetnsLink, Place, Record, Route};
+use crate::values::IfName;
 use nix::errno::Errno;
 use std::fmt;
 use std::net::IpAddr;
@@ -160,6 +162,7 @@ impl Held {
                 | Op::RuleDel(_)
                 | Op::RuleDelDuplicate(_)
                 | Op::SysctlSet { .. }
+                | Op::RecordSet { .. }
                 | Op::RecordDel(_),
             ) if act.at == Place::Here => true,
             // A port that stays up after its bridge is deleted would be an ordinary link of the host.
@@ -180,19 +183,30 @@ impl Held {
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
             _ => false,
         };
-        // If a link could not be moved back or deleted, its record and its namespace stay.
+        // If a link could not be moved back, renamed or deleted, its record and its namespace stay. It may have been
+        // renamed in the namespace, and its own name may be taken outside.
+        let is_of = |link: &NetnsLink, name: &IfName| {
+            [&link.name, &link.iface].contains(&name)
+                || move_link::other_names(&link.iface).any(|other| other == *name)
+        };
         let strands = |failed: &Op| match (failed, &act.op) {
             (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_)) => true,
-            (Op::LinkMove(Move { name, .. }) | Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => {
-                [&link.name, &link.iface].contains(&name)
+            (Op::LinkMove(Move { name, new_name, .. }), Op::NetnsLinkDel(link)) => {
+                is_of(link, name) || is_of(link, new_name)
             }
+            (
+                Op::LinkSet { name, change: LinkChange { name: Some(new_name), .. } },
+                Op::NetnsLinkDel(link),
+            ) => is_of(link, name) || is_of(link, new_name),
+            (Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => is_of(link, name),
             _ => false,
         };
-        // If records in another namespace could not be deleted, the record of the link stays too: otherwise a later run
-        // could take them for those of the next namespace.
+        // If a sysctl in another namespace could not be restored, or a record there could not be deleted, the record of
+        // the link stays too: it leads the next run there, and without it that run could take the records for those of
+        // the next namespace.
         let outlives = |failed: &Act| {
-            failed.at != Place::Here
-                && matches!((&failed.op, &act.op), (Op::RecordDel(_), Op::NetnsLinkDel(_)))
+            let stays = matches!(failed.op, Op::SysctlSet { .. } | Op::RecordSet { .. } | Op::RecordDel(_));
+            failed.at != Place::Here && stays && matches!(act.op, Op::NetnsLinkDel(_))
         };
         let holds = |failed: &Act| {
             failed.at == act.at && relies_on(&failed.op) || strands(&failed.op) || outlives(failed)

@@ -150,3 +150,40 @@ fn a_route_that_stays_in_a_namespace_keeps_no_sysctl() {
     assert_eq!(inside.sysctls.values().collect::<Vec<_>>(), ["0"]);
     assert!(inside.records.is_empty(), "{:?}", inside.records);
 }
+
+/// A sysctl that cannot be restored keeps its record, and the record of the link that leads there: the next ifdown
+/// restores it.
+#[test]
+fn a_sysctl_that_stays_in_a_namespace_keeps_the_record_of_the_link() {
+    let program = PROGRAMS.iter().find(|program| program.name == "netns").unwrap();
+    let keywords = [("netns", "4711"), ("netns-sysctl", "net.ipv4.ip_forward=1")];
+    let card = Interface::new(program, "eth1", &keywords).unwrap();
+    let before = ["link eth1 physical up", "netns 4711 foreign", "in 4711 sysctl net.ipv4.ip_forward=0"];
+    let mut kernel = Faulty::new(notation::parse(&before.join("\n")));
+    assert_eq!(card.up(&mut kernel), End::Done);
+    let mut kernel = Faulty::with(kernel.snapshot().clone(), 0, Fault::Refused(Errno::EBUSY), false);
+    let line = "ip netns exec 4711 sysctl -w net.ipv4.ip_forward=0: Device or resource busy (EBUSY)";
+    assert_eq!(card.phase(Phase::PreDown, &mut kernel), End::Failed(vec![line.to_owned()]));
+    assert!(kernel.snapshot().here().links.contains_key(&card.name), "the interface is back all the same");
+    assert_eq!(kernel.snapshot().netns_links.len(), 1);
+    let mut again = Faulty::new(kernel.snapshot().clone());
+    assert_eq!(card.phase(Phase::PreDown, &mut again), End::Done);
+    let inside = again.snapshot().at(&Place::In("4711".parse().unwrap())).clone();
+    assert_eq!(inside.sysctls.values().collect::<Vec<_>>(), ["0"]);
+    assert!(inside.records.is_empty() && again.snapshot().netns_links.is_empty());
+}
+
+/// A card that the kernel moved back under a name of its own, and that cannot be renamed, is found again.
+#[test]
+fn a_card_that_cannot_be_renamed_keeps_its_record() {
+    let program = PROGRAMS.iter().find(|program| program.name == "netns").unwrap();
+    let card = Interface::new(program, "eth1", &[("netns", "4711")]).unwrap();
+    let lines = ["link dev7 physical", "netns 4711 absent", "moved eth1 4711 inner physical"];
+    let mut found = notation::parse(&lines.join("\n"));
+    let located = found.located.get_mut(&card.name).unwrap();
+    (located.place, located.name) = (Place::Here, "dev7".parse().unwrap());
+    let mut kernel = Faulty::with(found, 0, Fault::Refused(Errno::EBUSY), false);
+    let line = "ip link set dev7 name eth1: Device or resource busy (EBUSY)";
+    assert_eq!(card.phase(Phase::PreDown, &mut kernel), End::Failed(vec![line.to_owned()]));
+    assert_eq!(kernel.snapshot().netns_links.len(), 1);
+}
