@@ -4,8 +4,10 @@ mod draw;
 mod view;
 
 use anyhow::Context as _;
+use ifupdown_ng_netlink::kernel::Kernel as _;
 use ifupdown_ng_netlink::kernel::live::Live;
-use ifupdown_ng_netlink::kernel::{Kernel as _, netns};
+use ifupdown_ng_netlink::kernel::netns::named;
+use ifupdown_ng_netlink::kernel::netns::resolved::References;
 use ifupdown_ng_netlink::stanza::environment;
 use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Query, Snapshot, TableRef};
 use std::collections::BTreeSet;
@@ -27,11 +29,11 @@ pub fn show(machine: bool) -> anyhow::Result<u8> {
 
 /// Reads all named namespaces, and this one.
 fn look() -> anyhow::Result<Snapshot> {
-    let mut kernel = Live::default();
+    let (mut kernel, mut references) = (Live::default(), References::default());
     let mut places = BTreeSet::from([Place::Here]);
     let mut query = Query::default();
-    for netns in netns::named::all() {
-        if matches!(netns::look(&netns)?, Netns::Is(existing) if !existing.own) {
+    for netns in named::all() {
+        if matches!(references.look(&netns)?, Netns::Is(existing) if !existing.own) {
             query.netns.insert(netns.clone(), false);
             places.insert(Place::In(netns));
         }

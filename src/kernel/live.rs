@@ -4,13 +4,14 @@ mod moved_links;
 
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Channel;
+use crate::kernel::netns::resolved::References;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Kernel, Refusal, interfaces_file, lock, netns, rt_tables, sysctls, trust};
 use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
 use crate::state::{
-    Link, LinkKind, NestedRecord, Netns, NetnsLink, Place, Query, Record, Role, Route, Snapshot, State,
-    Until, Wait, Wants,
+    Link, LinkKind, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, ORIGINAL, Place, Query, Record, Role,
+    Route, Snapshot, State, Until, Wait, Wants,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -19,12 +20,15 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// The running kernel. Sockets are opened when they are first needed.
 #[derive(Debug, Default)]
 pub struct Live {
+    /// By the canonical reference to the namespace.
     channels: BTreeMap<Place, Channel>,
+    references: References,
     lock: Option<Lock>,
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
@@ -105,26 +109,51 @@ impl Live {
     }
 
     fn channel(&mut self, place: &Place) -> Result<&mut Channel, Refusal> {
-        if self.channels.get(place).is_none_or(Channel::is_broken) {
-            let channel = within(place, Channel::open)??;
+        let place = self.canonical(place)?;
+        if self.channels.get(&place).is_none_or(Channel::is_broken) {
+            let channel = self.within(&place, Channel::open)??;
             self.channels.insert(place.clone(), channel);
         }
-        self.channels.get_mut(place).ok_or_else(|| Refusal::text("no channel"))
+        self.channels.get_mut(&place).ok_or_else(|| Refusal::text("no channel"))
+    }
+
+    fn canonical(&mut self, place: &Place) -> Result<Place, Refusal> {
+        Ok(match place {
+            Place::Here => Place::Here,
+            Place::In(netns) => Place::In(self.references.resolve(netns)?.canonical),
+        })
+    }
+
+    /// The namespace of a place.
+    fn open(&mut self, place: &Place) -> Result<Rc<File>, Refusal> {
+        match place {
+            Place::Here => netns::own().map(Rc::new),
+            Place::In(netns) => Ok(self.references.resolve(netns)?.file),
+        }
+    }
+
+    /// Runs a function in a place.
+    fn within<T>(&mut self, place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
+        match place {
+            Place::Here => Ok(work()),
+            Place::In(_) => netns::within(&*self.open(place)?, work),
+        }
     }
 
     fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
         let mut state = State::default();
         self.channel(place)?.read(wants, &found.table_names, &mut state)?;
-        if !wants.sysctls.is_empty() || !wants.records.is_empty() {
-            within(place, || read_files(wants, &mut state))??;
+        if !wants.sysctls.is_empty() || !wants.records.is_empty() || wants.originals {
+            self.within(place, || read_files(wants, &mut state))??;
         }
         Ok(state)
     }
 
     fn read_netns(&mut self, netns: &NetnsRef, processes: bool) -> Result<Netns, Refusal> {
-        let mut found = netns::look(netns)?;
+        let mut found = self.references.look(netns)?;
         if let Netns::Is(existing) = &mut found {
-            existing.nsid = self.channel(&Place::Here)?.nsid(netns::open(netns)?.as_fd())?;
+            let file = self.references.resolve(netns)?.file;
+            existing.nsid = self.channel(&Place::Here)?.nsid(file.as_fd())?;
             if processes {
                 existing.processes = netns::processes(existing.id.inode);
             }
@@ -136,7 +165,7 @@ impl Live {
     /// program has just taken the new name, the kernel returns an error although it has moved the link
     /// (net/core/rtnetlink.c `do_setlink`).
     fn move_link(&mut self, from: &Place, Move { name, to, new_name }: &Move) -> Result<(), Refusal> {
-        let (source, target) = (open(from)?, open(to)?);
+        let (source, target) = (self.open(from)?, self.open(to)?);
         // Another program's link of that name at the target is not the one that the kernel moved.
         let can_arrive = name != new_name && self.is_at(from, name)? && !self.is_at(to, name)?;
         let moved = self.channel(from)?.link_move(name, target.as_fd(), new_name);
@@ -160,7 +189,7 @@ impl Live {
 
     /// Runs ifup or ifdown inside a namespace. The lock is released meanwhile, so that other runs need not wait.
     fn nested(&mut self, nested: &Nested) -> Result<(), Refusal> {
-        let id = netns::id(&nested.netns, &netns::open(&nested.netns)?)?;
+        let id = self.references.resolve(&nested.netns)?.id;
         let key = Record::nested(&nested.iface);
         if nested.up {
             // The state file of an earlier namespace with the same inode is not valid for this one.
@@ -180,26 +209,17 @@ impl Live {
     }
 }
 
-/// The namespace of a place.
-fn open(place: &Place) -> Result<File, Refusal> {
-    match place {
-        Place::Here => netns::own(),
-        Place::In(netns) => netns::open(netns),
-    }
-}
-
-/// Runs a function in a place.
-fn within<T>(place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
-    match place {
-        Place::Here => Ok(work()),
-        Place::In(netns) => netns::within(&netns::open(netns)?, work),
-    }
-}
-
 fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     for key in &wants.sysctls {
         if let Some(value) = sysctls::read(key)? {
             state.sysctls.insert(key.clone(), value);
+        }
+    }
+    if wants.originals {
+        for (name, text) in RunDir::list(ORIGINAL)? {
+            let Some(key) = Record::of(ORIGINAL, &name).sysctl() else { continue };
+            state.sysctls.extend(sysctls::read(&key)?.map(|value| (key.clone(), value)));
+            state.records.insert(Record::original(&key), text);
         }
     }
     for record in &wants.records {
@@ -210,18 +230,76 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     Ok(())
 }
 
+impl Live {
+    /// What to read, by the canonical references to the namespaces that exist.
+    fn asked(&mut self, query: &Query, found: &mut Snapshot) -> Result<BTreeMap<Place, Wants>, Refusal> {
+        let mut asked: BTreeMap<Place, Wants> = BTreeMap::new();
+        let places = query.places.keys().filter_map(|place| match place {
+            Place::Here => None,
+            Place::In(netns) => Some(netns),
+        });
+        for netns in places.chain(query.netns.keys()) {
+            if matches!(self.references.look(netns)?, Netns::Is(_)) {
+                self.note_reference(netns, found)?;
+            }
+        }
+        for (place, wants) in &query.places {
+            if let Place::In(netns) = place {
+                if !matches!(self.references.look(netns)?, Netns::Is(_)) {
+                    continue;
+                }
+            }
+            asked.entry(found.place(place)).or_default().extend(wants.clone());
+        }
+        Ok(asked)
+    }
+
+    /// Notes by which reference the state of a namespace is found.
+    fn note_reference(&mut self, netns: &NetnsRef, found: &mut Snapshot) -> Result<NetnsRef, Refusal> {
+        let canonical = self.references.resolve(netns)?.canonical;
+        if canonical != *netns {
+            found.same.insert(netns.clone(), canonical.clone());
+        }
+        Ok(canonical)
+    }
+
+    /// Reads the namespace that a link was put into, if the stanza's reference no longer leads there: another one may be
+    /// in the stanza by now, or the process that it names has ended. What is read is what was asked about the other one.
+    fn read_recorded(
+        &mut self,
+        record: &NetnsLinkRecord,
+        asked: &BTreeMap<Place, Wants>,
+        found: &mut Snapshot,
+    ) -> Result<(), Refusal> {
+        let Some(netns) = self.present(record)? else { return Ok(()) };
+        let netns = self.note_reference(&netns, found)?;
+        if !found.netns.contains_key(&netns) {
+            let is = self.read_netns(&netns, true)?;
+            found.netns.insert(netns.clone(), is);
+        }
+        let place = Place::In(netns);
+        if !found.places.contains_key(&place) {
+            let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
+            wants.records.insert(Record::keep());
+            asked
+                .iter()
+                .filter(|(at, _)| **at != Place::Here)
+                .for_each(|(_, other)| wants.extend(other.clone()));
+            let state = self.read_place(&place, &wants, found)?;
+            found.places.insert(place, state);
+        }
+        Ok(())
+    }
+}
+
 impl Kernel for Live {
     fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal> {
         let mut found = Snapshot::default();
         if query.table_names {
             found.table_names = rt_tables::read();
         }
-        for (place, wants) in &query.places {
-            if let Place::In(netns) = place {
-                if !matches!(netns::look(netns)?, Netns::Is(_)) {
-                    continue;
-                }
-            }
+        let asked = self.asked(query, &mut found)?;
+        for (place, wants) in &asked {
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state);
         }
@@ -232,12 +310,19 @@ impl Kernel for Live {
         }
         // After the links: the kernel gives a namespace an nsid when it first shows a link that leads there.
         for (netns, processes) in &query.netns {
-            found.netns.insert(netns.clone(), self.read_netns(netns, *processes)?);
+            let canonical = found.canonical(netns).clone();
+            // The order of the references does not matter: one of them may ask for the processes.
+            let processes = *processes
+                || matches!(found.netns.get(&canonical), Some(Netns::Is(existing)) if !existing.processes.is_empty());
+            let is = self.read_netns(&canonical, processes)?;
+            found.netns.insert(canonical, is);
         }
-        for (place, state) in &mut found.places {
-            for other in query.places.get(place).into_iter().flat_map(|wants| &wants.nsids) {
-                let nsid = self.channel(place)?.nsid(open(other)?.as_fd())?;
-                state.nsids.extend(nsid.map(|nsid| (other.clone(), nsid)));
+        for (place, wants) in &asked {
+            for other in &wants.nsids {
+                let file = self.open(other)?;
+                let nsid = self.channel(place)?.nsid(file.as_fd())?;
+                let known = &mut found.places.entry(place.clone()).or_default().nsids;
+                known.extend(nsid.map(|nsid| (other.clone(), nsid)));
             }
         }
         if !query.netns.is_empty() || !query.located.is_empty() {
@@ -248,6 +333,7 @@ impl Kernel for Live {
             if !query.located.contains(iface) {
                 continue;
             }
+            self.read_recorded(&record, &asked, &mut found)?;
             match role {
                 Role::Moved => {
                     let located = match self.find(&record)? {
@@ -265,7 +351,7 @@ impl Kernel for Live {
                     found.located.insert(iface.clone(), located);
                 }
                 // The recorded namespace of the peer. The stanza may name another one by now.
-                Role::Peer if !found.netns.contains_key(netns) => {
+                Role::Peer if found.netns_at(netns).is_none() => {
                     found.netns.insert(netns.clone(), self.read_netns(netns, false)?);
                 }
                 Role::Peer => {}
@@ -283,7 +369,7 @@ impl Kernel for Live {
         let outcome = self.make(act);
         if outcome.as_ref().is_err_and(|refusal| refusal.answer_lost) {
             // After a lost answer, the connection cannot be used any more.
-            self.channels.remove(&act.at);
+            self.canonical(&act.at).map(|place| self.channels.remove(&place)).ok();
         }
         outcome
     }
@@ -317,9 +403,9 @@ impl Live {
     /// Makes one change.
     fn make(&mut self, Act { at, op }: &Act) -> Result<(), Refusal> {
         match op {
-            Op::SysctlSet { key, value } => within(at, || sysctls::write(key, value))?,
-            Op::RecordSet { key, value } => within(at, || RunDir::open()?.write(key, value))?,
-            Op::RecordDel(key) => within(at, || {
+            Op::SysctlSet { key, value } => self.within(at, || sysctls::write(key, value))?,
+            Op::RecordSet { key, value } => self.within(at, || RunDir::open()?.write(key, value))?,
+            Op::RecordDel(key) => self.within(at, || {
                 let directory = RunDir::open()?;
                 directory.remove(key)?;
                 // In the executor's own namespace, the lock file is in this directory. Releasing the lock deletes both.
@@ -329,20 +415,21 @@ impl Live {
                 Ok(())
             })?,
             Op::NetnsLinkSet(link) => self.note(link),
-            Op::NetnsLinkDel(link) => RunDir::open()?.remove(&Record::netns_link(link)),
+            Op::NetnsLinkDel(link) => self.forget(link),
             Op::NetnsAdd(name) => netns::named::add(name),
             Op::NetnsDel(name) => {
                 // An open socket would keep the namespace, and all that is in it, alive.
                 self.channels.retain(|place, _| *place == Place::Here);
+                self.references.close();
                 netns::named::delete(name)
             }
             Op::LinkMove(moving) => self.move_link(at, moving),
             Op::VethAdd(new) => {
                 let there = match &new.at {
                     Place::Here => None,
-                    Place::In(netns) => Some(netns::open(netns)?),
+                    place @ Place::In(_) => Some(self.open(place)?),
                 };
-                self.channel(at)?.veth_add(new, there.as_ref().map(File::as_fd))?;
+                self.channel(at)?.veth_add(new, there.as_deref().map(File::as_fd))?;
                 self.note_index(&new.end.name, Role::Peer, at, &new.end.name);
                 Ok(())
             }

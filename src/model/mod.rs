@@ -32,8 +32,9 @@ impl Kernel for Simulated {
     }
 
     fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
-        let outcome = self.apply_across(&act.at, &act.op);
-        let here = || self.0.places.entry(act.at.clone()).or_default().apply(&act.op);
+        let at = self.0.place(&act.at);
+        let outcome = self.apply_across(&at, &act.op);
+        let here = || self.0.places.entry(at.clone()).or_default().apply(&act.op);
         outcome.unwrap_or_else(here).map_err(Refusal::errno)
     }
 }

@@ -100,6 +100,9 @@ impl Simulated {
     }
 
     fn link_move(&mut self, at: &Place, Move { name, to, new_name }: &Move) -> Result<(), Errno> {
+        let to = &self.0.place(to);
+        let same = self.0.same.clone();
+        let is_place = |netns: &NetnsRef, place: &Place| matches!(place, Place::In(other) if other == same.get(netns).unwrap_or(netns));
         let places = &mut self.0.places;
         let is_there = |state: &State| state.links.contains_key(name);
         places.get(at).filter(|state| is_there(state)).ok_or(Errno::ENODEV)?;
@@ -120,10 +123,10 @@ impl Simulated {
         there.details.extend(details.map(|details| (new_name.clone(), details)));
         for record in &self.0.netns_links {
             let link = &record.link;
-            if link.role == Role::Moved && link.name == *name && Place::In(link.netns.clone()) == *at {
+            if link.role == Role::Moved && link.name == *name && is_place(&link.netns, at) {
                 self.0.located.remove(&link.iface);
             }
-            if link.role == Role::Moved && link.name == *new_name && Place::In(link.netns.clone()) == *to {
+            if link.role == Role::Moved && link.name == *new_name && is_place(&link.netns, to) {
                 let located = Located { place: to.clone(), name: new_name.clone(), kind: kind.clone() };
                 self.0.located.insert(link.iface.clone(), located);
             }
@@ -132,8 +135,9 @@ impl Simulated {
     }
 
     fn veth_add(&mut self, at: &Place, new: &NewVeth) -> Result<(), Errno> {
+        let there = &self.0.place(&new.at);
         let places = &mut self.0.places;
-        let ends = [(at, &new.end), (&new.at, &new.peer)];
+        let ends = [(at, &new.end), (there, &new.peer)];
         if ends
             .iter()
             .any(|(at, end)| places.get(at).is_some_and(|state| state.links.contains_key(&end.name)))
@@ -143,7 +147,7 @@ impl Simulated {
         let next = |state: &State| 2 + u32::try_from(state.links.len()).unwrap_or_default();
         let indices = ends.map(|(at, _)| places.get(at).map_or(2, next));
         let nsids = [
-            self.0.netns.get(&netns(&new.at)).and_then(|found| match found {
+            self.0.netns.get(&netns(there)).and_then(|found| match found {
                 Netns::Is(existing) => existing.nsid,
                 _ => None,
             }),

@@ -145,8 +145,12 @@ pub struct Snapshot {
     pub places: BTreeMap<Place, State>,
     /// The numbers that rt_tables gives to names.
     pub table_names: BTreeMap<String, TableId>,
-    /// The namespaces that were asked for.
+    /// The namespaces that were asked for, and those that links of the interfaces in question were put into, by a
+    /// reference that leads there now.
     pub netns: BTreeMap<NetnsRef, Netns>,
+    /// Each namespace has one reference in `netns`, and one place in `places`. Another reference that leads to the same
+    /// namespace stands here with that one.
+    pub same: BTreeMap<NetnsRef, NetnsRef>,
     /// The records of our links in other namespaces.
     pub netns_links: Vec<NetnsLinkRecord>,
     /// Where our moved interfaces are now, unless they are back here under their own name.
@@ -160,17 +164,41 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The reference by which the state of a namespace is found here.
+    pub fn canonical<'a>(&'a self, netns: &'a NetnsRef) -> &'a NetnsRef {
+        self.same.get(netns).unwrap_or(netns)
+    }
+
+    /// The same for a place.
+    pub fn place(&self, place: &Place) -> Place {
+        match place {
+            Place::Here => Place::Here,
+            Place::In(netns) => Place::In(self.canonical(netns).clone()),
+        }
+    }
+
+    /// Whether two places are the same namespace.
+    pub fn is_same(&self, one: &Place, other: &Place) -> bool {
+        self.place(one) == self.place(other)
+    }
+
     /// The state of a place; empty if the place does not exist.
     pub fn at(&self, place: &Place) -> &State {
         match place {
-            Place::Here => self.here(),
-            Place::In(_) => self.places.get(place).unwrap_or_else(|| Self::nothing()),
+            Place::In(netns) if self.same.contains_key(netns) => self.places.get(&self.place(place)),
+            _ => self.places.get(place),
         }
+        .unwrap_or_else(|| Self::nothing())
+    }
+
+    /// What a reference leads to, if it was asked for.
+    pub fn netns_at(&self, netns: &NetnsRef) -> Option<&Netns> {
+        self.netns.get(self.canonical(netns))
     }
 
     /// The namespace of this reference, if it exists.
     pub fn existing(&self, netns: &NetnsRef) -> Option<&Existing> {
-        match self.netns.get(netns)? {
+        match self.netns_at(netns)? {
             Netns::Is(existing) => Some(existing),
             Netns::Absent | Netns::Broken { .. } => None,
         }

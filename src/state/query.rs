@@ -68,10 +68,37 @@ pub struct Wants {
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.
     pub records: BTreeSet<Record>,
+    /// All recorded former values of sysctls, and the present values of these sysctls.
+    pub originals: bool,
     /// Bridges and their ports.
     pub bridging: BridgingWants,
     /// The ids (nsid) of these namespaces in this namespace.
     pub nsids: BTreeSet<Place>,
+}
+
+impl Wants {
+    /// Also what these want.
+    pub fn extend(&mut self, other: Self) {
+        let Self { links, all_links, members, vrfs, rules, routes, used_tables, addresses, .. } = other;
+        self.links.extend(links);
+        self.all_links |= all_links;
+        self.members.extend(members);
+        self.vrfs.all |= vrfs.all;
+        self.vrfs.some |= vrfs.some;
+        self.vrfs.with.extend(vrfs.with);
+        self.rules |= rules;
+        self.routes.extend(routes);
+        self.used_tables |= used_tables;
+        self.addresses.extend(addresses);
+        self.sysctls.extend(other.sysctls);
+        self.records.extend(other.records);
+        self.originals |= other.originals;
+        self.bridging.links |= other.bridging.links;
+        self.bridging.vlans.extend(other.bridging.vlans);
+        self.bridging.all_vlans |= other.bridging.all_vlans;
+        self.bridging.fdb.extend(other.bridging.fdb);
+        self.nsids.extend(other.nsids);
+    }
 }
 
 /// What to read before planning.

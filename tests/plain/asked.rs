@@ -1,33 +1,55 @@
 //! Returns what a query asks for and nothing else, as [`ifupdown_ng_netlink::kernel::live`] does: a plan must not need
 //! what its executor did not ask for.
 
-use ifupdown_ng_netlink::state::{Link, LinkKind, Netns, Place, Query, Role, Snapshot, State, Wants};
-use ifupdown_ng_netlink::values::TableId;
-use std::collections::BTreeMap;
+use ifupdown_ng_netlink::state::{
+    Link, LinkKind, Netns, Place, Query, Record, Role, Snapshot, State, Sysctl, Wants,
+};
+use ifupdown_ng_netlink::values::{NetnsRef, TableId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of a state that answers a query.
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
     let nothing = State::default();
-    let places = query.places.iter().filter_map(|(place, wants)| {
+    let mut asked: BTreeMap<Place, Wants> = BTreeMap::new();
+    for (place, wants) in &query.places {
+        asked.entry(found.place(place)).or_default().extend(wants.clone());
+    }
+    let places = asked.iter().filter_map(|(place, wants)| {
         let state = match place {
             Place::Here => found.places.get(place).unwrap_or(&nothing),
             Place::In(_) => found.places.get(place)?,
         };
         Some((place.clone(), part(wants, state, &table_names)))
     });
-    let places: BTreeMap<Place, State> = places.collect();
-    let mut netns = chosen(&found.netns, |netns| query.netns.contains_key(netns));
-    for (reference, found) in &mut netns {
-        if let (Netns::Is(existing), Some(false)) = (found, query.netns.get(reference)) {
+    let mut places: BTreeMap<Place, State> = places.collect();
+    let asks = |netns: &NetnsRef| query.netns.keys().any(|asked| found.canonical(asked) == netns);
+    let mut netns = chosen(&found.netns, asks);
+    for (reference, is) in &mut netns {
+        let with = query.netns.iter().any(|(asked, with)| *with && found.canonical(asked) == reference);
+        if let (Netns::Is(existing), false) = (is, with) {
             existing.processes.clear();
         }
     }
-    // The namespace of the peer of an interface that is asked for.
     for record in &found.netns_links {
-        let was = &record.link.netns;
-        let located = record.link.role == Role::Peer && query.located.contains(&record.link.iface);
-        if let Some(is) = found.netns.get(was).filter(|_| located) {
+        if !query.located.contains(&record.link.iface) {
+            continue;
+        }
+        // The namespace that the link was put into, by a reference that leads there now.
+        let is_there = |is: &Netns| matches!(is, Netns::Is(existing) if existing.id.same(record.id));
+        let was = found.canonical(&record.link.netns);
+        let now = found.netns.iter().find(|(netns, is)| *netns == was && is_there(is));
+        if let Some((now, is)) = now.or_else(|| found.netns.iter().find(|(_, is)| is_there(is))) {
+            netns.entry(now.clone()).or_insert_with(|| is.clone());
+            let place = Place::In(now.clone());
+            let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
+            wants.records.insert(Record::keep());
+            asked.iter().filter(|(at, _)| **at != Place::Here).for_each(|(_, all)| wants.extend(all.clone()));
+            let state = found.at(&place);
+            places.entry(place).or_insert_with(|| part(&wants, state, &table_names));
+        }
+        // The namespace of the peer of an interface that is asked for.
+        if let (Role::Peer, Some(is)) = (record.link.role, found.netns.get(was)) {
             netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
@@ -41,6 +63,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         table_names,
         stanzas: found.stanzas.clone().filter(|_| query.stanzas || beside_bridge),
         netns,
+        same: found.same.clone(),
         netns_links: found.netns_links.iter().filter(|_| ours).cloned().collect(),
         located: chosen(&found.located, |iface| query.located.contains(iface)),
         uncertain: chosen(&found.uncertain, |iface| query.located.contains(iface)),
@@ -93,8 +116,11 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
     let tables = shown.tables(&wants.routes, names);
     shown.routes = state.routes.iter().filter(|route| tables.contains(&route.table)).cloned().collect();
     shown.addresses = chosen(&state.addresses, |link| wants.addresses.contains(link));
-    shown.sysctls = chosen(&state.sysctls, |key| wants.sysctls.contains(key));
-    shown.records = chosen(&state.records, |key| wants.records.contains(key));
+    let is_original = |record: &Record| wants.originals && record.sysctl().is_some();
+    shown.records = chosen(&state.records, |key| wants.records.contains(key) || is_original(key));
+    let originals: BTreeSet<Sysctl> =
+        shown.records.keys().filter(|record| is_original(record)).filter_map(Record::sysctl).collect();
+    shown.sysctls = chosen(&state.sysctls, |key| wants.sysctls.contains(key) || originals.contains(key));
     shown
 }
 

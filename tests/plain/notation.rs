@@ -11,8 +11,11 @@
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0 @red    the value before we first set it, and who wants it changed (since 0.2)
+//! record keep=eth0 eth1                       who wants the namespace kept
 //! table red 100                               a name of rt_tables
 //! netns blue ours process 7                   a namespace: absent, ours, foreign, own, broken, unfinished
+//! netns /mnt/blue is blue                     another reference that leads to the same namespace
+//! netns 4711 was 4712                         the same, until the process 4711 ended
 //! in blue link eth0 physical up               what is in it
 //! moved wan blue eth0 physical                where wan of this namespace is; `peer` for the other end of a pair;
 //! moved wan blue eth0 earlier                 the same, in an earlier namespace of that name
@@ -43,8 +46,21 @@ pub fn parse(text: &str) -> Snapshot {
         let Some(noun) = words.pop() else { continue };
         if noun == "netns" {
             let netns: NetnsRef = word(&mut words);
-            let is =
-                |ours, own| Netns::Is(Existing { id: NetnsId::default(), ours, own, ..Existing::default() });
+            if words.last() == Some(&"was") {
+                words.pop();
+                let now: NetnsRef = word(&mut words);
+                if let Some(Netns::Is(existing)) = found.netns.get_mut(&now) {
+                    existing.id = identity(&netns);
+                }
+                continue;
+            }
+            if words.last() == Some(&"is") {
+                words.pop();
+                found.same.insert(netns, word(&mut words));
+                continue;
+            }
+            let id = identity(&netns);
+            let is = |ours, own| Netns::Is(Existing { id, ours, own, ..Existing::default() });
             let what = match words.pop().expect("what it is") {
                 "absent" => Netns::Absent,
                 "ours" => is(true, false),
@@ -75,12 +91,21 @@ pub fn parse(text: &str) -> Snapshot {
             let (iface, netns, name): (IfName, NetnsRef, IfName) =
                 (word(&mut words), word(&mut words), word(&mut words));
             if role == Role::Moved && !earlier {
-                let (place, kind) = (Place::In(netns.clone()), link(&mut words).kind);
+                let (kind, is_it) = (
+                    link_kind(&mut words),
+                    |is: &Netns| matches!(is, Netns::Is(now) if now.id.same(identity(&netns))),
+                );
+                let now = found.netns.iter().find(|(_, is)| is_it(is)).map_or(&netns, |(now, _)| now);
+                let place = Place::In(now.clone());
                 found.located.insert(iface.clone(), Located { place, name: name.clone(), kind });
             }
-            let id = NetnsId { born: -i128::from(earlier), ..NetnsId::default() };
+            let id = NetnsId { born: -i128::from(earlier), ..identity(&netns) };
+            let index = (words.last() == Some(&"index")).then(|| {
+                words.pop();
+                word(&mut words)
+            });
             let link = NetnsLink { iface, role, netns, name };
-            found.netns_links.push(NetnsLinkRecord { link, id, mac: None, index: None });
+            found.netns_links.push(NetnsLinkRecord { link, id, mac: None, index });
             assert!(words.is_empty(), "{line:?}: what is {words:?}?");
             continue;
         }
@@ -126,6 +151,7 @@ pub fn parse(text: &str) -> Snapshot {
                 let (key, value) = line.split_once("record ").unwrap().1.trim().split_once('=').unwrap();
                 let record = match key.strip_prefix("left:") {
                     Some(vrf) => Record::left(&vrf.parse().unwrap()),
+                    None if key == "keep" => Record::keep(),
                     None => Record::original(&key.parse::<Sysctl>().unwrap()),
                 };
                 state.records.insert(record, value.to_owned());
@@ -165,6 +191,13 @@ pub fn parse(text: &str) -> Snapshot {
         found.stanzas = Some(Stanzas::parse(&stanzas));
     }
     found
+}
+
+/// A number for each reference.
+fn identity(netns: &NetnsRef) -> NetnsId {
+    let inode =
+        netns.to_string().bytes().fold(7, |inode: u64, byte| inode.wrapping_mul(31) + u64::from(byte));
+    NetnsId { inode, ..NetnsId::default() }
 }
 
 pub fn word<T: FromStr<Err: std::fmt::Debug>>(words: &mut Vec<&str>) -> T {
@@ -214,13 +247,17 @@ fn rule(words: &mut Vec<&str>) -> Rule {
     rule
 }
 
-fn link(words: &mut Vec<&str>) -> Link {
-    let kind = match words.pop().expect("a kind") {
+fn link_kind(words: &mut Vec<&str>) -> LinkKind {
+    match words.pop().expect("a kind") {
         "vrf" => LinkKind::Vrf(table(words)),
         "physical" => LinkKind::Physical,
         "bridge" => LinkKind::Bridge(bridge_options(words)),
         other => LinkKind::Other(other.to_owned()),
-    };
+    }
+}
+
+fn link(words: &mut Vec<&str>) -> Link {
+    let kind = link_kind(words);
     let mut link = Link { kind, master: None, up: false };
     while let Some(next) = words.pop() {
         match next {

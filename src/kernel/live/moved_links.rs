@@ -2,10 +2,11 @@
 
 use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
+use crate::kernel::netns::resolved::Resolved;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, netns};
 use crate::state::{LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Record, Role, State, Wants};
-use crate::values::{IfName, Mac};
+use crate::values::{IfName, Mac, NetnsRef};
 use std::collections::BTreeMap;
 
 /// The result of a search for a moved interface.
@@ -30,12 +31,12 @@ impl Live {
         let mut uncertain = None;
         for netns in std::iter::once(netns.clone()).chain(netns::search(record.id.inode)) {
             // A namespace that is gone by now cannot contain the link.
-            let Ok(id) = netns::open(&netns).and_then(|file| netns::id(&netns, &file)) else { continue };
+            let Ok(Resolved { id, canonical, .. }) = self.references.resolve(&netns) else { continue };
             let is_it = id.same(record.id);
             if !is_it && !id.may_be(record.id) {
                 continue;
             }
-            let place = Place::In(netns.clone());
+            let place = Place::In(canonical);
             let of_that_name = self.look_for(&place, name)?;
             let of_that_index = match (record.index, &of_that_name) {
                 // The name may be an alternative name of the link.
@@ -78,6 +79,44 @@ impl Live {
         Ok(links.find_map(same).map_or(Found::Nowhere, Found::At))
     }
 
+    /// The namespace that a link was put into, by a reference that leads there now. `None` if it is gone or cannot be
+    /// recognized.
+    pub(super) fn present(&mut self, record: &NetnsLinkRecord) -> Result<Option<NetnsRef>, Refusal> {
+        let references = std::iter::once(record.link.netns.clone()).chain(netns::search(record.id.inode));
+        for netns in references {
+            match self.references.resolve(&netns) {
+                Ok(Resolved { id, canonical, .. }) if id.same(record.id) => return Ok(Some(canonical)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Deletes the record of a link. If its namespace is gone, the records about that namespace are deleted too.
+    pub(super) fn forget(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
+        let known = all(self.lock.as_ref().map(Lock::directory))?;
+        let is_it = |known: &&NetnsLinkRecord| known.link.iface == link.iface && known.link.role == link.role;
+        if let Some(record) = known.iter().find(is_it) {
+            let inode = record.id.inode;
+            // Another namespace may have the number by now, also one that we made.
+            let has_it = |other: &NetnsLinkRecord| other.link != record.link && other.id.inode == inode;
+            let is_used = known.iter().any(has_it) || RunDir::read(&Record::made(inode))?.is_some();
+            if !is_used && self.is_gone(record) {
+                RunDir::forget(inode, "");
+            }
+        }
+        RunDir::open()?.remove(&Record::netns_link(link))
+    }
+
+    /// Whether no reference leads to the namespace that a link was put into.
+    fn is_gone(&mut self, record: &NetnsLinkRecord) -> bool {
+        let mut references = std::iter::once(record.link.netns.clone()).chain(netns::search(record.id.inode));
+        !references.any(|netns| {
+            let id = self.references.resolve(&netns).map(|resolved| resolved.id);
+            id.is_ok_and(|id| id.same(record.id) || id.may_be(record.id))
+        })
+    }
+
     /// The properties of a link in a place, if it exists.
     pub(super) fn look_for(&mut self, place: &Place, name: &IfName) -> Result<Option<Seen>, Refusal> {
         let (mut state, mut wants) = (State::default(), Wants::default());
@@ -93,7 +132,7 @@ impl Live {
 
     /// Records the namespace that a link is about to be moved to or created in.
     pub(super) fn note(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
-        let id = netns::id(&link.netns, &netns::open(&link.netns)?)?;
+        let id = self.references.resolve(&link.netns)?.id;
         let mac = self.look_for(&Place::Here, &link.iface)?.and_then(|seen| seen.mac);
         let record = NetnsLinkRecord { link: link.clone(), id, mac, index: None };
         RunDir::open()?.write(&Record::netns_link(link), &record.to_string())

@@ -1,14 +1,16 @@
 //! Network namespaces, as files.
 //!
-//! [`named`] makes and deletes the namespaces that `ip netns` lists; [`inside`] runs ifup inside one.
+//! [`named`] makes and deletes the namespaces that `ip netns` lists; [`inside`] runs ifup inside one; [`resolved`] finds
+//! out which references lead to the same one.
 //! [`crate::kernel::netlink`] reads the state inside a namespace.
 
 pub mod inside;
 pub mod named;
+pub mod resolved;
 
 use crate::kernel::Refusal;
 use crate::kernel::run_dir::RunDir;
-use crate::state::{Existing, Netns, NetnsId, Record};
+use crate::state::{NetnsId, Record};
 use crate::values::NetnsRef;
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
@@ -21,7 +23,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The calling thread's own namespace.
 pub const OWN: &str = "/proc/thread-self/ns/net";
@@ -144,35 +146,6 @@ fn stranded(errno: Errno) -> ! {
     std::process::exit(1);
 }
 
-/// What a reference leads to, without the nsid and the processes of the namespace.
-///
-/// # Errors
-/// It cannot be found out.
-pub fn look(netns: &NetnsRef) -> Result<Netns, Refusal> {
-    let file = match attempt(netns) {
-        Ok(Some(file)) => file,
-        Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
-        // Other cases: only the number of the process is left (ESRCH), or a part of the path is a file.
-        Err(Refusal { errno: Some(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR), .. }) => {
-            let ours = named::is_unfinished(netns)?;
-            return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
-        }
-        Err(refusal) => return Err(refusal),
-    };
-    let id = match id(netns, &file) {
-        Ok(id) => id,
-        // A namespace of another kind.
-        Err(refusal) if refusal.errno == Some(Errno::EINVAL) => return Ok(Netns::Broken { ours: false }),
-        Err(refusal) => return Err(refusal),
-    };
-    Ok(Netns::Is(Existing {
-        id,
-        own: inode_of(OWN) == Some(id.inode),
-        ours: named::is_ours(netns, id)?,
-        ..Existing::default()
-    }))
-}
-
 /// The processes in the namespace with this inode that are visible to us.
 pub fn processes(inode: u64) -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -183,10 +156,45 @@ pub fn processes(inode: u64) -> Vec<u32> {
 }
 
 /// References that may lead to the namespace with this inode after its recorded reference no longer does: another name,
-/// or a process in it.
+/// a process in it, a mount, or an open file of a process.
 pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
     let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
-    named::all().filter(move |name| inode_of(name.path()) == Some(inode)).chain(processes)
+    let mounts = std::iter::once_with(move || mounts(inode)).flatten();
+    let files = std::iter::once_with(move || open_files(inode)).flatten();
+    let names = named::all().filter(move |name| inode_of(name.path()) == Some(inode));
+    names.chain(processes).chain(mounts).chain(files)
+}
+
+/// The places where the namespace with this inode is mounted: the fifth word of a line of mountinfo, where the fourth is
+/// `net:[INODE]`.
+fn mounts(inode: u64) -> Vec<NetnsRef> {
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
+    let place = |line: &str| {
+        let mut words = line.split(' ').skip(3);
+        let is_it = words.next() == Some(&link(inode));
+        // Blanks in a path are written as escapes.
+        words.next().filter(|path| is_it && !path.contains('\\')).map(|path| NetnsRef::Path(path.into()))
+    };
+    mounts.lines().filter_map(place).collect()
+}
+
+/// The open files of other processes that are the namespace with this inode.
+fn open_files(inode: u64) -> Vec<NetnsRef> {
+    let own = std::process::id().to_string();
+    let entries = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten();
+    let is_other = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.to_str().is_some_and(|name| name != own && name.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let files =
+        entries("/proc".into()).filter(is_other).flat_map(|process| entries(process.path().join("fd")));
+    let is_it = |path: &PathBuf| fs::read_link(path).is_ok_and(|target| target == Path::new(&link(inode)));
+    files.map(|file| file.path()).filter(is_it).map(NetnsRef::Path).collect()
+}
+
+/// The name that the kernel shows for the namespace with this inode.
+fn link(inode: u64) -> String {
+    format!("net:[{inode}]")
 }
 
 fn inode_of(path: impl AsRef<Path>) -> Option<u64> {

@@ -33,6 +33,7 @@ impl Planner for Interfaces {
 
     fn query(&self, at: At<'_>, query: &mut Query) {
         query.netns.entry(self.netns.clone()).or_default();
+        query.located.insert(at.iface.clone());
         query.here().records.insert(Record::nested(at.iface));
         if !at.phase.is_down() {
             query.files.insert(self.file.clone());

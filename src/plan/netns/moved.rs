@@ -8,9 +8,7 @@ use crate::plan::netns::{move_link, namespace, sysctls};
 use crate::plan::op::Op;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
-use crate::state::{
-    Link, LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot,
-};
+use crate::state::{Link, LinkKind, Located, NetnsLink, Place, Query, Record, Role, Snapshot};
 use crate::values::{IfName, NetnsRef};
 
 /// `netns`, and the configuration of the interface inside the namespace.
@@ -61,10 +59,7 @@ impl Planner for Moved {
         query.at(&place).links.insert(self.inner(iface).clone());
         if matches!(at.phase, Phase::Create | Phase::PostUp | Phase::PreDown) {
             self.inside.query(self.inner(iface), &place, query);
-            let wants = query.at(&place);
-            wants.all_links |= !self.sysctls.is_empty();
-            wants.sysctls.extend(self.sysctls.iter().map(|setting| setting.key.clone()));
-            wants.records.extend(self.sysctls.iter().map(|setting| Record::original(&setting.key)));
+            sysctls::query(&self.sysctls, &place, query);
         }
     }
 
@@ -75,7 +70,11 @@ impl Planner for Moved {
             Phase::Destroy => Ok(self.destroy(iface, found)),
             phase => match (move_link::immovable(iface, found.here()), phase) {
                 (Some(why), _) => Err(vec![self.problem(why)]),
-                (None, Phase::Create) if self.stays(at, found) => self.ensure(found),
+                (None, Phase::Create) if self.stays(at, found) => {
+                    let mut plan = self.ensure(found)?;
+                    plan.append(namespace::keep(&self.netns, iface, self.keep, found));
+                    Ok(plan)
+                }
                 (None, Phase::Create) => self.create(iface, found),
                 (None, Phase::PreUp) if self.ipv6_outside => Ok(Plan::default()),
                 (None, Phase::PreUp) => Ok(move_link::close(iface, found.here())),
@@ -123,7 +122,9 @@ impl Moved {
 
     /// Whether the interface is in its namespace, under its name.
     fn is_inside(&self, iface: &IfName, found: &Snapshot) -> bool {
-        let is_it = |located: &Located| located.place == self.place() && located.name == *self.inner(iface);
+        let is_it = |located: &Located| {
+            found.is_same(&located.place, &self.place()) && located.name == *self.inner(iface)
+        };
         found.located.get(iface).is_some_and(is_it) && !found.here().links.contains_key(iface)
     }
 
@@ -140,6 +141,7 @@ impl Moved {
     /// expect it here.
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = self.ensure(found)?;
+        plan.append(namespace::keep(&self.netns, iface, self.keep, found));
         let Some(located) = found.located.get(iface) else { return Ok(plan) };
         plan.append(namespace::nested_down(iface, &self.netns, found));
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
@@ -159,7 +161,15 @@ impl Moved {
             }
         }
         move_link::forget(iface, found, &mut plan);
+        plan.append(self.abandon_former(iface, found));
         Ok(plan)
+    }
+
+    /// Deletes the namespace that the interface leaves, if the stanza names another one by now.
+    fn abandon_former(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let leaving: Vec<&IfName> =
+            found.located.get(iface).map(|located| &located.name).into_iter().collect();
+        namespace::abandon_former((iface, Role::Moved), Some(&self.netns), &leaving, found)
     }
 
     /// Moves the interface into the namespace and sets it up. If it is already there, it is only set up.
@@ -175,7 +185,7 @@ impl Moved {
                     let reason = format!("a {} named {inner} exists in the namespace", taken.kind);
                     return Err(vec![self.problem(reason + "; choose another name with `netns-ifname`")]);
                 }
-                plan.append(sysctls::forget(&self.sysctls, &self.link(iface), found));
+                plan.append(sysctls::forget(&self.link(iface), found));
                 move_link::set_out(self.link(iface), found.here(), &mut plan);
             }
             Some(_) if self.is_inside(iface, found) => {}
@@ -185,7 +195,7 @@ impl Moved {
                 ]);
             }
         }
-        plan.append(sysctls::set(&self.sysctls, &self.netns, &plan, found));
+        plan.append(sysctls::set(&self.sysctls, &self.link(iface), &plan, found));
         if !inside.links.get(inner).is_some_and(|link| link.up) {
             let change = |up| Op::set_up(inner, up);
             plan.push_at(&place, change(true), Some(change(false)));
@@ -196,11 +206,8 @@ impl Moved {
 
     /// Moves the interface back from its present namespace.
     fn move_out(&self, iface: &IfName, found: &Snapshot) -> Plan {
-        let (place, here) = (self.place(), found.here());
-        let mut plan = Plan::default();
-        let is_there = |record: &NetnsLinkRecord| namespace::is_where(record, &self.netns, found);
-        // Not if the name or process id now belongs to another namespace.
-        if namespace::recorded(iface, Role::Moved, found).is_none_or(is_there) {
+        let (here, mut plan) = (found.here(), Plan::default());
+        if let Some(place) = namespace::place_of(iface, Role::Moved, &self.netns, found) {
             plan.append(self.inside.take_routes(self.inner(iface), &place, found));
         }
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
@@ -209,6 +216,7 @@ impl Moved {
                 plan.warnings.push(format!("not changed: {what}"));
             }
             move_link::forget(iface, found, &mut plan);
+            plan.append(self.abandon_former(iface, found));
             return plan;
         };
         let mut names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
@@ -225,15 +233,14 @@ impl Moved {
         }
         move_link::bring_back(&name, located, &mut plan);
         move_link::forget(iface, found, &mut plan);
+        plan.append(self.abandon_former(iface, found));
         plan
     }
 
     /// Turns IPv6 on again, and deletes the namespace after its last user.
     fn destroy(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let mut plan = move_link::reopen(iface, found.here());
-        if !self.keep {
-            plan.append(namespace::abandon(&self.netns, &[], found));
-        }
+        plan.append(namespace::leave(&self.netns, iface, self.keep, &[], found));
         plan
     }
 }

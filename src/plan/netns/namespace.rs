@@ -4,9 +4,11 @@ use crate::plan::Plan;
 use crate::plan::op::{Nested, Op};
 use crate::stanza::Problem;
 use crate::state::{
-    Existing, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot, State,
+    Existing, NestedRecord, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Query, Record, Role, Snapshot,
+    State,
 };
 use crate::values::{IfName, NetnsRef};
+use std::collections::BTreeSet;
 
 /// Reads all that [`ensure`] and, with `at_the_end`, [`abandon`] need.
 pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
@@ -14,6 +16,7 @@ pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
     let wants = query.at(&Place::In(netns.clone()));
     wants.all_links |= at_the_end;
     wants.links.extend("lo".parse::<IfName>().ok());
+    wants.records.insert(Record::keep());
 }
 
 /// Makes a named namespace that is missing, with `lo` up.
@@ -23,7 +26,7 @@ pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
 pub fn ensure(keyword: &str, netns: &NetnsRef, found: &Snapshot) -> Result<Plan, Problem> {
     let wrong = |reason: &str| Err(Problem::new(keyword, netns, reason));
     let mut plan = Plan::default();
-    match (found.netns.get(netns), netns) {
+    match (found.netns_at(netns), netns) {
         (Some(Netns::Is(existing)), _) if existing.own => {
             return wrong("that is the namespace that ifup itself runs in");
         }
@@ -62,11 +65,64 @@ const FALLBACK: [(&str, &str); 9] = [
     ("ip6_vti0", "vti6"),
 ];
 
-/// Deletes a namespace that we made, if it contains no process and no link except the ones in `leaving`.
-pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
+/// The interfaces whose stanzas want a namespace kept.
+fn keepers(netns: &NetnsRef, found: &Snapshot) -> BTreeSet<IfName> {
+    let recorded = found.at(&Place::In(netns.clone())).records.get(&Record::keep());
+    recorded.into_iter().flat_map(|names| names.split(' ')).filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Records in a namespace that we made whether the stanza of an interface wants it kept. This outlives the interface,
+/// because another one may be the last to leave; it is deleted with the namespace.
+pub fn keep(netns: &NetnsRef, iface: &IfName, keep: bool, found: &Snapshot) -> Plan {
     let mut plan = Plan::default();
-    let NetnsRef::Name(name) = netns else { return plan };
-    let existing = match found.netns.get(netns) {
+    let (place, key, mut keepers) = (Place::In(netns.clone()), Record::keep(), keepers(netns, found));
+    let changes = if keep { keepers.insert(iface.clone()) } else { keepers.remove(iface) };
+    if !changes || found.existing(netns).is_some_and(|existing| !existing.ours) {
+        return plan;
+    }
+    let write = |value: String| Op::RecordSet { key: key.clone(), value };
+    let names: Vec<&str> = keepers.iter().map(IfName::as_str).collect();
+    let op = if names.is_empty() { Op::RecordDel(key.clone()) } else { write(names.join(" ")) };
+    let undo = found.at(&place).records.get(&key).cloned().map_or(Op::RecordDel(key.clone()), write);
+    plan.push_at(&place, op, Some(undo));
+    plan
+}
+
+/// What to do with a namespace when an interface does not use it any more: it is kept if a stanza wants that, and
+/// deleted otherwise, see [`abandon`].
+pub fn leave(netns: &NetnsRef, iface: &IfName, is_kept: bool, leaving: &[&IfName], found: &Snapshot) -> Plan {
+    if !is_kept && keepers(netns, found).iter().all(|keeper| keeper == iface) {
+        abandon(netns, leaving, found)
+    } else if found.existing(netns).is_some() {
+        keep(netns, iface, is_kept, found)
+    } else {
+        Plan::default()
+    }
+}
+
+/// Deletes the namespace that the link of a stanza was put into, if the stanza names another one by now, or none.
+pub fn abandon_former(
+    (iface, role): (&IfName, Role),
+    netns: Option<&NetnsRef>,
+    leaving: &[&IfName],
+    found: &Snapshot,
+) -> Plan {
+    let Some(record) = recorded(iface, role, found) else { return Plan::default() };
+    let is_former = |former: &&NetnsRef| {
+        netns.is_none_or(|netns| !is_where(record, netns, found)) && is_where(record, former, found)
+    };
+    let former = std::iter::once(&record.link.netns).chain(found.netns.keys()).find(is_former);
+    // What the stanza wanted when it named that namespace is recorded there.
+    let is_kept = |former: &NetnsRef| !keepers(former, found).is_empty();
+    former.filter(|former| !is_kept(former)).map_or(Plan::default(), |former| abandon(former, leaving, found))
+}
+
+/// Deletes a namespace that we made, if it contains no process and no link except the ones in `leaving`.
+fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
+    let mut plan = Plan::default();
+    // Another reference may lead to a namespace that we made under a name.
+    let NetnsRef::Name(name) = found.canonical(netns) else { return plan };
+    let existing = match found.netns_at(netns) {
         Some(Netns::Is(existing)) if existing.ours => existing,
         Some(Netns::Broken { ours: true }) => {
             plan.push(Op::NetnsDel(name.clone()), None);
@@ -85,7 +141,11 @@ pub fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan 
         .map(|(name, _)| name)
         .collect();
     let ours = |link: &&IfName| {
-        let is_it = |r: &NetnsLinkRecord| r.id.same(existing.id) && r.link.name == **link;
+        let index = state.details.get(*link).map(|details| details.index);
+        // The index of a moved link is that in its namespace. The link may have been renamed there.
+        let is_renamed =
+            |r: &NetnsLinkRecord| r.link.role == Role::Moved && r.index.is_some() && r.index == index;
+        let is_it = |r: &NetnsLinkRecord| r.id.same(existing.id) && (r.link.name == **link || is_renamed(r));
         found.netns_links.iter().any(is_it)
     };
     // The link belongs to another stanza, whose ifdown deletes the namespace.
@@ -114,6 +174,14 @@ pub fn is_where(record: &NetnsLinkRecord, netns: &NetnsRef, found: &Snapshot) ->
     found.existing(netns).is_some_and(|existing| existing.id.same(record.id))
 }
 
+/// Where the link of a stanza is: the namespace that it was put into, by a reference that leads there now. Without a
+/// record, it is the namespace of the stanza. `None` if the recorded namespace is gone.
+pub fn place_of(iface: &IfName, role: Role, netns: &NetnsRef, found: &Snapshot) -> Option<Place> {
+    let Some(record) = recorded(iface, role, found) else { return Some(Place::In(netns.clone())) };
+    let references = [netns, &record.link.netns].into_iter().chain(found.netns.keys());
+    references.into_iter().find(|netns| is_where(record, netns, found)).cloned().map(Place::In)
+}
+
 /// Records the namespace that a stanza puts a link into.
 pub fn record(plan: &mut Plan, link: NetnsLink) {
     plan.push(Op::NetnsLinkSet(link.clone()), Some(Op::NetnsLinkDel(link)));
@@ -128,9 +196,11 @@ pub fn nested(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Option<Nest
 
 /// Runs ifdown for the interfaces file that is up inside a namespace.
 pub fn nested_down(iface: &IfName, netns: &NetnsRef, found: &Snapshot) -> Plan {
-    let mut plan = Plan::default();
-    let (iface, netns) = (iface.clone(), netns.clone());
-    if let Some(NestedRecord { file, .. }) = nested(&iface, &netns, found) {
+    let (mut plan, iface) = (Plan::default(), iface.clone());
+    // By any reference that leads there: a process that the stanza names may have ended.
+    let mut references = std::iter::once(netns).chain(found.netns.keys());
+    let up = references.find_map(|netns| Some((nested(&iface, netns, found)?, netns.clone())));
+    if let Some((NestedRecord { file, .. }, netns)) = up {
         plan.push(Op::Nested(Nested { iface, netns, file, up: false }), None);
     } else if found.here().records.contains_key(&Record::nested(&iface)) {
         plan.push(Op::RecordDel(Record::nested(&iface)), None);
@@ -143,7 +213,8 @@ pub fn assume(netns: &NetnsRef, simulated: &mut Snapshot) {
     if let NetnsRef::Name(_) = netns {
         simulated.netns.entry(netns.clone()).or_insert(Netns::Absent);
     } else {
-        simulated.netns.insert(netns.clone(), Netns::Is(Existing::default()));
+        let id = NetnsId { inode: 1 + simulated.netns.len() as u64, ..NetnsId::default() };
+        simulated.netns.insert(netns.clone(), Netns::Is(Existing { id, ..Existing::default() }));
         simulated.places.entry(Place::In(netns.clone())).or_insert_with(State::new_namespace);
     }
 }

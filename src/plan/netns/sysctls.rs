@@ -1,13 +1,16 @@
 //! Kernel parameters inside a namespace.
 //!
 //! In a namespace that we made, they are gone with the namespace. In another program's namespace, their former values
-//! are recorded there, and restored after the last of our links has left.
+//! are recorded there with the interfaces whose stanzas want them changed, and restored when the last of these leaves.
 
 use crate::plan::Plan;
 use crate::plan::netns::namespace;
 use crate::plan::op::Op;
-use crate::state::{NetnsLink, NetnsLinkRecord, Place, Record, Role, Snapshot, Sysctl};
-use crate::values::{Invalid, NetnsRef};
+use crate::state::{
+    NetnsLink, NetnsLinkRecord, Original, Place, Query, Record, Role, Snapshot, State, Sysctl,
+};
+use crate::values::{IfName, Invalid};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// `KEY=VALUE`.
@@ -59,72 +62,89 @@ impl FromStr for Settings {
     }
 }
 
+/// What to read.
+pub fn query(settings: &[Setting], place: &Place, query: &mut Query) {
+    let wants = query.at(place);
+    wants.originals = true;
+    wants.sysctls.extend(settings.iter().map(|setting| setting.key.clone()));
+    wants.records.extend(settings.iter().map(|setting| Record::original(&setting.key)));
+}
+
 /// Deletes the recorded values if none of our links is in the namespace yet: then they are from an earlier namespace
 /// with the same inode.
-pub fn forget(settings: &[Setting], arriving: &NetnsLink, found: &Snapshot) -> Plan {
+pub fn forget(arriving: &NetnsLink, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(arriving.netns.clone()), Plan::default());
-    let inside = found.at(&place);
-    if others(arriving, found).next().is_some() {
+    if !others(arriving, &place, found).is_empty() {
         return plan;
     }
-    let records = settings.iter().map(|setting| Record::original(&setting.key));
-    for record in records.filter(|record| inside.records.contains_key(record)) {
-        plan.push_at(&place, Op::RecordDel(record), None);
+    for record in found.at(&place).records.keys().filter(|record| record.sysctl().is_some()) {
+        plan.push_at(&place, Op::RecordDel(record.clone()), None);
     }
     plan
 }
 
 /// Sets the parameters that differ. `forgotten` is the plan of [`forget`].
-pub fn set(settings: &[Setting], netns: &NetnsRef, forgotten: &Plan, found: &Snapshot) -> Plan {
-    let (place, mut plan) = (Place::In(netns.clone()), Plan::default());
+pub fn set(settings: &[Setting], link: &NetnsLink, forgotten: &Plan, found: &Snapshot) -> Plan {
+    let (place, mut plan) = (Place::In(link.netns.clone()), Plan::default());
     let inside = found.at(&place);
-    let foreign = found.existing(netns).is_some_and(|existing| !existing.ours);
+    let foreign = found.existing(&link.netns).is_some_and(|existing| !existing.ours);
+    let deleted = |record: &Record| {
+        forgotten.steps.iter().any(|step| matches!(&step.act.op, Op::RecordDel(deleted) if deleted == record))
+    };
+    let mut known = State { sysctls: inside.sysctls.clone(), ..State::default() };
+    known.records.extend(inside.records.clone().into_iter().filter(|(record, _)| !deleted(record)));
     for Setting { key, value } in settings {
-        let now = inside.sysctls.get(key);
-        if now.is_some_and(|now| now.split_whitespace().eq(value.split_whitespace())) {
+        if foreign {
+            plan.set_sysctl(&place, key, value, &link.iface, &known);
             continue;
         }
-        let record = Record::original(key);
-        let is_forgotten = forgotten.steps.iter().any(|step| step.act.op == Op::RecordDel(record.clone()));
-        let is_remembered = inside.records.contains_key(&record) && !is_forgotten;
-        if let Some(now) = now.filter(|_| foreign && !is_remembered) {
-            let undo = Op::RecordDel(record.clone());
-            plan.push_at(&place, Op::RecordSet { key: record, value: now.clone() }, Some(undo));
+        let now = inside.sysctls.get(key);
+        let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
+        if !now.is_some_and(|now| now.split_whitespace().eq(value.split_whitespace())) {
+            plan.push_at(&place, set(value), now.map(|now| set(now)));
         }
-        let undo = now.map(|now| Op::SysctlSet { key: key.clone(), value: now.clone() });
-        plan.push_at(&place, Op::SysctlSet { key: key.clone(), value: value.clone() }, undo);
     }
     plan
 }
 
-/// The other interfaces that were moved to the same namespace.
-fn others<'a>(link: &'a NetnsLink, found: &'a Snapshot) -> impl Iterator<Item = &'a NetnsLinkRecord> {
-    found.netns_links.iter().filter(|other| {
+/// The other interfaces that were moved to the namespace of this place.
+fn others<'a>(link: &NetnsLink, place: &Place, found: &'a Snapshot) -> BTreeSet<&'a IfName> {
+    let Place::In(netns) = place else { return BTreeSet::new() };
+    let other = |other: &&NetnsLinkRecord| {
         other.link.role == Role::Moved
             && other.link.iface != link.iface
-            && namespace::is_where(other, &link.netns, found)
-    })
+            && namespace::is_where(other, netns, found)
+    };
+    found.netns_links.iter().filter(other).map(|other| &other.link.iface).collect()
 }
 
-/// Restores the recorded values, unless another of our links is still in the namespace, or the reference leads to
-/// another namespace by now.
+/// Restores the recorded values that only the stanza of this interface wanted changed, in the namespace that the
+/// interface was moved to. A record of version 0.1 has no owners: its value is restored when the last of our interfaces
+/// leaves, if the stanza names the parameter.
 pub fn restore(settings: &[Setting], leaving: &NetnsLink, found: &Snapshot) -> Plan {
-    let (place, mut plan) = (Place::In(leaving.netns.clone()), Plan::default());
-    let inside = found.at(&place);
-    if others(leaving, found).next().is_some() {
+    let mut plan = Plan::default();
+    // Without a record of the link, recorded values are from an earlier namespace with the same inode.
+    if namespace::recorded(&leaving.iface, Role::Moved, found).is_none() {
         return plan;
     }
-    let is_another = namespace::recorded(&leaving.iface, Role::Moved, found)
-        .is_some_and(|record| !namespace::is_where(record, &leaving.netns, found));
+    let Some(place) = namespace::place_of(&leaving.iface, Role::Moved, &leaving.netns, found) else {
+        return plan;
+    };
+    let (inside, others) = (found.at(&place), others(leaving, &place, found));
     // The parameters of the link itself are reset when it comes back.
     let of_the_link = format!(".{}.", leaving.name.as_str().replace('.', "/"));
-    for Setting { key, .. } in settings {
-        let record = Record::original(key);
-        let Some(value) = inside.records.get(&record) else { continue };
-        if !is_another && inside.sysctls.contains_key(key) && !key.to_string().contains(&of_the_link) {
-            plan.push_at(&place, Op::SysctlSet { key: key.clone(), value: value.clone() }, None);
+    for (record, text) in &inside.records {
+        let Some(key) = record.sysctl() else { continue };
+        let is_named = settings.iter().any(|setting| setting.key == key);
+        let is_ours = match Original::parse(text).owners {
+            Some(owners) => is_named || owners.contains(&leaving.iface),
+            None => is_named && others.is_empty(),
+        };
+        if is_ours && key.to_string().contains(&of_the_link) {
+            plan.push_at(&place, Op::RecordDel(record.clone()), None);
+        } else if is_ours {
+            plan.restore_sysctl(&place, &key, |owner| others.contains(owner), inside);
         }
-        plan.push_at(&place, Op::RecordDel(record), None);
     }
     plan
 }

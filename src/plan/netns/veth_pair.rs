@@ -36,7 +36,7 @@ pub fn record<'a>(iface: &IfName, found: &'a Snapshot) -> Option<&'a NetnsLinkRe
 pub fn is_orphan(iface: &IfName, found: &Snapshot) -> bool {
     let Some(record) = record(iface, found) else { return false };
     let was = &record.link.netns;
-    match found.netns.get(was) {
+    match found.netns_at(was) {
         Some(Netns::Is(now)) => !now.id.same(record.id),
         Some(Netns::Absent | Netns::Broken { .. }) => true,
         None => false,

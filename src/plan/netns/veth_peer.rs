@@ -58,7 +58,7 @@ impl Planner for VethPeer {
         match at.phase {
             Phase::Create => self.create(at.iface, found),
             Phase::PostUp => self.set_up(at.iface, found),
-            Phase::PreDown => Ok(self.inside.take_routes(&self.peer, &self.place(), found)),
+            Phase::PreDown => Ok(self.take_routes(at.iface, found)),
             _ => Ok(self.destroy(at.iface, found)),
         }
     }
@@ -97,6 +97,7 @@ impl VethPeer {
         let mut plan = Plan::default();
         if let Some(netns) = &self.netns {
             plan = namespace::ensure("veth-peer-netns", netns, found).map_err(|problem| vec![problem])?;
+            plan.append(namespace::keep(netns, iface, self.keep, found));
         }
         // The interface is in another namespace, and `netns` moves it back.
         if found.located.contains_key(iface) {
@@ -209,10 +210,21 @@ impl VethPeer {
         if let Some(record) = record {
             plan.push(Op::NetnsLinkDel(record.link.clone()), None);
         }
-        if let Some(netns) = self.netns.as_ref().filter(|_| !self.keep) {
-            let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();
-            plan.append(namespace::abandon(netns, &leaving, found));
+        let leaving: Vec<&IfName> = mine.then_some(&self.peer).into_iter().collect();
+        if let Some(netns) = &self.netns {
+            plan.append(namespace::leave(netns, iface, self.keep, &leaving, found));
         }
+        let was: Vec<&IfName> = record.map(|record| &record.link.name).into_iter().collect();
+        plan.append(namespace::abandon_former((iface, Role::Peer), self.netns.as_ref(), &was, found));
         plan
+    }
+
+    /// Deletes our routes in the namespace that the peer was created in.
+    fn take_routes(&self, iface: &IfName, found: &Snapshot) -> Plan {
+        let place = match &self.netns {
+            Some(netns) => namespace::place_of(iface, Role::Peer, netns, found),
+            None => Some(Place::Here),
+        };
+        place.map_or(Plan::default(), |place| self.inside.take_routes(&self.peer, &place, found))
     }
 }

@@ -36,17 +36,17 @@ const BETWEEN: &str = "iface ab
     veth-peer-address 10.3.0.2/30
 ";
 
-fn card(ifupdown: Ifupdown, interfaces: &str) -> (Netns, Installed) {
+pub fn card(ifupdown: Ifupdown, interfaces: &str) -> (Netns, Installed) {
     let outside = Netns::beside("eth0", "eth0");
     ip("link set eth0 down");
     (outside, ifupdown.install(interfaces))
 }
 
-fn domain(installed: &Installed, name: &str) -> Netns {
+pub fn domain(installed: &Installed, name: &str) -> Netns {
     Netns::at(&installed.path("/run/netns").join(name))
 }
 
-fn domains(installed: &Installed) -> Vec<String> {
+pub fn domains(installed: &Installed) -> Vec<String> {
     let ran = in_root(installed, "ip netns").ok();
     let mut names: Vec<_> =
         ran.stdout.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
@@ -54,7 +54,7 @@ fn domains(installed: &Installed) -> Vec<String> {
     names
 }
 
-fn in_root(installed: &Installed, words: &str) -> Ran {
+pub fn in_root(installed: &Installed, words: &str) -> Ran {
     command(&format!("chroot {} {words}", installed.path("/").display()))
 }
 

@@ -4,6 +4,7 @@
 
 mod by_ifup;
 mod hardware;
+mod identity;
 mod mounts;
 mod moved;
 mod pairs;
@@ -38,6 +39,11 @@ pub fn tests() -> Vec<Trial> {
         ("alternative-names", moved::alternative_names),
         ("strange-names", moved::strange_names),
         ("fresh-source", moved::fresh_source),
+        ("spellings", identity::spellings),
+        ("owners", identity::owners),
+        ("process-gone", identity::process_gone),
+        ("edited", identity::edited),
+        ("kept", identity::kept),
         ("refusals", refusals::refusals),
         ("pair", pairs::pair),
         ("pair-replaced-namespace", pairs::pair_replaced),
@@ -60,6 +66,9 @@ pub fn tests() -> Vec<Trial> {
             ("forced", by_ifup::forced),
             ("forced-vlan", by_ifup::forced_vlan),
             ("check", by_ifup::check),
+            ("shared", identity::shared_by_ifup),
+            ("edited", identity::edited_by_ifup),
+            ("renamed", identity::renamed_by_ifup),
         ] {
             tests.push(needs(
                 &[Feature::Vlan, Feature::Roots],
@@ -67,6 +76,14 @@ pub fn tests() -> Vec<Trial> {
                 move || in_lab(|| test(ifupdown)),
             ));
         }
+    }
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, ..Ifupdown::USUAL };
+        tests.push(needs(
+            &[Feature::Vrf, Feature::Roots],
+            format!("namespaces/by-ifup/accept/{version:?}"),
+            move || in_lab(|| identity::accept_by_ifup(ifupdown)),
+        ));
     }
     for (name, stanza) in [("netns", moved_stanza()), ("veth", pair_stanza())] {
         tests.push(needs(&[Feature::Strace], format!("namespaces/killed/{name}"), move || {
