@@ -46,6 +46,7 @@ pub struct BridgingWants {
 }
 
 /// What to read in one namespace.
+#[allow(clippy::struct_excessive_bools, reason = "each asks for another part")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wants {
     /// These links, if they exist, and their masters.
@@ -64,6 +65,8 @@ pub struct Wants {
     pub used_tables: bool,
     /// The addresses on these links.
     pub addresses: BTreeSet<IfName>,
+    /// The addresses on all links, with the IPv6 link-local addresses that another program added.
+    pub all_addresses: bool,
     /// The values of these sysctls.
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.

@@ -3,7 +3,7 @@
 use crate::kernel::Refusal;
 use crate::kernel::netlink::Channel;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
-use crate::state::{LinkAddress, OUR_PROTOCOL};
+use crate::state::{LinkAddress, OUR_PROTOCOL, State};
 use crate::values::{Family, IfName};
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -12,6 +12,9 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
+
+/// The protocol number of a link-local address that the kernel added (`IFAPROT_KERNEL_LL`).
+const KERNEL_LINK_LOCAL: u8 = 3;
 
 impl Channel {
     /// The addresses on a link, without those that the kernel adds by itself.
@@ -24,6 +27,25 @@ impl Channel {
             RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(&message),
             _ => None,
         })
+    }
+
+    /// Adds the addresses on all links that were read to the state, without the IPv6 link-local addresses that the
+    /// kernel added. Before Linux 5.18 it does not show which these are. Then they are added too.
+    pub(super) fn read_all_addresses(&mut self, state: &mut State) -> Result<(), Refusal> {
+        let mut query = AddressMessage::default();
+        query.header.family = AddressFamily::Unspec;
+        let found = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => {
+                let address = decode_any(&message).filter(|address| address.protocol != KERNEL_LINK_LOCAL)?;
+                Some((message.header.index, address))
+            }
+            _ => None,
+        })?;
+        for (name, details) in &state.details {
+            let on_it = found.iter().filter(|(index, _)| *index == details.index);
+            state.addresses.insert(name.clone(), on_it.map(|(_, address)| *address).collect());
+        }
+        Ok(())
     }
 
     /// For each of these addresses that the kernel has not checked for duplicates yet: whether its link has a carrier.
@@ -89,8 +111,13 @@ fn encode(index: u32, address: IpNet) -> AddressMessage {
     message
 }
 
-/// The address of this host. On a point-to-point link, the address of the far end is another one.
+/// An address that the kernel did not add by itself.
 pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
+    decode_any(message).filter(|address| !is_link_local(address.net.addr()))
+}
+
+/// The address of this host. On a point-to-point link, the address of the far end is another one.
+fn decode_any(message: &AddressMessage) -> Option<LinkAddress> {
     let find = |local: bool| {
         message.attributes.iter().find_map(|attribute| match attribute {
             AddressAttribute::Local(address) if local => Some(*address),
@@ -103,7 +130,7 @@ pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
         AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
         _ => None,
     });
-    let net = IpNet::new(address, message.header.prefix_len).ok().filter(|_| !is_link_local(address))?;
+    let net = IpNet::new(address, message.header.prefix_len).ok()?;
     Some(LinkAddress { net, protocol: protocol.unwrap_or_default() })
 }
 

@@ -72,6 +72,9 @@ impl Channel {
             let addresses = self.read_addresses(link)?;
             state.addresses.insert(link.clone(), addresses);
         }
+        if wants.all_addresses {
+            self.read_all_addresses(state)?;
+        }
         if wants.used_tables {
             state.used_tables = self.used_tables()?;
         }

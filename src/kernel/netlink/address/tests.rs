@@ -17,6 +17,21 @@ fn what_the_kernel_shows_is_understood() {
     assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32", "fd00::2/64"]);
 }
 
+/// `ip -d addr` shows `proto kernel_ll` for it.
+#[test]
+fn addresses_that_the_kernel_added_are_known_by_their_protocol() {
+    let link_local: Vec<bool> = answers("address-dump")
+        .iter()
+        .filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => decode_any(message),
+            _ => None,
+        })
+        .filter(|address| is_link_local(address.net.addr()))
+        .map(|address| address.protocol == KERNEL_LINK_LOCAL)
+        .collect();
+    assert!(!link_local.is_empty() && link_local.iter().all(|kernel| *kernel), "{link_local:?}");
+}
+
 #[test]
 fn damage_does_not_make_it_panic() {
     damaged("address-dump", |answer| {
