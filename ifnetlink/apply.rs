@@ -5,14 +5,15 @@ use crate::cost;
 use crate::pending::{Pending, missing, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
-use ifupdown_ng_netlink::kernel::apply;
 use ifupdown_ng_netlink::kernel::live::Live;
+use ifupdown_ng_netlink::kernel::{Refusal, applied, apply};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
-use ifupdown_ng_netlink::state::Snapshot;
+use ifupdown_ng_netlink::stanza::keywords::OURS;
+use ifupdown_ng_netlink::state::{Section, Snapshot};
 use std::io::Write as _;
 
 /// Makes the changes and prints them; returns the exit status. If anything conflicts with a change, no change is made.
@@ -48,16 +49,44 @@ pub fn apply(options: &Options, disruptive: bool) -> anyhow::Result<u8> {
         for warning in warnings.iter().chain(&plan.warnings) {
             complain(&format_args!("ifnetlink: warning: {warning}"));
         }
+        record(&targets, &found, false).context("cannot record the applied stanza")?;
         if let Err(failure) = apply::up(&plan, &mut kernel) {
             complain(&format_args!("ifnetlink: {failure}"));
             return Ok(FAILED);
         }
+        record(&targets, &found, true).context("cannot record the applied stanza")?;
         std::io::stdout().write_all(lines.as_bytes()).context("cannot print what was done")?;
         if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
             break;
         }
     }
     Ok(0)
+}
+
+/// Records that the stanzas are applied; once all changes are made, also that no former one is.
+fn record(targets: &Targets, found: &Snapshot, is_done: bool) -> Result<(), Refusal> {
+    let chosen = targets.known.iter().filter(|target| target.chosen);
+    let present = chosen.map(|target| (&target.iface, Some(&target.section)));
+    let gone = targets
+        .former
+        .iter()
+        .filter(|former| !targets.is_known(&former.iface))
+        .map(|former| (&former.iface, None));
+    for (iface, section) in present.chain(gone) {
+        let before = applied::read(iface)?.unwrap_or_default();
+        let mut after = before.clone();
+        if let Some(section) = section.filter(|section| !section.keywords.is_empty()) {
+            let index = found.here().details.get(iface).map(|details| details.index);
+            after.add(Section { index, ..section.clone() });
+        }
+        if is_done {
+            after.remove(&OURS, section.map(|section| &section.values));
+        }
+        if after.sections != before.sections {
+            applied::write(iface, &after)?;
+        }
+    }
+    Ok(())
 }
 
 /// The changes to make, and what conflicts with them.
@@ -76,9 +105,12 @@ impl Changes {
         let mut warnings = Vec::new();
         let (all, unknown) = pending(targets, found);
         warnings.extend(unknown);
-        for Pending { iface, mut plan, surplus, is_missing, problems, kept } in all {
+        for Pending { iface, former: mut plan, is_gone, plan: wanted, surplus, is_missing, problems, kept } in
+            all
+        {
+            plan.append(wanted);
             plan.append(surplus);
-            if !targets.running.contains(iface.as_str()) {
+            if !is_gone && !targets.running.contains(iface.as_str()) {
                 refused.push(format!("{iface}: not up; ifup it"));
                 continue;
             }
@@ -88,7 +120,9 @@ impl Changes {
             }
             refused.extend(problems.iter().map(|problem| format!("{iface}: {problem}")));
             warnings.extend(kept.iter().map(|line| format!("{iface}: {line}")));
-            refused.extend(why_not(&plan).map(|why| format!("{iface}: {why}; ifdown and ifup it")));
+            refused.extend(
+                why_not(&plan).filter(|_| !is_gone).map(|why| format!("{iface}: {why}; ifdown and ifup it")),
+            );
             let changes = plan.steps.iter().filter(|step| !step.act.op.is_a_note());
             lines.extend(changes.map(|step| format!("{iface}: {}\n", step.act)));
             whole.append(plan);

@@ -60,9 +60,10 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     let (all, unknown) = pending(&targets, &snapshot);
-    for Pending { iface, plan, surplus, is_missing, problems, kept } in &all {
+    for Pending { iface, former, plan, surplus, is_missing, problems, kept, .. } in &all {
         warnings.extend(kept.iter().map(|line| format!("{iface}: warning: {line}")));
         let mut add = |kind, text| found.push(Difference { iface: (*iface).clone(), kind, text });
+        different(former).for_each(|act| add(Kind::Leftover, act.to_string()));
         if *is_missing {
             add(Kind::Missing, missing(iface, targets.running.contains(iface.as_str())));
         } else {

@@ -1,11 +1,12 @@
 //! The pending steps: those that the executors would still make for the stanzas, and the removal of our objects that no
 //! stanza has any more.
 
-use crate::targets::{Target, Targets};
+use crate::targets::{Former, Target, Targets};
 use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::vrf::restore;
+use ifupdown_ng_netlink::program::edit;
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
     Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
@@ -18,6 +19,10 @@ use std::collections::BTreeSet;
 pub struct Pending<'a> {
     /// The interface.
     pub iface: &'a IfName,
+    /// The removal of what only a former stanza has, before the other changes.
+    pub former: Plan,
+    /// No stanza of the file has keywords of ours for it any more.
+    pub is_gone: bool,
     /// The changes that the stanza asks for.
     pub plan: Plan,
     /// The removal of what no stanza asks for.
@@ -35,7 +40,22 @@ pub struct Pending<'a> {
 pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>, Option<String>) {
     let wanted = Wanted::of(targets, found);
     let (mut simulated, mut all) = (Simulated(found.clone()), Vec::new());
+    for Former { iface, .. } in targets.former.iter().filter(|former| !targets.is_known(&former.iface)) {
+        let former = former(iface, targets, &mut simulated);
+        let (plan, surplus, problems) = (Plan::default(), Plan::default(), Vec::new());
+        all.push(Pending {
+            iface,
+            former,
+            is_gone: true,
+            plan,
+            surplus,
+            is_missing: false,
+            problems,
+            kept: None,
+        });
+    }
     for target in targets.known.iter().filter(|target| target.chosen) {
+        let former = former(&target.iface, targets, &mut simulated);
         let (planned, is_missing) = plan(target, &mut simulated);
         let (plan, problems) = match planned {
             Ok(plan) => (plan, Vec::new()),
@@ -48,10 +68,21 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>,
             (surplus, kept) = wanted.surplus(target, targets, &simulated.0);
             simulated.assume_all(&surplus);
         }
-        all.push(Pending { iface: &target.iface, plan, surplus, is_missing, problems, kept });
+        let (iface, is_gone) = (&target.iface, target.configuration.is_empty());
+        all.push(Pending { iface, former, is_gone, plan, surplus, is_missing, problems, kept });
     }
     let unknown = wanted.err().filter(|_| !all.is_empty());
     (all, unknown)
+}
+
+/// What only the former stanzas of an interface have.
+fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Plan {
+    let former = targets.former.iter().find(|former| former.iface == *iface);
+    let plan = former.map_or_else(Plan::default, |former| {
+        edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)
+    });
+    simulated.assume_all(&plan);
+    plan
 }
 
 /// The plan for an interface. If it does not exist, and another executor creates it, the plan is made as if it existed,

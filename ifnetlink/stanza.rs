@@ -4,6 +4,7 @@ use crate::finding::Finding;
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
 use ifupdown_ng_netlink::stanza::{Line, Origin, Place, Problem, Stanza, Stanzas};
+use ifupdown_ng_netlink::state::Section;
 use ifupdown_ng_netlink::values::{IfName, words};
 use std::fs::File;
 use std::io::Read as _;
@@ -65,6 +66,8 @@ pub struct ReadStanza {
     pub is_created_by_others: bool,
     /// The keywords that none of our executors reads.
     pub of_others: Vec<String>,
+    /// The stanza, as it is recorded when it is applied.
+    pub section: Section,
 }
 
 impl ReadStanza {
@@ -95,8 +98,24 @@ impl ReadStanza {
         let of_others = lines.of_others(&used);
         let is_created_by_others = lines.is_created();
         let is_sound = problems.is_empty();
+        let text = |keyword: &str| Some((keyword.to_owned(), stanza.text(keyword)?.to_owned()));
+        let keywords = used.iter().flat_map(|program| program.keywords());
+        let section = Section {
+            keywords: keywords.filter_map(|keyword| Some(text(keyword.name)?.0)).collect(),
+            values: stanza.keywords().filter_map(text).collect(),
+            ..Section::default()
+        };
         let iface = iface.clone();
-        Some(Self { iface, configuration, is_sound, findings, depends, is_created_by_others, of_others })
+        Some(Self {
+            iface,
+            configuration,
+            is_sound,
+            findings,
+            depends,
+            is_created_by_others,
+            of_others,
+            section,
+        })
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::file::InterfacesFile;
 use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
-use ifupdown_ng_netlink::kernel::{Kernel, Refusal, ifquery};
-use ifupdown_ng_netlink::program::executor::{Configuration, Program};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifquery};
+use ifupdown_ng_netlink::program::edit::{self, Old};
+use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::Stanzas;
-use ifupdown_ng_netlink::state::{Query, Snapshot, TableRef};
+use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -33,8 +34,18 @@ pub struct Target {
     pub chosen: bool,
     /// Another executor, or a command of the stanza, creates the interface.
     pub is_created_by_others: bool,
+    /// The stanza, as it is recorded when it is applied.
+    pub section: Section,
     /// The interfaces that come before it.
     depends: Vec<IfName>,
+}
+
+/// What is recorded of an interface, and that is not all in its stanza any more.
+pub struct Former {
+    /// The interface.
+    pub iface: IfName,
+    /// The stanzas that were applied, oldest first.
+    pub stanzas: Vec<Old>,
 }
 
 impl Target {
@@ -62,6 +73,10 @@ pub struct Targets {
     pub unsound: Vec<IfName>,
     /// The interfaces that were asked for, with the keywords that only other executors read.
     pub others: Vec<(IfName, Vec<String>)>,
+    /// The former stanzas of the interfaces that were asked for, and of those that have none any more.
+    pub former: Vec<Former>,
+    /// A stanza without a keyword of ours.
+    none: Configuration,
     /// The interfaces of the file that are up, or were asked for.
     listed: BTreeSet<IfName>,
     /// The interfaces that ifup has brought up, but that are not in the file.
@@ -93,7 +108,11 @@ impl Targets {
             .into_iter()
             .filter(|finding| finding.concerns(is_chosen))
             .partition(|found| found.is_warning);
+        let applied = applied::all()?;
         for name in &options.interfaces {
+            if applied.iter().any(|(iface, _)| iface.as_str() == name) {
+                continue;
+            }
             let text = match name.parse::<IfName>() {
                 Err(error) => format!("{name}: {error}"),
                 Ok(_) if stanzas.interfaces().any(|known| known == name) => continue,
@@ -104,7 +123,7 @@ impl Targets {
         let (mut known, mut unsound) = (Vec::new(), Vec::new());
         let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for stanza in read {
-            let ReadStanza { iface, configuration, .. } = stanza;
+            let ReadStanza { iface, configuration, section, .. } = stanza;
             let chosen = is_chosen(iface.as_str());
             if !chosen && !running.contains(iface.as_str()) {
                 if !configuration.is_empty() {
@@ -125,7 +144,7 @@ impl Targets {
                 let depends = stanza.depends.iter().filter_map(|dependency| dependency.on.parse().ok());
                 let depends = depends.collect();
                 let is_created_by_others = stanza.is_created_by_others;
-                known.push(Target { iface, configuration, chosen, is_created_by_others, depends });
+                known.push(Target { iface, configuration, chosen, is_created_by_others, section, depends });
             }
         }
         let mut ordered = Vec::new();
@@ -135,7 +154,42 @@ impl Targets {
         }
         let not_in_file = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
         let known = ordered;
-        Ok(Self { stanzas, known, wrong, warnings, running, unsound, others, listed, not_in_file, idle })
+        let mut former = Vec::new();
+        for (iface, applied) in applied {
+            let target = known.iter().find(|target| target.iface == iface);
+            let is_asked =
+                if named { options.interfaces.iter().any(|name| name == iface.as_str()) } else { true };
+            let is_ours = target.map_or(!idle.contains(&iface), |target| target.chosen);
+            if is_asked && is_ours && !unsound.contains(&iface) {
+                let stanzas = old(&applied, target, programs);
+                former.extend((!stanzas.is_empty()).then_some(Former { iface, stanzas }));
+            }
+        }
+        Ok(Self {
+            stanzas,
+            known,
+            wrong,
+            warnings,
+            running,
+            unsound,
+            others,
+            former,
+            none: Configuration::default(),
+            listed,
+            not_in_file,
+            idle,
+        })
+    }
+
+    /// Whether the stanza of an interface can be worked on.
+    pub fn is_known(&self, iface: &IfName) -> bool {
+        self.known.iter().any(|target| target.iface == *iface)
+    }
+
+    /// The stanza of an interface as our executors read it; an empty one if it has none any more.
+    pub fn configuration(&self, iface: &IfName) -> &Configuration {
+        let target = self.known.iter().find(|target| target.iface == *iface);
+        target.map_or(&self.none, |target| &target.configuration)
     }
 
     /// The interfaces that may need our routes, but whose stanza is not in the file or, according to ifup, not up.
@@ -170,6 +224,9 @@ impl Targets {
         for target in &self.known {
             target.query(&mut query);
         }
+        for Former { iface, stanzas } in &self.former {
+            edit::query(iface, stanzas, self.configuration(iface), &mut query);
+        }
         // To find what no stanza asks for any more, read everything of ours.
         query.here().rules = true;
         query.here().vrfs.all = true;
@@ -183,6 +240,23 @@ impl Targets {
         found.stanzas = Some(self.stanzas.clone());
         Ok(found)
     }
+}
+
+/// The programs that read all keywords of this package together.
+const WHOLE: [&str; 4] = ["vrf", "veth", "netns", "bridge"];
+
+/// The recorded stanzas that are not the present one.
+fn old(applied: &Applied, target: Option<&Target>, programs: &'static [&'static Program]) -> Vec<Old> {
+    let whole: Vec<&Program> =
+        programs.iter().copied().filter(|program| WHOLE.contains(&program.name)).collect();
+    let is_present = |section: &&Section| {
+        target.is_some_and(|target| {
+            section.values == target.section.values && section.keywords.is_subset(&target.section.keywords)
+        })
+    };
+    let former = applied.sections.iter().filter(|section| !is_present(section));
+    let read = |section: &Section| configure(&whole, &section.applied_stanza()).0.without_problems();
+    former.map(|section| Old::new(section, read(section))).collect()
 }
 
 /// Moves an interface to the others, after the interfaces that it depends on.

@@ -110,6 +110,7 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
 }
 
 /// A stanza as a program read it.
+#[derive(Default)]
 pub struct Configuration {
     parts: Vec<ReadPart>,
 }

@@ -24,6 +24,25 @@ pub struct Guard<'a> {
     isolated: Phase,
 }
 
+/// Deletes the record of an interface that goes down. Its stanza may isolate nothing any more.
+pub fn leave(program: &Program, invocation: &Invocation) {
+    // A record that stays is deleted by the next ifup.
+    let _ = forget(&Record::raised(program.name, &invocation.iface));
+}
+
+fn is_recorded(record: &Record) -> bool {
+    RunDir::read(record).is_ok_and(|record| record.is_some())
+}
+
+fn forget(record: &Record) -> Result<(), Refusal> {
+    if is_recorded(record) {
+        let directory = RunDir::open()?;
+        directory.remove(record)?;
+        directory.remove_if_empty();
+    }
+    Ok(())
+}
+
 impl<'a> Guard<'a> {
     /// `None` if the stanza isolates nothing, or if nothing is changed (`--dry-run`, `--check`, MOCK).
     pub fn new(program: &'a Program, invocation: &'a Invocation) -> Option<Self> {
@@ -57,10 +76,6 @@ impl<'a> Guard<'a> {
                 let _ = self.forget();
                 done
             }
-            Phase::PostDown => {
-                let _ = self.forget();
-                Ok(())
-            }
             _ => Ok(()),
         }
     }
@@ -86,16 +101,11 @@ impl<'a> Guard<'a> {
     }
 
     fn is_recorded(&self) -> bool {
-        RunDir::read(&self.record).is_ok_and(|record| record.is_some())
+        is_recorded(&self.record)
     }
 
     fn forget(&self) -> Result<(), Refusal> {
-        if self.is_recorded() {
-            let directory = RunDir::open()?;
-            directory.remove(&self.record)?;
-            directory.remove_if_empty();
-        }
-        Ok(())
+        forget(&self.record)
     }
 
     fn is_up(&self, kernel: &mut Live) -> Result<bool, Refusal> {

@@ -11,7 +11,7 @@ use crate::plan::{At, Plan};
 use crate::program::applied::Memory;
 use crate::program::edit;
 use crate::program::executor::{Configuration, Program};
-use crate::program::guard::Guard;
+use crate::program::guard::{self, Guard};
 use crate::program::message::complain;
 use crate::program::{arguments, inside, lists};
 use crate::stanza::environment::{self, Found, Invocation, Mode, mentions};
@@ -144,6 +144,9 @@ fn execute(program: &Program, invocation: &Invocation) -> Outcome {
     let mut kernel = Live::new(invocation.interfaces_file.clone(), arguments::executors());
     let invocation = &lists::complete(program, invocation, &mut kernel);
     let mut warnings = Vec::new();
+    if invocation.mode == Mode::Apply && invocation.phases[0] == Phase::PostDown {
+        guard::leave(program, invocation);
+    }
     let guard = Guard::new(program, invocation);
     if let Some(Err(error)) = guard.as_ref().map(|guard| guard.before(&mut kernel, &mut warnings)) {
         let mut outcome = Outcome { warnings, ..Outcome::default() };

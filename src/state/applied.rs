@@ -6,6 +6,7 @@
 //! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each.
 
 use crate::stanza::Stanza;
+use crate::stanza::keywords::OURS;
 use crate::state::NetnsId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -37,6 +38,13 @@ impl Section {
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
         Stanza::new(&self.values)
+    }
+
+    /// The stanza without the keywords of ours that were not applied.
+    pub fn applied_stanza(&self) -> Stanza {
+        let is_applied =
+            |keyword: &String| self.keywords.contains(keyword) || !OURS.contains(&keyword.as_str());
+        Stanza::new(self.values.iter().filter(|(keyword, _)| is_applied(keyword)))
     }
 }
 

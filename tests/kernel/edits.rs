@@ -3,7 +3,7 @@
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
-use crate::lab::{Netns, command, in_lab, ip, ip_batch, own_run, run, settle, wait_until};
+use crate::lab::{Netns, command, in_lab, ip, ip_batch, ip_json, own_run, run, settle, wait_until};
 use crate::matrix;
 use crate::state::State;
 use crate::tampered::Stanza;
@@ -303,6 +303,10 @@ pub fn tests() -> Vec<Trial> {
     }
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for (name, test) in [("keyword-gone", keyword_gone as fn(Ifupdown)), ("stanza-gone", stanza_gone)] {
+            let name = format!("edits/{name}/{version:?}");
+            tests.push(needs(&[Feature::Vrf, Feature::Roots], name, move || in_lab(|| test(ifupdown))));
+        }
         for (place, edit) in EDITS.iter().chain(MORE).enumerate() {
             let nth = if place < EDITS.len() { String::new() } else { format!("-{place}") };
             let name = format!("edits/{}{nth}/{version:?}", edit.keyword);
@@ -353,6 +357,47 @@ fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
         wanted.assert_same(&now(edit, &installed), &format!("{what}, then ifup -f: {from}\nto\n{to}\n{ran}"));
         end(edit, &installed, &before, &format!("{what}, then ifup -f and ifdown: {from}\nto\n{to}"));
     }
+}
+
+/// The last keyword that selects our executor is removed. Neither ifup nor ifdown starts it then: `ifnetlink check`
+/// names what is left, and `ifnetlink apply` removes it.
+fn keyword_gone(ifupdown: Ifupdown) {
+    let _hosts = Netns::all_beside(&["eth1"], "eth0", false);
+    let red = "auto red\niface red\n    vrf-table 10\n\n";
+    let eth1 = "auto eth1\niface eth1\n    address 10.0.1.1/24\n";
+    let installed = ifupdown.install(&format!("{red}{eth1}    vrf-member red\n"));
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    installed.interfaces(&format!("{red}{eth1}"));
+    let line = "eth1: ip link set eth1 nomaster\n";
+    let ran = installed.ifnetlink("check");
+    assert!(ran.status == 3 && ran.stdout == line, "{ran}");
+    let ran = installed.ifnetlink("apply eth1");
+    assert!(ran.status == 1 && ran.stderr.contains("--disruptive"), "{ran}");
+    let ran = installed.ifnetlink("apply --disruptive eth1").ok();
+    assert_eq!(ran.stdout, line);
+    assert_eq!(ip_json("link show eth1")[0]["master"], serde_json::Value::Null);
+    installed.ifnetlink("check").quiet();
+    before.assert_after_ifdown(&installed);
+}
+
+/// The whole stanza of an interface that is up is removed.
+fn stanza_gone(ifupdown: Ifupdown) {
+    let red =
+        "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n    vrf-route blackhole 10.9.0.0/16\n";
+    let installed = ifupdown.install(red);
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    installed.interfaces("auto lo\niface lo\n");
+    let ran = installed.ifnetlink("check");
+    assert!(ran.status == 3 && ran.stdout.contains("red: ip link del red type vrf table 10\n"), "{ran}");
+    assert!(
+        ran.stdout.contains("red: ip -4 route del blackhole 10.9.0.0/16 table 10 protocol 73\n"),
+        "{ran}"
+    );
+    installed.ifnetlink("apply red").ok();
+    before.assert_same(&State::with_run(&installed), "after apply");
+    installed.ifnetlink("check").quiet();
 }
 
 /// The state here and in the namespaces.

@@ -7,7 +7,7 @@ use crate::state::{
     BridgeOptions, Details, FdbEntry, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot, Sysctl,
     VlanDevice,
 };
-use crate::values::{IfName, Mtu, NetnsRef, VlanSet};
+use crate::values::{IfName, Mtu, NetnsRef};
 
 /// Two states, and the objects in which they may differ.
 pub struct Difference<'a> {
@@ -29,6 +29,11 @@ impl Difference<'_> {
             way.object(act)?;
             undo.iter().try_for_each(|act| way.object(act))?;
         }
+        // Ports are released last: a bridge without ports takes no VLAN.
+        let release = |step: &Step| {
+            matches!(&step.act.op, Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. })
+        };
+        way.plan.steps.sort_by_key(release);
         Some(way.plan)
     }
 
@@ -239,10 +244,7 @@ impl Way<'_> {
                 self.port(port, options);
                 Some(())
             }
-            BridgeOp::VlanAdd { device, .. } | BridgeOp::VlanDel { device, .. } => {
-                self.vlans(device);
-                Some(())
-            }
+            BridgeOp::VlanAdd { device, .. } | BridgeOp::VlanDel { device, .. } => self.vlans(device),
             BridgeOp::FdbAdd { port, entry } | BridgeOp::FdbDel { port, entry } => {
                 self.station(port, *entry);
                 Some(())
@@ -268,21 +270,25 @@ impl Way<'_> {
         }
     }
 
-    fn vlans(&mut self, device: &VlanDevice) {
+    /// The VLANs of a port or of a bridge. A bridge that has lost its last port has no address, and the kernel adds it
+    /// to no VLAN (net/bridge/br_vlan.c `__vlan_add`, net/bridge/br_fdb.c `fdb_add_local`).
+    fn vlans(&mut self, device: &VlanDevice) -> Option<()> {
         let set = |state: &Snapshot| state.here().bridging.vlans.get(&device.name).cloned();
-        let (Some(now), Some(wanted)) = (set(&self.base.0), set(self.to.fresh)) else { return };
+        let (Some(now), Some(wanted)) = (set(&self.base.0), set(self.to.fresh)) else { return Some(()) };
         let del = |vlans| Op::Bridge(BridgeOp::VlanDel { device: device.clone(), vlans });
         let add = |vlans| Op::Bridge(BridgeOp::VlanAdd { device: device.clone(), vlans });
-        let mut push = |from: &VlanSet, to: &VlanSet| {
-            let (gone, new) = (from.without(to), to.differing(from));
-            if !gone.is_empty() {
-                self.push(&Place::Here, del(gone.clone()), Some(add(gone)));
-            }
-            if !new.is_empty() {
-                self.push(&Place::Here, add(new), None);
-            }
-        };
-        push(&now, &wanted);
+        let (gone, new) = (now.without(&wanted), wanted.differing(&now));
+        let is_empty = device.is_bridge && self.base.0.here().members(&device.name).next().is_none();
+        if is_empty && !new.is_empty() {
+            return None;
+        }
+        if !gone.is_empty() {
+            self.push(&Place::Here, del(gone.clone()), Some(add(gone)));
+        }
+        if !new.is_empty() {
+            self.push(&Place::Here, add(new), None);
+        }
+        Some(())
     }
 
     fn station(&mut self, port: &IfName, entry: FdbEntry) {
