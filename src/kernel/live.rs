@@ -263,31 +263,31 @@ impl Live {
         Ok(canonical)
     }
 
-    /// Reads the namespace that a link was put into, if the stanza's reference no longer leads there: another one may be
-    /// in the stanza by now, or the process that it names has ended. What is read is what was asked about the other one.
+    /// Reads the namespace that a link was put into, unless it is the only one that was asked for: the stanza may name
+    /// another one by now, or the process that it names has ended. What is read is what was asked about the others, and
+    /// what it takes to delete the namespace.
     fn read_recorded(
         &mut self,
         record: &NetnsLinkRecord,
-        asked: &BTreeMap<Place, Wants>,
+        query: &Query,
         found: &mut Snapshot,
     ) -> Result<(), Refusal> {
         let Some(netns) = self.present(record)? else { return Ok(()) };
         let netns = self.note_reference(&netns, found)?;
-        if !found.netns.contains_key(&netns) {
-            let is = self.read_netns(&netns, true)?;
-            found.netns.insert(netns.clone(), is);
+        let place = Place::In(netns.clone());
+        let mut known =
+            found.netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_))).map(|(netns, _)| netns);
+        if known.next() == Some(&netns) && known.next().is_none() {
+            return Ok(());
         }
-        let place = Place::In(netns);
-        if !found.places.contains_key(&place) {
-            let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
-            wants.records.insert(Record::keep());
-            asked
-                .iter()
-                .filter(|(at, _)| **at != Place::Here)
-                .for_each(|(_, other)| wants.extend(other.clone()));
-            let state = self.read_place(&place, &wants, found)?;
-            found.places.insert(place, state);
-        }
+        let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
+        wants.records.insert(Record::keep());
+        let others = query.places.iter().filter(|(at, _)| **at != Place::Here);
+        others.for_each(|(_, also)| wants.extend(also.clone()));
+        let is = self.read_netns(&netns, true)?;
+        found.netns.insert(netns, is);
+        let state = self.read_place(&place, &wants, found)?;
+        found.places.insert(place, state);
         Ok(())
     }
 }
@@ -333,7 +333,7 @@ impl Kernel for Live {
             if !query.located.contains(iface) {
                 continue;
             }
-            self.read_recorded(&record, &asked, &mut found)?;
+            self.read_recorded(&record, query, &mut found)?;
             match role {
                 Role::Moved => {
                     let located = match self.find(&record)? {

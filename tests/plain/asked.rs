@@ -40,13 +40,17 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         let was = found.canonical(&record.link.netns);
         let now = found.netns.iter().find(|(netns, is)| *netns == was && is_there(is));
         if let Some((now, is)) = now.or_else(|| found.netns.iter().find(|(_, is)| is_there(is))) {
-            netns.entry(now.clone()).or_insert_with(|| is.clone());
             let place = Place::In(now.clone());
+            let mut known = netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_))).map(|(netns, _)| netns);
+            let is_alone = known.next() == Some(now) && known.next().is_none();
             let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
             wants.records.insert(Record::keep());
             asked.iter().filter(|(at, _)| **at != Place::Here).for_each(|(_, all)| wants.extend(all.clone()));
-            let state = found.at(&place);
-            places.entry(place).or_insert_with(|| part(&wants, state, &table_names));
+            if !is_alone {
+                netns.insert(now.clone(), is.clone());
+                let state = found.at(&place);
+                places.insert(place, part(&wants, state, &table_names));
+            }
         }
         // The namespace of the peer of an interface that is asked for.
         if let (Role::Peer, Some(is)) = (record.link.role, found.netns.get(was)) {
