@@ -143,9 +143,9 @@ fn misspelt_keyword(ifupdown: Ifupdown) {
          iface eth1\n    bridge-member br0\n    bridge-vlans 10 pvid untagged\n",
     );
     installed.ifup("br0").quiet();
-    for (port, line) in [
-        ("eth0", "bridge-memebr: unknown keyword; did you mean bridge-member?"),
-        ("eth1", "bridge-vlans: unknown keyword; did you mean bridge-vlan?"),
+    for (port, number, line) in [
+        ("eth0", 5, "bridge-memebr: unknown keyword; did you mean bridge-member?"),
+        ("eth1", 9, "bridge-vlans: unknown keyword; did you mean bridge-vlan?"),
     ] {
         let ran = installed.ifup(port);
         assert!(ran.stderr.contains(&format!("bridge: {port}: {line}\n")), "{ran}");
@@ -154,7 +154,7 @@ fn misspelt_keyword(ifupdown: Ifupdown) {
         assert!(!ip(&format!("link show {port}")).contains("master"), "{port}");
         let checked = installed.ifnetlink(&format!("check {port}"));
         assert_eq!(checked.status, 2, "{checked}");
-        assert!(checked.stderr.contains(&format!("{port}: {line}\n")), "{checked}");
+        assert!(checked.stderr.contains(&format!("/mnt/interfaces:{number}: {line}\n")), "{checked}");
     }
 }
 

@@ -248,7 +248,10 @@ fn errors_of_a_port_once(ifupdown: Ifupdown) {
         assert!(ran.stderr.contains(line), "{ran}");
     }
     let checked = installed.ifnetlink("check eth0");
-    assert!(checked.stderr.contains("eth0: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n"), "{checked}");
+    assert!(
+        checked.stderr.contains("/mnt/interfaces:2: bridge-vlan 5000: 5000: not a VLAN (1-4094)\n"),
+        "{checked}"
+    );
 }
 
 /// A bridge that goes down before its ports leaves none of them up: their frames reach neither the host nor another

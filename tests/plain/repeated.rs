@@ -52,6 +52,33 @@ fn all_lines_of_a_list_count() {
     }
 }
 
+/// Each line may be as long as ifupdown-ng reads it.
+#[test]
+fn the_lines_together_may_be_longer_than_one() {
+    let vlans = |first: u16| {
+        let all: Vec<String> = (first..first + 700).map(|vlan| (2 * vlan).to_string()).collect();
+        all.join(",")
+    };
+    let (one, other) = (vlans(1), vlans(1001));
+    assert!(one.len() < 4000 && other.len() < 4000 && one.len() + other.len() > 4096);
+    let path = file(
+        "long",
+        &format!("iface eth0\n  bridge-member br0\n  bridge-vlan {one}\n  bridge-vlan {other}\n"),
+    );
+    let plan = plan(
+        "bridge",
+        "pre-up",
+        path.to_str().unwrap(),
+        &[("IF_BRIDGE_MEMBER", "br0"), ("IF_BRIDGE_VLAN", &other)],
+    );
+    for vlan in [2, 1400, 2002, 3400] {
+        assert!(
+            plan.contains(&format!("vid {vlan} ")) || plan.contains(&format!("vid {vlan}\n")),
+            "{vlan}: {plan}"
+        );
+    }
+}
+
 /// What ifup handed over is the truth: the file may be another one than ifup has read.
 #[test]
 fn another_file_or_none_changes_nothing() {

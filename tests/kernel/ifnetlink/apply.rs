@@ -90,7 +90,7 @@ fn vlan(ifupdown: Ifupdown) {
     installed.interfaces(&file("", "5000", "20"));
     installed
         .ifnetlink("apply eth1 eth2")
-        .refuses(2, "ifnetlink: eth1: bridge-vlan 5000: 5000: not a VLAN (1-4094)");
+        .refuses(2, "ifnetlink: /mnt/interfaces:12: bridge-vlan 5000: 5000: not a VLAN (1-4094)");
     assert_eq!(vlans("eth2").len(), 11);
     installed.ifdown("-a");
 }
