@@ -255,6 +255,10 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                     // The interface is made, and the record is right without its index.
                     let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
                 }
+                let is_last = !Phase::UP.into_iter().any(|later| later > phase && configuration.acts(later));
+                if is_last && outcome.code == 0 {
+                    memory.settle().context(CANNOT_RECORD_APPLIED)?;
+                }
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
                 print(&plan)?;
@@ -318,6 +322,10 @@ fn take_down(
         }
         simulated.assume_all(&plan);
     }
+    if old.len() > 1 {
+        // The interface is as one of the stanzas says, and not as the others.
+        outcome.warnings.retain(|line| !line.starts_with("not changed"));
+    }
     if is_last && outcome.code == 0 {
         memory.end().context(CANNOT_RECORD_APPLIED)?;
     }
@@ -346,6 +354,10 @@ fn follow(
             outcome.fail(FAILED, [failure]);
             return Ok(());
         }
+    }
+    // The phases that the new stanza has still to run may remove more.
+    if Phase::UP.into_iter().any(|phase| new.acts(phase)) {
+        return Ok(());
     }
     memory.settle().context(CANNOT_RECORD_APPLIED)
 }

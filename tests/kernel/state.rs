@@ -78,7 +78,7 @@ impl State {
     /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, and
     /// the numbers of ports; and without some links.
     pub fn without_time(mut self, left_out: &[&str]) -> Self {
-        for lines in self.0.values_mut() {
+        for (about, lines) in &mut self.0 {
             lines.retain(|line| {
                 !line.contains("\"dst\":\"fe80::")
                     && !line.contains("\"dst\":\"ff00::/8\"")
@@ -102,6 +102,9 @@ impl State {
                     }
                 }
                 line.replace_range(start.., &object.to_string());
+            }
+            if !about.ends_with("rules") {
+                lines.sort_unstable();
             }
         }
         self

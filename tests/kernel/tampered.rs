@@ -172,6 +172,8 @@ impl Stanza {
                     to.phases(UP.iter().take(at));
                     let when = format!("{name} killed at {call} {number}");
                     let was_killed = to.tampered(name, call, "signal=KILL", number).status != 0;
+                    let records = command("grep -r . /run/ifupdown-ng-netlink").stdout;
+                    let when = format!("{when}, with the records\n{records}");
                     if number % 2 == kills % 2 {
                         third.up();
                         soon_same(&wanted, &see, &format!("{when}, then the third stanza up"));
