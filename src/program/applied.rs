@@ -105,6 +105,17 @@ impl Memory {
         self.write(applied)
     }
 
+    /// Removes a record that cannot be used, such as one from before a reboot.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn discard(&self) -> Result<(), Refusal> {
+        if self.applied.sections.is_empty() && applied::exists(&self.iface) {
+            applied::write(&self.iface, &self.applied)?;
+        }
+        Ok(())
+    }
+
     /// Forgets this stanza.
     ///
     /// # Errors

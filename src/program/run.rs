@@ -236,6 +236,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                 if let Err(failures) = apply::down(&plan, kernel) {
                     outcome.fail(FAILED, failures);
                 }
+                memory.discard().context(CANNOT_RECORD_APPLIED)?;
             }
             Mode::Apply => {
                 memory.read().context(CANNOT_READ_APPLIED)?;

@@ -3,12 +3,16 @@
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
-use crate::lab::{Netns, command, in_lab, ip, ip_batch, ip_json, own_run, run, settle, wait_until};
+use crate::lab::{
+    Netns, Ran, command, in_lab, ip, ip_batch, ip_json, own_run, phase, run, settle, wait_until,
+};
 use crate::matrix;
 use crate::state::State;
-use crate::tampered::Stanza;
+use crate::tampered::{DOWN, Stanza, UP, link};
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use libtest_mimic::Trial;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -297,13 +301,16 @@ pub fn tests() -> Vec<Trial> {
             OURS.into_iter().filter(|ours| !EDITS.iter().any(|edit| edit.keyword == *ours)).collect();
         if missing.is_empty() { Ok(()) } else { Err(format!("no edit of {missing:?}").into()) }
     })];
+    tests.push(needs(&[Feature::Vrf], "edits/records", || in_lab(records)));
     for (name, stanzas) in WAYS {
         let features = [Feature::Vrf, Feature::Vlan, Feature::Strace];
         tests.push(needs(&features, format!("edits/killed/{name}"), move || in_lab(|| killed(stanzas))));
     }
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
-        for (name, test) in [("keyword-gone", keyword_gone as fn(Ifupdown)), ("stanza-gone", stanza_gone)] {
+        let of_version: [(&str, fn(Ifupdown)); 3] =
+            [("keyword-gone", keyword_gone), ("stanza-gone", stanza_gone), ("members", members)];
+        for (name, test) in of_version {
             let name = format!("edits/{name}/{version:?}");
             tests.push(needs(&[Feature::Vrf, Feature::Roots], name, move || in_lab(|| test(ifupdown))));
         }
@@ -398,6 +405,109 @@ fn stanza_gone(ifupdown: Ifupdown) {
     installed.ifnetlink("apply red").ok();
     before.assert_same(&State::with_run(&installed), "after apply");
     installed.ifnetlink("check").quiet();
+}
+
+/// A VRF with members is never made again: its other settings follow the stanza, its table does not.
+fn members(ifupdown: Ifupdown) {
+    let _hosts = Netns::all_beside(&["eth1"], "eth0", false);
+    let file = |table: u32, route: &str| {
+        format!(
+            "auto red\niface red\n    vrf-table {table}\n    vrf-route {route}\n\n\
+             auto eth1\niface eth1\n    vrf-member red\n    address 10.0.1.1/24\n"
+        )
+    };
+    let installed = ifupdown.install(&file(10, "blackhole 10.9.0.0/16"));
+    let before = State::with_run(&installed);
+    let red = || (ip_json("link show red")[0]["ifindex"].clone(), ip_json("link show master red").len());
+    installed.ifup("-a").quiet();
+    let was = red();
+    installed.interfaces(&file(10, "blackhole 10.8.0.0/16"));
+    installed.ifup("-f red").quiet();
+    assert_eq!(red(), was);
+    let routes = ip("route show vrf red");
+    assert!(routes.contains("blackhole 10.8.0.0/16") && !routes.contains("10.9.0.0"), "{routes}");
+    installed.interfaces(&file(11, "blackhole 10.8.0.0/16"));
+    let ran = installed.ifup("-f red");
+    let line =
+        "vrf: red: vrf-table 11: red exists and is a VRF with table 10; ifdown it, or delete it by hand\n";
+    assert!(ran.stderr.contains(line), "{ran}");
+    assert_eq!(red(), was);
+    // With its members down it is made again.
+    installed.ifdown("eth1").ok();
+    installed.ifup("-f red").quiet();
+    assert_eq!(ip_json("-d link show red")[0]["linkinfo"]["info_data"]["table"], 11);
+    for _ in 0..3 {
+        installed.ifdown("-f -a").ok();
+    }
+    installed.forget();
+    ip("link set lo up");
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// Records that are of no use: of another boot or another start of a container, cut, lost, of another link.
+fn records() {
+    own_run();
+    let before = State::now();
+    let applied = || {
+        let path = command("find /run/ifupdown-ng-netlink -name applied:red").stdout;
+        Path::new(path.trim_end()).to_owned()
+    };
+    let up = |phases: &[&str]| {
+        for name in phases {
+            phase("vrf", "red", name, &["vrf-table 10", "vrf-route blackhole 10.9.0.0/16"]).quiet();
+            link("red", name);
+        }
+    };
+    let down = |table: &str| -> Vec<Ran> {
+        let keywords = [table, "vrf-route blackhole 10.9.0.0/16"];
+        DOWN.iter().map(|name| phase("vrf", "red", name, &keywords).ok()).collect()
+    };
+    let left = |when: &str| {
+        before.assert_same(&State::now(), when);
+        assert_eq!(command("find /run/ifupdown-ng-netlink").stdout, "", "{when}");
+    };
+    // A good record: the edited table does not matter.
+    up(&UP);
+    assert_eq!(fs::metadata(applied()).unwrap().permissions().mode() & 0o777, 0o600);
+    down("vrf-table 11");
+    left("with a record");
+    let text = |text: &str| fs::write(applied(), text).unwrap();
+    let good = {
+        up(&UP);
+        fs::read_to_string(applied()).unwrap()
+    };
+    let (head, rest) = good.split_once('\n').unwrap();
+    let (identity, boot) = head.rsplit_once(' ').unwrap();
+    let other_boot = format!("{identity} {}\n{rest}", boot.replace(['1', '2', '3'], "4").replace('a', "b"));
+    let (begin, init) = identity.rsplit_once(' ').unwrap();
+    let other_init = format!("{begin} {} {boot}\n{rest}", init.parse::<u64>().unwrap() + 1);
+    for (what, record) in [
+        ("another boot", other_boot.as_str()),
+        ("another process 1", &other_init),
+        ("cut", &good[..good.len() / 3]),
+        ("empty", ""),
+    ] {
+        up(&UP);
+        text(record);
+        let last = down("vrf-table 11").pop().unwrap();
+        let line = "vrf: red: warning: not changed: red is a VRF with table 10, not a VRF with table 11\n";
+        assert_eq!(last.stderr, line, "{what}");
+        down("vrf-table 10");
+        left(what);
+    }
+    // Another link of that name, made after the record: the stanza of the file counts.
+    up(&UP);
+    ip_batch(&["link del red", "link add red type vrf table 10"]);
+    down("vrf-table 11");
+    assert_eq!(ip_json("link show type vrf").len(), 1);
+    down("vrf-table 10");
+    left("another link");
+    // Upgraded between two phases: the record begins with the first phase of this version.
+    up(&UP[..2]);
+    fs::remove_file(applied()).unwrap();
+    up(&UP[2..]);
+    down("vrf-table 11");
+    left("upgraded between two phases");
 }
 
 /// The state here and in the namespaces.
