@@ -199,6 +199,8 @@ impl Held {
                 Op::NetnsLinkDel(link),
             ) => is_of(link, name) || is_of(link, new_name),
             (Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => is_of(link, name),
+            // The record leads to a namespace that the stanza no longer names.
+            (Op::NetnsDel(_), Op::NetnsLinkDel(_)) => true,
             _ => false,
         };
         // If a sysctl in another namespace could not be restored, or a record there could not be deleted, the record of

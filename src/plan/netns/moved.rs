@@ -142,7 +142,15 @@ impl Moved {
     fn create(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let mut plan = self.ensure(found)?;
         plan.append(namespace::keep(&self.netns, iface, self.keep, found));
-        let Some(located) = found.located.get(iface) else { return Ok(plan) };
+        let Some(located) = found.located.get(iface) else {
+            // An earlier run was stopped before it deleted the former namespace, or the interface is gone.
+            let former = self.abandon_former(iface, found);
+            if !former.is_empty() && !found.uncertain.contains_key(iface) {
+                plan.append(former);
+                move_link::forget(iface, found, &mut plan);
+            }
+            return Ok(plan);
+        };
         plan.append(namespace::nested_down(iface, &self.netns, found));
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
         match found.here().links.get(iface) {
@@ -160,12 +168,13 @@ impl Moved {
                 return Err(vec![self.problem(reason + "; rename the one outside")]);
             }
         }
-        move_link::forget(iface, found, &mut plan);
         plan.append(self.abandon_former(iface, found));
+        move_link::forget(iface, found, &mut plan);
         Ok(plan)
     }
 
     /// Deletes the namespace that the interface leaves, if the stanza names another one by now.
+    /// The record of the interface leads there, so it is deleted afterwards.
     fn abandon_former(&self, iface: &IfName, found: &Snapshot) -> Plan {
         let leaving: Vec<&IfName> =
             found.located.get(iface).map(|located| &located.name).into_iter().collect();
@@ -215,8 +224,8 @@ impl Moved {
             if let Some(what) = found.uncertain.get(iface) {
                 plan.warnings.push(format!("not changed: {what}"));
             }
-            move_link::forget(iface, found, &mut plan);
             plan.append(self.abandon_former(iface, found));
+            move_link::forget(iface, found, &mut plan);
             return plan;
         };
         let mut names = std::iter::once(iface.clone()).chain(move_link::other_names(iface));
@@ -232,8 +241,8 @@ impl Moved {
             ));
         }
         move_link::bring_back(&name, located, &mut plan);
-        move_link::forget(iface, found, &mut plan);
         plan.append(self.abandon_former(iface, found));
+        move_link::forget(iface, found, &mut plan);
         plan
     }
 

@@ -207,6 +207,9 @@ impl VethPeer {
                 return plan;
             }
         }
+        // The record leads to a namespace that the stanza no longer names, so it is deleted afterwards.
+        let was: Vec<&IfName> = record.map(|record| &record.link.name).into_iter().collect();
+        plan.append(namespace::abandon_former((iface, Role::Peer), self.netns.as_ref(), &was, found));
         if let Some(record) = record {
             plan.push(Op::NetnsLinkDel(record.link.clone()), None);
         }
@@ -214,8 +217,6 @@ impl VethPeer {
         if let Some(netns) = &self.netns {
             plan.append(namespace::leave(netns, iface, self.keep, &leaving, found));
         }
-        let was: Vec<&IfName> = record.map(|record| &record.link.name).into_iter().collect();
-        plan.append(namespace::abandon_former((iface, Role::Peer), self.netns.as_ref(), &was, found));
         plan
     }
 

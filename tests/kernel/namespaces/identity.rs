@@ -3,10 +3,11 @@
 use super::by_ifup::{card, domain, domains, in_root};
 use super::nothing_left;
 use crate::ifupdown::Ifupdown;
-use crate::lab::{command, ip, own_run, phase, wait_until};
+use crate::lab::{bind, command, ip, own_run, phase, wait_until};
 use crate::state::State;
 use crate::tampered::{DOWN, UP, link};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::{fs, iter};
 
@@ -181,7 +182,8 @@ pub fn process_gone() {
         let held = match holder {
             "process" => Some(Process::new(&["nsenter", &format!("--net={path}"), "sleep", "600"])),
             "mount" => {
-                command(&format!("mount --bind {path} /run/held")).ok();
+                // Not by mount(8), which keeps files of its own below /run.
+                bind(Path::new(&path), Path::new("/run/held"));
                 None
             }
             _ => Some(Process::new(&["sh", "-c", &format!("exec 9<{path}; exec sleep 600")])),
@@ -202,7 +204,7 @@ pub fn process_gone() {
         assert_eq!(inside(&format!("sysctl -n {TTL}")), was, "{holder}");
         assert_eq!(inside("ip route"), "", "{holder}");
         assert_eq!(files(), "", "{holder}");
-        command("umount /run/held");
+        let _ = nix::mount::umount("/run/held");
     }
     fs::remove_file("/run/held").unwrap();
     // It dies with its namespace, and takes the card with it: the recorded values go too.
