@@ -203,11 +203,14 @@ impl Held {
             (Op::NetnsDel(_), Op::NetnsLinkDel(_)) => true,
             _ => false,
         };
-        // If a sysctl in another namespace could not be restored, or a record there could not be deleted, the record of
-        // the link stays too: it leads the next run there, and without it that run could take the records for those of
-        // the next namespace.
+        // If a sysctl in another namespace could not be restored, or a route or record there could not be deleted, the
+        // record of the link stays too: it leads the next run there, and without it that run could take the records for
+        // those of the next namespace.
         let outlives = |failed: &Act| {
-            let stays = matches!(failed.op, Op::SysctlSet { .. } | Op::RecordSet { .. } | Op::RecordDel(_));
+            let stays = matches!(
+                failed.op,
+                Op::SysctlSet { .. } | Op::RouteDel(_) | Op::RecordSet { .. } | Op::RecordDel(_)
+            );
             failed.at != Place::Here && stays && matches!(act.op, Op::NetnsLinkDel(_))
         };
         let holds = |failed: &Act| {
