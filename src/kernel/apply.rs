@@ -190,7 +190,9 @@ impl Held {
                 || move_link::other_names(&link.iface).any(|other| other == *name)
         };
         let strands = |failed: &Op| match (failed, &act.op) {
-            (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_)) => true,
+            // A record may lead to a namespace that the stanza no longer names.
+            (Op::LinkMove(_) | Op::LinkDel { .. } | Op::Nested(_), Op::NetnsDel(_))
+            | (Op::NetnsDel(_), Op::NetnsLinkDel(_)) => true,
             (Op::LinkMove(Move { name, new_name, .. }), Op::NetnsLinkDel(link)) => {
                 is_of(link, name) || is_of(link, new_name)
             }
@@ -199,8 +201,6 @@ impl Held {
                 Op::NetnsLinkDel(link),
             ) => is_of(link, name) || is_of(link, new_name),
             (Op::LinkDel { name, .. }, Op::NetnsLinkDel(link)) => is_of(link, name),
-            // The record leads to a namespace that the stanza no longer names.
-            (Op::NetnsDel(_), Op::NetnsLinkDel(_)) => true,
             _ => false,
         };
         // If a sysctl in another namespace could not be restored, or a route or record there could not be deleted, the

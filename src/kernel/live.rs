@@ -272,7 +272,7 @@ impl Live {
         query: &Query,
         found: &mut Snapshot,
     ) -> Result<(), Refusal> {
-        let Some(netns) = self.present(record)? else { return Ok(()) };
+        let Some(netns) = self.present(record) else { return Ok(()) };
         let netns = self.note_reference(&netns, found)?;
         let place = Place::In(netns.clone());
         let mut known =

@@ -308,12 +308,13 @@ pub fn tests() -> Vec<Trial> {
     }
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
-        let of_version: [(&str, fn(Ifupdown)); 3] =
-            [("keyword-gone", keyword_gone), ("stanza-gone", stanza_gone), ("members", members)];
-        for (name, test) in of_version {
+        let mut add = |name: &str, test: fn(Ifupdown)| {
             let name = format!("edits/{name}/{version:?}");
             tests.push(needs(&[Feature::Vrf, Feature::Roots], name, move || in_lab(|| test(ifupdown))));
-        }
+        };
+        add("keyword-gone", keyword_gone);
+        add("stanza-gone", stanza_gone);
+        add("members", members);
         for (place, edit) in EDITS.iter().chain(MORE).enumerate() {
             let nth = if place < EDITS.len() { String::new() } else { format!("-{place}") };
             let name = format!("edits/{}{nth}/{version:?}", edit.keyword);

@@ -81,15 +81,15 @@ impl Live {
 
     /// The namespace that a link was put into, by a reference that leads there now. `None` if it is gone or cannot be
     /// recognized.
-    pub(super) fn present(&mut self, record: &NetnsLinkRecord) -> Result<Option<NetnsRef>, Refusal> {
+    pub(super) fn present(&mut self, record: &NetnsLinkRecord) -> Option<NetnsRef> {
         let references = std::iter::once(record.link.netns.clone()).chain(netns::search(record.id.inode));
         for netns in references {
             match self.references.resolve(&netns) {
-                Ok(Resolved { id, canonical, .. }) if id.same(record.id) => return Ok(Some(canonical)),
+                Ok(Resolved { id, canonical, .. }) if id.same(record.id) => return Some(canonical),
                 _ => {}
             }
         }
-        Ok(None)
+        None
     }
 
     /// Deletes the record of a link. If its namespace is gone, the records about that namespace are deleted too.

@@ -238,15 +238,23 @@ pub fn edited() {
     let run = |name: &str, lines: &[String]| {
         phase("veth", "v0", name, &[&lines[0], &lines[1]]).quiet();
     };
-    UP.iter().for_each(|name| run(name, &pair("one")));
-    DOWN.iter().for_each(|name| run(name, &pair("two")));
+    for name in UP {
+        run(name, &pair("one"));
+    }
+    for name in DOWN {
+        run(name, &pair("two"));
+    }
     nothing_left("after ifdown of the pair");
     // Other interfaces in it keep it.
     phases("eth0", UP, &netns("one"));
-    UP.iter().for_each(|name| run(name, &pair("one")));
+    for name in UP {
+        run(name, &pair("one"));
+    }
     phases("eth0", UP, &netns("two"));
     assert!(ip("-n one link").contains("v1"), "deleted in use");
-    DOWN.iter().for_each(|name| run(name, &pair("one")));
+    for name in DOWN {
+        run(name, &pair("one"));
+    }
     phases("eth0", DOWN, &netns("two"));
     nothing_left("after both");
 }
