@@ -160,6 +160,8 @@ auto eth1\niface eth1\n    use bridge\n{}",
 
 /// Edits of keywords that have another meaning in other stanzas.
 const MORE: &[Edit] = &[
+    edit("vrf-rules-local", "red", VRF_RULES, ["32765", "no"]),
+    edit("vrf-rules-unreachable", "red", VRF_RULES, ["no", "2000"]),
     edit(
         "vrf-route",
         "eth1",

@@ -16,6 +16,7 @@ mod composed;
 mod depend;
 mod diagnostics;
 mod docs;
+mod edits;
 mod failures;
 mod faults;
 mod faulty;

@@ -9,6 +9,7 @@ use ifupdown_ng_netlink::state::{Snapshot, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
+use std::collections::BTreeMap;
 
 /// Possible values of a keyword. A keyword that is missing here fails a test.
 pub fn values(keyword: &str) -> &'static [&'static str] {
@@ -163,6 +164,11 @@ impl Case {
     /// The program that reads the stanza.
     pub fn program(&self) -> &'static Program {
         PROGRAMS[self.program]
+    }
+
+    /// The keywords and their values.
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.keywords.iter().map(|(keyword, value)| ((*keyword).to_owned(), value.clone())).collect()
     }
 
     /// The stanza; `None` if the chosen keywords are not valid together.

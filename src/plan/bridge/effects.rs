@@ -180,7 +180,7 @@ impl State {
 
     /// The entries that the kernel makes for one: without a VLAN, also one in each VLAN of the port
     /// (net/bridge/br_fdb.c `br_fdb_add`, `br_fdb_delete`).
-    pub(crate) fn entries_of(&self, port: &IfName, entry: FdbEntry) -> Vec<FdbEntry> {
+    pub(super) fn entries_of(&self, port: &IfName, entry: FdbEntry) -> Vec<FdbEntry> {
         let vlans = self.bridging.vlans.get(port).filter(|_| entry.vid.is_none());
         let each = vlans.map(VlanSet::vids).unwrap_or_default();
         [entry].into_iter().chain(each.into_iter().map(|vid| FdbEntry { vid: Some(vid), ..entry })).collect()

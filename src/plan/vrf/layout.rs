@@ -108,7 +108,7 @@ pub fn install(layout: &Layout, family: Family, state: &State) -> Result<Plan, S
         ensure(&mut plan, rules, &Rule::new(family, priority, Action::UnreachableL3mdev, OUR_PROTOCOL));
     }
     match layout.local {
-        Local::Stays => {}
+        Local::Stays => bring_local_back(&mut plan, rules, family),
         Local::MovesTo(priority) => move_local(&mut plan, rules, family, priority),
         Local::IsJumped => jump_local(&mut plan, rules, family, layout.l3mdev.unwrap_or(L3MDEV_PRIORITY)),
     }
@@ -217,20 +217,30 @@ fn jump_local(plan: &mut Plan, rules: &[Rule], family: Family, target: u32) {
     }
 }
 
+/// The rules for `local` that we added at other priorities.
+fn moved_by_us(rules: &[Rule]) -> impl Iterator<Item = &Rule> {
+    rules.iter().filter(|rule| is_ours(rule) && rule.action == Action::Lookup(TableId::LOCAL))
+}
+
+/// Adds the kernel's rule for `local`, if we moved it. Ours is deleted after that.
+fn bring_local_back(plan: &mut Plan, rules: &[Rule], family: Family) {
+    if moved_by_us(rules).next().is_none() {
+        return;
+    }
+    let local = kernel_local(family);
+    if all(rules, &local).next().is_none() {
+        plan.add_rule(local.clone());
+    }
+    plan.push(Op::RuleExpect(local), None);
+}
+
 /// Deletes our rules, and restores the kernel's own.
 pub fn restore(state: &State) -> Plan {
     let mut plan = Plan::default();
     for (&family, rules) in &state.rules {
         let ours = || rules.iter().filter(|rule| is_ours(rule));
-        let moved = ours().filter(|rule| rule.action == Action::Lookup(TableId::LOCAL));
-        if moved.clone().next().is_some() {
-            let local = kernel_local(family);
-            if all(rules, &local).next().is_none() {
-                plan.add_rule(local.clone());
-            }
-            plan.push(Op::RuleExpect(local), None);
-            plan.delete_rules(moved);
-        }
+        bring_local_back(&mut plan, rules, family);
+        plan.delete_rules(moved_by_us(rules));
         if ours().any(|rule| rule.action == Action::LookupL3mdev) {
             ensure(&mut plan, rules, &kernel_l3mdev(family));
         }

@@ -291,16 +291,19 @@ impl Way<'_> {
         Some(())
     }
 
+    /// A static entry; without a VLAN, also those that the kernel made of it. They stay when the port leaves a VLAN.
     fn station(&mut self, port: &IfName, entry: FdbEntry) {
-        let has = |state: &Snapshot, entry: &FdbEntry| {
-            state.here().bridging.fdb.get(port).is_some_and(|entries| entries.contains(entry))
+        let entries = |state: &Snapshot| {
+            let of_port = state.here().bridging.fdb.get(port).into_iter().flatten();
+            let of_it =
+                |found: &&FdbEntry| found.mac == entry.mac && (entry.vid.is_none() || found.vid == entry.vid);
+            of_port.filter(of_it).copied().collect::<Vec<_>>()
         };
-        for entry in self.base.0.here().entries_of(port, entry) {
-            if has(&self.base.0, &entry) && !has(self.to.fresh, &entry) {
-                let port = port.clone();
-                let undo = Op::Bridge(BridgeOp::FdbAdd { port: port.clone(), entry });
-                self.push(&Place::Here, Op::Bridge(BridgeOp::FdbDel { port, entry }), Some(undo));
-            }
+        let wanted = entries(self.to.fresh);
+        for entry in entries(&self.base.0).into_iter().filter(|entry| !wanted.contains(entry)) {
+            let port = port.clone();
+            let undo = Op::Bridge(BridgeOp::FdbAdd { port: port.clone(), entry });
+            self.push(&Place::Here, Op::Bridge(BridgeOp::FdbDel { port, entry }), Some(undo));
         }
     }
 }
