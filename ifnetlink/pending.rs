@@ -134,7 +134,7 @@ impl Wanted {
         if !targets.unsound.is_empty() {
             let names: Vec<_> = targets.unsound.iter().map(ToString::to_string).collect();
             return Err(format!(
-                "what no stanza has any more is not searched for: invalid stanza of {}",
+                "not all that no stanza has any more is found: invalid stanza of {}",
                 names.join(", ")
             ));
         }
@@ -152,7 +152,7 @@ impl Wanted {
         for target in &targets.known {
             let (planned, _) = plan(target, &mut simulated);
             let plan = planned.map_err(|_| {
-                format!("what no stanza has any more is not searched for: conflict of {}", target.iface)
+                format!("not all that no stanza has any more is found: conflict of {}", target.iface)
             })?;
             simulated.assume_all(&plan);
             assume_up(&mut simulated, &target.iface);
