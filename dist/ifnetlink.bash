@@ -197,12 +197,20 @@ _ifnetlink() {
             return 0
             ;;
         ifnetlink__subcmd__show)
-            opts="-h --json --help"
+            opts="-h --vrf --netns --dot --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --vrf)
+                    COMPREPLY=($(compgen -W "$(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')" -- "${cur}"))
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         }
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
         Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
-        Some(("show", matches)) => show::show(matches.get_flag("json")),
+        Some(("show", matches)) => show::show(matches),
         // clap requires one of the subcommands.
         _ => Ok(0),
     };
@@ -109,22 +109,13 @@ fn command() -> Command {
                 .help("Also make changes that cost an interface in use its addresses, routes or sessions"),
         )
         .args(files());
-    let show = Command::new("show")
-        .about("Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs")
-        .after_help(
-            "Colours are used on a terminal, unless NO_COLOR is set in the environment.\n\n\
-             Examples:\n  \
-             ifnetlink show\n  \
-             ifnetlink show --json",
-        )
-        .arg(json);
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel, and applies them")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([lint, check, apply, show])
+        .subcommands([lint, check, apply, show::command().arg(json)])
 }
 
 fn interfaces() -> Arg {

@@ -36,7 +36,7 @@ fn completed(command: Command) -> Command {
     let values = |arg: Arg| {
         let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
         match value.as_deref() {
-            Some("IFACE") => arg.value_parser([INTERFACES]),
+            Some("IFACE" | "NAME" | "VRF") => arg.value_parser([INTERFACES]),
             Some("FILE") => arg.value_hint(ValueHint::FilePath),
             Some("DIRECTORY") => arg.value_hint(ValueHint::DirPath),
             _ => arg,

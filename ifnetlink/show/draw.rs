@@ -1,9 +1,11 @@
-//! The output of `ifnetlink show`, as text.
+//! The output of `ifnetlink show` as text.
 
-use super::view::{Bridge, End, View, Vrf, Within};
+use super::view::{Both, Bridge, Far, Shown, View, Vrf, Within};
+use super::vlans;
+use ifupdown_ng_netlink::stanza::environment::Output;
 use ifupdown_ng_netlink::stanza::one_line;
 use ifupdown_ng_netlink::state::{OUR_PROTOCOL, Place, Route};
-use ifupdown_ng_netlink::values::{Family, IfName, Vid, VlanSet};
+use ifupdown_ng_netlink::values::{Vid, VlanSet};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -17,7 +19,7 @@ enum Look {
     Ours = 36,
 }
 
-/// A word in a column.
+/// Words in a column.
 struct Cell(String, Look);
 
 impl<T: ToString> From<T> for Cell {
@@ -26,28 +28,41 @@ impl<T: ToString> From<T> for Cell {
     }
 }
 
+/// The meaning of each mark.
+const LEGEND: [(&str, &str); 4] = [
+    ("P", "untagged frames that arrive belong to this VLAN (PVID)"),
+    ("U", "frames of this VLAN leave untagged"),
+    ("T", "frames of this VLAN leave tagged"),
+    ("ours", "added by ifupdown-ng-netlink"),
+];
+
+/// The shortest line that text is wrapped to.
+const NARROWEST: usize = 40;
+
 /// The text so far.
 struct Drawing {
     text: String,
     colours: bool,
+    width: usize,
     indent: usize,
+    /// The marks that the text has.
+    marks: BTreeSet<&'static str>,
 }
 
-/// Draws everything; with colours or without.
-pub fn draw(view: &View, colours: bool) -> String {
-    let mut drawing = Drawing { text: String::new(), colours, indent: 0 };
+/// Draws everything.
+pub fn draw(view: &View, output: &Output) -> String {
+    let mut drawing = Drawing {
+        text: String::new(),
+        colours: output.colours,
+        width: output.width.max(NARROWEST),
+        indent: 0,
+        marks: BTreeSet::new(),
+    };
     for within in &view.places {
         drawing.within(within);
     }
-    if !view.pairs.is_empty() {
-        drawing.heading("veth pairs", None);
-        let row = |[one, other]: &[End; 2]| {
-            let mut row = end_cells(one, true);
-            row.push("--".into());
-            row.extend(end_cells(other, true));
-            row
-        };
-        drawing.table(view.pairs.iter().map(row).collect());
+    if output.terminal {
+        drawing.legend();
     }
     drawing.text
 }
@@ -56,114 +71,253 @@ fn up_or_down(up: bool) -> Cell {
     if up { Cell("up".to_owned(), Look::Up) } else { Cell("down".to_owned(), Look::Down) }
 }
 
-fn end_cells(end: &End, placed: bool) -> Vec<Cell> {
-    let name = match &end.place {
-        Place::In(netns) if placed => format!("{netns}: {}", end.name),
-        _ => end.name.to_string(),
-    };
-    let addresses: Vec<String> = end.addresses.iter().map(ToString::to_string).collect();
-    vec![name.into(), up_or_down(end.up), addresses.join(" ").into()]
+fn addresses(link: &Shown) -> Cell {
+    let texts: Vec<String> = link.addresses.iter().map(ToString::to_string).collect();
+    texts.join(" ").into()
 }
 
-fn ours(protocol: u8) -> Cell {
-    let text = if protocol == OUR_PROTOCOL { "ours" } else { "" };
-    Cell(text.to_owned(), Look::Ours)
+/// What a link is: its kind, and the links that it refers to.
+fn about(link: &Shown, own: &Place, with_master: bool) -> String {
+    let mut words = Vec::new();
+    let at = |far: &Far| match far {
+        Far::At(place, name) if place == own => name.to_string(),
+        Far::At(Place::In(netns), name) => format!("{name} in {netns}"),
+        Far::At(Place::Here, name) => format!("{name} outside"),
+        Far::Elsewhere => "in another namespace".to_owned(),
+    };
+    words.extend(link.kind.clone());
+    if let Some(lower) = &link.lower {
+        let text = format!("{} on {}", words.pop().unwrap_or_default(), at(lower));
+        words.push(text.trim_start().to_owned());
+    }
+    words.extend(link.peer.as_ref().map(|peer| format!("peer {}", at(peer))));
+    if with_master {
+        words.extend(link.master.as_ref().map(|master| format!("master {master}")));
+    }
+    words.join(", ")
 }
 
 impl Drawing {
     fn within(&mut self, within: &Within) {
         if let Some(netns) = &within.netns {
-            let made = if within.ours { Cell("ours".to_owned(), Look::Ours) } else { "".into() };
-            self.heading(&format!("namespace {netns}"), Some(made));
+            let ours = if within.ours { self.ours() } else { "".into() };
+            self.heading(&format!("namespace {netns}"), &[ours]);
             self.indent += 2;
-            self.table(within.links.iter().map(|link| end_cells(link, false)).collect());
         }
-        within.vrfs.iter().for_each(|vrf| self.vrf(vrf));
-        for family in Family::BOTH {
-            let rules: Vec<_> = within.rules.iter().filter(|rule| rule.family == family).collect();
-            if rules.is_empty() {
-                continue;
-            }
-            self.heading(&format!("{family} rules"), None);
-            let row = |rule: &&ifupdown_ng_netlink::state::Rule| {
-                let selective = if rule.selective { "for some packets" } else { "" };
-                let place = format!("{:>5}", rule.priority);
-                vec![place.into(), rule.action.into(), selective.into(), ours(rule.protocol)]
-            };
-            self.table(rules.iter().map(row).collect());
+        self.links(within);
+        within.vrfs.iter().for_each(|vrf| self.vrf(within, vrf));
+        within.bridges.iter().for_each(|bridge| self.bridge(within, bridge));
+        if within.has_notable_rules() {
+            self.rules(&within.rules);
         }
-        within.bridges.iter().for_each(|bridge| self.bridge(bridge));
         if within.netns.is_some() {
             self.indent -= 2;
         }
     }
 
-    fn vrf(&mut self, vrf: &Vrf) {
-        self.heading(&format!("VRF {} table {}", vrf.name, vrf.table), Some(up_or_down(vrf.up)));
-        let members: Vec<&str> = vrf.members.iter().map(IfName::as_str).collect();
-        if !members.is_empty() {
-            self.table(vec![vec!["members".into(), members.join(" ").into()]]);
-        }
-        let route = |route: &Route| vec![route_words(route).into(), ours(route.protocol)];
-        self.table(vrf.routes.iter().map(route).collect());
-    }
-
-    fn bridge(&mut self, bridge: &Bridge) {
-        let filtering = if bridge.options.filtering == Some(true) { " VLANs" } else { "" };
-        self.heading(&format!("bridge {}{filtering}", bridge.name), Some(up_or_down(bridge.up)));
-        if filtering.is_empty() {
-            let ports: Vec<&str> = bridge.members.iter().skip(1).map(|(port, _)| port.as_str()).collect();
-            if !ports.is_empty() {
-                self.table(vec![vec!["ports".into(), ports.join(" ").into()]]);
-            }
+    /// The links that are neither VRFs nor bridges, and are shown with none.
+    fn links(&mut self, within: &Within) {
+        let is_alone = |link: &&Shown| {
+            let has_block = link.master.as_ref().is_some_and(|master| within.is_master(master));
+            link.notable && !has_block && !within.is_master(&link.name)
+        };
+        let links: Vec<&Shown> = within.links.iter().filter(is_alone).collect();
+        if links.is_empty() {
             return;
         }
-        let columns = columns(bridge.members.iter().map(|(_, set)| set));
-        let mut head: Vec<Cell> = vec!["".into()];
-        head.extend(columns.iter().map(|(first, last)| {
-            Cell::from(if first == last { first.to_string() } else { format!("{first}-{last}") })
-        }));
-        let row = |(name, set): &(_, VlanSet)| {
-            let mut row: Vec<Cell> = vec![Cell::from(name)];
-            row.extend(columns.iter().map(|(first, _)| Cell::from(membership(set, *first))));
-            row
-        };
-        let mut rows = vec![head];
-        rows.extend(bridge.members.iter().map(row));
+        if within.netns.is_none() {
+            self.heading("links", &[]);
+        }
+        let place = within.place();
+        let rows = links.into_iter().map(|link| {
+            let vlans = link.vlans.as_ref().filter(|_| link.filtering).map(|set| self.vlans(set));
+            let vlans = vlans.unwrap_or_default();
+            let vlans = if vlans.is_empty() { vlans } else { format!("VLANs {vlans}") };
+            vec![
+                Cell::from(&link.name),
+                up_or_down(link.up),
+                about(link, &place, true).into(),
+                vlans.into(),
+                addresses(link),
+            ]
+        });
+        let rows = rows.collect();
         self.table(rows);
     }
 
-    fn heading(&mut self, text: &str, state: Option<Cell>) {
+    fn rules(&mut self, rules: &[Both]) {
+        self.heading("rules", &[]);
+        let rows = rules.iter().map(|Both { families, rule }| {
+            let priority = format!("{:>5}", rule.priority);
+            let families: Vec<String> =
+                families.iter().map(|family| family.to_string().to_lowercase()).collect();
+            let selective = if rule.selective { "for some packets" } else { "" };
+            let ours = self.ours_if(rule.protocol);
+            vec![priority.into(), rule.action.into(), families.join(" ").into(), selective.into(), ours]
+        });
+        let rows = rows.collect();
+        self.table(rows);
+    }
+
+    fn vrf(&mut self, within: &Within, vrf: &Vrf) {
+        let (state, own) = own_cells(within.link(&vrf.name));
+        self.heading(&format!("VRF {} table {}", vrf.name, vrf.table), &[state, own]);
+        let place = within.place();
+        let members = vrf.members.iter().filter_map(|name| within.link(name));
+        let members = members.map(|link| {
+            let about = about(link, &place, false);
+            vec![Cell::from(&link.name), up_or_down(link.up), about.into(), addresses(link)]
+        });
+        self.table(members.collect());
+        let routes =
+            vrf.routes.iter().map(|route| vec![route_words(route).into(), self.ours_if(route.protocol)]);
+        let routes = routes.collect();
+        self.table(routes);
+    }
+
+    fn bridge(&mut self, within: &Within, bridge: &Bridge) {
+        let own = within.link(&bridge.name);
+        let filtering = own.is_some_and(|link| link.filtering);
+        let (state, address) = own_cells(own);
+        let vlans = if filtering { " VLANs" } else { "" };
+        self.heading(&format!("bridge {}{vlans}", bridge.name), &[state, address]);
+        let ports = bridge.ports.iter().filter_map(|name| within.link(name));
+        let members: Vec<&Shown> = own.filter(|_| filtering).into_iter().chain(ports).collect();
+        let place = within.place();
+        let last = |link: &Shown| {
+            // The heading has those of the bridge itself.
+            if link.name == bridge.name {
+                return Vec::new();
+            }
+            vec![about(link, &place, false).into(), addresses(link)]
+        };
+        let first = |link: &Shown| vec![Cell::from(&link.name), up_or_down(link.up)];
+        if !filtering {
+            let rows = members.iter().map(|link| [first(link), last(link)].into_iter().flatten().collect());
+            return self.table(rows.collect());
+        }
+        let set = |link: &&Shown| link.vlans.clone().unwrap_or_default();
+        let sets: Vec<VlanSet> = members.iter().map(set).collect();
+        let columns = vlans::columns(sets.iter());
+        let numbers: Vec<String> = columns.iter().map(|range| vlans::numbers(*range)).collect();
+        let names = members.iter().map(|link| link.name.as_str().chars().count()).max().unwrap_or_default();
+        let table = numbers.iter().map(|text| text.len().max(2) + 2).sum::<usize>();
+        let as_columns = self.indent + 2 + names + "  down".len() + table <= self.width;
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        if as_columns {
+            let head = ["", ""].into_iter().map(Cell::from);
+            rows.push(head.chain(numbers.into_iter().map(Cell::from)).collect());
+        }
+        for (link, set) in members.iter().zip(&sets) {
+            let mut row = first(link);
+            if as_columns {
+                row.extend(columns.iter().map(|(vid, _)| Cell::from(self.membership(set, *vid))));
+            } else {
+                row.push(self.vlans(set).into());
+            }
+            row.extend(last(link));
+            rows.push(row);
+        }
+        self.table(rows);
+    }
+
+    fn ours(&mut self) -> Cell {
+        self.marks.insert("ours");
+        Cell("ours".to_owned(), Look::Ours)
+    }
+
+    fn ours_if(&mut self, protocol: u8) -> Cell {
+        if protocol == OUR_PROTOCOL { self.ours() } else { "".into() }
+    }
+
+    fn vlans(&mut self, set: &VlanSet) -> String {
+        let text = vlans::words(set);
+        self.note(&text);
+        text
+    }
+
+    fn membership(&mut self, set: &VlanSet, vid: Vid) -> &'static str {
+        let text = vlans::membership(set, vid);
+        self.note(text);
+        text
+    }
+
+    /// Notes the marks in the text of some VLANs.
+    fn note(&mut self, text: &str) {
+        self.marks.extend(["P", "U", "T"].into_iter().filter(|mark| text.contains(*mark)));
+    }
+
+    fn legend(&mut self) {
+        let marks = std::mem::take(&mut self.marks);
+        let used = LEGEND.into_iter().filter(|(mark, _)| marks.contains(mark));
+        let rows: Vec<Vec<Cell>> = used.map(|(mark, text)| vec![mark.into(), text.into()]).collect();
+        if !rows.is_empty() {
+            self.text.push('\n');
+            self.table(rows);
+        }
+    }
+
+    fn heading(&mut self, text: &str, cells: &[Cell]) {
         if self.indent == 0 && !self.text.is_empty() {
             self.text.push('\n');
         }
         let _ = write!(self.text, "{:1$}", "", self.indent);
-        self.word(&one_line(text), Look::Heading);
-        if let Some(Cell(text, look)) = state.filter(|Cell(text, _)| !text.is_empty()) {
-            self.text.push(' ');
-            self.word(&text, look);
+        let text = one_line(text);
+        self.word(&text, Look::Heading);
+        let mut at = self.indent + text.chars().count();
+        for cell in cells.iter().filter(|Cell(text, _)| !text.is_empty()) {
+            let start = at + if cell.1 == Look::Plain { 2 } else { 1 };
+            self.cell(cell, &mut at, start, self.indent + 4);
         }
         self.text.push('\n');
     }
 
-    /// Rows in columns, each as wide as its widest word.
+    /// Rows in columns. What does not fit into a line continues on the next one.
     fn table(&mut self, rows: Vec<Vec<Cell>>) {
+        let indent = self.indent + 2;
+        let length = |Cell(text, _): &Cell| text.chars().count();
+        // A long text, such as a list of addresses, does not widen its column.
+        let longest = self.width.saturating_sub(indent) * 3 / 4;
         let mut widths: Vec<usize> = Vec::new();
-        for row in &rows {
-            for (place, Cell(text, _)) in row.iter().enumerate() {
-                widths.resize(widths.len().max(place + 1), 0);
-                widths[place] = widths[place].max(text.chars().count());
+        for (place, cell) in rows.iter().flat_map(|row| row.iter().enumerate()) {
+            widths.resize(widths.len().max(place + 1), 0);
+            if length(cell) <= longest {
+                widths[place] = widths[place].max(length(cell));
             }
         }
         for row in rows {
-            let _ = write!(self.text, "{:1$}", "", self.indent + 2);
-            for (Cell(text, look), width) in row.iter().zip(&widths) {
-                self.word(text, *look);
-                let blanks = width - text.chars().count() + if *width == 0 { 0 } else { 2 };
-                let _ = write!(self.text, "{:blanks$}", "");
+            let _ = write!(self.text, "{:indent$}", "");
+            let (mut at, mut column) = (indent, indent);
+            for (cell, width) in row.iter().zip(&widths) {
+                if !cell.0.is_empty() {
+                    let start = if at > column { at + 2 } else { column };
+                    self.cell(cell, &mut at, start, indent + 4);
+                }
+                column += width + if *width == 0 { 0 } else { 2 };
             }
-            self.text.truncate(self.text.trim_end_matches(' ').len());
             self.text.push('\n');
+        }
+    }
+
+    /// Words from a column on. If they do not fit, they continue below that column, or below `back` if too little room
+    /// is left there. `at` is the column where the line ends.
+    fn cell(&mut self, Cell(text, look): &Cell, at: &mut usize, start: usize, back: usize) {
+        // A number may have blanks before it.
+        let begin = text.len() - text.trim_start().len();
+        let ends = text[begin..].split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+        let below = if start + begin + ends <= self.width { start } else { back };
+        let mut gap = start.saturating_sub(*at) + begin;
+        for word in text[begin..].split(' ') {
+            let length = word.chars().count();
+            if *at + gap + length > self.width && *at > back.min(below) {
+                let _ = write!(self.text, "\n{:below$}", "");
+                *at = below;
+                gap = 0;
+            }
+            let _ = write!(self.text, "{:gap$}", "");
+            self.word(word, *look);
+            *at += gap + length;
+            gap = 1;
         }
     }
 
@@ -176,29 +330,13 @@ impl Drawing {
     }
 }
 
+/// The state and the addresses of a VRF or bridge.
+fn own_cells(link: Option<&Shown>) -> (Cell, Cell) {
+    link.map_or_else(|| ("".into(), "".into()), |link| (up_or_down(link.up), addresses(link)))
+}
+
 /// A route without what its VRF's heading already shows.
 fn route_words(route: &Route) -> String {
     let text = Route { protocol: 0, ..route.clone() }.to_string();
     text.replace(&format!(" table {}", route.table), "")
-}
-
-/// The VLANs of all these sets, in as few ranges as possible. Each set has all of a range or none of it.
-fn columns<'a>(sets: impl Iterator<Item = &'a VlanSet> + Clone) -> Vec<(Vid, Vid)> {
-    let (mut begins, mut known) = (BTreeSet::new(), VlanSet::default());
-    for range in sets.flat_map(VlanSet::ranges) {
-        begins.extend([range.first.get(), range.last.get() + 1]);
-        known.insert(range);
-    }
-    let begins: Vec<u16> = begins.into_iter().collect();
-    let columns = begins.windows(2).filter_map(|pair| Some((Vid::new(pair[0])?, Vid::new(pair[1] - 1)?)));
-    columns.filter(|(first, _)| known.contains(*first)).collect()
-}
-
-/// How a member of a bridge carries a VLAN: `P` if it is the PVID, `U` if frames go out untagged, `T` if tagged.
-fn membership(set: &VlanSet, vid: Vid) -> String {
-    let range = set.ranges().into_iter().find(|range| (range.first..=range.last).contains(&vid));
-    range.map_or_else(
-        || ".".to_owned(),
-        |range| format!("{}{}", if range.pvid { "P" } else { "" }, if range.untagged { "U" } else { "T" }),
-    )
 }

@@ -1,16 +1,16 @@
 //! The output of `ifnetlink show`, as data: a pure function of the state that was read.
 
-use ifupdown_ng_netlink::state::{BridgeOptions, Link, LinkKind, Place, Route, Rule, Snapshot, State};
-use ifupdown_ng_netlink::values::{IfName, NetnsRef, TableId, Vid, VlanSet};
+use super::filter::{Chosen, Filter, Missing, choose};
+use ifupdown_ng_netlink::state::{
+    Action, BridgeOptions, KERNEL_PROTOCOL, Link, LinkKind, Place, Route, Rule, Snapshot, State,
+};
+use ifupdown_ng_netlink::values::{Family, IfName, Mac, NetnsRef, TableId, VlanSet};
 use ipnet::IpNet;
-use serde_json::{Value, json};
 
 /// All of it.
 pub struct View {
     /// By namespace, this one first.
     pub places: Vec<Within>,
-    /// Both ends of each veth pair that has both ends in these namespaces.
-    pub pairs: Vec<[End; 2]>,
 }
 
 /// What is in one namespace.
@@ -19,20 +19,51 @@ pub struct Within {
     pub netns: Option<NetnsRef>,
     /// We created it.
     pub ours: bool,
-    /// Its VRFs.
+    /// Its links.
+    pub links: Vec<Shown>,
+    /// Its VRFs, which are links too.
     pub vrfs: Vec<Vrf>,
-    /// Its rules in the kernel's order, IPv4 first; empty without a VRF.
-    pub rules: Vec<Rule>,
-    /// Its bridges.
+    /// Its bridges, which are links too.
     pub bridges: Vec<Bridge>,
-    /// Its links; empty for this namespace.
-    pub links: Vec<End>,
+    /// Its rules in the kernel's order.
+    pub rules: Vec<Both>,
+}
+
+/// A link.
+pub struct Shown {
+    pub name: IfName,
+    /// The kernel's word for its kind; `None` is hardware or loopback.
+    pub kind: Option<String>,
+    pub up: bool,
+    pub mac: Option<Mac>,
+    /// In bytes.
+    pub mtu: Option<u32>,
+    /// The VRF, bridge or other link that it is a member of.
+    pub master: Option<IfName>,
+    /// The other end of a veth pair.
+    pub peer: Option<Far>,
+    /// The link that it is on, as a VLAN is on a bridge.
+    pub lower: Option<Far>,
+    pub addresses: Vec<IpNet>,
+    /// Its VLANs, if it is a bridge or a port of one.
+    pub vlans: Option<VlanSet>,
+    /// VLAN filtering is on.
+    pub filtering: bool,
+    /// A person looks for it. JSON has the others too.
+    pub notable: bool,
+}
+
+/// A link that another one refers to.
+pub enum Far {
+    /// A link in one of the namespaces that were read.
+    At(Place, IfName),
+    /// A link in a namespace that has no name.
+    Elsewhere,
 }
 
 /// A VRF.
 pub struct Vrf {
     pub name: IfName,
-    pub up: bool,
     pub table: TableId,
     pub members: Vec<IfName>,
     pub routes: Vec<Route>,
@@ -41,173 +72,191 @@ pub struct Vrf {
 /// A bridge.
 pub struct Bridge {
     pub name: IfName,
-    pub up: bool,
     pub options: BridgeOptions,
-    /// Its ports with their VLANs, after the bridge itself.
-    pub members: Vec<(IfName, VlanSet)>,
+    pub ports: Vec<IfName>,
 }
 
-/// A link.
-#[derive(Clone)]
-pub struct End {
-    pub place: Place,
-    pub name: IfName,
-    pub up: bool,
-    pub addresses: Vec<IpNet>,
+/// A rule that exists in these families.
+pub struct Both {
+    pub families: Vec<Family>,
+    pub rule: Rule,
 }
 
 impl View {
     /// Selects what is shown from the state that was read.
-    pub fn new(found: &Snapshot) -> Self {
-        let places = found.places.iter().map(|(place, state)| within(place, state, found)).collect();
-        Self { places, pairs: pairs(found) }
-    }
-
-    /// The same as JSON.
-    pub fn json(&self) -> Value {
-        let places = self.places.iter().map(Within::json).collect::<Value>();
-        let pairs = self.pairs.iter().map(|ends| ends.iter().map(End::json).collect::<Value>());
-        json!({ "namespaces": places, "pairs": pairs.collect::<Value>() })
+    ///
+    /// # Errors
+    /// The names of the filter that nothing has.
+    pub fn new(found: &Snapshot, filter: &Filter) -> Result<Self, Vec<Missing>> {
+        let chosen = choose(found, filter)?;
+        let within = |chosen: &Chosen| within(chosen, found.at(&chosen.place), found);
+        Ok(Self { places: chosen.iter().map(within).collect() })
     }
 }
 
-fn within(place: &Place, state: &State, found: &Snapshot) -> Within {
-    let (netns, existing) = match place {
+impl Within {
+    /// Its namespace.
+    pub fn place(&self) -> Place {
+        self.netns.clone().map_or(Place::Here, Place::In)
+    }
+
+    /// One of its links.
+    pub fn link(&self, name: &IfName) -> Option<&Shown> {
+        self.links.iter().find(|link| link.name == *name)
+    }
+
+    /// Whether a link is a VRF or a bridge of this namespace.
+    pub fn is_master(&self, name: &IfName) -> bool {
+        self.vrfs.iter().any(|vrf| vrf.name == *name)
+            || self.bridges.iter().any(|bridge| bridge.name == *name)
+    }
+
+    /// Whether a person looks for the rules: there is a VRF, or a rule that the kernel does not add by itself. It adds
+    /// the rule of VRFs with the first VRF, and keeps it (drivers/net/vrf.c `vrf_add_fib_rules`).
+    pub fn has_notable_rules(&self) -> bool {
+        let by_default = |rule: &Rule| {
+            let numbers = [(0, TableId::LOCAL), (32766, TableId::MAIN), (32767, TableId::DEFAULT)];
+            let known = numbers
+                .into_iter()
+                .any(|(priority, table)| rule.priority == priority && rule.action == Action::Lookup(table));
+            (known || rule.action == Action::LookupL3mdev)
+                && !rule.selective
+                && rule.protocol == KERNEL_PROTOCOL
+        };
+        !self.rules.is_empty()
+            && (!self.vrfs.is_empty() || !self.rules.iter().all(|both| by_default(&both.rule)))
+    }
+}
+
+fn within(chosen: &Chosen, state: &State, found: &Snapshot) -> Within {
+    let (netns, existing) = match &chosen.place {
         Place::Here => (None, None),
         Place::In(netns) => (Some(netns.clone()), found.existing(netns)),
     };
-    let ports = |master: &IfName| {
-        let is_port = |link: &Link| link.master.as_ref() == Some(master);
-        state
-            .links
-            .iter()
-            .filter(move |(_, link)| is_port(link))
-            .map(|(name, _)| name.clone())
-            .collect::<Vec<_>>()
+    let members = |master: &IfName| {
+        let members = state.members(master).filter(|name| chosen.links.contains_key(*name));
+        members.cloned().collect::<Vec<_>>()
     };
-    let (mut vrfs, mut bridges) = (Vec::new(), Vec::new());
-    for (name, link) in &state.links {
+    let (mut links, mut vrfs, mut bridges) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, named) in &chosen.links {
+        let Some(link) = state.links.get(name) else { continue };
+        links.push(shown(chosen, name, link, *named, found));
         match &link.kind {
             LinkKind::Vrf(table) => vrfs.push(Vrf {
                 name: name.clone(),
-                up: link.up,
                 table: *table,
-                members: ports(name),
+                members: members(name),
                 routes: state.routes.iter().filter(|route| route.table == *table).cloned().collect(),
             }),
             LinkKind::Bridge(options) => {
-                let vlans = |name: IfName| {
-                    let set = state.bridging.vlans.get(&name).cloned().unwrap_or_default();
-                    (name, set)
-                };
-                let members = std::iter::once(name.clone()).chain(ports(name)).map(vlans).collect();
-                bridges.push(Bridge { name: name.clone(), up: link.up, options: options.clone(), members });
+                bridges.push(Bridge { name: name.clone(), options: options.clone(), ports: members(name) });
             }
             LinkKind::Other(_) | LinkKind::Physical => {}
         }
     }
-    let rules = if vrfs.is_empty() { Vec::new() } else { state.rules.values().flatten().cloned().collect() };
-    let own = *place == Place::Here;
-    let links = state.links.keys().filter(|_| !own).map(|name| end(place, name, state)).collect();
-    Within { netns, ours: existing.is_some_and(|existing| existing.ours), vrfs, rules, bridges, links }
+    let rules = if chosen.whole { merged(state) } else { Vec::new() };
+    Within { netns, ours: existing.is_some_and(|existing| existing.ours), links, vrfs, bridges, rules }
 }
 
-fn end(place: &Place, name: &IfName, state: &State) -> End {
-    End {
-        place: place.clone(),
+fn shown(chosen: &Chosen, name: &IfName, link: &Link, named: bool, found: &Snapshot) -> Shown {
+    let state = found.at(&chosen.place);
+    let kind = match &link.kind {
+        LinkKind::Vrf(_) => Some("vrf".to_owned()),
+        LinkKind::Bridge(_) => Some("bridge".to_owned()),
+        LinkKind::Other(kind) => Some(kind.clone()),
+        LinkKind::Physical => None,
+    };
+    let far = far(chosen, name, found);
+    let (peer, lower) = if kind.as_deref() == Some("veth") { (far, None) } else { (None, far) };
+    let details = state.details.get(name);
+    let addresses: Vec<IpNet> =
+        state.addresses.get(name).into_iter().flatten().map(|address| address.net).collect();
+    let bridge = state.bridge(name).or_else(|| state.bridge(link.master.as_ref()?));
+    Shown {
+        notable: named || is_notable(name, link, &addresses),
         name: name.clone(),
-        up: state.links.get(name).is_some_and(|link| link.up),
-        addresses: state.addresses.get(name).into_iter().flatten().map(|address| address.net).collect(),
+        kind,
+        up: link.up,
+        mac: details.and_then(|details| details.mac),
+        mtu: details.map(|details| details.mtu),
+        master: link.master.clone(),
+        peer,
+        lower,
+        addresses,
+        vlans: bridge.map(|_| state.bridging.vlans.get(name).cloned().unwrap_or_default()),
+        filtering: bridge.is_some_and(|options| options.filtering == Some(true)),
     }
 }
 
-fn pairs(found: &Snapshot) -> Vec<[End; 2]> {
-    let mut pairs: Vec<[End; 2]> = Vec::new();
-    for (place, state) in &found.places {
-        for (name, link) in &state.links {
-            let is_veth = matches!(&link.kind, LinkKind::Other(kind) if kind == "veth");
-            let told = |end: &End| end.place == *place && end.name == *name;
-            if !is_veth || pairs.iter().any(|[_, other]| told(other)) {
-                continue;
-            }
-            let Some(peer) = state.details.get(name).and_then(|details| details.peer) else { continue };
-            let there = match peer.nsid {
-                None => Some(place),
-                Some(nsid) => state.nsids.iter().find(|(_, known)| **known == nsid).map(|(place, _)| place),
-            };
-            let Some(there) = there.filter(|there| found.places.contains_key(there)) else { continue };
-            let other = found.at(there);
-            let is_it = other.details.iter().find(|(_, details)| details.index == peer.index);
-            pairs.extend(is_it.map(|(peer, _)| [end(place, name, state), end(there, peer, other)]));
+/// The links that the kernel adds to every namespace once the module of a tunnel is loaded
+/// (`fb_tunnels_only_for_init_net` in Documentation/admin-guide/sysctl/net.rst).
+const FALLBACK_TUNNELS: [&str; 9] =
+    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0"];
+
+/// Whether a person looks for a link: not for `lo` as it usually is, and not for the tunnels that nothing uses.
+fn is_notable(name: &IfName, link: &Link, addresses: &[IpNet]) -> bool {
+    let usual = |address: &IpNet| ["127.0.0.1/8", "::1/128"].contains(&address.to_string().as_str());
+    match name.as_str() {
+        "lo" => !link.up || link.master.is_some() || !addresses.iter().all(usual),
+        tunnel if FALLBACK_TUNNELS.contains(&tunnel) => {
+            link.up || link.master.is_some() || !addresses.is_empty()
         }
-    }
-    pairs
-}
-
-impl Within {
-    fn json(&self) -> Value {
-        let rules = self.rules.iter().map(|rule| {
-            json!({ "family": rule.family.to_string(), "priority": rule.priority, "action": rule.action.to_string(),
-                    "protocol": rule.protocol })
-        });
-        json!({
-            "namespace": self.netns.as_ref().map(ToString::to_string),
-            "ours": self.ours,
-            "vrfs": self.vrfs.iter().map(Vrf::json).collect::<Value>(),
-            "rules": rules.collect::<Value>(),
-            "bridges": self.bridges.iter().map(Bridge::json).collect::<Value>(),
-            "links": self.links.iter().map(End::json).collect::<Value>(),
-        })
+        _ => true,
     }
 }
 
-impl Vrf {
-    fn json(&self) -> Value {
-        let routes = self.routes.iter().map(|route| {
-            json!({ "kind": route.kind.word().trim(), "prefix": route.prefix.to_string(),
-                    "via": route.via.map(|via| via.to_string()), "dev": route.dev.as_ref().map(IfName::as_str),
-                    "metric": route.metric, "protocol": route.protocol })
-        });
-        json!({
-            "name": self.name.as_str(),
-            "up": self.up,
-            "table": self.table.get(),
-            "members": self.members.iter().map(IfName::as_str).collect::<Value>(),
-            "routes": routes.collect::<Value>(),
-        })
-    }
+/// The link that a link refers to: the other end of a pair, or the link below.
+fn far(chosen: &Chosen, name: &IfName, found: &Snapshot) -> Option<Far> {
+    let state = found.at(&chosen.place);
+    // Tunnels have the index 0 if they are on no link.
+    let peer = state.details.get(name)?.peer.filter(|peer| peer.index != 0)?;
+    let place = match peer.nsid {
+        None => Some(&chosen.place),
+        Some(nsid) => state.nsids.iter().find(|(_, known)| **known == nsid).map(|(place, _)| place),
+    };
+    let known = place.and_then(|place| {
+        let mut there = found.places.get(place)?.details.iter();
+        let (name, _) = there.find(|(_, details)| details.index == peer.index)?;
+        Some(Far::At(place.clone(), name.clone()))
+    });
+    Some(known.unwrap_or(Far::Elsewhere))
 }
 
-impl Bridge {
-    fn json(&self) -> Value {
-        let members = self.members.iter().map(|(name, vlans)| {
-            let vlans = vlans.ranges().into_iter().map(|range| {
-                json!({ "first": range.first.get(), "last": range.last.get(), "pvid": range.pvid,
-                        "untagged": range.untagged })
-            });
-            json!({ "name": name.as_str(), "vlans": vlans.collect::<Value>() })
-        });
-        json!({
-            "name": self.name.as_str(),
-            "up": self.up,
-            "filtering": self.options.filtering,
-            "default_pvid": self.options.default_pvid.flatten().map(Vid::get),
-            "members": members.collect::<Value>(),
-        })
-    }
-}
-
-impl End {
-    fn json(&self) -> Value {
-        let netns = match &self.place {
-            Place::Here => None,
-            Place::In(netns) => Some(netns.to_string()),
-        };
-        json!({
-            "namespace": netns,
-            "name": self.name.as_str(),
-            "up": self.up,
-            "addresses": self.addresses.iter().map(ToString::to_string).collect::<Value>(),
-        })
+/// The rules of both families in their order. A rule that exists in both is one. Rules for some packets stay apart,
+/// since their conditions are not read.
+fn merged(state: &State) -> Vec<Both> {
+    let of = |family| state.rules.get(&family).map(Vec::as_slice).unwrap_or_default();
+    let (mut left, mut other) = (of(Family::Ipv4), of(Family::Ipv6));
+    let same = |one: &Rule, two: &Rule| {
+        let comparable = !one.selective && one.action != Action::Other;
+        comparable && Rule { family: two.family, ..one.clone() } == *two
+    };
+    let mut rules = Vec::new();
+    let one = |rule: &Rule| Both { families: vec![rule.family], rule: rule.clone() };
+    loop {
+        match (left.split_first(), other.split_first()) {
+            (Some((v4, rest4)), Some((v6, rest6))) => {
+                let later = rest6.iter().any(|rule| same(v4, rule));
+                if same(v4, v6) {
+                    rules.push(Both { families: Family::BOTH.to_vec(), rule: v4.clone() });
+                    (left, other) = (rest4, rest6);
+                } else if v6.priority < v4.priority || (v6.priority == v4.priority && later) {
+                    rules.push(one(v6));
+                    other = rest6;
+                } else {
+                    rules.push(one(v4));
+                    left = rest4;
+                }
+            }
+            (Some((v4, rest)), None) => {
+                rules.push(one(v4));
+                left = rest;
+            }
+            (None, Some((v6, rest))) => {
+                rules.push(one(v6));
+                other = rest;
+            }
+            (None, None) => return rules,
+        }
     }
 }

@@ -6,6 +6,7 @@
 use crate::stanza::keywords::is_unknown;
 use crate::stanza::{Phase, Stanza, canonical};
 use crate::values::IfName;
+use rustix::termios::tcgetwinsize;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -169,7 +170,27 @@ impl Found {
     }
 }
 
-/// Whether standard output is a terminal and colours are not turned off (no-color.org).
-pub fn has_colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+/// How text is printed on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// It is a terminal.
+    pub terminal: bool,
+    /// The text has colours: it is a terminal, and `NO_COLOR` does not turn them off (no-color.org).
+    pub colours: bool,
+    /// The length of the longest line, in characters: `COLUMNS`, or the width of the terminal; 80 without either.
+    pub width: usize,
+}
+
+impl Output {
+    /// Reads the environment of the process, and asks the terminal.
+    pub fn in_process() -> Self {
+        let output = std::io::stdout();
+        let terminal = output.is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let size = || tcgetwinsize(output).ok().map(|size| usize::from(size.ws_col));
+        // A serial console reports 0 columns.
+        let width = columns.or_else(size).filter(|width| *width > 0).unwrap_or(80);
+        Self { terminal, colours: terminal && !no_color, width }
+    }
 }

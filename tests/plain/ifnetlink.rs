@@ -20,7 +20,7 @@ Commands:
   lint   Finds what is wrong in interfaces files, without root and without the kernel
   check  Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
   apply  Brings interfaces that are up in line with their stanzas, without taking them down
-  show   Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs
+  show   Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
 
 Options:
   -h, --help     Print help
@@ -98,19 +98,26 @@ Examples:
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["show", "--help"]);
     let text = "\
-Prints VRFs, named namespaces, bridges with their VLANs, and veth pairs
+Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
 
-Usage: ifnetlink show [OPTIONS]
+Usage: ifnetlink show [OPTIONS] [NAME]...
+
+Arguments:
+  [NAME]...  Interfaces, VRFs and namespaces: only these, and what belongs to them
 
 Options:
-      --json  For machines
-  -h, --help  Print help
+      --vrf <VRF>      Only this VRF and what belongs to it
+      --netns <NETNS>  Only what is in this namespace
+      --dot            A graph for dot(1) of graphviz
+      --json           For machines
+  -h, --help           Print help
 
-Colours are used on a terminal, unless NO_COLOR is set in the environment.
+Colours and a legend are printed on a terminal; NO_COLOR in the environment turns the colours off.
+Exit status: 0, or 1 if a name does not exist, and on other errors.
 
 Examples:
   ifnetlink show
-  ifnetlink show --json
+  ifnetlink show --netns guest --json
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
     let version = format!("ifnetlink {}\n", env!("CARGO_PKG_VERSION"));
@@ -123,7 +130,8 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
         (&["frob"][..], "error: unrecognized subcommand 'frob'\n"),
         (&["check", "-a", "eth0"], "error: the argument '--auto' cannot be used with '[IFACE]...'\n"),
         (&["apply"], "error: the following required arguments were not provided:\n"),
-        (&["show", "eth0"], "error: unexpected argument 'eth0' found\n"),
+        (&["show", "--json", "--dot"], "error: the argument '--json' cannot be used with '--dot'\n"),
+        (&["show", "--vrf"], "error: a value is required for '--vrf <VRF>' but none was supplied\n"),
         (&["check", "--frob"], "error: unexpected argument '--frob' found\n"),
     ] {
         let ran = ifnetlink(arguments);

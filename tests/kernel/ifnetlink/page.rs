@@ -72,7 +72,12 @@ fn typed(session: &str, installed: &Installed, edited: &str) {
         };
         assert_eq!((ran.status, ran.stderr.as_str()), (status, ""), "{line}: {ran}");
         let echoed = if echo.is_empty() { String::new() } else { format!("{echo}\n") };
-        assert_eq!(words(&(ran.stdout.clone() + &echoed), &born), words(printed, &born), "{line}");
+        // The page shows cards, which have no kind.
+        let lines = ran.stdout.lines().map(|line| line.strip_suffix("dummy").unwrap_or(line).trim_end());
+        let output: String = lines.flat_map(|line| [line, "\n"]).collect();
+        assert_eq!(words(&(output.clone() + &echoed), &born), words(printed, &born), "{line}");
+        // README.md has the same; the test of `show` in tests/plain compares them.
+        assert!(line != "ifnetlink show" || output.trim_end() == printed.trim_end(), "{ran}");
     }
 }
 
