@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 pub struct Pending<'a> {
     /// The interface.
     pub iface: &'a IfName,
-    /// The removal of what only a former stanza has, before the other changes.
+    /// The removal of what conflicts with the stanza, or of all if there is none any more.
     pub former: Plan,
     /// No stanza of the file has keywords of ours for it any more.
     pub is_gone: bool,
@@ -55,8 +55,13 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>,
         });
     }
     for target in targets.known.iter().filter(|target| target.chosen) {
-        let former = former(&target.iface, targets, &mut simulated);
-        let (planned, is_missing) = plan(target, &mut simulated);
+        let (mut planned, mut is_missing) = plan(target, &mut simulated);
+        // What only a former stanza has goes last, unless it conflicts with the present one.
+        let mut before = Plan::default();
+        if planned.is_err() {
+            before = former(&target.iface, targets, &mut simulated);
+            (planned, is_missing) = plan(target, &mut simulated);
+        }
         let (plan, problems) = match planned {
             Ok(plan) => (plan, Vec::new()),
             Err(conflict) => conflict,
@@ -64,12 +69,17 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>,
         let (mut surplus, mut kept) = (Plan::default(), None);
         simulated.assume_all(&plan);
         assume_up(&mut simulated, &target.iface);
-        if let (true, false, Ok(wanted)) = (problems.is_empty(), is_missing, &wanted) {
-            (surplus, kept) = wanted.surplus(target, targets, &simulated.0);
-            simulated.assume_all(&surplus);
+        if problems.is_empty() && !is_missing {
+            surplus = former(&target.iface, targets, &mut simulated);
+            if let Ok(wanted) = &wanted {
+                let (plan, others) = wanted.surplus(target, targets, &simulated.0);
+                simulated.assume_all(&plan);
+                surplus.append(plan);
+                kept = others;
+            }
         }
         let (iface, is_gone) = (&target.iface, target.configuration.is_empty());
-        all.push(Pending { iface, former, is_gone, plan, surplus, is_missing, problems, kept });
+        all.push(Pending { iface, former: before, is_gone, plan, surplus, is_missing, problems, kept });
     }
     let unknown = wanted.err().filter(|_| !all.is_empty());
     (all, unknown)

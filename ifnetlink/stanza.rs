@@ -103,6 +103,7 @@ impl ReadStanza {
         let section = Section {
             keywords: keywords.filter_map(|keyword| Some(text(keyword.name)?.0)).collect(),
             values: stanza.keywords().filter_map(text).collect(),
+            ports: stanzas.text(iface, "bridge-ports").map(str::to_owned),
             ..Section::default()
         };
         let iface = iface.clone();

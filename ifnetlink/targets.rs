@@ -10,7 +10,7 @@ use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was asked for.
 pub struct Options {
@@ -161,7 +161,7 @@ impl Targets {
                 if named { options.interfaces.iter().any(|name| name == iface.as_str()) } else { true };
             let is_ours = target.map_or(!idle.contains(&iface), |target| target.chosen);
             if is_asked && is_ours && !unsound.contains(&iface) {
-                let stanzas = old(&applied, target, programs);
+                let stanzas = old(&applied, target, &options.file, programs);
                 former.extend((!stanzas.is_empty()).then_some(Former { iface, stanzas }));
             }
         }
@@ -245,16 +245,22 @@ impl Targets {
 /// The programs that read all keywords of this package together.
 const WHOLE: [&str; 4] = ["vrf", "veth", "netns", "bridge"];
 
-/// The recorded stanzas that are not the present one.
-fn old(applied: &Applied, target: Option<&Target>, programs: &'static [&'static Program]) -> Vec<Old> {
+/// The recorded stanzas that are not the present one. A stanza of another interfaces file is none that is gone.
+fn old(
+    applied: &Applied,
+    target: Option<&Target>,
+    file: &Path,
+    programs: &'static [&'static Program],
+) -> Vec<Old> {
     let whole: Vec<&Program> =
         programs.iter().copied().filter(|program| WHOLE.contains(&program.name)).collect();
     let is_present = |section: &&Section| {
         target.is_some_and(|target| {
-            section.values == target.section.values && section.keywords.is_subset(&target.section.keywords)
+            section.is_same(&target.section) && section.keywords.is_subset(&target.section.keywords)
         })
     };
-    let former = applied.sections.iter().filter(|section| !is_present(section));
+    let of_file = |section: &&Section| target.is_some() || section.file.as_deref() == Some(file);
+    let former = applied.sections.iter().filter(of_file).filter(|section| !is_present(section));
     let read = |section: &Section| configure(&whole, &section.applied_stanza()).0.without_problems();
     former.map(|section| Old::new(section, read(section))).collect()
 }

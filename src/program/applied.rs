@@ -31,6 +31,7 @@ impl Memory {
             index: None,
             file: invocation.interfaces_file.clone(),
             values: stanza.keywords().filter_map(text).collect(),
+            ports: None,
         };
         Self { iface: invocation.iface.clone(), keywords, applied: Applied::default(), present }
     }
@@ -80,8 +81,10 @@ impl Memory {
             return Ok(());
         }
         let index = found.here().details.get(&self.iface).map(|details| details.index);
+        let stanzas = found.stanzas.as_ref();
+        let ports = stanzas.and_then(|stanzas| stanzas.text(&self.iface, "bridge-ports")).map(str::to_owned);
         let mut applied = self.applied.clone();
-        applied.add(Section { index, ..self.present.clone() });
+        applied.add(Section { index, ports, ..self.present.clone() });
         self.write(applied)
     }
 

@@ -24,18 +24,20 @@ type Planned = Result<Plan, (Plan, Vec<Problem>)>;
 pub struct Old {
     /// The stanza.
     pub configuration: Configuration,
-    /// Its value of `bridge-ports`.
-    ports: Option<String>,
-    /// That value is only a copy of `requires`, as ifupdown-ng makes it (lifecycle.c).
-    is_copy: bool,
+    /// Its value of `bridge-ports`, if it is known: the value that was handed over may be that of `requires`.
+    ports: Known,
 }
 
 impl Old {
     /// A recorded stanza. `configuration` is what the program reads in it.
     pub fn new(section: &Section, configuration: Configuration) -> Self {
         let text = |keyword| section.values.get(keyword);
-        let ports = text("bridge-ports").cloned();
-        Self { configuration, is_copy: ports.is_some() && ports.as_ref() == text("requires"), ports }
+        let ports = match (&section.ports, text("bridge-ports")) {
+            (Some(written), _) => Known::Is(Some(written.clone())),
+            (None, Some(ports)) if text("requires") == Some(ports) => Known::Not,
+            (None, ports) => Known::Is(ports.cloned()),
+        };
+        Self { configuration, ports }
     }
 
     /// What to read for this phase.
@@ -48,12 +50,18 @@ impl Old {
     /// # Errors
     /// As for [`Configuration::plan`].
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
-        let Some(stanzas) = found.stanzas.as_ref().filter(|_| !self.is_copy) else {
+        let (Known::Is(ports), Some(stanzas)) = (&self.ports, &found.stanzas) else {
             return self.configuration.plan(at, found);
         };
-        let stanzas = stanzas.clone().with_text(at.iface, "bridge-ports", self.ports.as_deref());
+        let stanzas = stanzas.clone().with_text(at.iface, "bridge-ports", ports.as_deref());
         self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas), ..found.clone() })
     }
+}
+
+/// A value that may be unknown.
+enum Known {
+    Is(Option<String>),
+    Not,
 }
 
 fn at(iface: &IfName, phase: Phase) -> At<'_> {
@@ -81,10 +89,17 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     let mut clean = Simulated(without_members(iface, found));
     let mut touched = down(&mut clean).steps;
     as_joined_now(iface, &mut clean);
+    let mut made = Vec::new();
     for old in old {
         let plan = |at: At<'_>, found: &Snapshot| old.plan(at, found);
-        touched.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|steps| steps));
+        made.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|steps| steps));
     }
+    // The ports that other stanzas put into a bridge are released with it.
+    let is_own =
+        |step: &Step| set_link(step).is_none_or(|name| made.iter().any(|made| set_link(made) == Some(name)));
+    let is_shared = !touched.iter().all(|step| set_link(step) == Some(iface) || is_own(step));
+    touched.retain(is_own);
+    touched.extend(made.iter().cloned());
     let plan = |at: At<'_>, found: &Snapshot| new.plan(at, found);
     let mut fresh = clean;
     let Ok(wanted) = up(iface, &plan, &mut fresh) else { return Plan::default() };
@@ -104,7 +119,15 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     }
     let mut after = Simulated(found.clone());
     let steps = down(&mut after);
-    if up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
+    if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
+}
+
+/// The link that a step changes.
+fn set_link(step: &Step) -> Option<&IfName> {
+    match &step.act.op {
+        Op::LinkSet { name, .. } => Some(name),
+        _ => None,
+    }
 }
 
 /// The steps of ifup, or those before a conflict. The stock executor `link` sets the interface up.

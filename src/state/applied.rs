@@ -3,7 +3,7 @@
 //! The record is a text. Its first line is the identity of the namespace, with the start time of process 1 as the time
 //! of birth: a container may keep `/run` when it starts again. A section begins with a line
 //! `= INDEX FILE`, where `-` stands for an unknown index or file, and a line `: KEYWORD …` of the keywords that were
-//! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each.
+//! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each, and for a bridge `>PORTS`.
 
 use crate::stanza::Stanza;
 use crate::stanza::keywords::OURS;
@@ -32,12 +32,28 @@ pub struct Section {
     pub file: Option<PathBuf>,
     /// The whole stanza, by keyword.
     pub values: BTreeMap<String, String>,
+    /// `bridge-ports` as it is written in the file, if that was read. ifupdown-ng hands over every interface that the
+    /// stanza requires as a port (lifecycle.c).
+    pub ports: Option<String>,
 }
 
 impl Section {
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
         Stanza::new(&self.values)
+    }
+
+    /// Whether both are the same stanza of the file. What ifupdown-ng adds to it when it hands it over is not compared:
+    /// the interfaces that it requires, also as ports of a bridge.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let values = |section: &Self| -> BTreeMap<String, String> {
+            let is_copy = section.values.get("bridge-ports") == section.values.get("requires");
+            let is_added = |keyword: &str| keyword == "requires" || (is_copy && keyword == "bridge-ports");
+            let written = section.values.iter().filter(|(keyword, _)| !is_added(keyword));
+            written.map(|(keyword, value)| (keyword.clone(), value.trim().to_owned())).collect()
+        };
+        let are_known = self.ports.is_some() && other.ports.is_some();
+        values(self) == values(other) && (!are_known || self.ports == other.ports)
     }
 
     /// The stanza without the keywords of ours that were not applied.
@@ -70,6 +86,7 @@ impl Applied {
                     let values = &mut applied.sections.last_mut()?.values;
                     values.insert(keyword.to_owned(), unescaped(value));
                 }
+                '>' => applied.sections.last_mut()?.ports = Some(unescaped(rest)),
                 _ => return None,
             }
         }
@@ -87,6 +104,7 @@ impl Applied {
             Some(known) => {
                 known.keywords.extend(section.keywords);
                 known.index = section.index.or(known.index);
+                known.ports = section.ports.or_else(|| known.ports.take());
             }
             None => self.sections.push(section),
         }
@@ -118,6 +136,7 @@ impl fmt::Display for Applied {
             for (keyword, value) in &section.values {
                 writeln!(f, "+{keyword} {}", escaped(value))?;
             }
+            section.ports.iter().try_for_each(|ports| writeln!(f, ">{}", escaped(ports)))?;
         }
         Ok(())
     }

@@ -225,7 +225,7 @@ impl Way<'_> {
         if set.address.is_some() && wanted.address.is_none() {
             return None;
         }
-        let change = wanted.differing(&now);
+        let change = wanted.differing(&now).masked(set);
         // The kernel would put every port into the new default VLAN (net/bridge/br_vlan.c
         // `__br_vlan_set_default_pvid`).
         let opens = matches!((change.default_pvid, now.default_pvid), (Some(Some(_)), Some(None)));
@@ -263,7 +263,7 @@ impl Way<'_> {
             self.push(&Place::Here, Op::release(port), None);
             return;
         }
-        let change = wanted.differing(&now).masked(&everything_but_cost(&wanted));
+        let change = PortOptions { cost: None, ..wanted.differing(&now).masked(set) };
         if !change.is_empty() {
             let set = |options| Op::Bridge(BridgeOp::PortSet { port: port.clone(), options });
             self.push(&Place::Here, set(change.clone()), Some(set(now.masked(&change))));
@@ -311,9 +311,4 @@ impl Way<'_> {
 fn step(at: &Place, op: Op, undo: Option<Op>) -> Step {
     let act = |op| Act { at: at.clone(), op };
     Step { act: act(op), undo: undo.map(act).into_iter().collect() }
-}
-
-/// The mask of all settings but the path cost.
-fn everything_but_cost(options: &PortOptions) -> PortOptions {
-    PortOptions { cost: None, ..options.clone() }
 }

@@ -9,12 +9,14 @@ fn section(keywords: &[&str], values: &[(&str, &str)]) -> Section {
         index: Some(7),
         file: Some(PathBuf::from("/etc/network/a b\n")),
         values: values.iter().map(|(keyword, value)| (own(keyword), own(value))).collect(),
+        ports: Some("eth0 eth1".to_owned()),
     }
 }
 
 fn applied() -> Applied {
     let first = section(&["vrf-rules", "vrf-table"], &[("vrf-rules", "yes"), ("vrf-table", "10")]);
-    let second = Section { index: None, file: None, ..section(&["netns"], &[("netns", "a\\n\nb \\")]) };
+    let second =
+        Section { index: None, file: None, ports: None, ..section(&["netns"], &[("netns", "a\\n\nb \\")]) };
     Applied { id: NetnsId { boot: 1, inode: 2, cookie: None, born: 3 }, sections: vec![first, second] }
 }
 
@@ -54,4 +56,14 @@ fn the_end_of_an_edit_leaves_the_keywords_of_other_programs() {
     assert_eq!(applied.sections, [section(&["netns"], &old), section(&["vrf-table"], &new)]);
     applied.remove(&["netns"], None);
     assert_eq!(applied.sections, [section(&["vrf-table"], &new)]);
+}
+
+#[test]
+fn what_ifupdown_ng_adds_makes_no_other_stanza() {
+    let written = section(&[], &[("bridge-stp", "no")]);
+    let added =
+        section(&[], &[("bridge-stp", "no"), ("bridge-ports", "eth0 eth1"), ("requires", "eth0 eth1")]);
+    assert!(written.is_same(&added));
+    assert!(!written.is_same(&section(&[], &[("bridge-stp", "yes")])));
+    assert!(!written.is_same(&Section { ports: Some("eth0".to_owned()), ..added }));
 }
