@@ -8,9 +8,7 @@ use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::vrf::restore;
 use ifupdown_ng_netlink::program::edit;
 use ifupdown_ng_netlink::stanza::Problem;
-use ifupdown_ng_netlink::state::{
-    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
-};
+use ifupdown_ng_netlink::state::{Link, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State};
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -206,7 +204,7 @@ impl Wanted {
             for dev in devices.iter().map(|&dev| dev.clone()) {
                 let present = state.addresses.get(&dev).map_or(&[][..], Vec::as_slice);
                 for address in
-                    present.iter().filter(|address| is_deletable(address, present)).map(|found| found.net)
+                    present.iter().filter(|address| address.is_deletable(present)).map(|found| found.net)
                 {
                     if !self.addresses.contains(&(place.clone(), dev.clone(), address)) {
                         let undo = Op::AddressAdd { dev: dev.clone(), address };
@@ -243,11 +241,4 @@ fn kept(routes: &[Route], others: &BTreeSet<String>) -> Option<String> {
         "routes that no stanza has are kept: {routes}; {names} may need them, whose stanzas are in another file"
     );
     (!routes.is_empty()).then_some(line)
-}
-
-/// Whether an address can be deleted: it is ours, and no other address is deleted with it. The kernel also deletes the
-/// later addresses of the same prefix (net/ipv4/devinet.c `__inet_del_ifa`).
-fn is_deletable(address: &LinkAddress, among: &[LinkAddress]) -> bool {
-    let beside = |other: &LinkAddress| !other.is_ours() && other.net.trunc() == address.net.trunc();
-    address.is_ours() && (address.net.addr().is_ipv6() || !among.iter().any(beside))
 }

@@ -1,7 +1,7 @@
 //! Which links `ifnetlink show` shows.
 
 use ifupdown_ng_netlink::state::{LinkKind, Place, Snapshot, State};
-use ifupdown_ng_netlink::values::IfName;
+use ifupdown_ng_netlink::values::{IfName, NetnsRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the command line names.
@@ -101,14 +101,12 @@ pub fn choose(found: &Snapshot, filter: &Filter) -> Result<Vec<Chosen>, Vec<Miss
     if missing.is_empty() { Ok(chosen) } else { Err(missing.into_iter().map(Missing::Name).collect()) }
 }
 
-/// Whether a namespace has this name. The one that the command was started in may have one too.
+/// Whether a namespace has this name, or one of several. The one that the command was started in may have one too.
 fn has_name(found: &Snapshot, place: &Place, name: &str) -> bool {
+    let netns = NetnsRef::Name(name.to_owned());
     match place {
-        Place::In(netns) => netns.to_string() == name,
-        Place::Here => {
-            let own = |netns| found.existing(netns).is_some_and(|existing| existing.own);
-            found.netns.keys().any(|netns| netns.to_string() == name && own(netns))
-        }
+        Place::In(known) => found.canonical(&netns) == known,
+        Place::Here => found.existing(&netns).is_some_and(|existing| existing.own),
     }
 }
 

@@ -211,13 +211,16 @@ fn far(chosen: &Chosen, name: &IfName, found: &Snapshot) -> Option<Far> {
     // Tunnels have the index 0 if they are on no link.
     let peer = state.details.get(name)?.peer.filter(|peer| peer.index != 0)?;
     let place = match peer.nsid {
-        None => Some(&chosen.place),
-        Some(nsid) => state.nsids.iter().find(|(_, known)| **known == nsid).map(|(place, _)| place),
+        None => Some(chosen.place.clone()),
+        Some(nsid) => {
+            state.nsids.iter().find(|(_, known)| **known == nsid).map(|(place, _)| found.place(place))
+        }
     };
     let known = place.and_then(|place| {
-        let mut there = found.places.get(place)?.details.iter();
+        let mut there = found.places.get(&place)?.details.iter();
         let (name, _) = there.find(|(_, details)| details.index == peer.index)?;
-        Some(Far::At(place.clone(), name.clone()))
+        let name = name.clone();
+        Some(Far::At(place, name))
     });
     Some(known.unwrap_or(Far::Elsewhere))
 }

@@ -13,7 +13,7 @@ use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem};
-use crate::state::{LinkKind, Query, Section, Snapshot};
+use crate::state::{LinkKind, Query, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
 
@@ -94,10 +94,13 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
         let plan = |at: At<'_>, found: &Snapshot| old.plan(at, found);
         made.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|steps| steps));
     }
-    // The ports that other stanzas put into a bridge are released with it.
-    let is_own =
-        |step: &Step| set_link(step).is_none_or(|name| made.iter().any(|made| set_link(made) == Some(name)));
-    let is_shared = !touched.iter().all(|step| set_link(step) == Some(iface) || is_own(step));
+    // With a bridge or a VRF go also the ports and the routes of other stanzas.
+    let is_own = |step: &Step| match &step.act.op {
+        Op::LinkSet { name, .. } => name == iface || made.iter().any(|made| sets_link(made, name)),
+        Op::RouteDel(route) => made.iter().any(|made| adds_route(made, route)),
+        _ => true,
+    };
+    let is_shared = !touched.iter().all(is_own);
     touched.retain(is_own);
     touched.extend(made.iter().cloned());
     let plan = |at: At<'_>, found: &Snapshot| new.plan(at, found);
@@ -122,12 +125,15 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
 }
 
-/// The link that a step changes.
-fn set_link(step: &Step) -> Option<&IfName> {
-    match &step.act.op {
-        Op::LinkSet { name, .. } => Some(name),
-        _ => None,
-    }
+fn sets_link(step: &Step, name: &IfName) -> bool {
+    matches!(&step.act.op, Op::LinkSet { name: set, .. } if set == name)
+}
+
+fn adds_route(step: &Step, route: &Route) -> bool {
+    let (Op::RouteAdd(added) | Op::RouteAppend(added) | Op::RouteReplace(added)) = &step.act.op else {
+        return false;
+    };
+    added.same(route)
 }
 
 /// The steps of ifup, or those before a conflict. The stock executor `link` sets the interface up.

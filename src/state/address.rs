@@ -22,4 +22,11 @@ impl LinkAddress {
     pub fn is_ours(&self) -> bool {
         self.protocol == OUR_PROTOCOL
     }
+
+    /// Whether it can be deleted: it is ours, and no other address is deleted with it. The kernel also deletes the later
+    /// addresses of the same prefix (net/ipv4/devinet.c `__inet_del_ifa`).
+    pub fn is_deletable(&self, among: &[Self]) -> bool {
+        let beside = |other: &Self| !other.is_ours() && other.net.trunc() == self.net.trunc();
+        self.is_ours() && (self.net.addr().is_ipv6() || !among.iter().any(beside))
+    }
 }

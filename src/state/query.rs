@@ -82,7 +82,23 @@ pub struct Wants {
 impl Wants {
     /// Also what these want.
     pub fn extend(&mut self, other: Self) {
-        let Self { links, all_links, members, vrfs, rules, routes, used_tables, addresses, .. } = other;
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            links,
+            all_links,
+            members,
+            vrfs,
+            rules,
+            routes,
+            used_tables,
+            addresses,
+            all_addresses,
+            sysctls,
+            records,
+            originals,
+            bridging,
+            nsids,
+        } = other;
         self.links.extend(links);
         self.all_links |= all_links;
         self.members.extend(members);
@@ -93,14 +109,15 @@ impl Wants {
         self.routes.extend(routes);
         self.used_tables |= used_tables;
         self.addresses.extend(addresses);
-        self.sysctls.extend(other.sysctls);
-        self.records.extend(other.records);
-        self.originals |= other.originals;
-        self.bridging.links |= other.bridging.links;
-        self.bridging.vlans.extend(other.bridging.vlans);
-        self.bridging.all_vlans |= other.bridging.all_vlans;
-        self.bridging.fdb.extend(other.bridging.fdb);
-        self.nsids.extend(other.nsids);
+        self.all_addresses |= all_addresses;
+        self.sysctls.extend(sysctls);
+        self.records.extend(records);
+        self.originals |= originals;
+        self.bridging.links |= bridging.links;
+        self.bridging.vlans.extend(bridging.vlans);
+        self.bridging.all_vlans |= bridging.all_vlans;
+        self.bridging.fdb.extend(bridging.fdb);
+        self.nsids.extend(nsids);
     }
 }
 

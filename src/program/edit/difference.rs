@@ -4,8 +4,8 @@ use crate::model::Simulated;
 use crate::plan::op::{Act, BridgeOp, End, LinkChange, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
-    BridgeOptions, Details, FdbEntry, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot, Sysctl,
-    VlanDevice,
+    BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot,
+    Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
 
@@ -67,11 +67,12 @@ impl Way<'_> {
                 self.route(at, route);
             }
             Op::AddressAdd { dev, address } | Op::AddressDel { dev, address } => {
-                let has = |state: &Snapshot| {
-                    let found = state.at(at).addresses.get(dev).into_iter().flatten();
-                    found.clone().any(|found| found.net == *address && found.is_ours())
-                };
-                if has(&self.base.0) && !has(self.to.fresh) {
+                let addresses =
+                    |state: &Snapshot| state.at(at).addresses.get(dev).cloned().unwrap_or_default();
+                let (now, wanted) = (addresses(&self.base.0), addresses(self.to.fresh));
+                let is_it = |found: &&LinkAddress| found.net == *address;
+                let is_deletable = now.iter().find(is_it).is_some_and(|found| found.is_deletable(&now));
+                if is_deletable && !wanted.iter().any(|found| is_it(&found)) {
                     let (dev, address) = (dev.clone(), *address);
                     let undo = Op::AddressAdd { dev: dev.clone(), address };
                     self.push(at, Op::AddressDel { dev, address }, Some(undo));
@@ -125,7 +126,8 @@ impl Way<'_> {
     fn route(&mut self, at: &Place, route: &crate::state::Route) {
         let find = |state: &Snapshot| {
             let mut routes = state.at(at).routes.iter();
-            routes.find(|found| found.is_ours() && route.same(found)).cloned()
+            // A route of a stanza may have no device, which the kernel adds.
+            routes.find(|found| found.is_ours() && (route.same(found) || found.same(route))).cloned()
         };
         if let (Some(found), None) = (find(&self.base.0), find(self.to.fresh)) {
             self.push(at, Op::RouteDel(found.clone()), Some(Op::RouteAdd(found)));

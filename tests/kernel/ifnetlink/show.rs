@@ -113,6 +113,13 @@ fn names_and_filters(ifupdown: Ifupdown) {
     ] {
         by_hand(&installed, words);
     }
+    // A second name.
+    let netns = installed.path("/run/netns");
+    std::os::unix::fs::symlink("guest", netns.join("visitor")).unwrap();
+    for name in ["visitor", "--netns visitor"] {
+        assert_eq!(wide(&installed, &format!("show {name}")), wide(&installed, "show guest"), "{name}");
+    }
+    std::fs::remove_file(netns.join("visitor")).unwrap();
     for (arguments, links) in [
         ("eth3", "/eth3"),
         ("enp9s0", "/eth3"),
