@@ -225,7 +225,8 @@ fn down(keywords: &[&str]) {
     }
 }
 
-/// A route that was removed from the stanza while it was up goes with the VRF; a route of another program stays.
+/// A route that was removed from the stanza while it was up goes with the VRF, also if the record of the applied stanza
+/// is lost; a route of another program stays.
 fn routes_go() {
     own_run();
     red(&[
@@ -233,6 +234,7 @@ fn routes_go() {
         "vrf-route unreachable default, blackhole 10.9.0.0/16, blackhole 10.9.0.0/16 table 11",
     ]);
     ip("route add blackhole 10.8.0.0/16 table 10 proto static");
+    command("rm -r /run/ifupdown-ng-netlink").ok();
     down(&["vrf-table 10"]);
     let table = |family: &str, table: u32| {
         let shown = ip_json(&format!("{family} route show table {table}"));
