@@ -2,8 +2,9 @@
 
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, netns};
-use crate::state::{APPLIED, Applied, Record};
+use crate::state::{APPLIED, Applied, NetnsId, Record};
 use crate::values::IfName;
+use std::sync::OnceLock;
 
 /// The applied stanza of an interface in the calling thread's namespace. A record of an earlier boot, of an earlier
 /// start of this container or of an earlier namespace is ignored, and so is a text that is not a record.
@@ -37,8 +38,18 @@ pub fn all() -> Result<Vec<(IfName, Applied)>, Refusal> {
 }
 
 fn valid(text: &str) -> Result<Option<Applied>, Refusal> {
-    let id = netns::own_id()?;
+    let id = own_id()?;
     Ok(Applied::parse(text).filter(|applied| applied.id == id))
+}
+
+/// The identity of the namespace that this process was started in, found once.
+fn own_id() -> Result<NetnsId, Refusal> {
+    static OWN: OnceLock<NetnsId> = OnceLock::new();
+    if let Some(id) = OWN.get() {
+        return Ok(*id);
+    }
+    let id = netns::own_id()?;
+    Ok(*OWN.get_or_init(|| id))
 }
 
 /// Writes the record, or removes it if no stanza is left.
@@ -50,6 +61,6 @@ pub fn write(iface: &IfName, applied: &Applied) -> Result<(), Refusal> {
     if applied.sections.is_empty() {
         return directory.remove(&record);
     }
-    let applied = Applied { id: netns::own_id()?, ..applied.clone() };
+    let applied = Applied { id: own_id()?, ..applied.clone() };
     directory.write(&record, &applied.to_string())
 }

@@ -298,7 +298,8 @@ fn one_link(link: &Value, found: &Value, text: &str, born: &BTreeSet<String>) {
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&link[key], value, "{name}: {key}");
     }
-    if found["link_type"] == "ether" {
+    // Tunnels that the kernel makes have no address.
+    if found["link_type"] == "ether" && found["address"] != "00:00:00:00:00:00" {
         assert_eq!(link["mac"], found["address"], "{name}");
     }
     if let Some(other) = found["link"].as_str() {
