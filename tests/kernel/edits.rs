@@ -520,8 +520,10 @@ fn records() {
 /// The state here and in the namespaces.
 fn now(edit: &Edit, installed: &Installed) -> State {
     settle();
-    let is_undecided =
-        || ip("-d link show").split_whitespace().any(|word| word == "listening" || word == "learning");
+    let is_undecided = || {
+        let links = ip("-d link show");
+        links.contains("state listening") || links.contains("state learning")
+    };
     wait_until("the spanning tree has decided", || !is_undecided());
     let mut state = State::with_run(installed).without_carriers();
     for name in ["one", "two"] {
