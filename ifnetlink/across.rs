@@ -19,10 +19,7 @@ pub fn findings(stanzas: &Stanzas, read: &[ReadStanza], tables: &BTreeMap<String
 
 /// The interfaces in the order of the file, with the line of a keyword that counts.
 fn lines<'a>(stanzas: &'a Stanzas, keyword: &'static str) -> impl Iterator<Item = (&'a str, &'a Line)> {
-    stanzas.order().filter_map(move |name| {
-        let mut lines = stanzas.written(name).iter().rev();
-        Some((name, lines.find(|line| &*line.keyword == keyword)?))
-    })
+    stanzas.order().filter_map(move |name| Some((name, stanzas.line(name, keyword)?)))
 }
 
 fn at(place: Option<&Place>) -> String {
@@ -75,7 +72,7 @@ fn two_vrfs(stanzas: &Stanzas, tables: &BTreeMap<String, TableId>) -> Vec<Findin
 fn two_bridges(stanzas: &Stanzas) -> Vec<Finding> {
     let mut all: Vec<(IfName, String, &str, &Line)> = Vec::new();
     for name in stanzas.order() {
-        let line = |keyword: &str| stanzas.written(name).iter().rev().find(|line| &*line.keyword == keyword);
+        let line = |keyword| stanzas.line(name, keyword);
         if let Some(line) = line("bridge-ports") {
             if let Ok(Ports::Listed(ports)) = line.value.parse() {
                 all.extend(ports.into_iter().map(|port| (port, name.to_owned(), name, line)));

@@ -80,7 +80,7 @@ fn record(targets: &Targets, found: &Snapshot, is_done: bool) -> Result<(), Refu
             after.add(Section { index, ..section.clone() });
         }
         if is_done {
-            after.remove(&OURS, section.map(|section| &section.values));
+            after.remove(&OURS, |other| section.is_none_or(|section| other.values != section.values));
         }
         if after.sections != before.sections {
             applied::write(iface, &after)?;

@@ -98,14 +98,10 @@ impl ReadStanza {
         let of_others = lines.of_others(&used);
         let is_created_by_others = lines.is_created();
         let is_sound = problems.is_empty();
-        let text = |keyword: &str| Some((keyword.to_owned(), stanza.text(keyword)?.to_owned()));
-        let keywords = used.iter().flat_map(|program| program.keywords());
-        let section = Section {
-            keywords: keywords.filter_map(|keyword| Some(text(keyword.name)?.0)).collect(),
-            values: stanza.keywords().filter_map(text).collect(),
-            ports: stanzas.text(iface, "bridge-ports").map(str::to_owned),
-            ..Section::default()
-        };
+        let keywords: Vec<&str> =
+            used.iter().flat_map(|program| program.keywords()).map(|keyword| keyword.name).collect();
+        let ports = stanzas.text(iface, "bridge-ports").map(str::to_owned);
+        let section = Section { ports, ..Section::of(&stanza, &keywords, None) };
         let iface = iface.clone();
         Some(Self {
             iface,
@@ -133,7 +129,7 @@ impl<'a> Lines<'a> {
 
     /// The line of a keyword that counts.
     fn line(&self, keyword: &str) -> Option<&'a Line> {
-        self.all().iter().rev().find(|line| &*line.keyword == keyword)
+        self.stanzas.line(self.iface, keyword)
     }
 
     /// Where a keyword is that an executor got: its last line, or the begin of the stanza.

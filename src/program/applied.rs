@@ -24,15 +24,7 @@ impl Memory {
     /// The memory of a stanza, before the record is read.
     pub fn of(program: &Program, invocation: &Invocation) -> Self {
         let keywords: Vec<&str> = program.keywords().map(|keyword| keyword.name).collect();
-        let stanza = &invocation.stanza;
-        let text = |keyword: &str| Some((keyword.to_owned(), stanza.text(keyword)?.to_owned()));
-        let present = Section {
-            keywords: stanza.keywords().filter(|it| keywords.contains(it)).map(str::to_owned).collect(),
-            index: None,
-            file: invocation.interfaces_file.clone(),
-            values: stanza.keywords().filter_map(text).collect(),
-            ports: None,
-        };
+        let present = Section::of(&invocation.stanza, &keywords, invocation.interfaces_file.clone());
         Self { iface: invocation.iface.clone(), keywords, applied: Applied::default(), present }
     }
 
@@ -47,19 +39,19 @@ impl Memory {
 
     /// Whether a stanza was applied, and this is another one.
     pub fn is_edited(&self) -> bool {
-        self.applied.with(&self.keywords).any(|section| section.values != self.present.values)
+        self.applied.with(&self.keywords).any(|section| !self.is_of(section))
     }
 
     /// Whether this stanza was applied.
     pub fn is_present(&self) -> bool {
-        self.applied.with(&self.keywords).any(|section| section.values == self.present.values)
+        self.applied.with(&self.keywords).any(|section| self.is_of(section))
     }
 
     /// The stanzas that were applied, oldest first; without the one of this invocation if `but_present`.
     pub fn old(&self, program: &Program, but_present: bool) -> Vec<Old> {
         let sections = self.applied.with(&self.keywords);
         sections
-            .filter(|section| !but_present || section.values != self.present.values)
+            .filter(|section| !but_present || !self.is_of(section))
             .map(|section| Old::new(section, read_sound(program, section)))
             .collect()
     }
@@ -93,9 +85,7 @@ impl Memory {
     /// # Errors
     /// The record cannot be written.
     pub fn settle(&mut self) -> Result<(), Refusal> {
-        let mut applied = self.applied.clone();
-        applied.remove(&self.keywords, Some(&self.present.values));
-        self.write(applied)
+        self.remove(|memory, section| !memory.is_of(section))
     }
 
     /// Forgets all stanzas.
@@ -103,9 +93,7 @@ impl Memory {
     /// # Errors
     /// The record cannot be written.
     pub fn end(&mut self) -> Result<(), Refusal> {
-        let mut applied = self.applied.clone();
-        applied.remove(&self.keywords, None);
-        self.write(applied)
+        self.remove(|_, _| true)
     }
 
     /// Removes a record that cannot be used, such as one from before a reboot.
@@ -124,11 +112,17 @@ impl Memory {
     /// # Errors
     /// The record cannot be written.
     pub fn forget_present(&mut self) -> Result<(), Refusal> {
+        self.remove(Self::is_of)
+    }
+
+    /// Whether a recorded stanza is that of this invocation.
+    fn is_of(&self, section: &Section) -> bool {
+        section.values == self.present.values
+    }
+
+    fn remove(&mut self, from: impl Fn(&Self, &Section) -> bool) -> Result<(), Refusal> {
         let mut applied = self.applied.clone();
-        for section in applied.sections.iter_mut().filter(|section| section.values == self.present.values) {
-            section.keywords.retain(|keyword| !self.keywords.contains(&keyword.as_str()));
-        }
-        applied.remove(&[], None);
+        applied.remove(&self.keywords, |section| from(self, section));
         self.write(applied)
     }
 

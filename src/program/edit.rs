@@ -107,12 +107,13 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     let mut fresh = clean;
     let Ok(wanted) = up(iface, &plan, &mut fresh) else { return Plan::default() };
     // Where the new stanza can go up over the old one, only its own objects are left to it.
-    let mut kept = Simulated(found.clone());
-    let over = up(iface, &plan, &mut kept).is_ok();
-    let base = if over { &kept } else { &Simulated(found.clone()) };
+    let mut base = Simulated(found.clone());
+    if up(iface, &plan, &mut base).is_err() {
+        base = Simulated(found.clone());
+    }
     keep_table(iface, &base.0, &mut fresh.0);
     let in_place = Difference { touched: &touched, wanted: &wanted, fresh: &fresh.0, iface };
-    if let Some(steps) = in_place.steps(base) {
+    if let Some(steps) = in_place.steps(&base) {
         let mut after = Simulated(found.clone());
         let steps = possible(steps, &mut after);
         if up(iface, &plan, &mut after).is_ok() && in_place.steps(&after).is_some_and(|left| left.is_empty())

@@ -153,8 +153,12 @@ impl Stanzas {
 
     /// The value of a keyword in the stanza of an interface.
     pub fn text(&self, iface: &IfName, keyword: &str) -> Option<&str> {
-        let lines = &self.interfaces.get(iface.as_str())?.lines;
-        lines.iter().rev().find(|line| &*line.keyword == keyword).map(|line| line.value.trim())
+        self.line(iface.as_str(), keyword).map(|line| line.value.trim())
+    }
+
+    /// The line of a keyword in the stanza of an interface: the last one, which counts.
+    pub fn line(&self, iface: &str, keyword: &str) -> Option<&Line> {
+        self.written(iface).iter().rev().find(|line| &*line.keyword == keyword)
     }
 
     /// The same stanzas, but with this value of a keyword in the stanza of an interface.

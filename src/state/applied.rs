@@ -38,6 +38,14 @@ pub struct Section {
 }
 
 impl Section {
+    /// A stanza of which programs with these keywords apply what they read.
+    pub fn of(stanza: &Stanza, keywords: &[&str], file: Option<PathBuf>) -> Self {
+        let text = |keyword: &str| Some((keyword.to_owned(), stanza.text(keyword)?.to_owned()));
+        let applied = stanza.keywords().filter(|keyword| keywords.contains(keyword));
+        let keywords = applied.map(str::to_owned).collect();
+        Self { keywords, file, values: stanza.keywords().filter_map(text).collect(), ..Self::default() }
+    }
+
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
         Stanza::new(&self.values)
@@ -110,9 +118,9 @@ impl Applied {
         }
     }
 
-    /// Removes these keywords from all stanzas, but for one with these values.
-    pub fn remove(&mut self, keywords: &[&str], but: Option<&BTreeMap<String, String>>) {
-        for section in self.sections.iter_mut().filter(|section| Some(&section.values) != but) {
+    /// Removes these keywords from some of the stanzas.
+    pub fn remove(&mut self, keywords: &[&str], from: impl Fn(&Section) -> bool) {
+        for section in self.sections.iter_mut().filter(|section| from(section)) {
             section.keywords.retain(|keyword| !keywords.contains(&keyword.as_str()));
         }
         self.sections.retain(|section| !section.keywords.is_empty());

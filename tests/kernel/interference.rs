@@ -16,6 +16,7 @@ use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{Netns, Ran, in_lab, ip, ip_batch, run};
 use crate::probe::ping;
+use crate::random::Random;
 use crate::shown::Shown;
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -85,27 +86,6 @@ fn processor_seconds() -> u64 {
         text.lines().next().unwrap().split(' ').filter_map(|word| word.parse().ok()).collect();
     // User, nice and system time, in hundredths of a second.
     numbers[..3].iter().sum::<u64>() / 100
-}
-
-/// SplitMix64: the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, number: usize) -> usize {
-        usize::try_from(self.next() % number as u64).unwrap()
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
 }
 
 /// Stanzas that belong together.

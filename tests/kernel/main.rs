@@ -48,6 +48,7 @@ mod openrc;
 mod pages;
 mod probe;
 mod published;
+mod random;
 mod reader;
 mod refusals;
 mod repeated_lines;

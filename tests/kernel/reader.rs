@@ -24,6 +24,7 @@
 use crate::features::{Feature, needs};
 use crate::ifupdown::{self, Version};
 use crate::lab::{SCRATCH, bind, in_lab, run};
+use crate::random::Random;
 use ifupdown_ng_netlink::kernel::interfaces_file;
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::stanza::file::{Reason, Version as Rules};
@@ -137,32 +138,6 @@ fn printed(stanzas: &Stanzas) -> String {
         text.push('\n');
     }
     text
-}
-
-/// SplitMix64: the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, number: usize) -> usize {
-        usize::try_from(self.next() % number as u64).unwrap()
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-
-    /// Once in so many times.
-    fn rarely(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
 }
 
 const INTERFACES: [&str; 16] = [

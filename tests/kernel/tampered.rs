@@ -119,21 +119,38 @@ impl Stanza {
         let mut calls: Vec<_> = UP.iter().map(|name| self.calls(name)).collect();
         let up = settled(&see);
         calls.extend(DOWN.iter().map(|name| self.calls(name)));
+        let names: Vec<&str> = UP.into_iter().chain(DOWN).collect();
+        let before_it = |at| self.phases(names.iter().take(at));
+        self.each_kill(&names, &calls, 16, before_it, |when, is_up| {
+            watch(when);
+            if is_up {
+                self.up();
+                soon_same(&up, &see, &format!("{when}, then up"));
+            }
+            self.down();
+            soon_same(&before, &see, &format!("{when}, then down"));
+            left(when);
+        });
+    }
+
+    /// Kills each of these phases at each of its calls. `before` leads to the phase with this number, `after` to the end;
+    /// its flag is that of every other time.
+    fn each_kill(
+        &self,
+        names: &[&str],
+        calls: &[BTreeSet<String>],
+        step: usize,
+        before: impl Fn(usize),
+        after: impl Fn(&str, bool),
+    ) {
         let mut kills = 0;
-        for (at, (name, calls)) in UP.iter().chain(&DOWN).zip(calls).enumerate() {
+        for (at, (name, calls)) in names.iter().zip(calls).enumerate() {
             for (nth, call) in calls.iter().enumerate() {
-                for number in every(16, nth) {
-                    self.phases(UP.iter().chain(&DOWN).take(at));
+                for number in every(step, nth) {
+                    before(at);
                     let when = format!("{name} killed at {call} {number}");
                     let was_killed = self.tampered(name, call, "signal=KILL", number).status != 0;
-                    watch(&when);
-                    if number % 2 == kills % 2 {
-                        self.up();
-                        soon_same(&up, &see, &format!("{when}, then up"));
-                    }
-                    self.down();
-                    soon_same(&before, &see, &format!("{when}, then down"));
-                    left(&when);
+                    after(&when, number % 2 == kills % 2);
                     if !was_killed {
                         break;
                     }
@@ -164,32 +181,21 @@ impl Stanza {
         to.down();
         soon_same(&before, &see, "after an edit");
         left("after an edit");
-        let mut kills = 0;
-        for (at, (name, calls)) in UP.iter().zip(calls).enumerate() {
-            for (nth, call) in calls.iter().enumerate() {
-                for number in every(8, nth) {
-                    self.up();
-                    to.phases(UP.iter().take(at));
-                    let when = format!("{name} killed at {call} {number}");
-                    let was_killed = to.tampered(name, call, "signal=KILL", number).status != 0;
-                    let records = command("grep -r . /run/ifupdown-ng-netlink").stdout;
-                    let when = format!("{when}, with the records\n{records}");
-                    if number % 2 == kills % 2 {
-                        third.up();
-                        soon_same(&wanted, &see, &format!("{when}, then the third stanza up"));
-                    }
-                    third.down();
-                    soon_same(&before, &see, &format!("{when}, then down"));
-                    left(&when);
-                    if !was_killed {
-                        break;
-                    }
-                    kills += 1;
-                }
+        let before_it = |at| {
+            self.up();
+            to.phases(UP.iter().take(at));
+        };
+        to.each_kill(&UP, &calls, 8, before_it, |when, is_up| {
+            let records = command("grep -r . /run/ifupdown-ng-netlink").stdout;
+            let when = format!("{when}, with the records\n{records}");
+            if is_up {
+                third.up();
+                soon_same(&wanted, &see, &format!("{when}, then the third stanza up"));
             }
-        }
-        println!("{kills} kills");
-        assert!(kills > least(), "only {kills} kills");
+            third.down();
+            soon_same(&before, &see, &format!("{when}, then down"));
+            left(&when);
+        });
     }
 
     /// Refused at every message of a phase on the way up: an error that names the step, and the earlier state is

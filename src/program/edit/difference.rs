@@ -55,9 +55,14 @@ struct Way<'a> {
 
 impl Way<'_> {
     fn push(&mut self, at: &Place, op: Op, undo: Option<Op>) {
-        let step = Plan { steps: vec![step(at, op, undo)], ..Plan::default() };
-        self.base.assume_all(&step);
-        self.plan.append(step);
+        let mut step = Plan::default();
+        step.push_at(at, op, undo);
+        self.append(step);
+    }
+
+    fn append(&mut self, steps: Plan) {
+        self.base.assume_all(&steps);
+        self.plan.append(steps);
     }
 
     /// The steps for the object of a change. `None` if the object exists in one of the states only.
@@ -80,9 +85,7 @@ impl Way<'_> {
             }
             Op::RuleAdd { .. } | Op::RuleDel(_) | Op::RuleDelDuplicate(_) | Op::RuleExpect(_) => {
                 if self.base.0.here().rules != self.to.fresh.here().rules {
-                    let restored = vrf::layout::restore(self.base.0.here());
-                    self.base.assume_all(&restored);
-                    self.plan.append(restored);
+                    self.append(vrf::layout::restore(self.base.0.here()));
                 }
             }
             Op::SysctlSet { key, .. } => self.sysctl(at, key)?,
@@ -308,9 +311,4 @@ impl Way<'_> {
             self.push(&Place::Here, Op::Bridge(BridgeOp::FdbDel { port, entry }), Some(undo));
         }
     }
-}
-
-fn step(at: &Place, op: Op, undo: Option<Op>) -> Step {
-    let act = |op| Act { at: at.clone(), op };
-    Step { act: act(op), undo: undo.map(act).into_iter().collect() }
 }

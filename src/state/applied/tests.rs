@@ -52,9 +52,9 @@ fn the_end_of_an_edit_leaves_the_keywords_of_other_programs() {
     let (old, new) = ([("netns", "red"), ("vrf-table", "10")], [("netns", "red"), ("vrf-table", "11")]);
     applied.add(section(&["netns", "vrf-table"], &old));
     applied.add(section(&["vrf-table"], &new));
-    applied.remove(&["vrf", "vrf-table"], Some(&section(&[], &new).values));
+    applied.remove(&["vrf", "vrf-table"], |of| of.values != section(&[], &new).values);
     assert_eq!(applied.sections, [section(&["netns"], &old), section(&["vrf-table"], &new)]);
-    applied.remove(&["netns"], None);
+    applied.remove(&["netns"], |_| true);
     assert_eq!(applied.sections, [section(&["vrf-table"], &new)]);
 }
 
