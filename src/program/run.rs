@@ -17,7 +17,7 @@ use crate::program::{arguments, inside, lists};
 use crate::stanza::environment::{self, Found, Invocation, Mode, mentions};
 use crate::stanza::keywords::Unknown;
 use crate::stanza::{Phase, Problem, Stanza};
-use crate::state::Query;
+use crate::state::{Query, Snapshot};
 use crate::values::IfName;
 use anyhow::Context as _;
 use std::fmt::Display;
@@ -142,7 +142,10 @@ pub const DRIFTED: u8 = 3;
 
 fn execute(program: &Program, invocation: &Invocation) -> Outcome {
     let mut kernel = Live::new(invocation.interfaces_file.clone(), arguments::executors());
-    let invocation = &lists::complete(program, invocation, &mut kernel);
+    // In a phase of ifdown the record counts, if there is one: the file is read only without it.
+    let is_down = invocation.phases[0].is_down();
+    let completed = (!is_down).then(|| lists::complete(program, invocation, &mut kernel));
+    let invocation = completed.as_ref().unwrap_or(invocation);
     let mut warnings = Vec::new();
     if invocation.mode == Mode::Apply && invocation.phases[0] == Phase::PostDown {
         guard::leave(program, invocation);
@@ -172,12 +175,15 @@ fn execute(program: &Program, invocation: &Invocation) -> Outcome {
 fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> anyhow::Result<Outcome> {
     let is_applied = invocation.mode == Mode::Apply;
     let mut memory = Memory::of(program, invocation);
-    if is_applied && invocation.phases[0].is_down() {
+    let is_down = invocation.phases[0].is_down();
+    if is_applied && is_down {
         memory.read().context(CANNOT_READ_APPLIED)?;
         if let Some(outcome) = take_down(program, invocation, &mut memory, kernel)? {
             return Ok(outcome);
         }
     }
+    let completed = is_down.then(|| lists::complete(program, invocation, kernel));
+    let invocation = completed.as_ref().unwrap_or(invocation);
     let (configuration, mut problems) = program.configure(&invocation.stanza);
     let mut outcome = Outcome::default();
     if !invocation.phases[0].is_down() {
@@ -239,27 +245,7 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
                 memory.discard().context(CANNOT_RECORD_APPLIED)?;
             }
             Mode::Apply => {
-                memory.read().context(CANNOT_READ_APPLIED)?;
-                let is_first = !memory.is_present();
-                memory.begin(&simulated.0).context(CANNOT_RECORD_APPLIED)?;
-                if let Err(failure) = apply::up(&plan, kernel) {
-                    if is_first {
-                        memory.forget_present().context(CANNOT_RECORD_APPLIED)?;
-                    }
-                    // The changes that the warnings are about were not made, or were rolled back.
-                    outcome.warnings.clear();
-                    outcome.fail(FAILED, [failure]);
-                    outcome.give_up = configuration.give_up(at(phase), &simulated.0);
-                } else if makes(&plan, &invocation.iface) {
-                    let mut query = Query::default();
-                    query.here().links.insert(invocation.iface.clone());
-                    // The interface is made, and the record is right without its index.
-                    let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
-                }
-                let is_last = !Phase::UP.into_iter().any(|later| later > phase && configuration.acts(later));
-                if is_last && outcome.code == 0 {
-                    memory.settle().context(CANNOT_RECORD_APPLIED)?;
-                }
+                bring_up(&plan, at(phase), &configuration, &mut memory, kernel, &simulated.0, &mut outcome)?;
             }
             Mode::DryRun | Mode::Check | Mode::Mock => {
                 print(&plan)?;
@@ -271,6 +257,40 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
         }
     }
     Ok(outcome)
+}
+
+/// Applies the plan of a phase of ifup, for a stanza that is recorded before and stays recorded if that succeeds.
+fn bring_up(
+    plan: &Plan,
+    at: At<'_>,
+    configuration: &Configuration,
+    memory: &mut Memory,
+    kernel: &mut Live,
+    found: &Snapshot,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    memory.read().context(CANNOT_READ_APPLIED)?;
+    let is_first = !memory.is_present();
+    memory.begin(found).context(CANNOT_RECORD_APPLIED)?;
+    if let Err(failure) = apply::up(plan, kernel) {
+        if is_first {
+            memory.forget_present().context(CANNOT_RECORD_APPLIED)?;
+        }
+        // The changes that the warnings are about were not made, or were rolled back.
+        outcome.warnings.clear();
+        outcome.fail(FAILED, [failure]);
+        outcome.give_up = configuration.give_up(at, found);
+    } else if makes(plan, at.iface) {
+        let mut query = Query::default();
+        query.here().links.insert(at.iface.clone());
+        // The interface is made, and the record is right without its index.
+        let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
+    }
+    let is_last = !Phase::UP.into_iter().any(|later| later > at.phase && configuration.acts(later));
+    if is_last && outcome.code == 0 {
+        memory.settle().context(CANNOT_RECORD_APPLIED)?;
+    }
+    Ok(())
 }
 
 const CANNOT_READ: &str = "cannot read the state of the kernel";
