@@ -123,7 +123,8 @@ impl Targets {
         let (mut known, mut unsound) = (Vec::new(), Vec::new());
         let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for stanza in read {
-            let ReadStanza { iface, configuration, section, .. } = stanza;
+            let ReadStanza { iface, configuration, .. } = stanza;
+            let section = Section { file: Some(options.file.clone()), ..stanza.section };
             let chosen = is_chosen(iface.as_str());
             if !chosen && !running.contains(iface.as_str()) {
                 if !configuration.is_empty() {

@@ -399,9 +399,12 @@ fn keyword_gone(ifupdown: Ifupdown) {
 fn stanza_gone(ifupdown: Ifupdown) {
     let red =
         "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n    vrf-route blackhole 10.9.0.0/16\n";
-    let installed = ifupdown.install(red);
+    let installed = ifupdown.install(&red.replace("10.9.0.0", "10.8.0.0"));
     let before = State::with_run(&installed);
     installed.ifup("-a").quiet();
+    // Recorded anew by ifnetlink, it is still a stanza of this file.
+    installed.interfaces(red);
+    installed.ifnetlink("apply red").ok();
     installed.interfaces("auto lo\niface lo\n");
     let ran = installed.ifnetlink("check");
     assert!(ran.status == 3 && ran.stdout.contains("red: ip link del red type vrf table 10\n"), "{ran}");
