@@ -165,6 +165,9 @@ pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     {
         object.remove("address");
     }
+    // The kernel chooses one at random for the IPv6 tunnels that each namespace has once their module is loaded
+    // (net/ipv6/ip6_tunnel.c). No keyword changes the permanent address of a link.
+    object.remove("permaddr");
     // A link that never was up in its namespace has none yet; the kernel sets it when the link goes up.
     if object.get("qdisc").is_some_and(|qdisc| qdisc == "noop" || qdisc == "noqueue") {
         object.remove("qdisc");
