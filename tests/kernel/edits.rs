@@ -353,11 +353,11 @@ fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
         let (from, to) = (with(from), with(to));
         // A stanza that cannot go up has no fresh state, and nothing to come from.
         installed.interfaces(&to);
-        let fresh = installed.ifup("-a").status == 0;
+        let fresh = is_up(edit.iface, &installed.ifup("-a"));
         let wanted = fresh.then(|| now(edit, &installed));
         end(edit, &installed, &before, &format!("{what}: a fresh {to}"));
         installed.interfaces(&from);
-        if installed.ifup("-a").status != 0 {
+        if !is_up(edit.iface, &installed.ifup("-a")) {
             end(edit, &installed, &before, &format!("{what}: a fresh {from}"));
             continue;
         }
@@ -371,6 +371,13 @@ fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
         wanted.assert_same(&now(edit, &installed), &format!("{what}, then ifup -f: {from}\nto\n{to}\n{ran}"));
         end(edit, &installed, &before, &format!("{what}, then ifup -f and ifdown: {from}\nto\n{to}"));
     }
+}
+
+/// Whether ifup succeeded. Version 0.11.4 ignores the exit status of executors, whose errors are on stderr.
+fn is_up(iface: &str, ran: &Ran) -> bool {
+    let of_it = format!(": {iface}: ");
+    let mut lines = ran.stderr.lines().filter(|line| line.contains(&of_it));
+    ran.status == 0 && lines.all(|line| line.contains(": warning: "))
 }
 
 /// The last keyword that selects our executor is removed. Neither ifup nor ifdown starts it then: `ifnetlink check`

@@ -57,6 +57,7 @@ impl State {
             for line in lines.iter_mut() {
                 *line = line
                     .replace("\"NO-CARRIER\",", "")
+                    .replace(",\"LOWER_UP\"", "")
                     .replace("\"operstate\":\"DOWN\"", "\"operstate\":\"UNKNOWN\"");
             }
             if !about.ends_with("rules") {
