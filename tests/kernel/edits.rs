@@ -532,7 +532,8 @@ fn now(edit: &Edit, installed: &Installed) -> State {
     settle();
     let is_undecided = || {
         let links = ip("-d link show");
-        links.contains("state listening") || links.contains("state learning")
+        // During a change of the topology the kernel forgets addresses sooner (net/bridge/br_stp.c).
+        ["state listening", "state learning", "topology_change 1"].into_iter().any(|text| links.contains(text))
     };
     wait_until("the spanning tree has decided", || !is_undecided());
     let mut state = State::with_run(installed).without_carriers();
