@@ -16,6 +16,7 @@ use crate::stanza::{Phase, Problem};
 use crate::state::{LinkKind, Query, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
+use std::collections::BTreeMap;
 
 /// A plan; or the part of it without conflicts, and the conflicts.
 type Planned = Result<Plan, (Plan, Vec<Problem>)>;
@@ -24,20 +25,22 @@ type Planned = Result<Plan, (Plan, Vec<Problem>)>;
 pub struct Old {
     /// The stanza.
     pub configuration: Configuration,
-    /// Its value of `bridge-ports`, if it is known: the value that was handed over may be that of `requires`.
-    ports: Known,
+    values: BTreeMap<String, String>,
+    /// Its value of `bridge-ports`, unless the value that was handed over may be that of `requires`.
+    ports: Option<Option<String>>,
 }
 
 impl Old {
     /// A recorded stanza. `configuration` is what the program reads in it.
     pub fn new(section: &Section, configuration: Configuration) -> Self {
-        let text = |keyword| section.values.get(keyword);
-        let ports = match (&section.ports, text("bridge-ports")) {
-            (Some(written), _) => Known::Is(Some(written.clone())),
-            (None, Some(ports)) if text("requires") == Some(ports) => Known::Not,
-            (None, ports) => Known::Is(ports.cloned()),
+        let mut values = section.values.clone();
+        let requires = values.get("requires").cloned();
+        let ports = match (&section.ports, values.remove("bridge-ports")) {
+            (Some(written), _) => Some(Some(written.clone())),
+            (None, Some(ports)) if requires.as_ref() == Some(&ports) => None,
+            (None, ports) => Some(ports),
         };
-        Self { configuration, ports }
+        Self { configuration, values, ports }
     }
 
     /// What to read for this phase.
@@ -45,23 +48,20 @@ impl Old {
         self.configuration.query(at, query);
     }
 
-    /// The plan for one phase. The stanza in the file is another one by now.
+    /// The plan for one phase. The stanza in the file, which planners of bridges and their ports read, is another one by
+    /// now.
     ///
     /// # Errors
     /// As for [`Configuration::plan`].
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
-        let (Known::Is(ports), Some(stanzas)) = (&self.ports, &found.stanzas) else {
-            return self.configuration.plan(at, found);
-        };
-        let stanzas = stanzas.clone().with_text(at.iface, "bridge-ports", ports.as_deref());
+        let Some(stanzas) = &found.stanzas else { return self.configuration.plan(at, found) };
+        let in_file = stanzas.text(at.iface, "bridge-ports");
+        let ports = self.ports.as_ref().map_or(in_file, |written| written.as_deref());
+        let values = self.values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
+        let values = values.chain(ports.map(|ports| ("bridge-ports", ports)));
+        let stanzas = stanzas.clone().with_stanza(at.iface, values);
         self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas), ..found.clone() })
     }
-}
-
-/// A value that may be unknown.
-enum Known {
-    Is(Option<String>),
-    Not,
 }
 
 fn at(iface: &IfName, phase: Phase) -> At<'_> {
@@ -124,6 +124,11 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     let mut after = Simulated(found.clone());
     let steps = down(&mut after);
     if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
+}
+
+/// The plan of an ifdown with the recorded stanzas.
+pub fn take_down(iface: &IfName, old: &[Old], found: &Snapshot) -> Plan {
+    down(iface, old, &mut Simulated(found.clone()))
 }
 
 fn sets_link(step: &Step, name: &IfName) -> bool {

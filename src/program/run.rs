@@ -369,7 +369,8 @@ fn follow(
     edit::query(iface, &old, new, &mut query);
     let found = kernel.read(&query).context(CANNOT_READ)?;
     if !memory.is_stale(&found) {
-        let plan = edit::plan(iface, &old, new, &found);
+        let mut plan = edit::plan(iface, &old, new, &found);
+        outcome.warnings.append(&mut plan.warnings);
         memory.begin(&found).context(CANNOT_RECORD_APPLIED)?;
         if let Err(failure) = apply::up(&plan, kernel) {
             outcome.fail(FAILED, [failure]);

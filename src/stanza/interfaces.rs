@@ -161,17 +161,20 @@ impl Stanzas {
         self.written(iface).iter().rev().find(|line| &*line.keyword == keyword)
     }
 
-    /// The same stanzas, but with this value of a keyword in the stanza of an interface.
+    /// The same stanzas, but with these keywords and values in the stanza of an interface.
     #[must_use]
-    pub fn with_text(mut self, iface: &IfName, keyword: &str, value: Option<&str>) -> Self {
-        let lines = &mut self.interfaces.entry(iface.to_string()).or_default().lines;
-        lines.retain(|line| &*line.keyword != keyword);
-        lines.extend(value.map(|value| Line {
+    pub fn with_stanza<'a>(
+        mut self,
+        iface: &IfName,
+        values: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let line = |(keyword, value): (&str, &str)| Line {
             keyword: keyword.into(),
             value: value.into(),
             place: None,
             origin: Origin::Written,
-        }));
+        };
+        self.interfaces.entry(iface.to_string()).or_default().lines = values.into_iter().map(line).collect();
         self
     }
 

@@ -67,6 +67,12 @@ impl State {
         self
     }
 
+    /// The same with another text in all lines.
+    pub fn replace(mut self, from: &str, to: &str) -> Self {
+        self.0.values_mut().flatten().for_each(|line| *line = line.replace(from, to));
+        self
+    }
+
     /// Adds the state of another namespace.
     pub fn join(&mut self, name: &str, other: Self) {
         let lines = self.0.entry("in namespaces").or_default();
@@ -76,8 +82,8 @@ impl State {
     }
 
     /// The same without what depends on time or on earlier links: link-local addresses, which the kernel adds when a
-    /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, and
-    /// the numbers of ports; and without some links.
+    /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, the
+    /// numbers of ports and the limits of offloads; and without some links.
     pub fn without_time(mut self, left_out: &[&str]) -> Self {
         for (about, lines) in &mut self.0 {
             lines.retain(|line| {
@@ -90,7 +96,8 @@ impl State {
                 let Ok(mut object) = serde_json::from_str::<serde_json::Value>(&line[start..]) else {
                     continue;
                 };
-                for key in ["link_netnsid", "operstate"] {
+                // A bridge keeps the limits of the ports that it had (net/bridge/br_if.c `br_features_recompute`).
+                for key in ["link_netnsid", "operstate", "tso_max_size", "tso_max_segs"] {
                     object.as_object_mut().unwrap().remove(key);
                 }
                 if let Some(port) = object["linkinfo"]["info_slave_data"].as_object_mut() {

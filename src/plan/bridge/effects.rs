@@ -21,6 +21,22 @@ fn new_bridge() -> BridgeOptions {
     }
 }
 
+/// Adds the ageing time to a change that ends the spanning tree, if the bridge would keep a wrong one. While the topology
+/// changes, a bridge uses and shows twice its forward delay, and it returns to its own ageing time only if the spanning
+/// tree is still on then (net/bridge/br_stp.c `__br_set_topology_change`). `wanted` are all settings that are wanted.
+pub(crate) fn with_ageing(
+    change: BridgeOptions,
+    found: &BridgeOptions,
+    wanted: &BridgeOptions,
+) -> BridgeOptions {
+    let ends = change.stp == Some(false) && found.stp == Some(true);
+    let during = found.forward_delay.map(|delay| Centiseconds(delay.0.saturating_mul(2)));
+    if !ends || change.ageing.is_some() || found.ageing.is_none() || found.ageing != during {
+        return change;
+    }
+    BridgeOptions { ageing: wanted.ageing.or(new_bridge().ageing), ..change }
+}
+
 /// The settings of a new port. Its path cost depends on its speed.
 pub(super) fn new_port() -> PortOptions {
     PortOptions {

@@ -1,6 +1,7 @@
 //! Plans the phases of ifup.
 
 use crate::plan::bridge::config::{Config, Role};
+use crate::plan::bridge::effects::with_ageing;
 use crate::plan::bridge::port::{Draft, Joining, check, unfiltered};
 use crate::plan::bridge::port_config::two_ways;
 use crate::plan::bridge::scope::Scope;
@@ -85,7 +86,7 @@ impl Config {
         let running = self.require_bridge(iface, found)?;
         let filtering = self.options.filtering.or(running.filtering) == Some(true);
         let mut draft = Draft::new(found);
-        let mut change = self.options.differing(running);
+        let mut change = with_ageing(self.options.differing(running), running, &self.options);
         let switch = change.filtering.take();
         self.default_pvid_can_change(iface, running, found)?;
         set_bridge(&mut draft, iface, change);

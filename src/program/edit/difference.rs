@@ -1,6 +1,7 @@
 //! The steps from one simulated state to another one, for the objects that some steps touch.
 
 use crate::model::Simulated;
+use crate::plan::bridge::effects::with_ageing;
 use crate::plan::op::{Act, BridgeOp, End, LinkChange, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
@@ -35,6 +36,14 @@ impl Difference<'_> {
         };
         way.plan.steps.sort_by_key(release);
         Some(way.plan)
+    }
+
+    /// Whether the new stanza makes this interface a port. If not, the stanza of a bridge does.
+    fn joins(&self, port: &IfName) -> bool {
+        self.wanted.iter().any(|step| match &step.act.op {
+            Op::LinkSet { name, change } => name == port && matches!(change.master, Some(Some(_))),
+            _ => false,
+        })
     }
 
     /// The pair that the new stanza makes with this end.
@@ -230,7 +239,7 @@ impl Way<'_> {
         if set.address.is_some() && wanted.address.is_none() {
             return None;
         }
-        let change = wanted.differing(&now).masked(set);
+        let change = with_ageing(wanted.differing(&now).masked(set), &now, &wanted);
         // The kernel would put every port into the new default VLAN (net/bridge/br_vlan.c
         // `__br_vlan_set_default_pvid`).
         let opens = matches!((change.default_pvid, now.default_pvid), (Some(Some(_)), Some(None)));
@@ -263,10 +272,21 @@ impl Way<'_> {
         let (Some(now), Some(wanted)) = (options(&self.base.0), options(self.to.fresh)) else {
             return;
         };
-        if set.cost.is_some() && wanted.cost.is_none() && now.cost.is_some() {
-            // The kernel computes the cost when the port joins.
-            self.push(&Place::Here, Op::release(port), None);
-            return;
+        // The kernel computes the cost when the port joins.
+        if let (Some(_), None, Some(cost)) = (set.cost, wanted.cost, now.cost) {
+            let master = |state: &Snapshot| state.here().links.get(port).and_then(|link| link.master.clone());
+            match master(&self.base.0).filter(|bridge| master(self.to.fresh).as_ref() == Some(bridge)) {
+                Some(bridge) if !self.to.joins(port) => {
+                    let advice = format!("`ifdown {bridge}` and `ifup {bridge}` do that");
+                    let line =
+                        format!("{port} keeps its cost {cost} until it joins {bridge} again; {advice}");
+                    self.plan.warnings.push(line);
+                }
+                _ => {
+                    self.push(&Place::Here, Op::release(port), None);
+                    return;
+                }
+            }
         }
         let change = PortOptions { cost: None, ..wanted.differing(&now).masked(set) };
         if !change.is_empty() {
