@@ -9,10 +9,16 @@
 mod bridge;
 #[path = "bridge-vlan.rs"]
 mod bridge_vlan;
+#[path = "forward.rs"]
+mod forward;
+#[path = "link.rs"]
+mod link;
 #[path = "netns.rs"]
 mod netns;
 #[path = "netns-interfaces.rs"]
 mod netns_interfaces;
+#[path = "static.rs"]
+mod static_addresses;
 #[path = "veth.rs"]
 mod veth;
 #[path = "veth-peer.rs"]
@@ -31,7 +37,7 @@ use ifupdown_ng_netlink::program::run::run_one_of;
 use std::process::ExitCode;
 
 /// The programs, one for each other file of this directory.
-pub const PROGRAMS: &[&Program] = &[
+pub const ALL: &[&Program] = &[
     &bridge_vlan::PROGRAM,
     &bridge::PROGRAM,
     &vrf_table::PROGRAM,
@@ -42,9 +48,23 @@ pub const PROGRAMS: &[&Program] = &[
     &netns_interfaces::PROGRAM,
     &veth_peer::PROGRAM,
     &veth::PROGRAM,
+    &link::PROGRAM,
+    &static_addresses::PROGRAM,
+    &forward::PROGRAM,
 ];
+
+/// How many of them, at the end, have keywords of the stock executors only: those that ifupdown-ng starts for every file,
+/// so that they are installed only on request (`make DROPIN=all`).
+const OF_STOCK: usize = 3;
+
+/// The programs with keywords of this package.
+pub const PROGRAMS: &[&Program] = ALL.split_at(ALL.len() - OF_STOCK).0;
+
+/// The programs in place of `link`, `static` and `forward`.
+#[allow(dead_code, reason = "not everything that includes this file has a use for them")]
+pub const NATIVE: &[&Program] = ALL.split_at(ALL.len() - OF_STOCK).1;
 
 #[allow(dead_code, reason = "the tests have a main of their own")]
 fn main() -> ExitCode {
-    run_one_of(PROGRAMS)
+    run_one_of(ALL)
 }

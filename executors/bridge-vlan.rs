@@ -91,6 +91,6 @@ pub fn isolates(stanza: &Stanza) -> Option<Phase> {
 }
 
 /// The bridge of a port.
-pub fn bridge(stanza: &Stanza) -> Vec<IfName> {
+pub fn bridge(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     stanza.text("bridge-member").and_then(|bridge| bridge.parse().ok()).into_iter().collect()
 }

@@ -118,9 +118,9 @@ const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
 };
 
 /// A member needs its bridge, and a bridge its ports; `all` stands for the existing interfaces.
-fn depends(stanza: &Stanza) -> Vec<IfName> {
+fn depends(iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     if stanza.text("bridge-member").is_some() {
-        return bridge_vlan::bridge(stanza);
+        return bridge_vlan::bridge(iface, stanza);
     }
     let ports = stanza.text("bridge-ports").unwrap_or_default();
     // Patterns are not interface names.

@@ -89,7 +89,7 @@ fn veth_peer(stanza: &Stanza) -> Option<VethPeer> {
 }
 
 /// Never the peer: it is created together with this interface, not before it.
-fn master(stanza: &Stanza) -> Vec<IfName> {
+fn master(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     let beside = stanza.text("veth-peer-netns").is_none();
     let master = stanza.text("veth-peer-master").filter(|_| beside);
     master.and_then(|name| name.parse().ok()).into_iter().collect()

@@ -63,7 +63,7 @@ fn vrf_route(stanza: &Stanza) -> Option<VrfRoute> {
 }
 
 /// The VRFs that routes are leaked into. Empty for a VRF: two VRFs that leak into each other would wait for each other.
-fn leaked_into(stanza: &Stanza) -> Vec<IfName> {
+fn leaked_into(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     if stanza.text("vrf-table").is_some() {
         return Vec::new();
     }

@@ -82,7 +82,7 @@ fn vrf_member(stanza: &Stanza) -> Option<VrfMember> {
     Some(VrfMember { vrf, keyword })
 }
 
-fn vrfs(stanza: &Stanza) -> Vec<IfName> {
+fn vrfs(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     let texts = [stanza.text("vrf-member"), stanza.text("vrf")];
     texts.into_iter().flatten().filter_map(|text| text.parse().ok()).collect()
 }

@@ -166,7 +166,7 @@ impl Wanted {
             assume_up(&mut simulated, &target.iface);
             for step in plan.steps {
                 match step.act.op {
-                    Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address)),
+                    Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address.net)),
                     Op::RouteAdd(route) | Op::RouteReplace(route) => wanted.routes.push((step.act.at, route)),
                     Op::RuleAdd { rule, .. } if rule.protocol == OUR_PROTOCOL => {
                         wanted.rules.insert(rule.family);
@@ -203,10 +203,8 @@ impl Wanted {
             };
             for dev in devices.iter().map(|&dev| dev.clone()) {
                 let present = state.addresses.get(&dev).map_or(&[][..], Vec::as_slice);
-                for address in
-                    present.iter().filter(|address| address.is_deletable(present)).map(|found| found.net)
-                {
-                    if !self.addresses.contains(&(place.clone(), dev.clone(), address)) {
+                for address in present.iter().filter(|address| address.is_deletable(present)).copied() {
+                    if !self.addresses.contains(&(place.clone(), dev.clone(), address.net)) {
                         let undo = Op::AddressAdd { dev: dev.clone(), address };
                         plan.push_at(place, Op::AddressDel { dev: dev.clone(), address }, Some(undo));
                     }

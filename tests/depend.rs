@@ -12,7 +12,7 @@ use ifupdown_ng_netlink::values::IfName;
 use std::process::{Command, ExitCode, Stdio};
 
 /// Names that many interfaces, or panics.
-fn depends(stanza: &Stanza) -> Vec<IfName> {
+fn depends(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     match stanza.text("test-depend") {
         Some("panic") => panic!("on request"),
         number => (0..number.unwrap_or("0").parse().unwrap())

@@ -151,7 +151,7 @@ fn within(chosen: &Chosen, state: &State, found: &Snapshot) -> Within {
             LinkKind::Bridge(options) => {
                 bridges.push(Bridge { name: name.clone(), options: options.clone(), ports: members(name) });
             }
-            LinkKind::Other(_) | LinkKind::Physical => {}
+            LinkKind::Vlan(_) | LinkKind::Other(_) | LinkKind::Physical => {}
         }
     }
     let rules = if chosen.whole { merged(state) } else { Vec::new() };
@@ -163,6 +163,7 @@ fn shown(chosen: &Chosen, name: &IfName, link: &Link, named: bool, found: &Snaps
     let kind = match &link.kind {
         LinkKind::Vrf(_) => Some("vrf".to_owned()),
         LinkKind::Bridge(_) => Some("bridge".to_owned()),
+        LinkKind::Vlan(_) => Some("vlan".to_owned()),
         LinkKind::Other(kind) => Some(kind.clone()),
         LinkKind::Physical => None,
     };

@@ -56,15 +56,25 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
 
 /// Makes the changes in order. If one fails, the earlier ones are rolled back, last first. It is not a failure if the
 /// object of a deletion is already gone (another program has just deleted it, or its namespace is gone): then the
-/// earlier changes, which replace it, must not be rolled back.
+/// earlier changes, which replace it, must not be rolled back. Returns the refusals of changes that are made as far as
+/// possible.
 ///
 /// # Errors
 /// The failed change, and the changes that could not be rolled back.
-pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
-    for (done, step) in plan.steps.iter().enumerate() {
+pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<Failure>, Box<Failure>> {
+    let (mut done, mut refused): (Vec<&Step>, Vec<Failure>) = (Vec::new(), Vec::new());
+    for step in &plan.steps {
         log::info!("{}", step.act);
-        let Err(cause) = kernel.apply(&step.act) else { continue };
+        let Err(cause) = kernel.apply(&step.act) else {
+            done.push(step);
+            continue;
+        };
         if cause.means_done(&step.act.op, When::Up) {
+            done.push(step);
+            continue;
+        }
+        if step.best_effort && !cause.answer_lost {
+            refused.push(Failure { act: step.act.clone(), cause, undone: 0, stuck: Vec::new() });
             continue;
         }
         let mut undo = Undo::default();
@@ -72,10 +82,10 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Box<Failure>> {
         if cause.answer_lost {
             undo.step(step, kernel);
         }
-        let undone = plan.steps[..done].iter().rev().filter(|step| undo.step(step, kernel)).count();
+        let undone = done.iter().rev().filter(|step| undo.step(step, kernel)).count();
         return Err(Box::new(Failure { act: step.act.clone(), cause, undone, stuck: undo.stuck }));
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// A rollback.
@@ -181,6 +191,8 @@ impl Held {
             ) if record.is_of_left_vrf() => true,
             // The record of a sysctl's former value stays until that value is restored.
             (Op::SysctlSet { key, .. }, Op::RecordDel(record)) => *record == Record::original(key),
+            // The same for the settings of a link.
+            (Op::LinkSet { name, .. }, Op::RecordDel(record)) => *record == Record::link(name),
             _ => false,
         };
         // If a link could not be moved back, renamed or deleted, its record and its namespace stay. It may have been

@@ -8,7 +8,7 @@ mod netns;
 use crate::kernel::{Kernel, Refusal};
 use crate::plan::Plan;
 use crate::plan::op::{Act, Op};
-use crate::state::{Link, LinkAddress, LinkKind, Query, Route, Rule, Snapshot, State};
+use crate::state::{Link, LinkKind, Query, Route, Rule, Snapshot, State};
 use crate::values::{Family, RouteKind, TableId};
 use nix::errno::Errno;
 
@@ -68,8 +68,10 @@ impl State {
                     return Err(Errno::EEXIST);
                 }
                 let first_vrf = self.vrfs().next().is_none();
-                let link = Link { kind: new.kind.clone(), master: None, up: false };
+                let kind = self.kind_of_new(&new.kind)?;
+                let link = Link { kind, master: None, up: false };
                 self.links.insert(new.name.clone(), link);
+                self.details_of_new(&new.name, &new.kind);
                 self.bridge_made(&new.name, &new.kind);
                 if first_vrf && matches!(new.kind, LinkKind::Vrf(_)) {
                     self.add_l3mdev_rules();
@@ -125,15 +127,15 @@ impl State {
                 if !self.links.contains_key(dev) {
                     return Err(Errno::ENODEV);
                 }
-                if addresses.iter().any(|found| found.net == *address) {
+                if addresses.iter().any(|found| found.same(address)) {
                     return Err(Errno::EEXIST);
                 }
-                addresses.push(LinkAddress::ours(*address));
+                addresses.push(*address);
                 Ok(())
             }
             Op::AddressDel { dev, address } => {
                 let addresses = self.addresses.get_mut(dev).ok_or(Errno::EADDRNOTAVAIL)?;
-                let place = addresses.iter().position(|found| found.net == *address);
+                let place = addresses.iter().position(|found| found.same(address));
                 addresses.remove(place.ok_or(Errno::EADDRNOTAVAIL)?);
                 Ok(())
             }

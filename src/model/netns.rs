@@ -4,7 +4,7 @@ use crate::model::Simulated;
 use crate::plan::op::{Move, NewVeth, Op};
 use crate::state::{
     Details, Existing, Link, LinkKind, Located, NestedRecord, Netns, NetnsId, NetnsLinkRecord, Peer, Place,
-    Record, Role, State,
+    Record, Role, State, VlanFlags, VlanLink,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -144,8 +144,8 @@ impl Simulated {
         {
             return Err(Errno::EEXIST);
         }
-        let next = |state: &State| 2 + u32::try_from(state.links.len()).unwrap_or_default();
-        let indices = ends.map(|(at, _)| places.get(at).map_or(2, next));
+        let mut indices = ends.map(|(at, _)| places.get(at).map_or(2, State::next_index));
+        indices[1] += u32::from(at == there);
         let nsids = [
             self.0.netns.get(&netns(there)).and_then(|found| match found {
                 Netns::Is(existing) => existing.nsid,
@@ -156,7 +156,7 @@ impl Simulated {
         for (n, (at, end)) in ends.into_iter().enumerate() {
             let peer = Peer { index: indices[1 - n], nsid: nsids[n] };
             let mtu = end.mtu.map_or(MTU, |mtu| mtu.0);
-            let details = Details { index: indices[n], mac: end.mac, mtu, peer: Some(peer) };
+            let details = Details { index: indices[n], mac: end.mac, mtu, alias: None, peer: Some(peer) };
             self.0.places.entry(at.clone()).or_default().insert(&end.name, "veth", details);
         }
         Ok(())
@@ -195,6 +195,59 @@ impl State {
                 self.routes.retain(|route| route.dev.as_ref() != Some(&name));
                 self.bridge_gone(&name);
             }
+        }
+    }
+
+    /// An index that no link has.
+    fn next_index(&self) -> u32 {
+        let most = self.details.values().map(|details| details.index).max().unwrap_or_default();
+        most.max(1 + u32::try_from(self.links.len()).unwrap_or_default()) + 1
+    }
+
+    /// The kind of a new link as the kernel shows it afterwards.
+    pub(super) fn kind_of_new(&self, kind: &LinkKind) -> Result<LinkKind, Errno> {
+        let LinkKind::Vlan(vlan) = kind else { return Ok(kind.clone()) };
+        let lower = vlan.lower.as_ref().filter(|lower| self.links.contains_key(*lower));
+        lower.ok_or(Errno::ENODEV)?;
+        let flags = vlan.flags.over(VlanFlags::NEW);
+        let is_same = |link: &Link| match &link.kind {
+            LinkKind::Vlan(other) => {
+                (&other.lower, other.id, other.protocol) == (&vlan.lower, vlan.id, vlan.protocol)
+            }
+            _ => false,
+        };
+        if self.links.values().any(is_same) {
+            return Err(Errno::EEXIST);
+        }
+        Ok(LinkKind::Vlan(VlanLink { flags, ..vlan.clone() }))
+    }
+
+    /// The details of a new link, and the other end of a veth pair whose name the kernel picks. A VLAN has the address
+    /// and the MTU of its lower link.
+    pub(super) fn details_of_new(&mut self, name: &IfName, kind: &LinkKind) {
+        let new = |index, peer| Details { index, mac: None, mtu: MTU, alias: None, peer };
+        let index = self.next_index();
+        let at = |index| Some(Peer { index, nsid: None });
+        match kind {
+            LinkKind::Vlan(VlanLink { lower: Some(lower), .. }) => {
+                let lower = self.details.get(lower).cloned();
+                let mut details = new(index, at(lower.as_ref().map_or(0, |lower| lower.index)));
+                if let Some(lower) = lower {
+                    (details.mac, details.mtu) = (lower.mac, lower.mtu);
+                }
+                self.details.insert(name.clone(), details);
+            }
+            LinkKind::Other(kind) if kind == "veth" => {
+                self.details.insert(name.clone(), new(index, at(index + 1)));
+                let names = (0..).filter_map(|number: u32| format!("veth{number}").parse::<IfName>().ok());
+                if let Some(other) = names.into_iter().find(|other| !self.links.contains_key(other)) {
+                    self.insert(&other, "veth", new(index + 1, at(index)));
+                }
+            }
+            LinkKind::Other(_) => {
+                self.details.insert(name.clone(), new(index, None));
+            }
+            _ => {}
         }
     }
 

@@ -1,6 +1,9 @@
 //! A plan: steps in order, each with the changes that roll it back.
 
+pub mod address;
 pub mod bridge;
+pub mod forward;
+pub mod link;
 pub mod netns;
 pub mod op;
 pub mod vrf;
@@ -56,6 +59,8 @@ pub struct Step {
     pub act: Act,
     /// The changes that roll it back; empty if there is nothing to roll back.
     pub undo: Vec<Act>,
+    /// If the kernel refuses the change, that is reported, and the other steps stay.
+    pub best_effort: bool,
 }
 
 /// The steps of a phase, and warnings about them.
@@ -70,13 +75,22 @@ pub struct Plan {
 impl Plan {
     /// Adds a step in the executor's own namespace.
     pub fn push(&mut self, op: Op, undo: Option<Op>) {
-        self.steps.push(Step { act: Act::here(op), undo: undo.map(Act::here).into_iter().collect() });
+        self.push_at(&Place::Here, op, undo);
     }
 
     /// Adds a step in a namespace.
     pub fn push_at(&mut self, at: &Place, op: Op, undo: Option<Op>) {
         let act = |op| Act { at: at.clone(), op };
-        self.steps.push(Step { act: act(op), undo: undo.map(act).into_iter().collect() });
+        let undo = undo.map(act).into_iter().collect();
+        self.steps.push(Step { act: act(op), undo, best_effort: false });
+    }
+
+    /// Adds a step in the executor's own namespace that the kernel may refuse.
+    pub fn try_push(&mut self, op: Op, undo: Option<Op>) {
+        self.push(op, undo);
+        if let Some(step) = self.steps.last_mut() {
+            step.best_effort = true;
+        }
     }
 
     /// Adds a route that is missing, or replaces one that we added for an earlier stanza.

@@ -27,8 +27,10 @@ pub struct Executor {
     pub keywords: &'static [Keyword],
     /// Reads the keywords; wrong values are recorded in the stanza. `None` if there is nothing to do.
     pub parse: fn(&Stanza) -> Option<Box<dyn Planner>>,
-    /// The interfaces that must be up before this one. Must not record problems.
-    pub depends: fn(&Stanza) -> Vec<IfName>,
+    /// The interfaces that must be up before this one, which is given if its name is known. Must not record problems.
+    pub depends: fn(Option<&str>, &Stanza) -> Vec<IfName>,
+    /// There may be something to do although the stanza has none of the keywords.
+    pub always: bool,
     /// The phase of ifup after which the interface is isolated, if the keywords isolate it. If this ifup sets the
     /// interface up and it is not isolated then, `guard.rs` sets it down again. The values may be wrong.
     pub isolates: fn(&Stanza) -> Option<Phase>,
@@ -37,7 +39,7 @@ pub struct Executor {
 impl Executor {
     /// An executor that needs no other interface, and isolates nothing.
     pub const fn new(keywords: &'static [Keyword], parse: fn(&Stanza) -> Option<Box<dyn Planner>>) -> Self {
-        Self { keywords, parse, depends: |_| Vec::new(), isolates: |_| None }
+        Self { keywords, parse, depends: |_, _| Vec::new(), always: false, isolates: |_| None }
     }
 }
 
@@ -65,6 +67,11 @@ impl Program {
         self.parts.iter().flat_map(|part| part.keywords)
     }
 
+    /// Whether there may be something to do although the stanza has none of the keywords.
+    pub fn is_for_every_stanza(&self) -> bool {
+        self.parts.iter().any(|part| part.always)
+    }
+
     /// The phase after which an interface with this stanza is isolated, if the stanza isolates it. The values may be
     /// wrong.
     pub fn isolates(&self, stanza: &Stanza) -> Option<Phase> {
@@ -74,7 +81,8 @@ impl Program {
     /// The interfaces that must be up before this one, shorter names first: ifupdown-ng skips a name that is a part of
     /// an earlier one in the list (lifecycle.c).
     pub fn depends(&self, iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
-        let mut names: Vec<IfName> = self.parts.iter().flat_map(|part| (part.depends)(stanza)).collect();
+        let mut names: Vec<IfName> =
+            self.parts.iter().flat_map(|part| (part.depends)(iface, stanza)).collect();
         names.retain(|name| Some(name.as_str()) != iface);
         names.sort_by(|a, b| (a.as_str().len(), a).cmp(&(b.as_str().len(), b)));
         names.dedup();

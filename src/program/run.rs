@@ -55,6 +55,7 @@ pub fn run(program: &Program) -> ExitCode {
         return inside::become_inside(&arguments);
     }
     if !by_hand
+        && !program.is_for_every_stanza()
         && !mentions(program.name, program.keywords().map(|keyword| keyword.name))
         && !environment::iface().is_some_and(|iface| applied::exists(&iface))
     {
@@ -272,19 +273,25 @@ fn bring_up(
     memory.read().context(CANNOT_READ_APPLIED)?;
     let is_first = !memory.is_present();
     memory.begin(found).context(CANNOT_RECORD_APPLIED)?;
-    if let Err(failure) = apply::up(plan, kernel) {
-        if is_first {
-            memory.forget_present().context(CANNOT_RECORD_APPLIED)?;
+    match apply::up(plan, kernel) {
+        Err(failure) => {
+            if is_first {
+                memory.forget_present().context(CANNOT_RECORD_APPLIED)?;
+            }
+            // The changes that the warnings are about were not made, or were rolled back.
+            outcome.warnings.clear();
+            outcome.fail(FAILED, [failure]);
+            outcome.give_up = configuration.give_up(at, found);
         }
-        // The changes that the warnings are about were not made, or were rolled back.
-        outcome.warnings.clear();
-        outcome.fail(FAILED, [failure]);
-        outcome.give_up = configuration.give_up(at, found);
-    } else if makes(plan, at.iface) {
-        let mut query = Query::default();
-        query.here().links.insert(at.iface.clone());
-        // The interface is made, and the record is right without its index.
-        let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
+        Ok(refused) => {
+            outcome.warnings.extend(refused.iter().map(ToString::to_string));
+            if makes(plan, at.iface) {
+                let mut query = Query::default();
+                query.here().links.insert(at.iface.clone());
+                // The interface is made, and the record is right without its index.
+                let _ = kernel.read(&query).and_then(|found| memory.begin(&found));
+            }
+        }
     }
     let is_last = !Phase::UP.into_iter().any(|later| later > at.phase && configuration.acts(later));
     if is_last && outcome.code == 0 {

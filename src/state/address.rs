@@ -1,21 +1,46 @@
 //! Addresses of links (ip-address(8)).
 
 use crate::state::OUR_PROTOCOL;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use std::fmt;
+use std::net::Ipv4Addr;
 
 /// An address of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkAddress {
-    /// The address with its prefix.
+    /// The address with its prefix. On a point-to-point link the prefix is that of the far end.
     pub net: IpNet,
+    /// The address of the far end of a point-to-point link.
+    pub peer: Option<Ipv4Addr>,
+    /// The broadcast address.
+    pub broadcast: Option<Ipv4Addr>,
     /// The program that added it (`IFA_PROTO`): 0 if unknown, as always before Linux 5.18.
     pub protocol: u8,
 }
 
 impl LinkAddress {
-    /// An address that we added.
+    /// An address that we add, with the broadcast address of its prefix.
     pub fn ours(net: IpNet) -> Self {
-        Self { net, protocol: OUR_PROTOCOL }
+        let broadcast = match net {
+            IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
+            _ => None,
+        };
+        Self { net, peer: None, broadcast, protocol: OUR_PROTOCOL }
+    }
+
+    /// The same without a broadcast address, as `ip address add` adds it.
+    pub fn without_broadcast(net: IpNet) -> Self {
+        Self { broadcast: None, ..Self::ours(net) }
+    }
+
+    /// An address that we add, on a link to this far end.
+    pub fn point_to_point(address: Ipv4Addr, peer: Ipv4Addr) -> Self {
+        Self { peer: Some(peer), ..Self::without_broadcast(Ipv4Net::from(address).into()) }
+    }
+
+    /// Whether both are the same address for the kernel, which keeps only one of them on a link.
+    pub fn same(&self, other: &Self) -> bool {
+        (self.net, self.peer) == (other.net, other.peer)
     }
 
     /// Whether we added it.
@@ -28,5 +53,13 @@ impl LinkAddress {
     pub fn is_deletable(&self, among: &[Self]) -> bool {
         let beside = |other: &Self| !other.is_ours() && other.net.trunc() == self.net.trunc();
         self.is_ours() && (self.net.addr().is_ipv6() || !among.iter().any(beside))
+    }
+}
+
+/// As `ip address add` takes it.
+impl fmt::Display for LinkAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.net.fmt(f)?;
+        self.peer.map_or(Ok(()), |peer| write!(f, " peer {peer}"))
     }
 }

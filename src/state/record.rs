@@ -1,7 +1,7 @@
 //! Records: data that must survive from one invocation to the next, because the kernel does not show it.
 
 use crate::state::{NetnsId, NetnsLink, Sysctl};
-use crate::values::IfName;
+use crate::values::{IfName, Mac, Mtu};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -63,6 +63,11 @@ impl Record {
     /// That `ifdown` left this VRF, because it had members: its index, and its table.
     pub fn left(vrf: &IfName) -> Self {
         Self(format!("left:{vrf}"))
+    }
+
+    /// The settings of a link before we first changed them: [`LinkOriginal`].
+    pub fn link(iface: &IfName) -> Self {
+        Self(format!("link:{iface}"))
     }
 
     /// Whether it records that `ifdown` left a VRF.
@@ -130,6 +135,41 @@ impl fmt::Display for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.value)?;
         self.owners.iter().flatten().try_for_each(|owner| write!(f, " @{owner}"))
+    }
+}
+
+/// The settings of a link before we first changed them, as they were recorded. A setting that was not changed is
+/// `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkOriginal {
+    /// The index of the link: another link may have the name by now.
+    pub index: u32,
+    /// Its hardware address.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: Option<Mtu>,
+    /// Its alias; empty if it had none.
+    pub alias: Option<String>,
+}
+
+impl LinkOriginal {
+    /// Parses the text that `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.splitn(4, ' ');
+        let index = words.next()?.parse().ok()?;
+        let (mac, mtu) = (words.next()?.parse().ok(), words.next()?.parse().ok().map(Mtu));
+        let alias = words.next()?.strip_prefix('=').map(str::to_owned);
+        Some(Self { index, mac, mtu, alias })
+    }
+}
+
+/// The index, the address, the MTU, and `=` with the alias. `-` stands for a setting that was not changed.
+impl fmt::Display for LinkOriginal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_none = |word: Option<String>| word.unwrap_or_else(|| "-".to_owned());
+        let (mac, mtu) = (self.mac.map(|mac| mac.to_string()), self.mtu.map(|mtu| mtu.to_string()));
+        let alias = self.alias.as_ref().map(|alias| format!("={alias}"));
+        write!(f, "{} {} {} {}", self.index, or_none(mac), or_none(mtu), or_none(alias))
     }
 }
 

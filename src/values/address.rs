@@ -2,7 +2,7 @@
 
 use crate::values::Invalid;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// An address that an interface can have, with the length of its prefix.
@@ -23,5 +23,17 @@ impl FromStr for Address {
             return Err(Invalid::new("not an address that an interface can have"));
         }
         Ok(Self(net))
+    }
+}
+
+/// The address of the other end of a point-to-point link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FarEnd(pub Ipv4Addr);
+
+impl FromStr for FarEnd {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| Invalid::new("not an IPv4 address"))
     }
 }

@@ -17,18 +17,18 @@ mod switch;
 mod table;
 mod vlan;
 
-pub use address::Address;
+pub use address::{Address, FarEnd};
 pub use family::{Families, Family};
 pub use ifname::IfName;
 pub use list::{List, Words, words};
 pub use mac::Mac;
 pub use netns::{NAMED, NetnsRef};
-pub use number::{Mtu, Queues, RulePriority};
-pub use route::{RouteKind, RouteSpec, RouteTable, unspecified};
+pub use number::{LinkMtu, Mtu, Queues, RulePriority};
+pub use route::{Gateway, Metric, RouteKind, RouteSpec, RouteTable, unspecified};
 pub use seconds::Centiseconds;
 pub use switch::{OrNo, Switch};
 pub use table::{TableId, TableRange, TableSpec};
-pub use vlan::{DefaultPvid, Vid, Vids, VlanProtocol, VlanRange, VlanSet};
+pub use vlan::{DefaultPvid, Vid, Vids, VlanId, VlanProtocol, VlanRange, VlanSet};
 
 use std::fmt;
 

@@ -23,6 +23,22 @@ impl fmt::Display for Mtu {
     }
 }
 
+/// The MTU of any link, for instance a loopback or dummy link, on which it may be larger. The kernel knows the limits of
+/// each kind (net/core/dev.c `dev_validate_mtu`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkMtu(pub Mtu);
+
+impl FromStr for LinkMtu {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let most = i32::MAX.unsigned_abs();
+        within(text, 1, most)
+            .map(|mtu| Self(Mtu(mtu)))
+            .ok_or_else(|| Invalid::new("not an MTU (1-2147483647)"))
+    }
+}
+
 /// The number of queues of a link in each direction, 1 to 4096 (net/core/rtnetlink.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queues(pub u32);

@@ -174,6 +174,30 @@ fn prefix(text: &str, family: Option<Family>) -> Result<Option<IpNet>, Invalid> 
     Ok(Some(net))
 }
 
+/// A gateway of default routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gateway(pub IpAddr);
+
+impl FromStr for Gateway {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| Invalid::new("not an IP address"))
+    }
+}
+
+/// The metric of a route; 0 leaves it to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric(pub u32);
+
+impl FromStr for Metric {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| Invalid::new("not a metric (0-4294967295)"))
+    }
+}
+
 /// `0.0.0.0/0` or `::/0`.
 pub fn unspecified(family: Family) -> IpNet {
     match family {

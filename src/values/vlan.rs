@@ -37,6 +37,45 @@ impl fmt::Display for Vid {
     }
 }
 
+/// The number in the tag of a VLAN link, 0 to 4094. 0 tags frames that have a priority and no VLAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VlanId(u16);
+
+impl VlanId {
+    /// The number of a tag that the kernel accepts (net/8021q/vlan_netlink.c).
+    pub fn new(number: u16) -> Option<Self> {
+        (number <= 4094).then_some(Self(number))
+    }
+
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+/// As `ip` reads it: octal after `0`, hexadecimal after `0x`.
+impl FromStr for VlanId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let lower = text.to_ascii_lowercase();
+        let (digits, radix) = match (lower.strip_prefix("0x"), lower.strip_prefix('0')) {
+            (Some(digits), _) => (digits, 16),
+            (None, Some(digits)) if !digits.is_empty() => (digits, 8),
+            _ => (lower.as_str(), 10),
+        };
+        let are_digits = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+        let number = if are_digits { u16::from_str_radix(digits, radix).ok() } else { None };
+        number.and_then(Self::new).ok_or_else(|| Invalid::new("not the number of a VLAN tag (0-4094)"))
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The PVID of ports without VLANs of their own: a VLAN, or none (`none`, `no`, `0`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultPvid(pub Option<Vid>);
@@ -55,7 +94,7 @@ impl FromStr for DefaultPvid {
     }
 }
 
-/// The protocol of the VLAN tags of a bridge.
+/// The protocol of the VLAN tags of a bridge or of a VLAN link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VlanProtocol {
     /// Customer tags (ether type 0x8100).
@@ -64,13 +103,14 @@ pub enum VlanProtocol {
     Ieee8021ad,
 }
 
+/// Also `qinq` for 802.1ad, as the stock executor `link` reads it.
 impl FromStr for VlanProtocol {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text.to_ascii_lowercase().as_str() {
             "802.1q" => Ok(Self::Ieee8021q),
-            "802.1ad" => Ok(Self::Ieee8021ad),
+            "802.1ad" | "qinq" | "q-in-q" => Ok(Self::Ieee8021ad),
             _ => Err(Invalid::new("neither 802.1Q nor 802.1ad")),
         }
     }

@@ -1,6 +1,6 @@
 //! Rules about the code that the compiler does not check.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::support::{files, root};
 use proc_macro2::token_stream::IntoIter;
 use proc_macro2::{TokenStream, TokenTree};
@@ -213,14 +213,14 @@ fn every_program_is_one_file_and_known_everywhere() {
     let executors = files("executors", ".rs");
     let names: Vec<_> = executors.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
     for name in names.iter().filter(|name| **name != "all") {
-        let program = PROGRAMS.iter().find(|program| program.name == *name);
+        let program = ALL.iter().find(|program| program.name == *name);
         assert!(program.is_some(), "executors/{name}.rs is not in executors/all.rs");
         assert!(
             manifest.contains(&format!("name = \"{name}\"\npath = \"executors/{name}.rs\"")),
             "{name} in Cargo.toml"
         );
     }
-    assert_eq!(PROGRAMS.len() + 1, names.len());
+    assert_eq!(ALL.len() + 1, names.len());
 }
 
 #[test]

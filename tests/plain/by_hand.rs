@@ -1,6 +1,6 @@
 //! The programs as a user runs them, with arguments.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::support::{Ran, command, run};
 use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::stanza::environment::{Found, Mode};
@@ -79,7 +79,7 @@ fn a_problem_is_one_line_whatever_is_in_the_value() {
 
 #[test]
 fn help_names_every_keyword_and_version_the_program() {
-    for program in PROGRAMS {
+    for program in ALL {
         let help = by_hand(program.name, &["--help"]);
         assert_eq!((help.code, help.err.as_str()), (0, ""), "{}", program.name);
         assert!(help.out.starts_with(program.about), "{}", help.out);
@@ -104,7 +104,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn help_ends_with_two_examples_that_are_accepted_and_change_nothing() {
-    for program in PROGRAMS {
+    for program in ALL {
         let help = by_hand(program.name, &["--help"]).out;
         let (_, examples) = help.split_once("\n\nExamples:\n").expect("examples");
         assert_eq!(examples.lines().count(), 2, "{}: {examples}", program.name);

@@ -1,7 +1,7 @@
 //! `depend`: if it fails for one interface, ifupdown-ng configures no interface at all, and its output becomes
 //! interface names.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::support::{Ran, command, run};
 use super::variable::variable;
 use ifupdown_ng_netlink::stanza::environment::Found;
@@ -21,7 +21,7 @@ fn naming() -> Vec<(&'static str, String)> {
         (ran.out == "other0\n").then_some((program, variable))
     };
     let keywords =
-        PROGRAMS.iter().flat_map(|program| program.keywords().map(|keyword| (program.name, keyword.name)));
+        ALL.iter().flat_map(|program| program.keywords().map(|keyword| (program.name, keyword.name)));
     keywords.filter_map(names).collect()
 }
 
@@ -93,7 +93,7 @@ proptest! {
         values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 30),
         iface in prop::collection::vec(any::<u8>(), 0..20),
     ) {
-        for program in PROGRAMS {
+        for program in ALL {
             let keywords = program.keywords().zip(&values);
             let mut variables: Vec<(OsString, OsString)> = keywords
                 .map(|(keyword, value)| {

@@ -15,12 +15,13 @@ use std::path::Path;
 const HELP: [&str; 8] = ["about", "after_help", "examples", "flag", "help", "option", "path", "syntax"];
 
 /// Texts that are not errors by themselves, with their purpose.
-const OTHER: [(&str, &str); 4] = [
+const OTHER: [(&str, &str); 5] = [
     (
         "Keywords: {text} ifupdown-ng runs this program for every phase of an interface;",
         "what --help ends with",
     ),
     ("the loopback interface", "a part of `… is … and cannot move`"),
+    ("vlan on {lower} with id {id}", "a part of `… exists and is a …; ifdown it, or delete it by hand`"),
     ("a message of type {other}", "for readers of the log of the netlink library"),
     ("VLANs without a header", "the same"),
 ];

@@ -1,6 +1,6 @@
 //! Pages, examples and code agree.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::pages::{pages, readme};
 use super::support::{files, root};
 use ifupdown_ng_netlink::program::executor::Program;
@@ -15,7 +15,7 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Programs that combine others have no page for their own keywords.
 fn with_page() -> impl Iterator<Item = &'static &'static Program> {
-    PROGRAMS.iter().filter(|program| {
+    ALL.iter().filter(|program| {
         let page = format!("docs/interfaces-{}.5.scd", program.name);
         program.name.contains('-') || root().join(page).exists()
     })
@@ -45,7 +45,7 @@ fn the_pages_have_exactly_the_tables_of_the_programs() {
     let mut options = options();
     let own: BTreeSet<&str> = with_page().map(|program| program.name).collect();
     let (own, composed): (Vec<&Program>, Vec<&Program>) =
-        PROGRAMS.iter().partition(|program| own.contains(program.name));
+        ALL.iter().partition(|program| own.contains(program.name));
     let table = |program: &Program| -> BTreeSet<String> {
         program.keywords().map(|keyword| format!("*{}* {}", keyword.name, keyword.syntax)).collect()
     };
@@ -90,7 +90,7 @@ fn stanzas(text: &str) -> Vec<(String, Vec<(String, String)>)> {
 fn understood(text: &str, about: &str) -> usize {
     let mut ours = 0;
     for (iface, lines) in stanzas(text) {
-        for program in PROGRAMS {
+        for program in ALL {
             let stanza = Stanza::new(lines.iter().map(|(keyword, value)| (keyword, value)));
             if !stanza.uses(program.keywords().map(|keyword| keyword.name)) {
                 continue;
@@ -101,12 +101,11 @@ fn understood(text: &str, about: &str) -> usize {
             ours += 1;
         }
         let known =
-            |keyword: &str| PROGRAMS.iter().flat_map(|program| program.keywords()).any(|k| k.name == keyword);
+            |keyword: &str| ALL.iter().flat_map(|program| program.keywords()).any(|k| k.name == keyword);
         for (keyword, _) in &lines {
             let prefix = keyword.split('-').next().unwrap_or_default();
             let stock = ["bridge-", "veth-"].iter().any(|stock| keyword.starts_with(stock));
-            let looks_like_ours =
-                keyword.contains('-') && PROGRAMS.iter().any(|program| program.name == prefix);
+            let looks_like_ours = keyword.contains('-') && ALL.iter().any(|program| program.name == prefix);
             assert!(
                 !looks_like_ours || stock || known(keyword),
                 "{about}: iface {iface}: {keyword} is not known to any program"

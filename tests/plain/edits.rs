@@ -1,7 +1,7 @@
 //! Edited stanzas on the model of the kernel: the step from one random stanza to another one leads to the state that an
 //! ifdown with the old one and an ifup with the new one lead to, and so does the ifdown after it.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::asked::asked_for;
 use super::faulty::Faulty;
 use super::interfaces::{End, Interface};
@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn an_edit_leads_where_ifdown_and_ifup_lead(
-        (first, second) in (0..PROGRAMS.len()).prop_flat_map(|program| (case_of(program), case_of(program)))
+        (first, second) in (0..ALL.len()).prop_flat_map(|program| (case_of(program), case_of(program)))
     ) {
         let (Some(before), Some(after)) = (first.interface(), second.interface()) else { return Ok(()) };
         let start = start(&first, &second, [&before, &after]);

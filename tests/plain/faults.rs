@@ -168,6 +168,16 @@ impl Trial<'_> {
         [kernel.0, forgotten]
     }
 
+    /// The state with all changes but this one, if the kernel may refuse it without the others being rolled back.
+    fn without_refused(&self) -> Option<Snapshot> {
+        let Scene { interface, phase, before, .. } = self.scene;
+        let mut plan = interface.plan(*phase, &Faulty::new(before.clone()));
+        let mut kernel = Simulated(before.clone());
+        let refused = plan.steps.remove(self.at);
+        kernel.assume_all(&plan);
+        refused.best_effort.then_some(kernel.0)
+    }
+
     fn judge(&self, end: Option<&End>, fault: Fault) -> Result<(), String> {
         let Scene { interface, phase, before, .. } = self.scene;
         let is = self.kernel.snapshot();
@@ -178,7 +188,10 @@ impl Trial<'_> {
             Some(End::Failed(_)) if phase.is_down() => {}
             Some(End::Failed(_)) => {
                 let [kept, forgotten] = &self.irrevocable();
-                self.is_one_of(is, &[before, kept, forgotten], "failed, and not as before")?;
+                let rest = self.without_refused();
+                let mut these = vec![before, kept, forgotten];
+                these.extend(rest.iter().flat_map(|rest| [rest, self.whole]));
+                self.is_one_of(is, &these, "failed, and not as before")?;
             }
             Some(End::Done) => self.is_one_of(is, &[self.whole], "done, and not as it should be")?,
         }

@@ -3,7 +3,7 @@
 //! No panic, no hang, and no answer that is much longer than the input. timed.rs says how long each test runs;
 //! src/kernel/netlink/fuzz.rs tests netlink messages.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::random::values;
 use super::support::run;
 use super::timed::fuzz;
@@ -27,7 +27,7 @@ use std::os::unix::ffi::OsStringExt as _;
 
 /// Values of stanzas, words of them, and random text.
 fn text() -> impl Strategy<Value = String> {
-    let known: Vec<&'static str> = PROGRAMS
+    let known: Vec<&'static str> = ALL
         .iter()
         .flat_map(|program| program.keywords())
         .flat_map(|keyword| values(keyword.name).iter().copied())
@@ -80,8 +80,8 @@ fn values_of_every_sort() {
 
 #[test]
 fn environments_from_reading_to_the_plan() {
-    let keywords = (0..PROGRAMS.len()).prop_flat_map(|program| {
-        let names: Vec<&str> = PROGRAMS[program].keywords().map(|keyword| keyword.name).collect();
+    let keywords = (0..ALL.len()).prop_flat_map(|program| {
+        let names: Vec<&str> = ALL[program].keywords().map(|keyword| keyword.name).collect();
         (Just(program), vec((prop::sample::select(names), text()), 0..8))
     });
     let phases: Vec<&'static str> =
@@ -93,7 +93,7 @@ fn environments_from_reading_to_the_plan() {
         any::<bool>(),
     );
     fuzz("environments", all, |((program, keywords), phase, iface, alone)| {
-        let program = PROGRAMS[program];
+        let program = ALL[program];
         let mut variables: Vec<(OsString, OsString)> =
             vec![("IFACE".into(), OsString::from_vec(iface.into_bytes())), ("PHASE".into(), phase.into())];
         for (keyword, value) in keywords {
@@ -116,9 +116,9 @@ fn environments_from_reading_to_the_plan() {
 #[test]
 fn depend_exits_with_0_whatever_it_is_given() {
     let bytes = prop_oneof![vec(1_u8.., 0..300), text().prop_map(String::into_bytes)];
-    let all = (0..PROGRAMS.len(), vec(bytes, 12), any::<bool>());
+    let all = (0..ALL.len(), vec(bytes, 12), any::<bool>());
     fuzz("depend", all, |(program, values, mock)| {
-        let program = PROGRAMS[program];
+        let program = ALL[program];
         let mut command = super::support::command(program.name, [("PHASE", "depend")]);
         for (keyword, value) in program.keywords().zip(values) {
             // A process cannot get an argument with a NUL.
@@ -151,7 +151,7 @@ fn what_ifquery_prints() {
         for name in ["br0", "eth0"].map(|name| name.parse::<IfName>().unwrap()) {
             let stanza = stanzas.stanza(&name);
             let _ = (stanzas.text(&name, "bridge-vlan"), stanzas.bridge_of(&name));
-            for program in PROGRAMS {
+            for program in ALL {
                 let _ = stanza.as_ref().map(|stanza| program.configure(stanza));
             }
         }

@@ -50,7 +50,8 @@ impl Interface {
                 End::Conflict(problems.iter().map(ToString::to_string).collect())
             }
             Ok(plan) if !phase.is_down() => match apply::up(&plan, kernel) {
-                Ok(()) => End::Done,
+                Ok(refused) if refused.is_empty() => End::Done,
+                Ok(refused) => End::Failed(text(refused)),
                 Err(failure) => End::Failed(vec![failure.to_string()]),
             },
             Ok(plan) | Err((plan, _)) => match apply::down(&plan, kernel) {

@@ -1,6 +1,6 @@
 //! The program that contains all others, started by links with their names.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::support::{Ran, binary, command, run};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -20,7 +20,7 @@ impl Links {
     fn new(name: &str) -> Self {
         let at = std::env::temp_dir().join(format!("ifnl-links-{name}-{}", std::process::id()));
         fs::create_dir_all(&at).unwrap();
-        for link in PROGRAMS.iter().map(|program| program.name).chain(["strange"]) {
+        for link in ALL.iter().map(|program| program.name).chain(["strange"]) {
             symlink(binary("ifupdown-ng-netlink"), at.join(link)).unwrap();
         }
         Self(at)
@@ -45,7 +45,7 @@ fn each_link_does_what_the_program_of_that_name_does() {
         ("MOCK", "1"),
     ];
     let mut different = std::collections::BTreeSet::new();
-    for program in PROGRAMS {
+    for program in ALL {
         let mut all = String::new();
         for phase in ["depend", "create", "pre-up", "post-up", "destroy"] {
             let environment = [&stanza[..], &[("PHASE", phase)]].concat();

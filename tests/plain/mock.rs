@@ -1,7 +1,7 @@
 //! MOCK: what would be done, in a state that has everything that the stanza needs. Upstream's tests of its own
 //! executors run them like this.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::cli::check;
 use super::support::{Ran, command, run};
 use super::variable::variable;
@@ -211,7 +211,62 @@ bridge vlan add dev eth0 vid 10 pvid untagged && bridge vlan add dev eth0 vid 20
             ("depend", "eth0 eth1\n"),
         ],
     ),
+    // tests/linux/link_test and static_test of ifupdown-ng.
+    (
+        "link",
+        "servers",
+        &["vlan-raw-device=eth0", "vlan-id=123", "mtu=1492"],
+        &[
+            ("create", "ip link add link eth0 name servers type vlan id 123 protocol 802.1Q\n"),
+            ("up", "ip link set servers mtu 1492\nip link set servers up\n"),
+            ("down", "ip link set servers down\n"),
+            ("destroy", SERVERS_GONE),
+            ("depend", "eth0\n"),
+        ],
+    ),
+    (
+        "static",
+        "eth0",
+        &["address=203.0.113.2/24", "gateway=203.0.113.1"],
+        &[
+            (
+                "up",
+                "ip address add 203.0.113.2/24 dev eth0
+ip -4 route add default via 203.0.113.1 dev eth0 table main metric 1 protocol 73
+",
+            ),
+            (
+                "down",
+                "ip -4 route del default via 203.0.113.1 dev eth0 table main metric 1 protocol 73
+ip address del 203.0.113.2/24 dev eth0
+",
+            ),
+        ],
+    ),
+    (
+        "forward",
+        "eth0",
+        &["forward-ipv4=yes"],
+        &[
+            (
+                "up",
+                "echo 0 @eth0 > /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.forwarding
+sysctl -w net.ipv4.conf.eth0.forwarding=1
+",
+            ),
+            (
+                "down",
+                "sysctl -w net.ipv4.conf.eth0.forwarding=0
+rm /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.forwarding
+",
+            ),
+        ],
+    ),
 ];
+
+/// The kernel shows every flag of a VLAN.
+const SERVERS_GONE: &str = "ip link del servers type vlan id 123 protocol 802.1Q reorder_hdr on gvrp off mvrp off \
+                            loose_binding off bridge_binding off\n";
 
 /// As ifup runs them and as a user does.
 #[test]
@@ -234,7 +289,7 @@ fn every_program_says_in_every_phase_what_it_would_do() {
             );
             let mut by_hand = command(program, [("MOCK", "echo")]);
             // Keywords of another program are not accepted from a user.
-            let known = PROGRAMS.iter().find(|known| known.name == *program).unwrap();
+            let known = ALL.iter().find(|known| known.name == *program).unwrap();
             let known =
                 |pair: &str| known.keywords().any(|keyword| pair.starts_with(&format!("{}=", keyword.name)));
             for pair in *keywords {
@@ -249,7 +304,7 @@ fn every_program_says_in_every_phase_what_it_would_do() {
             assert_eq!(run(by_hand), Ran::new(0, lines, ""), "{program} {phase} by hand");
         }
     }
-    for program in PROGRAMS {
+    for program in ALL {
         assert!(ROWS.iter().any(|(known, ..)| *known == program.name), "{}: not shown", program.name);
     }
 }

@@ -6,6 +6,8 @@
 //! rule 4 5270 lookup 52 proto 3 selective     … a rule for some packets only
 //! link red vrf 10 up
 //! link eth0 physical master red up
+//! link eth0.8 vlan 8 eth0                     tag and lower link
+//! details eth0 mtu 1400 alias uplink          `address` and `on INDEX` after it: hardware address, lower link
 //! pair v0 v1                                  these two are the ends of one veth pair
 //! address eth0 10.20.30.40/24                 `proto 73` after it: one of ours
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
@@ -30,9 +32,9 @@ use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::state::{
     Action, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId, NetnsLink,
-    NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl,
+    NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl, VlanFlags, VlanLink,
 };
-use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef, RouteKind, TableId};
+use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef, RouteKind, TableId, VlanId, VlanProtocol};
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -133,8 +135,22 @@ pub fn parse(text: &str) -> Snapshot {
                 let ends: [IfName; 2] = [word(&mut words), word(&mut words)];
                 for (name, (index, peer)) in ends.into_iter().zip([(71, 72), (72, 71)]) {
                     let peer = Some(Peer { index: peer, nsid: None });
-                    state.details.insert(name, Details { index, mac: None, mtu: 1500, peer });
+                    state.details.insert(name, Details { index, mac: None, mtu: 1500, alias: None, peer });
                 }
+            }
+            "details" => {
+                let name = word(&mut words);
+                let mut details = Details { index: 70, mac: None, mtu: 1500, alias: None, peer: None };
+                while let Some(next) = words.pop() {
+                    match next {
+                        "address" => details.mac = Some(word(&mut words)),
+                        "mtu" => details.mtu = word(&mut words),
+                        "alias" => details.alias = Some(word(&mut words)),
+                        "on" => details.peer = Some(Peer { index: word(&mut words), nsid: None }),
+                        other => panic!("{other}: not a detail of a link"),
+                    }
+                }
+                state.details.insert(name, details);
             }
             "address" => {
                 let link = word(&mut words);
@@ -149,10 +165,11 @@ pub fn parse(text: &str) -> Snapshot {
             }
             "record" => {
                 let (key, value) = line.split_once("record ").unwrap().1.trim().split_once('=').unwrap();
-                let record = match key.strip_prefix("left:") {
-                    Some(vrf) => Record::left(&vrf.parse().unwrap()),
-                    None if key == "keep" => Record::keep(),
-                    None => Record::original(&key.parse::<Sysctl>().unwrap()),
+                let record = match (key.strip_prefix("left:"), key.strip_prefix("link:")) {
+                    (Some(vrf), _) => Record::left(&vrf.parse().unwrap()),
+                    (_, Some(link)) => Record::link(&link.parse().unwrap()),
+                    _ if key == "keep" => Record::keep(),
+                    _ => Record::original(&key.parse::<Sysctl>().unwrap()),
                 };
                 state.records.insert(record, value.to_owned());
                 words.clear();
@@ -221,12 +238,15 @@ fn protocol(words: &mut Vec<&str>) -> u8 {
 }
 
 fn address(words: &mut Vec<&str>) -> LinkAddress {
-    let net = word(words);
-    let protocol = words.pop().map_or(0, |proto| {
-        assert_eq!(proto, "proto");
-        protocol(words)
-    });
-    LinkAddress { net, protocol }
+    let mut address = LinkAddress { protocol: 0, ..LinkAddress::ours(word(words)) };
+    while let Some(next) = words.pop() {
+        match next {
+            "peer" => address.peer = Some(word(words)),
+            "proto" => address.protocol = protocol(words),
+            other => panic!("{other}: not a word of an address"),
+        }
+    }
+    address
 }
 
 fn rule(words: &mut Vec<&str>) -> Rule {
@@ -251,6 +271,11 @@ fn link_kind(words: &mut Vec<&str>) -> LinkKind {
     match words.pop().expect("a kind") {
         "vrf" => LinkKind::Vrf(table(words)),
         "physical" => LinkKind::Physical,
+        "vlan" if words.last().is_some_and(|id| id.parse::<VlanId>().is_ok()) => {
+            let (id, lower) = (word(words), Some(word(words)));
+            let protocol = VlanProtocol::Ieee8021q;
+            LinkKind::Vlan(VlanLink { lower, id, protocol, flags: VlanFlags::NEW })
+        }
         "bridge" => LinkKind::Bridge(bridge_options(words)),
         other => LinkKind::Other(other.to_owned()),
     }
@@ -319,7 +344,7 @@ fn reads_what_the_head_of_this_file_says() {
         .map(|line| line.trim_start_matches("//! ").split("  ").next().unwrap_or_default().to_owned() + "\n")
         .collect();
     let found = parse(&example);
-    assert_eq!(found.here().links.len(), 3);
+    assert_eq!(found.here().links.len(), 4);
     assert_eq!(found.here().bridging.vlans.len(), 1);
     assert!(found.stanzas.is_some());
     assert_eq!(found.here().rules[&Family::Ipv4].len(), 5);

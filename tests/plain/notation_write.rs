@@ -10,6 +10,10 @@ pub fn write(state: &State) -> String {
         let master = link.master.as_ref().map_or(String::new(), |master| format!(" master {master}"));
         let options = match &link.kind {
             LinkKind::Bridge(options) => options.words(),
+            LinkKind::Vlan(vlan) => match &vlan.lower {
+                Some(lower) => format!(" {} {lower}", vlan.id),
+                None => String::new(),
+            },
             _ => String::new(),
         };
         let up = if link.up { " up" } else { "" };
@@ -36,7 +40,7 @@ pub fn write(state: &State) -> String {
     for (link, addresses) in &state.addresses {
         for address in addresses {
             let protocol = if address.is_ours() { " proto 73" } else { "" };
-            let _ = writeln!(text, "address {link} {}{protocol}", address.net);
+            let _ = writeln!(text, "address {link} {address}{protocol}");
         }
     }
     let mut routes: Vec<String> = state.routes.iter().map(|route| format!("route {route}")).collect();

@@ -7,7 +7,7 @@
 //!
 //! `BLESS=1` rewrites the `plan` files. Check by reasoning that what it writes is right.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::asked::asked_for;
 use super::{notation, support};
 use ifupdown_ng_netlink::plan::{At, Plan};
@@ -25,7 +25,7 @@ fn every_case_is_planned_as_written() {
     for env in support::files("tests/plans", "/env") {
         let case = env.parent().unwrap();
         let program = case.parent().unwrap().file_name().unwrap().to_str().unwrap();
-        let program = PROGRAMS.iter().find(|known| known.name == program).expect("a program of this name");
+        let program = ALL.iter().find(|known| known.name == program).expect("a program of this name");
         let is = planned(program, case);
         let path = case.join("plan");
         if bless {
@@ -39,7 +39,7 @@ fn every_case_is_planned_as_written() {
         cases += 1;
     }
     assert!(wrong.is_empty(), "{} of {cases} cases differ:\n{}", wrong.len(), wrong.join("\n"));
-    for program in PROGRAMS {
+    for program in ALL {
         let folder = support::root().join("tests/plans").join(program.name);
         assert!(folder.is_dir(), "{}: no case in tests/plans", program.name);
     }

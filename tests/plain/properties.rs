@@ -10,6 +10,8 @@ use super::interfaces::{End, Interface, survives};
 use super::invariants::{at_every_step, same, sealed, stays_sealed, text, without_vrfs};
 use super::random::{Case, case};
 use super::{notation, notation_write};
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::stanza::Phase;
 use ifupdown_ng_netlink::state::Snapshot;
 use ifupdown_ng_netlink::values::Family;
@@ -41,6 +43,17 @@ fn faults() -> [Fault; 5] {
         Fault::LostButMade,
         Fault::LostOnTheWay,
     ]
+}
+
+/// The state after a change failed: the one before the phase, unless the other changes are made all the same.
+fn after_refusal(plan: &Plan, at: usize, fault: Fault, before: &Snapshot) -> Snapshot {
+    let mut kernel = Simulated(before.clone());
+    if plan.steps[at].best_effort && matches!(fault, Fault::Refused(_)) {
+        let mut rest = plan.clone();
+        rest.steps.remove(at);
+        kernel.assume_all(&rest);
+    }
+    kernel.0
 }
 
 proptest! {
@@ -90,13 +103,15 @@ proptest! {
             if interface.phase(phase, &mut whole) != End::Done {
                 break;
             }
+            let plan = interface.plan(phase, &before);
             for at in 0..whole.count {
                 for fault in faults() {
                     let mut kernel = Faulty::with(before.snapshot().clone(), at, fault, false);
                     let end = interface.phase(phase, &mut kernel);
                     let about = format!("{}{phase}, change {at} {fault:?}: {end:?}\n", interface.text);
                     prop_assert!(matches!(end, End::Failed(_)), "{}", about);
-                    same(kernel.snapshot().here(), before.snapshot().here(), &about);
+                    let left = after_refusal(&plan, at, fault, before.snapshot());
+                    same(kernel.snapshot().here(), left.here(), &about);
                     at_every_step(&kernel, start.here(), &case.noise(), &about);
 
                     // If nothing can be rolled back, a rule for local still exists.

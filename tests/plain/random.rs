@@ -1,6 +1,6 @@
 //! Random stanzas, and random kernel states in which they are brought up.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::interfaces::Interface;
 use super::notation;
 use ifupdown_ng_netlink::program::executor::Program;
@@ -43,7 +43,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         }
         "netns-sysctl" => &["net.ipv4.ip_forward=1", "net.ipv4.ip_default_ttl=65, net.ipv4.ip_forward=0"],
         "netns-interfaces" => &["auto", "/etc/private"],
-        "veth-peer" => &["veth0", "eth7"],
+        "veth-peer" | "veth-peer-name" => &["veth0", "eth7"],
         "veth-peer-hwaddress" => &["02:00:00:00:00:01"],
         "veth-peer-mtu" => &["1400", "65535"],
         "veth-peer-master" => &["br7"],
@@ -68,7 +68,11 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         | "bridge-arp-nd-suppress"
         | "bridge-stp"
         | "netns-keep"
-        | "veth-peer-up" => &["yes", "no"],
+        | "veth-peer-up"
+        | "forward-ipv4"
+        | "forward-ipv6"
+        | "forward-ipv4-mc"
+        | "forward-ipv6-mc" => &["yes", "no"],
         "bridge-fdb" => &["02:00:00:00:00:01", "02:00:00:00:00:01 vlan 10, 02:00:00:00:00:02"],
         "bridge-ports" => &["none", "eth0", "eth0 eth1"],
         "bridge-waitport" => &["0", "1 eth0"],
@@ -84,6 +88,21 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-hw" => &["02:00:00:00:00:99"],
         "bridge-access" | "bridge-pvid" => &["10", "20"],
         "bridge-vids" => &["30 40-50", "1", "20-20 21 20-25"],
+        "link-type" => &["dummy", "veth"],
+        "vlan-raw-device" => &["eth0", "eth1"],
+        "vlan-id" => &["8", "0x10", "4094"],
+        "vlan-protocol" => &["802.1Q", "802.1ad", "qinq"],
+        "vlan-reorder-hdr" | "vlan-gvrp" | "vlan-mvrp" | "vlan-loose-binding" | "vlan-bridge-binding" => {
+            &["on", "off"]
+        }
+        "mtu" => &["1400", "9000"],
+        "hwaddress" => &["02:00:00:00:00:01", "ether 02:00:00:00:00:02"],
+        "alias" => &["uplink", "the card on the left"],
+        "link-options" => &["mtu 1300", "address 02:00:00:00:00:03 mtu 1400"],
+        "address" => &["10.0.0.2/24", "10.0.0.2/24 10.0.0.3/24 fd00::2/64", "fe80::2/64 192.0.2.7/32"],
+        "gateway" => &["10.0.0.1", "fd00::1 10.0.0.1", "fe80::1"],
+        "metric" => &["0", "20"],
+        "point-to-point" => &["10.0.0.1", "192.0.2.1"],
         _ => &[],
     }
 }
@@ -128,13 +147,13 @@ const NOISE: [&str; 9] = [
 
 /// A program's random stanza in a random state.
 pub fn case() -> impl Strategy<Value = Case> {
-    (0..PROGRAMS.len()).prop_flat_map(case_of)
+    (0..ALL.len()).prop_flat_map(case_of)
 }
 
 /// The same, of the program with this number.
 pub fn case_of(program: usize) -> impl Strategy<Value = Case> {
     let stanza = Just(program).prop_flat_map(|program| {
-        let chosen = prop::sample::select(choices(PROGRAMS[program]));
+        let chosen = prop::sample::select(choices(ALL[program]));
         let chosen = chosen.prop_flat_map(|names| {
             let all = 1..=names.len();
             subsequence(names, all)
@@ -163,7 +182,7 @@ pub fn case_of(program: usize) -> impl Strategy<Value = Case> {
 impl Case {
     /// The program that reads the stanza.
     pub fn program(&self) -> &'static Program {
-        PROGRAMS[self.program]
+        ALL[self.program]
     }
 
     /// The keywords and their values.
@@ -222,7 +241,7 @@ impl Case {
 
 #[test]
 fn every_keyword_has_values_to_try() {
-    for program in PROGRAMS {
+    for program in ALL {
         for keyword in program.keywords() {
             assert!(!values(keyword.name).is_empty(), "no values for {}", keyword.name);
         }

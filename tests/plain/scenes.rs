@@ -1,6 +1,6 @@
 //! Phases for fault injection: those of all examples, of all plans, and of random stanzas.
 
-use super::all::PROGRAMS;
+use super::all::ALL;
 use super::asked::asked_for;
 use super::faulty::Faulty;
 use super::interfaces::{End, Interface};
@@ -87,7 +87,7 @@ fn of_examples() -> Vec<Scene> {
         .into_iter()
         .filter(|path| !path.to_string_lossy().contains("/etc/"));
     for (name, keywords) in texts.flat_map(|path| stanzas(&fs::read_to_string(path).unwrap())) {
-        for program in PROGRAMS {
+        for program in ALL {
             let read =
                 |(keyword, _): &(String, String)| program.keywords().any(|known| known.name == keyword);
             let pairs: Vec<(&str, &str)> = keywords.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -116,7 +116,7 @@ fn of_plans() -> Vec<Scene> {
 fn of_plan(case: &Path) -> Option<Scene> {
     let read = |name| fs::read_to_string(case.join(name)).unwrap();
     let name = case.parent()?.file_name()?.to_str()?;
-    let program: &Program = PROGRAMS.iter().find(|program| program.name == name)?;
+    let program: &Program = ALL.iter().find(|program| program.name == name)?;
     let env = read("env");
     let variables = env.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
     let found = Found::in_environment(variables.map(|(name, value)| (name.into(), value.into())));
@@ -131,7 +131,7 @@ fn of_plan(case: &Path) -> Option<Scene> {
     interface.configuration.plan(at, &asked_for(&query, &before)).ok()?;
     let interface = Rc::new(interface);
     let mut kernel = Faulty::new(before.clone());
-    let (program, noise) = (*PROGRAMS.iter().find(|known| known.name == program.name)?, State::default());
+    let (program, noise) = (*ALL.iter().find(|known| known.name == program.name)?, State::default());
     // The state of a case may be one in which its plan would fail.
     (interface.phase(phase, &mut kernel) == End::Done).then_some(Scene {
         program,
@@ -151,7 +151,7 @@ fn tie_pairs(found: &mut Snapshot) {
         if found.here().links.contains_key(&iface) && found.at(&there).links.contains_key(&name) {
             for (place, link, index) in [(Place::Here, iface, 2 * n), (there, name, 2 * n + 1)] {
                 let peer = Some(Peer { index: index ^ 1, nsid: None });
-                let details = Details { index, mac: None, mtu: 1500, peer };
+                let details = Details { index, mac: None, mtu: 1500, alias: None, peer };
                 found.places.entry(place).or_default().details.entry(link).or_insert(details);
             }
         }

@@ -104,7 +104,8 @@ fn found() -> Snapshot {
 fn indexed(mut found: Snapshot) -> Snapshot {
     for state in found.places.values_mut() {
         for (index, name) in (100..).zip(state.links.keys()) {
-            let details = Details { index, mac: "02:00:00:00:00:01".parse().ok(), mtu: 1500, peer: None };
+            let details =
+                Details { index, mac: "02:00:00:00:00:01".parse().ok(), mtu: 1500, alias: None, peer: None };
             state.details.entry(name.clone()).or_insert(details);
         }
     }

@@ -3,13 +3,13 @@
 use crate::kernel::Refusal;
 use crate::kernel::netlink::Channel;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
-use crate::state::{LinkAddress, OUR_PROTOCOL, State};
+use crate::state::{LinkAddress, State};
 use crate::values::{Family, IfName};
 use ipnet::IpNet;
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -62,17 +62,21 @@ impl Channel {
         links.into_iter().map(|index| self.has_carrier(index)).collect()
     }
 
-    pub(super) fn address_add(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+    pub(super) fn address_add(&mut self, dev: &IfName, address: &LinkAddress) -> Result<(), Refusal> {
         let mut message = encode(self.index(dev)?, address);
-        message.attributes.push(AddressAttribute::Protocol(OUR_PROTOCOL.into()));
+        if address.protocol != 0 {
+            message.attributes.push(AddressAttribute::Protocol(address.protocol.into()));
+        }
         match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
             // `read_addresses` does not return link-local addresses, so the address may exist already.
-            Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.addr()) => Ok(()),
+            Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.net.addr()) => {
+                Ok(())
+            }
             outcome => outcome,
         }
     }
 
-    pub(super) fn address_del(&mut self, dev: &IfName, address: IpNet) -> Result<(), Refusal> {
+    pub(super) fn address_del(&mut self, dev: &IfName, address: &LinkAddress) -> Result<(), Refusal> {
         let message = encode(self.index(dev)?, address);
         self.change(RouteNetlinkMessage::DelAddress(message), 0)
     }
@@ -91,29 +95,27 @@ fn unchecked(message: &AddressMessage, addresses: &BTreeSet<Ipv6Addr>) -> Option
     (is_one && !usable && flags.contains(AddressFlags::Tentative)).then_some(message.header.index)
 }
 
-fn encode(index: u32, address: IpNet) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = Family::of(address.addr()).address_family();
+fn encode(index: u32, address: &LinkAddress) -> AddressMessage {
+    let (own, mut message) = (address.net.addr(), AddressMessage::default());
+    message.header.family = Family::of(own).address_family();
     message.header.index = index;
-    message.header.prefix_len = address.prefix_len();
+    message.header.prefix_len = address.net.prefix_len();
+    if matches!(own, IpAddr::V4(v4) if v4.is_loopback()) {
+        // As iproute2 does: the address is valid on this host only.
+        message.header.scope = AddressScope::Host;
+    }
     // The kernel takes an IPv4 address from the first attribute, and the far end of a point-to-point link from the
     // second.
-    message.attributes.push(AddressAttribute::Local(address.addr()));
-    message.attributes.push(AddressAttribute::Address(address.addr()));
-    // A broadcast address, as users of iproute2 and the stock executor expect; without the attribute the kernel sets
-    // none.
-    match address {
-        IpNet::V4(v4) if v4.prefix_len() < 31 => {
-            message.attributes.push(AddressAttribute::Broadcast(v4.broadcast()));
-        }
-        _ => {}
-    }
+    message.attributes.push(AddressAttribute::Local(own));
+    message.attributes.push(AddressAttribute::Address(address.peer.map_or(own, IpAddr::V4)));
+    // Without the attribute the kernel sets none.
+    message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
     message
 }
 
 /// An address that the kernel did not add by itself.
 pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
-    decode_any(message).filter(|address| !is_link_local(address.net.addr()))
+    decode_any(message).filter(|address| address.is_ours() || !is_link_local(address.net.addr()))
 }
 
 /// The address of this host. On a point-to-point link, the address of the far end is another one.
@@ -131,7 +133,15 @@ fn decode_any(message: &AddressMessage) -> Option<LinkAddress> {
         _ => None,
     });
     let net = IpNet::new(address, message.header.prefix_len).ok()?;
-    Some(LinkAddress { net, protocol: protocol.unwrap_or_default() })
+    let peer = match find(false) {
+        Some(IpAddr::V4(far)) if IpAddr::V4(far) != address => Some(far),
+        _ => None,
+    };
+    let broadcast = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Broadcast(broadcast) => Some(*broadcast),
+        _ => None,
+    });
+    Some(LinkAddress { net, peer, broadcast, protocol: protocol.unwrap_or_default() })
 }
 
 /// Whether the kernel may have added the address by itself.

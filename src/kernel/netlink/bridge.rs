@@ -36,21 +36,21 @@ impl Channel {
         })?;
         let mut taken: BTreeSet<IfName> = BTreeSet::new();
         for found in &found {
-            let (LinkKind::Other(kind), Some(Peer { index, nsid: None })) =
-                (&found.link.kind, found.details.peer)
-            else {
-                continue;
-            };
-            let Some(lower) = names.get(&index).filter(|_| STACKED.contains(&kind.as_str())) else {
-                continue;
-            };
-            if kind != "vlan" {
+            let Some(Peer { index, nsid: None }) = found.details.peer else { continue };
+            let is_vlan = matches!(found.link.kind, LinkKind::Vlan(_));
+            let is_stacked =
+                matches!(&found.link.kind, LinkKind::Other(kind) if STACKED.contains(&kind.as_str()));
+            let Some(lower) = names.get(&index).filter(|_| is_vlan || is_stacked) else { continue };
+            if is_stacked {
                 taken.insert(lower.clone());
             }
             state.bridging.lower.insert(found.name.clone(), lower.clone());
         }
         for mut found in found {
             found.link.master = found.master.and_then(|index| names.get(&index).cloned());
+            if let LinkKind::Vlan(vlan) = &mut found.link.kind {
+                vlan.lower = state.bridging.lower.get(&found.name).cloned();
+            }
             let is_master = matches!(found.link.kind, LinkKind::Bridge(_) | LinkKind::Vrf(_));
             let takes_frames =
                 matches!(&found.link.kind, LinkKind::Other(kind) if NO_PORTS.contains(&kind.as_str()));
@@ -138,7 +138,7 @@ fn shown_without(missed: &str) -> Result<(), Refusal> {
 
 /// The kinds of links that are on top of another link. All but VLANs take the frames of the lower link before a bridge
 /// could (net/core/dev.c `netdev_rx_handler_register`).
-const STACKED: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
+const STACKED: [&str; 5] = ["macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
 
 /// The kinds among them that cannot be ports.
 const NO_PORTS: [&str; 3] = ["macvtap", "ipvlan", "ipvtap"];

@@ -5,10 +5,10 @@ use crate::kernel::netlink::Channel;
 use crate::kernel::netlink::link_message::{Found, all, changed, decode, encode, members_of, named, of_kind};
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::plan::op::{LinkChange, NewLink};
-use crate::state::{Link, LinkKind, State, Wants};
+use crate::state::{Link, LinkKind, Peer, State, VlanLink, Wants};
 use crate::values::IfName;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use rtnetlink::packet_route::link::{InfoKind, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkMessage};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Channel {
@@ -37,12 +37,20 @@ impl Channel {
                 found.extend(self.dump(&RouteNetlinkMessage::GetLink(members_of(index)), Found::of)?);
             }
         }
+        let names: BTreeMap<u32, IfName> =
+            found.iter().map(|found| (found.details.index, found.name.clone())).collect();
         for Found { name, mut link, details, master, port, .. } in found {
             if let Some(index) = master {
                 if let Some((master_name, master)) = self.by_index(index)? {
                     link.master = Some(asked.get(&index).unwrap_or(&master_name).clone());
                     state.links.entry(master_name).or_insert(master);
                 }
+            }
+            if let (LinkKind::Vlan(vlan), Some(Peer { index, nsid: None })) = (&mut link.kind, details.peer) {
+                vlan.lower = match names.get(&index) {
+                    Some(lower) => Some(lower.clone()),
+                    None => self.name_of(index)?,
+                };
             }
             state.details.insert(name.clone(), details);
             state.bridging.ports.extend(port.map(|port| (name.clone(), port)));
@@ -106,7 +114,11 @@ impl Channel {
     }
 
     pub(super) fn link_add(&mut self, new: &NewLink) -> Result<(), Refusal> {
-        self.change(RouteNetlinkMessage::NewLink(encode(new)), ADD_FLAGS)?;
+        let mut message = encode(new);
+        if let LinkKind::Vlan(VlanLink { lower: Some(lower), .. }) = &new.kind {
+            message.attributes.push(LinkAttribute::Link(self.index(lower)?));
+        }
+        self.change(RouteNetlinkMessage::NewLink(message), ADD_FLAGS)?;
         match &new.kind {
             LinkKind::Bridge(options) => self.bridge_verify(&new.name, options),
             _ => Ok(()),

@@ -3,10 +3,11 @@
 use crate::kernel::netlink::bridge_message;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::plan::op::{LinkChange, NewLink};
-use crate::state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState};
-use crate::values::{IfName, Mac, TableId};
+use crate::state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState, VlanFlags, VlanLink};
+use crate::values::{IfName, Mac, TableId, VlanId, VlanProtocol};
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoKind, InfoVlan, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    VlanFlags as VlanBits, VlanProtocol as TagProtocol,
 };
 
 /// A link, decoded from an answer.
@@ -57,6 +58,7 @@ pub(super) fn changed(name: &IfName, change: &LinkChange, master: Option<u32>) -
     attributes.extend(master.map(LinkAttribute::Controller));
     attributes.extend(change.mac.map(|mac| LinkAttribute::Address(mac.bytes().to_vec())));
     attributes.extend(change.mtu.map(|mtu| LinkAttribute::Mtu(mtu.0)));
+    attributes.extend(change.alias.clone().map(LinkAttribute::IfAlias));
     if let Some(up) = change.up {
         message.header.change_mask = LinkFlags::Up;
         message.header.flags.set(LinkFlags::Up, up);
@@ -100,9 +102,67 @@ fn encode_kind(kind: &LinkKind) -> Vec<LinkInfo> {
             LinkInfo::Kind(InfoKind::Bridge),
             LinkInfo::Data(InfoData::Bridge(bridge_message::encode_options(options))),
         ],
+        LinkKind::Vlan(vlan) => {
+            vec![LinkInfo::Kind(InfoKind::Vlan), LinkInfo::Data(InfoData::Vlan(encode_vlan(vlan)))]
+        }
         LinkKind::Other(kind) => vec![LinkInfo::Kind(InfoKind::Other(kind.clone()))],
         LinkKind::Physical => Vec::new(),
     }
+}
+
+/// The flags of a VLAN link, and the bit of each.
+const VLAN_FLAGS: [(&str, VlanBits); 5] = [
+    ("reorder_hdr", VlanBits::ReorderHdr),
+    ("gvrp", VlanBits::Gvrp),
+    ("mvrp", VlanBits::Mvrp),
+    ("loose_binding", VlanBits::LooseBinding),
+    ("bridge_binding", VlanBits::BridgeBinding),
+];
+
+fn encode_vlan(vlan: &VlanLink) -> Vec<InfoVlan> {
+    let protocol = match vlan.protocol {
+        VlanProtocol::Ieee8021q => TagProtocol::Ieee8021Q,
+        VlanProtocol::Ieee8021ad => TagProtocol::Ieee8021Ad,
+    };
+    let (mut flags, mut mask) = (VlanBits::empty(), VlanBits::empty());
+    for (name, wanted) in vlan.flags.named() {
+        let bit = VLAN_FLAGS.iter().find(|(flag, _)| *flag == name).map(|(_, bit)| *bit);
+        if let (Some(bit), Some(on)) = (bit, wanted) {
+            mask |= bit;
+            flags.set(bit, on);
+        }
+    }
+    let mut data = vec![InfoVlan::Id(vlan.id.get()), InfoVlan::Protocol(protocol)];
+    if !mask.is_empty() {
+        data.push(InfoVlan::Flags((flags, mask)));
+    }
+    data
+}
+
+/// A VLAN link, without the name of its lower link.
+fn decode_vlan(info: &[LinkInfo]) -> Option<VlanLink> {
+    let data = info.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vlan(data)) => Some(data),
+        _ => None,
+    })?;
+    let (mut id, mut protocol, mut bits) = (None, VlanProtocol::Ieee8021q, VlanBits::empty());
+    for data in data {
+        match data {
+            InfoVlan::Id(number) => id = VlanId::new(*number),
+            InfoVlan::Protocol(TagProtocol::Ieee8021Ad) => protocol = VlanProtocol::Ieee8021ad,
+            InfoVlan::Flags((flags, _)) => bits = *flags,
+            _ => {}
+        }
+    }
+    let is_set = |bit| Some(bits.contains(bit));
+    let flags = VlanFlags {
+        reorder_hdr: is_set(VlanBits::ReorderHdr),
+        gvrp: is_set(VlanBits::Gvrp),
+        mvrp: is_set(VlanBits::Mvrp),
+        loose_binding: is_set(VlanBits::LooseBinding),
+        bridge_binding: is_set(VlanBits::BridgeBinding),
+    };
+    Some(VlanLink { lower: None, id: id?, protocol, flags })
 }
 
 /// A link and its name.
@@ -139,6 +199,10 @@ fn decode_kind(info: &[LinkInfo]) -> LinkKind {
         (None, _) => LinkKind::Physical,
         (Some(InfoKind::Vrf), Some(table)) => LinkKind::Vrf(table),
         (Some(InfoKind::Bridge), _) => LinkKind::Bridge(BridgeOptions::default()),
+        (Some(InfoKind::Vlan), _) => match decode_vlan(info) {
+            Some(vlan) => LinkKind::Vlan(vlan),
+            None => LinkKind::Other(InfoKind::Vlan.to_string()),
+        },
         (Some(kind), _) => LinkKind::Other(kind.to_string()),
     }
 }
@@ -152,12 +216,13 @@ pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
 
 /// The details of a link in a message.
 pub(super) fn details(message: &LinkMessage) -> Details {
-    let mut details = Details { index: message.header.index, mac: None, mtu: 0, peer: None };
+    let mut details = Details { index: message.header.index, mac: None, mtu: 0, alias: None, peer: None };
     let mut nsid = None;
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::Address(bytes) => details.mac = Mac::from_bytes(bytes),
             LinkAttribute::Mtu(mtu) => details.mtu = *mtu,
+            LinkAttribute::IfAlias(alias) => details.alias = Some(alias.clone()),
             LinkAttribute::Link(index) => details.peer = Some(Peer { index: *index, nsid: None }),
             LinkAttribute::LinkNetNsId(id) => nsid = Some(*id),
             _ => {}

@@ -115,8 +115,8 @@ impl Channel {
             Op::RouteReplace(route) => self.route_add(route, NLM_F_REPLACE),
             Op::RouteDel(route) => self.route_del(route),
             Op::LinkSet { name, change } => self.link_set(name, change),
-            Op::AddressAdd { dev, address } => self.address_add(dev, *address),
-            Op::AddressDel { dev, address } => self.address_del(dev, *address),
+            Op::AddressAdd { dev, address } => self.address_add(dev, address),
+            Op::AddressDel { dev, address } => self.address_del(dev, address),
             Op::VethAdd(_)
             | Op::LinkMove(_)
             | Op::SysctlSet { .. }

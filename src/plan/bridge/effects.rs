@@ -121,6 +121,9 @@ impl State {
         if let Some(details) = self.details.get_mut(name) {
             details.mac = change.mac.or(details.mac);
             details.mtu = change.mtu.map_or(details.mtu, |Mtu(mtu)| mtu);
+            if let Some(alias) = &change.alias {
+                details.alias = Some(alias.clone()).filter(|alias| !alias.is_empty());
+            }
         }
         if let Some(new) = &change.name {
             let (link, details) = (self.links.remove(name), self.details.remove(name));

@@ -39,7 +39,8 @@ impl Draft {
     pub fn push(&mut self, op: Op, undo: impl IntoIterator<Item = Op>) {
         // An error of the model is ignored: the kernel decides.
         let _ = self.state.change_port(&op);
-        self.plan.steps.push(Step { act: Act::here(op), undo: undo.into_iter().map(Act::here).collect() });
+        let undo = undo.into_iter().map(Act::here).collect();
+        self.plan.steps.push(Step { act: Act::here(op), undo, best_effort: false });
     }
 
     fn bridge_op(&mut self, op: BridgeOp, undo: impl IntoIterator<Item = BridgeOp>) {

@@ -7,9 +7,10 @@
 use crate::plan::Plan;
 use crate::plan::op::Op;
 use crate::stanza::{Problem, Stanza};
-use crate::state::{OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef};
+use crate::state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef};
 use crate::values::{
-    Address, Family, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words, unspecified,
+    Address, Family, Gateway, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words,
+    unspecified,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -115,7 +116,7 @@ impl Inside {
         let present = state.addresses.get(name).map_or(&[][..], Vec::as_slice);
         let is_missing = |address: &&IpNet| !present.iter().any(|found| found.net == **address);
         for &address in self.addresses.iter().filter(is_missing) {
-            let dev = name.clone();
+            let (dev, address) = (name.clone(), LinkAddress::ours(address));
             let undo = Op::AddressDel { dev: dev.clone(), address };
             plan.push_at(place, Op::AddressAdd { dev, address }, Some(undo));
         }
@@ -184,17 +185,6 @@ impl Inside {
             routes.extend(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)));
         }
         Ok(routes)
-    }
-}
-
-/// A gateway of default routes.
-struct Gateway(IpAddr);
-
-impl std::str::FromStr for Gateway {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self).map_err(|_| "not an IP address")
     }
 }
 

@@ -1,6 +1,6 @@
 //! New links, changes of links, and moves of links.
 
-use crate::state::{BridgeOptions, LinkKind, Place};
+use crate::state::{BridgeOptions, LinkKind, Place, VlanLink};
 use crate::values::{IfName, Mac, Mtu};
 use std::fmt;
 
@@ -15,6 +15,9 @@ pub struct NewLink {
 
 impl fmt::Display for NewLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let LinkKind::Vlan(VlanLink { lower: Some(lower), .. }) = &self.kind {
+            write!(f, "link {lower} name ")?;
+        }
         self.name.fmt(f)?;
         if let LinkKind::Bridge(BridgeOptions { address: Some(address), .. }) = &self.kind {
             write!(f, " address {address}")?;
@@ -32,6 +35,8 @@ pub struct LinkChange {
     pub mac: Option<Mac>,
     /// Its MTU.
     pub mtu: Option<Mtu>,
+    /// Its alias; an empty one removes it.
+    pub alias: Option<String>,
     /// Its name.
     pub name: Option<IfName>,
     /// Up or down.
@@ -48,6 +53,7 @@ impl fmt::Display for LinkChange {
             master,
             self.mac.map(|mac| format!(" address {mac}")),
             self.mtu.map(|mtu| format!(" mtu {mtu}")),
+            self.alias.as_ref().map(|alias| format!(" alias '{alias}'")),
             self.name.as_ref().map(|name| format!(" name {name}")),
             self.up.map(|up| if up { " up" } else { " down" }.to_owned()),
         ];

@@ -14,9 +14,8 @@ pub use link::{LinkChange, Move, NewLink};
 pub use nested::Nested;
 pub use veth::{End, NewVeth};
 
-use crate::state::{LinkKind, NetnsLink, Place, Record, Route, Rule, Sysctl};
+use crate::state::{LinkAddress, LinkKind, NetnsLink, Place, Record, Route, Rule, Sysctl};
 use crate::values::IfName;
-use ipnet::IpNet;
 use std::fmt;
 
 /// One change. The kernel makes it completely or not at all.
@@ -83,19 +82,19 @@ pub enum Op {
     },
     /// Moves a link to another namespace, where it is down and without addresses.
     LinkMove(Move),
-    /// Adds an address to a link, with our protocol number, which not every version of `ip` can set.
+    /// Adds an address to a link, with its protocol number, which not every version of `ip` can set.
     AddressAdd {
         /// The link.
         dev: IfName,
-        /// The address with its prefix.
-        address: IpNet,
+        /// The address.
+        address: LinkAddress,
     },
     /// Deletes an address.
     AddressDel {
         /// The link.
         dev: IfName,
-        /// The address with its prefix.
-        address: IpNet,
+        /// The address.
+        address: LinkAddress,
     },
     /// Makes a namespace of this name, as `ip netns` does, and records that we made it.
     NetnsAdd(String),

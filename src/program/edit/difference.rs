@@ -26,7 +26,7 @@ impl Difference<'_> {
     /// The steps from `base` to the state to reach; `None` if there is no way in place.
     pub fn steps(&self, base: &Simulated) -> Option<Plan> {
         let mut way = Way { to: self, base: base.clone(), plan: Plan::default() };
-        for Step { act, undo } in self.touched {
+        for Step { act, undo, .. } in self.touched {
             way.object(act)?;
             undo.iter().try_for_each(|act| way.object(act))?;
         }
@@ -84,10 +84,10 @@ impl Way<'_> {
                 let addresses =
                     |state: &Snapshot| state.at(at).addresses.get(dev).cloned().unwrap_or_default();
                 let (now, wanted) = (addresses(&self.base.0), addresses(self.to.fresh));
-                let is_it = |found: &&LinkAddress| found.net == *address;
-                let is_deletable = now.iter().find(is_it).is_some_and(|found| found.is_deletable(&now));
-                if is_deletable && !wanted.iter().any(|found| is_it(&found)) {
-                    let (dev, address) = (dev.clone(), *address);
+                let is_it = |found: &&LinkAddress| found.same(address);
+                let present = now.iter().find(is_it).filter(|found| found.is_deletable(&now));
+                if let Some(&address) = present.filter(|_| !wanted.iter().any(|found| is_it(&found))) {
+                    let dev = dev.clone();
                     let undo = Op::AddressAdd { dev: dev.clone(), address };
                     self.push(at, Op::AddressDel { dev, address }, Some(undo));
                 }
@@ -196,21 +196,23 @@ impl Way<'_> {
         {
             self.push(at, Op::set_up(name, false), Some(Op::set_up(name, true)));
         }
-        self.details(at, &End { name: name.clone(), mac: change.mac, mtu: change.mtu });
+        self.details(at, name, change);
     }
 
-    /// The address and the MTU of a link, if the old stanza had set them.
-    fn details(&mut self, at: &Place, end: &End) {
-        let details = |state: &Snapshot| state.at(at).details.get(&end.name).cloned();
+    /// The address, the MTU and the alias of a link, if the old stanza had set them.
+    fn details(&mut self, at: &Place, name: &IfName, set: &LinkChange) {
+        let details = |state: &Snapshot| state.at(at).details.get(name).cloned();
         let (Some(now), Some(wanted)) = (details(&self.base.0), details(self.to.fresh)) else { return };
         let changed = |from: &Details, to: &Details| LinkChange {
-            mac: to.mac.filter(|mac| end.mac.is_some() && from.mac != Some(*mac)),
-            mtu: (end.mtu.is_some() && from.mtu != to.mtu).then_some(Mtu(to.mtu)),
+            mac: to.mac.filter(|mac| set.mac.is_some() && from.mac != Some(*mac)),
+            mtu: (set.mtu.is_some() && from.mtu != to.mtu).then_some(Mtu(to.mtu)),
+            alias: (set.alias.is_some() && from.alias != to.alias)
+                .then(|| to.alias.clone().unwrap_or_default()),
             ..LinkChange::default()
         };
         let change = changed(&now, &wanted);
         if change != LinkChange::default() {
-            let set = |change| Op::LinkSet { name: end.name.clone(), change };
+            let set = |change| Op::LinkSet { name: name.clone(), change };
             self.push(at, set(change), Some(set(changed(&wanted, &now))));
         }
     }
@@ -225,8 +227,9 @@ impl Way<'_> {
             new.queues != old.queues || picked(&old.end, &new.end) || picked(&old.peer, &new.peer)
         });
         (!again).then_some(())?;
-        self.details(at, &old.end);
-        self.details(&old.at, &old.peer);
+        for (at, End { name, mac, mtu }) in [(at, &old.end), (&old.at, &old.peer)] {
+            self.details(at, name, &LinkChange { mac: *mac, mtu: *mtu, ..LinkChange::default() });
+        }
         Some(())
     }
 

@@ -85,6 +85,7 @@ pub fn as_ip_shows(found: &Snapshot, place: &Place) -> Result<(), String> {
         let kind = match &link.kind {
             LinkKind::Vrf(table) => format!("vrf {}", table.get()),
             LinkKind::Bridge(_) => "bridge".to_owned(),
+            LinkKind::Vlan(_) => "vlan".to_owned(),
             LinkKind::Other(kind) => kind.clone(),
             LinkKind::Physical => String::new(),
         };
