@@ -11,6 +11,7 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 # 1: install the prefix executors too. They use the names of stock executors, which are kept under other names.
+# all: also link, static and forward in place of the stock ones, which ifup runs for every interface.
 DROPIN ?=
 # How to build, the same for `build` and `install`. STATIC=1: programs without shared libraries, which start faster.
 # MUSL=1: static programs with musl as the C library, also where this machine has another; these start fastest.
@@ -22,6 +23,7 @@ MULTICALL ?=
 # Executors under their own names, and those that replace a stock executor.
 EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer bridge-vlan
 DROPIN_EXECUTORS = vrf veth bridge
+NATIVE_EXECUTORS = link static forward
 # The program with all executors. MULTICALL=1 installs it once, with links to it.
 ALL = ifupdown-ng-netlink
 
@@ -42,7 +44,9 @@ else
 BUILD = $(CARGO) build
 endif
 RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
-PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS)) ifnetlink
+# Built if they are requested, or were installed earlier.
+NATIVE = $(if $(filter all,$(DROPIN))$(wildcard $(DESTDIR)$(EXECUTORDIR)/link.ifupdown-ng),$(NATIVE_EXECUTORS))
+PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS) $(NATIVE)) ifnetlink
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
 BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
 PAGES = $(patsubst docs/%.scd,$(TARGET)/man/%,$(wildcard docs/*.[1-9].scd))
@@ -120,6 +124,7 @@ define files
 $(if $(filter 1,$(MULTICALL)),own 755 $(RELEASE)/$(ALL) $(EXECUTORDIR)/$(ALL))
 $(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
 )$(foreach name,$(DROPIN_EXECUTORS),$(call as,dropin,droplink,$(name))
+)$(foreach name,$(NATIVE_EXECUTORS),$(call as,dropall,dropalllink,$(name))
 )own 755 $(RELEASE)/ifnetlink $(SBINDIR)/ifnetlink
 own 644 dist/ifnetlink.bash $(BASHCOMPDIR)/ifnetlink
 $(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
@@ -128,7 +133,7 @@ endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too; DROPIN=all: all of them
 	@mkdir -p $(TARGET)
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)

@@ -1,6 +1,6 @@
 //! `make install` and `make uninstall`, with stand-ins for the programs, into a directory.
 
-use super::all::PROGRAMS;
+use super::all::{ALL, NATIVE, PROGRAMS};
 use super::support::{root, run};
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,7 +38,7 @@ impl Machine {
             });
             assert_eq!(ran.code, 0, "{}", ran.err);
         }
-        for program in PROGRAMS {
+        for program in ALL {
             machine.write(&format!("built/{}", program.name), "ours\n");
         }
         machine.write("built/ifnetlink", "ours\n");
@@ -151,6 +151,48 @@ fn with_dropin_the_stock_one_is_kept_and_comes_back() {
         assert_eq!(machine.has("vrf").as_deref(), Some("newer\n"));
         assert_eq!(machine.has("vrf.ifupdown-ng").as_deref(), Some("stock\n"));
         assert_eq!(machine.has("veth.ifupdown-ng"), None);
+        machine.done("uninstall");
+        assert_eq!(machine.state(), before);
+    });
+}
+
+/// Those in place of `link`, `static` and `forward` are installed only by this.
+#[test]
+fn with_dropin_all_every_stock_one_is_kept_and_comes_back() {
+    for_each_shell("all", |machine| {
+        let before = machine.state();
+        machine.done("install DROPIN=1");
+        for program in NATIVE {
+            let is_stock = program.name == "link";
+            assert_eq!(
+                machine.has(program.name).as_deref(),
+                is_stock.then_some("stock\n"),
+                "{}",
+                program.name
+            );
+        }
+        assert!(machine.done("install DROPIN=all").contains("as link.ifupdown-ng"));
+        for program in ALL {
+            assert_eq!(machine.has(program.name).as_deref(), Some("ours\n"), "{}", program.name);
+            machine.write(&format!("built/{}", program.name), "newer\n");
+        }
+        assert_eq!(machine.has("link.ifupdown-ng").as_deref(), Some("stock\n"));
+        // A newer version replaces them too.
+        for words in ["install", "install DROPIN=1"] {
+            machine.done(words);
+            for program in ALL {
+                assert_eq!(
+                    machine.has(program.name).as_deref(),
+                    Some("newer\n"),
+                    "{words}: {}",
+                    program.name
+                );
+            }
+        }
+        machine.write("built/ifupdown-ng-netlink", "all\n");
+        machine.done("install MULTICALL=1");
+        assert_eq!(machine.has("static").as_deref(), Some("all\n"));
+        assert_eq!(machine.has("link.ifupdown-ng").as_deref(), Some("stock\n"));
         machine.done("uninstall");
         assert_eq!(machine.state(), before);
     });
