@@ -46,6 +46,8 @@ pub enum Executors {
     Replaced,
     /// Only the stock ones.
     Stock,
+    /// As `Replaced`, and ours in place of the stock `link`, `static` and `forward` (`make install DROPIN=all`).
+    Native,
 }
 
 impl Executors {
@@ -86,6 +88,8 @@ const PER_KEYWORD: [(&str, &[&str]); 6] = [
 ];
 /// Our executors that replace stock ones.
 const REPLACING: [&str; 3] = ["vrf", "veth", "bridge"];
+/// Our executors in place of the stock ones that ifup runs for every interface, or for every address.
+const NATIVE: [&str; 3] = ["link", "static", "forward"];
 
 /// In seconds. In the virtual machine time is virtual: whenever the guest has nothing to do but wait for a file of the
 /// host, its clock leaps to the next timer.
@@ -155,7 +159,7 @@ impl Ifupdown {
     /// The same file for this installation: unchanged with our prefix executors. Otherwise with a `use` line for each
     /// of ours, and with spellings that the stock executors do not read, where they are installed.
     fn spell(self, interfaces: &str) -> String {
-        if matches!(self.executors, Executors::Replaced | Executors::Stock) {
+        if matches!(self.executors, Executors::Replaced | Executors::Native | Executors::Stock) {
             return interfaces.to_owned();
         }
         let mut lines = Vec::new();
@@ -201,6 +205,7 @@ impl Installed {
                 Executors::Present | Executors::Stock => false,
                 Executors::Absent => PREFIXES.contains(&name.as_str()),
                 Executors::Replaced => REPLACING.contains(&name.as_str()),
+                Executors::Native => REPLACING.iter().chain(&NATIVE).any(|ours| *ours == name),
             };
             if !left_out {
                 std::os::unix::fs::symlink(
@@ -211,8 +216,10 @@ impl Installed {
             }
         }
         let per_keyword = PER_KEYWORD.iter().map(|(name, _)| *name).filter(|_| which != Executors::Stock);
-        let replacing = REPLACING.into_iter().filter(|_| which == Executors::Replaced);
-        for name in per_keyword.chain(replacing) {
+        let is_replaced = matches!(which, Executors::Replaced | Executors::Native);
+        let replacing = REPLACING.into_iter().filter(|_| is_replaced);
+        let native = NATIVE.into_iter().filter(|_| which == Executors::Native);
+        for name in per_keyword.chain(replacing).chain(native) {
             bind(&program(name), &executors.join(name));
         }
         bind(&program("ifnetlink"), &self.root.join("mnt/ifnetlink"));

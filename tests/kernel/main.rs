@@ -39,6 +39,7 @@ mod ifupdown;
 mod interference;
 mod interrupted;
 mod lab;
+mod link_stock;
 mod management_vrf;
 mod managers;
 mod matrix;
@@ -99,6 +100,7 @@ fn main() -> std::process::ExitCode {
         bridges_use::tests(),
         bridge_defaults::tests(),
         bridge_stock::tests(),
+        link_stock::tests(),
         ifnetlink::tests(),
         by_hand::tests(),
         starts::tests(),

@@ -3,7 +3,8 @@
 use libtest_mimic::Trial;
 
 /// The variants, as they appear between slashes in a test's name.
-const VARIANTS: [&str; 8] = ["Bookworm", "Trixie", "Absent", "Present", "Replaced", "Stock", "Dash", "Ash"];
+const VARIANTS: [&str; 9] =
+    ["Bookworm", "Trixie", "Absent", "Present", "Replaced", "Stock", "Native", "Dash", "Ash"];
 
 /// Whether the whole matrix is run. With `IFNL_MATRIX=one`, as in `make test`, one variant of each test is
 /// run, fewer rounds, and only some of the injected faults.
