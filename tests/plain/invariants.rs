@@ -7,6 +7,7 @@ use super::notation_write;
 use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
 use ifupdown_ng_netlink::state::{Action, LinkKind, Rule, Snapshot, State};
 use ifupdown_ng_netlink::values::{Family, TableId};
+use std::fmt::Write as _;
 
 /// The state as text, without what the kernel adds with the first VRF and never deletes.
 pub fn text(state: &State) -> String {
@@ -14,7 +15,16 @@ pub fn text(state: &State) -> String {
     for (family, rules) in &mut state.rules {
         rules.retain(|rule| *rule != kernel_l3mdev(*family));
     }
-    notation_write::write(&state)
+    let mut text = notation_write::write(&state);
+    for (name, details) in &state.details {
+        // The model does not know the address that the kernel picks for a new link.
+        let is_known = state.links.get(name).is_some_and(|link| link.kind == LinkKind::Physical);
+        let mac = details.mac.filter(|_| is_known);
+        let address = mac.map_or(String::new(), |mac| format!(" address {mac}"));
+        let alias = details.alias.as_ref().map_or(String::new(), |alias| format!(" alias {alias}"));
+        let _ = writeln!(text, "details {name} mtu {}{address}{alias}", details.mtu);
+    }
+    text
 }
 
 /// Fails with the lines that differ.

@@ -19,10 +19,11 @@ use rtnetlink::packet_route::rule::RuleMessage;
 const RTM_NEWLINK: u16 = 16;
 /// The length of the header before the attributes of a link (`struct ifinfomsg`).
 const LINK_HEADER: usize = 16;
-/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, link's namespace
+/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, alias, link's namespace
 /// (include/uapi/linux/if_link.h).
 const IFLA_IFNAME: u16 = 3;
-const LINK_ATTRIBUTES: [u16; 7] = [1, 3, 4, 5, 10, 18, 37];
+const IFLA_IFALIAS: u16 = 20;
+const LINK_ATTRIBUTES: [u16; 8] = [1, 3, 4, 5, 10, 18, 20, 37];
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
@@ -39,7 +40,8 @@ fn essential(link: &[u8]) -> Vec<u8> {
         }
         let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
         let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
-        if kind == IFLA_IFNAME && std::str::from_utf8(&attribute[4..]).is_err() {
+        let is_text = [IFLA_IFNAME, IFLA_IFALIAS].contains(&kind);
+        if is_text && std::str::from_utf8(&attribute[4..]).is_err() {
             // The decoder accepts only UTF-8, and would drop the link.
             kept.extend_from_slice(&attribute[..4]);
             kept.extend(attribute[4..].iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));

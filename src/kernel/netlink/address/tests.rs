@@ -11,10 +11,10 @@ fn what_the_kernel_shows_is_understood() {
             RouteNetlinkMessage::NewAddress(message) if message.header.index == 10 => decode(message),
             _ => None,
         })
-        .map(|address| address.net.to_string())
+        .map(|address| address.to_string())
         .collect();
-    // This host's end of the point-to-point address, and no address that the kernel added by itself.
-    assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32", "fd00::2/64"]);
+    // No address that the kernel added by itself.
+    assert_eq!(addresses, ["10.0.0.2/24", "192.0.2.9/32 peer 192.0.2.10", "fd00::2/64"]);
 }
 
 /// `ip -d addr` shows `proto kernel_ll` for it.
@@ -30,6 +30,18 @@ fn addresses_that_the_kernel_added_are_known_by_their_protocol() {
         .map(|address| address.protocol == KERNEL_LINK_LOCAL)
         .collect();
     assert!(!link_local.is_empty() && link_local.iter().all(|kernel| *kernel), "{link_local:?}");
+}
+
+#[test]
+fn an_address_that_was_added_is_read_back() {
+    let far = LinkAddress::point_to_point("192.0.2.1".parse().unwrap(), "198.51.100.1".parse().unwrap());
+    let near = LinkAddress::ours("192.0.2.1/24".parse().unwrap());
+    let link_local = LinkAddress::ours("fe80::7/64".parse().unwrap());
+    for address in [far, near, LinkAddress::without_broadcast(near.net), link_local] {
+        let mut message = encode(7, &address);
+        message.attributes.push(AddressAttribute::Protocol(address.protocol.into()));
+        assert_eq!(decode(&message), Some(address));
+    }
 }
 
 #[test]

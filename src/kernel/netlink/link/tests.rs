@@ -3,7 +3,8 @@
 use super::*;
 use crate::kernel::netlink::fixture::{Request, answers, damaged};
 use crate::kernel::netlink::link_message::master_index;
-use crate::values::TableId;
+use crate::state::VlanFlags;
+use crate::values::{TableId, VlanId, VlanProtocol};
 
 /// The index of the bridge `red` in the captures.
 const RED: u32 = 12;
@@ -51,6 +52,17 @@ fn a_vrf_that_was_made_is_read_back() {
     let kind = LinkKind::Vrf(TableId::new(u32::MAX).unwrap());
     let new = NewLink { name: "vrf1".parse().unwrap(), kind: kind.clone() };
     assert_eq!(decode(&encode(&new)), Some((new.name, Link { kind, master: None, up: false })));
+}
+
+/// All but the lower link, which the kernel shows by its index.
+#[test]
+fn a_vlan_that_was_made_is_read_back() {
+    let flags = VlanFlags { gvrp: Some(true), reorder_hdr: Some(false), ..VlanFlags::NEW };
+    let vlan =
+        VlanLink { lower: None, id: VlanId::new(8).unwrap(), protocol: VlanProtocol::Ieee8021ad, flags };
+    let new = NewLink { name: "eth0.8".parse().unwrap(), kind: LinkKind::Vlan(vlan) };
+    let link = Link { kind: new.kind.clone(), master: None, up: false };
+    assert_eq!(decode(&encode(&new)), Some((new.name, link)));
 }
 
 #[test]
