@@ -93,6 +93,7 @@ impl Planner for LinkSettings {
         if at.phase == Phase::Create {
             let vlan = self.vlan(at.iface).and_then(|(lower, _)| lower.parse().ok());
             query.here().links.extend(vlan);
+            query.here().links.extend(self.peer().cloned());
         }
         if let (Some((netns, name)), Phase::Up) = (&self.moved, at.phase) {
             let name = name.as_ref().unwrap_or(at.iface).clone();
@@ -148,6 +149,14 @@ impl LinkSettings {
         })))
     }
 
+    /// The other end of the pair, if the stanza names it.
+    fn peer(&self) -> Option<&IfName> {
+        match &self.made {
+            Some(Made::Veth { peer }) => peer.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The keyword by which the stanza makes the link.
     fn keyword(&self) -> &'static str {
         match (&self.made, &self.lower) {
@@ -178,6 +187,14 @@ impl LinkSettings {
                         described(&link.kind)
                     ),
                 )]),
+                Ok(Some(_)) => match self.peer().filter(|peer| !is_peer(peer, iface, state)) {
+                    Some(peer) => Err(vec![Problem::new(
+                        "veth-peer-name",
+                        peer,
+                        format!("{iface} exists with another peer; ifdown it, or delete it by hand"),
+                    )]),
+                    None => Ok(plan),
+                },
                 // A link that only has the name of a VLAN.
                 _ => Ok(plan),
             };
@@ -336,6 +353,13 @@ impl LinkSettings {
         }
         plan
     }
+}
+
+/// Whether a link is the other end of a pair, or can be it because that end is in another namespace.
+fn is_peer(peer: &IfName, iface: &IfName, state: &State) -> bool {
+    let other = state.details.get(iface).and_then(|details| details.peer);
+    let index = state.details.get(peer).map(|details| details.index);
+    other.is_none_or(|other| other.nsid.is_some() || index == Some(other.index))
 }
 
 /// A change that takes another one back; `None` if the former setting is unknown.
