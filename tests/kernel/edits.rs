@@ -268,6 +268,29 @@ const WAYS: [(&str, [Stanza; 3]); 4] = [
     ),
 ];
 
+const CARD: &str = "auto eth1\niface eth1\n    use static\n    use forward\n    address 10.0.1.1/24\n{}";
+const BARE: &str = "auto eth1\niface eth1\n    use static\n{}";
+const ROUTED: &str = "auto eth1\niface eth1\n    address 10.0.1.1/24\n    gateway 10.0.1.2\n{}";
+const VLAN: &str = "auto eth1.8\niface eth1.8\n    address 10.0.8.1/24\n{}";
+
+/// Keywords of the stock `link`, `static` and `forward`, with ours in their place.
+const NATIVE: &[Edit] = &[
+    edit("mtu", "eth1", CARD, ["1400", "1300"]),
+    edit("hwaddress", "eth1", CARD, ["02:00:00:00:01:07", "02:00:00:00:01:08"]),
+    edit("alias", "eth1", CARD, ["the card", "uplink"]),
+    edit("link-options", "eth1", CARD, ["mtu 1400", "mtu 1300"]),
+    edit("address", "eth1", BARE, ["10.0.1.1/24", "2001:db8::1/64"]),
+    edit("address", "eth1", CARD, ["10.0.1.2/24", "10.0.1.3/24"]),
+    edit("gateway", "eth1", CARD, ["10.0.1.2", "10.0.1.3"]),
+    edit("metric", "eth1", ROUTED, ["20", "30"]),
+    edit("point-to-point", "eth1", CARD, ["192.0.2.1", "192.0.2.2"]),
+    edit("forward-ipv4", "eth1", CARD, ["yes", "no"]),
+    edit("forward-ipv6", "eth1", CARD, ["yes", "no"]),
+    edit("vlan-protocol", "eth1.8", VLAN, ["802.1ad", "802.1Q"]),
+    edit("vlan-gvrp", "eth1.8", VLAN, ["on", "off"]),
+    edit("mtu", "eth1.8", VLAN, ["1400", "1300"]),
+];
+
 const fn stanza(program: &'static str, iface: &'static str, keywords: &'static [&'static str]) -> Stanza {
     Stanza { program, iface, keywords }
 }
@@ -317,6 +340,13 @@ pub fn tests() -> Vec<Trial> {
         add("keyword-gone", keyword_gone);
         add("stanza-gone", stanza_gone);
         add("members", members);
+        let native = Ifupdown { executors: Executors::Native, ..ifupdown };
+        for (place, edit) in NATIVE.iter().enumerate() {
+            let name = format!("edits/native/{}-{place}/{version:?}", edit.keyword);
+            tests.push(needs(&[Feature::Vrf, Feature::Vlan, Feature::Roots], name, move || {
+                in_lab(|| edited(edit, place, native));
+            }));
+        }
         let all = EDITS.iter().chain(MORE).enumerate();
         for (place, edit) in all.filter(|(place, _)| matrix::is_whole() || place % EACH == 0) {
             let nth = if place < EDITS.len() { String::new() } else { format!("-{place}") };

@@ -52,7 +52,9 @@ fn lines(state: &Snapshot) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for (place, state) in &state.places {
         let known = |line: &&str| *place == Place::Here || !line.starts_with("sysctl");
-        lines.extend(text(state).lines().filter(known).map(|line| format!("{place:?} {line}")));
+        // A route stays the same if an address that covers its gateway comes or goes.
+        let shown = |line: &str| format!("{place:?} {}", line.replace(" onlink", ""));
+        lines.extend(text(state).lines().filter(known).map(shown));
     }
     lines
 }

@@ -14,10 +14,11 @@ use ifupdown_ng_netlink::plan::netns::sysctls::Setting;
 use ifupdown_ng_netlink::stanza::environment::Found;
 use ifupdown_ng_netlink::stanza::file::{self, Files, Version};
 use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
-use ifupdown_ng_netlink::state::{NestedRecord, NetnsLinkRecord, Query, Role, Sysctl};
+use ifupdown_ng_netlink::state::{LinkOriginal, NestedRecord, NetnsLinkRecord, Query, Role, Sysctl};
 use ifupdown_ng_netlink::values::{
-    Address, Centiseconds, DefaultPvid, Families, IfName, List, Mac, Mtu, NetnsRef, OrNo, Queues, RouteSpec,
-    RulePriority, Switch, TableRange, TableSpec, Vids, VlanProtocol, VlanRange,
+    Address, Centiseconds, DefaultPvid, Families, FarEnd, Gateway, IfName, LinkMtu, List, Mac, Metric, Mtu,
+    NetnsRef, OrNo, Queues, RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanId,
+    VlanProtocol, VlanRange,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -58,10 +59,14 @@ fn values_of_every_sort() {
         let _ = text.parse::<Centiseconds>();
         let _ = text.parse::<DefaultPvid>();
         let _ = text.parse::<Families>();
+        let _ = text.parse::<FarEnd>();
+        let _ = text.parse::<Gateway>();
         let _ = text.parse::<IfName>();
+        let _ = text.parse::<LinkMtu>();
         let _ = text.parse::<List<RouteSpec>>();
         let _ = text.parse::<List<Setting>>();
         let _ = text.parse::<Mac>();
+        let _ = text.parse::<Metric>();
         let _ = text.parse::<Mtu>();
         let _ = text.parse::<NetnsRef>();
         let _ = text.parse::<OrNo<RulePriority>>();
@@ -70,6 +75,7 @@ fn values_of_every_sort() {
         let _ = text.parse::<TableRange>();
         let _ = text.parse::<TableSpec>();
         let _ = text.parse::<Vids>();
+        let _ = text.parse::<VlanId>();
         let _ = text.parse::<VlanProtocol>();
         let _ = text.parse::<List<VlanRange>>();
         if let Ok(key) = text.parse::<Sysctl>() {
@@ -234,6 +240,9 @@ fn what_we_remembered_ourselves() {
     fuzz("records", vec(word, 0..7), |words| {
         let text = words.join(" ");
         let _ = NestedRecord::parse(&text);
+        if let Some(record) = LinkOriginal::parse(&text) {
+            assert_eq!(LinkOriginal::parse(&record.to_string()), Some(record), "{text:?}");
+        }
         for role in [Role::Moved, Role::Peer] {
             if let Some(record) = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &text) {
                 let again = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &record.to_string());

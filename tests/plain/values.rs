@@ -2,7 +2,8 @@
 
 use ifupdown_ng_netlink::state::Sysctl;
 use ifupdown_ng_netlink::values::{
-    Family, IfName, List, NetnsRef, OrNo, RouteKind, RouteSpec, RouteTable, Switch, TableId, TableSpec,
+    Family, FarEnd, Gateway, IfName, LinkMtu, List, Metric, Mtu, NetnsRef, OrNo, RouteKind, RouteSpec,
+    RouteTable, Switch, TableId, TableSpec, VlanId, VlanProtocol,
 };
 use proptest::prelude::*;
 use std::fmt::Display;
@@ -41,6 +42,32 @@ fn names_of_interfaces() {
     ] {
         assert_eq!(error::<IfName>(bad), format!("not an interface name: {why}"), "{bad:?}");
     }
+}
+
+/// As the stock executors hand them to `ip`.
+#[test]
+fn values_of_link_and_static() {
+    for (text, number) in [("0", 0), ("8", 8), ("010", 8), ("0x7B", 123), ("4094", 4094)] {
+        assert_eq!(parse::<VlanId>(text).unwrap().get(), number, "{text}");
+    }
+    for bad in ["", "4095", "08", "0x", "-1", "+1", "left", "8 "] {
+        assert_eq!(error::<VlanId>(bad), "not the number of a VLAN tag (0-4094)", "{bad:?}");
+    }
+    for text in ["802.1ad", "QinQ", "q-in-q"] {
+        assert_eq!(parse::<VlanProtocol>(text), Ok(VlanProtocol::Ieee8021ad), "{text}");
+    }
+    for (text, mtu) in [("1", 1), ("65536", 65536), ("2147483647", 2_147_483_647)] {
+        assert_eq!(parse::<LinkMtu>(text), Ok(LinkMtu(Mtu(mtu))), "{text}");
+    }
+    for bad in ["0", "01500", "2147483648", "big"] {
+        assert_eq!(error::<LinkMtu>(bad), "not an MTU (1-2147483647)", "{bad}");
+    }
+    assert_eq!(parse::<Gateway>("fe80::1"), Ok(Gateway("fe80::1".parse().unwrap())));
+    assert_eq!(error::<Gateway>("192.0.2.1/24"), "not an IP address");
+    assert_eq!(parse::<FarEnd>("192.0.2.1"), Ok(FarEnd("192.0.2.1".parse().unwrap())));
+    assert_eq!(error::<FarEnd>("fe80::1"), "not an IPv4 address");
+    assert_eq!(parse::<Metric>("0"), Ok(Metric(0)));
+    assert_eq!(error::<Metric>("4294967296"), "not a metric (0-4294967295)");
 }
 
 #[test]
