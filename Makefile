@@ -45,7 +45,8 @@ BUILD = $(CARGO) build
 endif
 RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
 # Built if they are requested, or were installed earlier.
-NATIVE = $(if $(filter all,$(DROPIN))$(wildcard $(DESTDIR)$(EXECUTORDIR)/link.ifupdown-ng),$(NATIVE_EXECUTORS))
+WERE_NATIVE = $(shell grep -s "  $(EXECUTORDIR)/link\$$" "$(DESTDIR)$(MANIFEST)")
+NATIVE = $(if $(filter all,$(DROPIN))$(WERE_NATIVE),$(NATIVE_EXECUTORS))
 PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS) $(NATIVE)) ifnetlink
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
 BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
