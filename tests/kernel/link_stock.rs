@@ -161,7 +161,7 @@ const RIGHT: [Right; 13] = [
     ("veth-peer-name", veth_peer_name),
     ("edited", edited),
     ("another-link", another_link),
-    ("ifnetlink", ifnetlink),
+    ("netmask", netmask),
 ];
 
 pub fn tests() -> Vec<Trial> {
@@ -550,34 +550,14 @@ fn another_link(version: Version) {
     assert_eq!(ip_json("-d link show dev d0")[0]["linkinfo"]["info_kind"], "bridge");
 }
 
-/// Where ours are installed, `ifnetlink` compares and mends what they do.
-fn ifnetlink(version: Version) {
+/// ifupdown-ng does not apply `netmask` if a line `auto` follows the stanza.
+fn netmask(version: Version) {
     let _hosts = cards();
-    let stanza = "auto red\niface red\n    vrf-table 10\n\nauto eth0\niface eth0\n    vrf-member red\n    address 192.0.2.10/24\n    \
-                  gateway 192.0.2.1\n    mtu 1400\n\nauto eth1\niface eth1\n    address 198.51.100.10/24\n    forward-ipv4 yes\n";
-    let installed = native(version, stanza);
-    installed.ifup("-a").quiet();
-    let check = || installed.ifnetlink("check -a");
-    let ran = check();
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""), "{ran}");
-    ip("address del 198.51.100.10/24 dev eth1");
-    ip("route del default vrf red");
-    ip("link set eth0 mtu 1300");
-    let ran = check();
-    for line in [
-        "ip address add 198.51.100.10/24 dev eth1",
-        "ip link set eth0 mtu 1400",
-        "default via 192.0.2.1 dev eth0",
-    ] {
-        assert!(ran.status == 3 && ran.stdout.contains(line), "{line}: {ran}");
-    }
-    let ran = installed.ifnetlink("apply -a");
-    assert_eq!(ran.status, 0, "{ran}");
-    assert_eq!(check().status, 0);
-    assert_eq!(addresses("address show dev eth1"), ["198.51.100.10/24"]);
-    assert_eq!(defaults("route show vrf red"), ["192.0.2.1 eth0 73"]);
-    installed.interfaces(&stanza.replace("    address 198.51.100.10/24\n", "    address 198.51.100.11/24\n"));
-    let ran = installed.ifnetlink("apply -a --disruptive");
-    assert_eq!(ran.status, 0, "{ran}");
-    assert_eq!(addresses("address show dev eth1"), ["198.51.100.11/24"]);
+    let text = "iface eth0\n    address 192.0.2.10\n    netmask 255.255.255.0\n\nauto eth1\niface eth1\n    address 192.0.2.20\n\nauto eth2\n";
+    let installed = native(version, text);
+    installed.ifup("eth0").quiet();
+    assert_eq!(addresses("address show dev eth0"), ["192.0.2.10/24"]);
+    installed.ifup("eth1").quiet();
+    // As the stock one adds it.
+    assert_eq!(addresses("address show dev eth1"), ["192.0.2.20/32"]);
 }
