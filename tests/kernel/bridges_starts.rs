@@ -71,7 +71,7 @@ fn take(version: Version, executors: Executors) -> Took {
         let installed = Ifupdown { version, executors, shell: Shell::Dash }.install(&interfaces());
         // The stock executor calls ifquery without the name of the interfaces file.
         installed.file("/etc/network/interfaces", &interfaces());
-        let programs = programs(&installed);
+        let programs = programs(&installed, "br0");
         let vlans = (0..PORTS).map(|n| vlans(&format!("eth{n}"))).collect();
         installed.ifdown("br0").ok();
         let before = processor_time();
@@ -80,10 +80,10 @@ fn take(version: Version, executors: Executors) -> Took {
     })
 }
 
-/// What `ifup br0` starts, without `ifup` itself.
-fn programs(installed: &Installed) -> BTreeMap<String, usize> {
+/// What `ifup` of an interface starts, without `ifup` itself; the executors as `executor NAME`.
+pub fn programs(installed: &Installed, iface: &str) -> BTreeMap<String, usize> {
     let log = format!("{SCRATCH}/starts");
-    let ifup = installed.command("ifup", "br0");
+    let ifup = installed.command("ifup", iface);
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", &log]);
     strace.args(ifup.get_args().skip_while(|word| *word != "chroot"));

@@ -1,6 +1,7 @@
 //! Every keyword of the stock executors `link`, `static` and `forward`, applied by them and by ours, and what `ip` shows
 //! after ifup and after ifdown. Then what the stock ones do wrong.
 
+use crate::bridges_starts::programs;
 use crate::examples::cards;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
@@ -172,6 +173,9 @@ pub fn tests() -> Vec<Trial> {
             let name = format!("link-stock/{}/{version:?}", case.name);
             tests.push(needs(&needed, name, move || compare(case, version)));
         }
+        let name = format!("link-stock/right/no-other-program/{version:?}");
+        let strace = [Feature::Vlan, Feature::Roots, Feature::Strace];
+        tests.push(needs(&strace, name, move || in_lab(|| no_other_program(version))));
         for (name, test) in RIGHT {
             let test = move || in_lab(|| test(version));
             tests.push(needs(&needed, format!("link-stock/right/{name}/{version:?}"), test));
@@ -548,6 +552,21 @@ fn another_link(version: Version) {
     let ran = installed.ifdown("-f d0");
     assert!(ran.stderr.contains("link: d0: warning: not changed: d0 is a bridge, not a dummy"), "{ran}");
     assert_eq!(ip_json("-d link show dev d0")[0]["linkinfo"]["info_kind"], "bridge");
+}
+
+/// The stock `link` starts `ip` and `modprobe`.
+fn no_other_program(version: Version) {
+    let _hosts = cards();
+    let stanza = "iface eth0.8\n    address 192.0.2.10/24\n    gateway 192.0.2.1\n    mtu 1400\n    forward-ipv4 yes\n";
+    let installed = native(version, stanza);
+    let started = programs(&installed, "eth0.8");
+    let others: Vec<&String> =
+        started.keys().filter(|name| *name != "sh" && !name.starts_with("executor ")).collect();
+    assert_eq!(others, [""; 0], "{started:?}");
+    assert!(
+        ["link", "static", "forward"].iter().all(|name| started.contains_key(&format!("executor {name}")))
+    );
+    assert_eq!(addresses("address show dev eth0.8"), ["192.0.2.10/24"]);
 }
 
 /// ifupdown-ng does not apply `netmask` if a line `auto` follows the stanza.
