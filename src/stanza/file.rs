@@ -3,7 +3,7 @@
 //!
 //! Files are read by [`crate::kernel::interfaces_file`].
 
-mod address;
+pub(super) mod address;
 mod aliases;
 mod lines;
 mod problem;

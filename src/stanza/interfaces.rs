@@ -4,6 +4,7 @@
 //! bridge. Of a repeated keyword it hands over only the last line. `ifnetlink` gets no stanza at all. So
 //! [`crate::stanza::file`] reads the files themselves.
 
+use crate::stanza::file::address::Address;
 use crate::stanza::keywords::LISTS;
 use crate::stanza::{Stanza, canonical};
 use crate::values::{IfName, words};
@@ -243,15 +244,26 @@ impl Stanzas {
     pub fn environment(&self, iface: &IfName) -> Option<Stanza> {
         let lines = &self.interfaces.get(iface.as_str())?.lines;
         let is_bridge = self.executors(iface).any(|name| name == "bridge");
+        let netmask = lines.iter().find(|line| &*line.keyword == "netmask").map(|line| &*line.value);
+        // It completes each address, also one that it does not complete when it reads the file.
+        let completed = |text: &str| {
+            let address = Address::parse(text).map(|mut address| {
+                address.complete(netmask);
+                address.text()
+            });
+            address.unwrap_or_else(|| text.to_owned())
+        };
         let mut variables: BTreeMap<&str, String> = BTreeMap::new();
         for Line { keyword, value, .. } in lines {
             match &**keyword {
                 "address" | "gateway" => {
                     let all = if &**keyword == "address" { "addresses" } else { "gateways" };
+                    let is_address = all == "addresses";
+                    let text = if is_address { completed(value.trim()) } else { value.trim().to_owned() };
                     let all = variables.entry(all).or_default();
-                    all.push_str(value.trim());
+                    all.push_str(&text);
                     all.push(' ');
-                    variables.entry(keyword).or_insert_with(|| value.as_ref().to_owned());
+                    variables.entry(keyword).or_insert(text);
                     continue;
                 }
                 "requires" if is_bridge => drop(variables.insert("bridge-ports", value.as_ref().to_owned())),

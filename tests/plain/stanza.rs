@@ -109,6 +109,22 @@ iface br1
   use bridge-vlan
 ";
 
+/// A line `auto` begins a stanza without an end for the one before, whose addresses are completed here.
+#[test]
+fn addresses_are_handed_over_with_their_prefixes() {
+    let file = "iface eth0\n  address 192.0.2.1\n  address fd00::1\n  netmask 255.255.255.240\n  gateway 192.0.2.2\nauto eth1\n\
+                iface eth1\n  address 192.0.2.3\n  address fd00::3/80\nauto eth2\n";
+    let stanzas = Stanzas::parse(file);
+    let handed = |iface: &str, keyword: &str| {
+        let stanza = stanzas.environment(&iface.parse().unwrap()).unwrap();
+        stanza.text(keyword).map(str::to_owned)
+    };
+    assert_eq!(handed("eth0", "addresses").as_deref(), Some("192.0.2.1/28 fd00::1/28"));
+    assert_eq!(handed("eth0", "address").as_deref(), Some("192.0.2.1/28"));
+    assert_eq!(handed("eth0", "gateways").as_deref(), Some("192.0.2.2"));
+    assert_eq!(handed("eth1", "addresses").as_deref(), Some("192.0.2.3/24 fd00::3/80"));
+}
+
 #[test]
 fn a_stanza_of_ifquery_is_the_environment_that_ifup_makes() {
     let stanzas = Stanzas::parse(IFQUERY);
