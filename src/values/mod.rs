@@ -17,7 +17,7 @@ mod switch;
 mod table;
 mod vlan;
 
-pub use address::{Address, FarEnd, HandedAddress, Netmask};
+pub use address::{Address, FarEnd};
 pub use family::{Families, Family};
 pub use ifname::IfName;
 pub use list::{List, Words, words};

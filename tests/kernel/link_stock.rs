@@ -149,7 +149,7 @@ const CASES: [Case; 25] = [
 /// A test of what the stock executors do wrong.
 type Right = (&'static str, fn(Version));
 
-const RIGHT: [Right; 13] = [
+const RIGHT: [Right; 12] = [
     ("forced", forced),
     ("link-is-gone", link_is_gone),
     ("gateway-in-a-vrf", gateway_in_a_vrf),
@@ -162,7 +162,6 @@ const RIGHT: [Right; 13] = [
     ("veth-peer-name", veth_peer_name),
     ("edited", edited),
     ("another-link", another_link),
-    ("netmask", netmask),
 ];
 
 pub fn tests() -> Vec<Trial> {
@@ -567,16 +566,4 @@ fn no_other_program(version: Version) {
         ["link", "static", "forward"].iter().all(|name| started.contains_key(&format!("executor {name}")))
     );
     assert_eq!(addresses("address show dev eth0.8"), ["192.0.2.10/24"]);
-}
-
-/// ifupdown-ng does not apply `netmask` if a line `auto` follows the stanza.
-fn netmask(version: Version) {
-    let _hosts = cards();
-    let text = "iface eth0\n    address 192.0.2.10\n    netmask 255.255.255.0\n\nauto eth1\niface eth1\n    address 192.0.2.20\n\nauto eth2\n";
-    let installed = native(version, text);
-    installed.ifup("eth0").quiet();
-    assert_eq!(addresses("address show dev eth0"), ["192.0.2.10/24"]);
-    installed.ifup("eth1").quiet();
-    // As the stock one adds it.
-    assert_eq!(addresses("address show dev eth1"), ["192.0.2.20/32"]);
 }
