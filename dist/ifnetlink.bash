@@ -22,11 +22,17 @@ _ifnetlink() {
             ifnetlink,check)
                 cmd="ifnetlink__subcmd__check"
                 ;;
+            ifnetlink,exec)
+                cmd="ifnetlink__subcmd__exec"
+                ;;
             ifnetlink,lint)
                 cmd="ifnetlink__subcmd__lint"
                 ;;
             ifnetlink,show)
                 cmd="ifnetlink__subcmd__show"
+                ;;
+            ifnetlink__subcmd__exec,netns)
+                cmd="ifnetlink__subcmd__exec__subcmd__netns"
                 ;;
             *)
                 ;;
@@ -35,7 +41,7 @@ _ifnetlink() {
 
     case "${cmd}" in
         ifnetlink)
-            opts="-h -V --help --version lint check apply show"
+            opts="-h -V --help --version lint check apply show exec"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,6 +170,34 @@ _ifnetlink() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ifnetlink__subcmd__exec)
+            opts="-h --help netns"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ifnetlink__subcmd__exec__subcmd__netns)
+            opts="-h --help $(printf '%s\n' /run/netns/* | sed -n 's|^/run/netns/\([A-Za-z0-9._-]*\)$|\1|p')"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ifnetlink__subcmd__lint)
             opts="-E -h --executor-path --ifupdown --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -208,7 +242,7 @@ _ifnetlink() {
                     return 0
                     ;;
                 --netns)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "$(printf '%s\n' /run/netns/* | sed -n 's|^/run/netns/\([A-Za-z0-9._-]*\)$|\1|p')" -- "${cur}"))
                     return 0
                     ;;
                 *)

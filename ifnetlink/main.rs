@@ -9,6 +9,7 @@ mod all;
 mod apply;
 mod check;
 mod cost;
+mod exec;
 mod file;
 mod finding;
 mod lint;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use targets::Options;
 
 fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches();
     let outcome = match matches.subcommand() {
         Some(("lint", matches)) => {
             let files: Vec<String> = matches.get_many("file").into_iter().flatten().cloned().collect();
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
         Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
         Some(("show", matches)) => show::show(matches),
+        Some(("exec", matches)) => exec::exec(matches),
         // clap requires one of the subcommands.
         _ => Ok(0),
     };
@@ -115,7 +117,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([lint, check, apply, show::command().arg(json)])
+        .subcommands([lint, check, apply, show::command().arg(json), exec::command()])
 }
 
 fn interfaces() -> Arg {

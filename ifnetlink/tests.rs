@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, Command, ValueHint};
 use clap_complete::aot::{Bash, generate};
 use std::path::Path;
@@ -31,12 +31,18 @@ fn the_help_of_every_command_ends_with_two_examples_that_are_accepted() {
 const INTERFACES: &str =
     r"$(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')";
 
+/// Prints the named namespaces, in the same way.
+const NAMESPACES: &str = r"$(printf '%s\n' /run/netns/* | sed -n 's|^/run/netns/\([A-Za-z0-9._-]*\)$|\1|p')";
+
 /// The same command line, with what clap_complete is to offer for the values.
 fn completed(command: Command) -> Command {
     let values = |arg: Arg| {
         let value = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
         match value.as_deref() {
             Some("IFACE" | "NAME" | "VRF") => arg.value_parser([INTERFACES]),
+            Some("NETNS") => arg.value_parser([NAMESPACES]),
+            // Nothing. clap_complete would offer the word itself.
+            Some("COMMAND") => arg.value_parser(PossibleValuesParser::new([""; 0])),
             Some("FILE") => arg.value_hint(ValueHint::FilePath),
             Some("DIRECTORY") => arg.value_hint(ValueHint::DirPath),
             _ => arg,

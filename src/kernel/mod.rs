@@ -6,6 +6,7 @@ pub mod ifquery;
 pub mod interfaces_file;
 pub mod live;
 pub mod lock;
+pub mod mounts;
 pub mod netlink;
 pub mod netns;
 pub mod rt_tables;

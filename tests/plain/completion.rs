@@ -38,6 +38,7 @@ fn commands_options_and_values_are_completed() {
         (&["ifnetlink", "check", "br0", "--au"], &["--auto"]),
         (&["ifnetlink", "apply", "--d"], &["--disruptive"]),
         (&["ifnetlink", "show", "--frob"], &[]),
+        (&["ifnetlink", "exec", "n"], &["netns"]),
         (&["ifnetlink", "check", "-i", "dist/ifnetlink.b"], &["dist/ifnetlink.bash"]),
     ] {
         let Some(found) = candidates(&script, words) else { return };
@@ -45,9 +46,9 @@ fn commands_options_and_values_are_completed() {
     }
 }
 
-/// Bash expands the candidates, so the name of an interface could be a command.
+/// Bash expands the candidates, so the name of an interface or of a namespace could be a command.
 #[test]
-fn interfaces_are_completed_and_strange_names_are_not_executed() {
+fn names_are_completed_and_strange_names_are_not_executed() {
     let directory = std::env::temp_dir().join(format!("ifnl-completion-{}", std::process::id()));
     let net = directory.join("net");
     for name in ["eth0", "eth1.7", "en-x_y", "$(exit 3)", "`id`", "$HOME", "a'b", "a\"b"] {
@@ -56,13 +57,20 @@ fn interfaces_are_completed_and_strange_names_are_not_executed() {
     fs::write(net.join("bonding_masters"), "").unwrap();
     let text = fs::read_to_string(root().join("dist/ifnetlink.bash")).unwrap();
     let script = directory.join("script");
-    fs::write(&script, text.replace("/sys/class/net", &net.display().to_string())).unwrap();
+    let net = net.display().to_string();
+    fs::write(&script, text.replace("/sys/class/net", &net).replace("/run/netns", &net)).unwrap();
     for command in ["check", "apply"] {
         let Some(mut found) = candidates(&script, &["ifnetlink", command, ""]) else { break };
         found.retain(|candidate| !candidate.starts_with('-'));
         found.sort();
         assert_eq!(found, ["en-x_y", "eth0", "eth1.7"], "{command}");
         assert_eq!(candidates(&script, &["ifnetlink", command, "eth0", "eth1"]).unwrap(), ["eth1.7"]);
+    }
+    for words in [&["exec", "netns"][..], &["show", "--netns"]] {
+        let words = [&["ifnetlink"], words, &["e"]].concat();
+        let Some(mut found) = candidates(&script, &words) else { break };
+        found.sort();
+        assert_eq!(found, ["en-x_y", "eth0", "eth1.7"], "{words:?}");
     }
     fs::remove_dir_all(&directory).unwrap();
 }

@@ -21,6 +21,7 @@ Commands:
   check  Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
   apply  Brings interfaces that are up in line with their stanzas, without taking them down
   show   Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
+  exec   Runs a command in a network namespace, as `ip netns exec` does
 
 Options:
   -h, --help     Print help
@@ -125,6 +126,49 @@ Examples:
 }
 
 #[test]
+fn help_of_exec_is_as_written() {
+    let end = "\
+Exit status: that of the command; 127 if it does not exist, 126 if it cannot be executed, 1 on other errors.
+
+Examples:
+  ifnetlink exec netns guest ping 192.0.2.1
+  ifnetlink exec netns 4711 ifnetlink show
+";
+    let text = format!(
+        "\
+Runs a command in a network namespace, as `ip netns exec` does
+
+Usage: ifnetlink exec <COMMAND>
+
+Commands:
+  netns  A network namespace
+
+Options:
+  -h, --help  Print help
+
+{end}"
+    );
+    assert_eq!(ifnetlink(&["exec", "--help"]), Ran::new(0, &text, ""));
+    assert_eq!(ifnetlink(&["exec"]), Ran::new(2, "", &text));
+    let text = format!(
+        "\
+A network namespace
+
+Usage: ifnetlink exec netns <NETNS> <COMMAND>...
+
+Arguments:
+  <NETNS>       A name as `ip netns` lists it, the id of a process in the namespace, or the path of its file
+  <COMMAND>...  The command, and its arguments
+
+Options:
+  -h, --help  Print help
+
+{end}"
+    );
+    assert_eq!(ifnetlink(&["exec", "netns", "--help"]), Ran::new(0, &text, ""));
+}
+
+#[test]
 fn arguments_that_make_no_sense_are_told_with_status_2() {
     for (arguments, line) in [
         (&["frob"][..], "error: unrecognized subcommand 'frob'\n"),
@@ -132,6 +176,12 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
         (&["apply"], "error: the following required arguments were not provided:\n"),
         (&["show", "--json", "--dot"], "error: the argument '--json' cannot be used with '--dot'\n"),
         (&["show", "--vrf"], "error: a value is required for '--vrf <VRF>' but none was supplied\n"),
+        (&["exec", "one", "true"], "error: unrecognized subcommand 'one'\n"),
+        (&["exec", "netns"], "error: the following required arguments were not provided:\n"),
+        (
+            &["exec", "netns", "a b", "true"],
+            "error: invalid value 'a b' for '<NETNS>': not a name of a network namespace: contains ' '\n",
+        ),
         (&["check", "--frob"], "error: unexpected argument '--frob' found\n"),
     ] {
         let ran = ifnetlink(arguments);
@@ -159,4 +209,12 @@ fn a_file_that_cannot_be_read_is_one_line_with_status_1() {
     let ran = ifnetlink(&["check", "-a", "-i", "/nonexistent/interfaces"]);
     let line = "ifnetlink: cannot read the stanzas: /nonexistent/interfaces: No such file or directory (os error 2)\n";
     assert_eq!(ran, Ran::new(1, "", line));
+}
+
+#[test]
+fn a_command_in_a_vrf_is_refused_with_what_does_it() {
+    let line = "ifnetlink: exec vrf: a command in a VRF needs a BPF program; run `ip vrf exec` of iproute2\n";
+    for words in [&["vrf", "red", "ping", "192.0.2.1"][..], &["vrf", "red"], &["vrf"], &["vrf", "--help"]] {
+        assert_eq!(ifnetlink(&[&["exec"], words].concat()), Ran::new(2, "", line), "{words:?}");
+    }
 }

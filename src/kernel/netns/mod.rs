@@ -9,6 +9,7 @@ pub mod named;
 pub mod resolved;
 
 use crate::kernel::Refusal;
+use crate::kernel::mounts::{self, Mount};
 use crate::kernel::run_dir::RunDir;
 use crate::state::{NetnsId, Record};
 use crate::values::NetnsRef;
@@ -165,17 +166,11 @@ pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
     names.chain(processes).chain(mounts).chain(files)
 }
 
-/// The places where the namespace with this inode is mounted: the fifth word of a line of mountinfo, where the fourth is
-/// `net:[INODE]`.
+/// The places where the namespace with this inode is mounted.
 fn mounts(inode: u64) -> Vec<NetnsRef> {
-    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
-    let place = |line: &str| {
-        let mut words = line.split(' ').skip(3);
-        let is_it = words.next() == Some(&link(inode));
-        // Blanks in a path are written as escapes.
-        words.next().filter(|path| is_it && !path.contains('\\')).map(|path| NetnsRef::Path(path.into()))
-    };
-    mounts.lines().filter_map(place).collect()
+    let mounts = mounts::all().unwrap_or_default();
+    let is_it = |mount: &Mount| mount.root == Path::new(&link(inode));
+    mounts.into_iter().filter(is_it).map(|mount| NetnsRef::Path(mount.point)).collect()
 }
 
 /// The open files of other processes that are the namespace with this inode.

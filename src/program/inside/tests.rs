@@ -1,12 +1,20 @@
-//! Mount points as the kernel shows them.
+//! Control groups as the kernel shows them.
 
-use super::mount_point;
+use super::vrf_group;
 
 #[test]
-fn mount_points_are_read_from_mountinfo() {
-    let line = br"38 22 0:33 / /run/a\040b\134c rw,relatime shared:19 - tmpfs tmpfs rw";
-    assert_eq!(mount_point(line), Some((r"/run/a b\c".into(), false)));
-    let line = b"30 23 0:27 / /proc/sys/fs/binfmt_misc rw shared:9 - autofs systemd-1 rw,fd=29";
-    assert_eq!(mount_point(line), Some(("/proc/sys/fs/binfmt_misc".into(), true)));
-    assert_eq!(mount_point(b""), None);
+fn the_control_group_of_a_vrf_is_recognized() {
+    for (line, expected) in [
+        ("0::/vrf/red", Some(("/vrf", "red"))),
+        ("0::/user.slice/session-1.scope/vrf/red", Some(("/user.slice/session-1.scope/vrf", "red"))),
+        ("0::/blue-ns/vrf/red/further", Some(("/blue-ns/vrf", "red/further"))),
+        ("0::/", None),
+        ("0::/system.slice/vrf.service", None),
+        ("0::/vrf", None),
+        // A control group of version 1.
+        ("4:memory:/vrf/red", None),
+        ("", None),
+    ] {
+        assert_eq!(vrf_group(line), expected, "{line}");
+    }
 }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod check;
+mod exec;
 mod page;
 mod show;
 
@@ -12,7 +13,10 @@ use crate::lab::in_lab;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
-    [check::tests(), apply::tests(), show::tests(), page::tests()].into_iter().flatten().collect()
+    [check::tests(), apply::tests(), show::tests(), exec::tests(), page::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A test of a subcommand, named by subcommand and test, with this ifup.
