@@ -66,10 +66,22 @@ pub fn exec(matches: &ArgMatches) -> anyhow::Result<u8> {
     };
     let words: Vec<&OsString> = matches.get_many("command").into_iter().flatten().collect();
     match (matches.get_one("netns"), &words[..]) {
-        (Some(netns), [program, arguments @ ..]) => in_netns(netns, program, arguments),
+        (Some(netns), [program, arguments @ ..]) => in_netns(&named_first(netns), program, arguments),
         // clap requires both.
         _ => Ok(MISCONFIGURED),
     }
+}
+
+/// A number is a name if a namespace has that name, as for iproute2: otherwise the command would run in the namespace of
+/// any process.
+fn named_first(netns: &NetnsRef) -> NetnsRef {
+    if let NetnsRef::Pid(pid) = netns {
+        let named = NetnsRef::Name(pid.to_string());
+        if named.path().exists() {
+            return named;
+        }
+    }
+    netns.clone()
 }
 
 fn in_netns(netns: &NetnsRef, program: &OsStr, arguments: &[&OsString]) -> anyhow::Result<u8> {

@@ -107,6 +107,13 @@ fn references() {
         let ran = run(ours().args([netns, "cat", "/sys/class/net/lo/ifindex"]));
         assert_eq!(ran.quiet().stdout, "1\n", "{netns}");
     }
+    // A name that could also be a process, which is elsewhere.
+    ip(&format!("netns add {own}"));
+    let [iproute2, ours] =
+        both().map(|mut command| run(command.args([&own, "readlink", "/proc/self/ns/net"])));
+    assert_eq!(ours.quiet().stdout, iproute2.stdout);
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    assert_ne!(iproute2.stdout.trim(), own.to_str().unwrap());
     sleep.kill().unwrap();
     sleep.wait().unwrap();
 }
