@@ -22,6 +22,7 @@ mod tables;
 #[path = "../plain/variable.rs"]
 mod variable;
 
+mod exec;
 mod machine;
 mod management_vrf;
 mod package;
@@ -36,9 +37,10 @@ fn main() -> std::process::ExitCode {
     // All tests share one machine.
     arguments.test_threads = Some(1);
     // In this order: the package's scripts install the executors that the other tests need.
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 7] = [
         ("userland", machine::userland),
         ("package/installed", package::install),
+        ("exec", exec::in_a_namespace),
         ("management-vrf", management_vrf::table),
         ("routing-domains", routing_domains::table),
         ("three-points/tagged", three_points::table),
