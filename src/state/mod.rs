@@ -11,6 +11,7 @@ mod query;
 mod record;
 mod route;
 mod rule;
+mod saved;
 mod sysctl;
 
 pub use address::LinkAddress;
@@ -22,6 +23,7 @@ pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
 pub use record::{APPLIED, DIRECTORY, LinkOriginal, NestedRecord, ORIGINAL, Original, Record};
 pub use route::Route;
 pub use rule::{Action, Rule};
+pub use saved::{Kept, Links, Noun, Saved, SavedPlace, Subject};
 pub use sysctl::Sysctl;
 
 use crate::stanza::Stanzas;
