@@ -1,6 +1,7 @@
 //! The running kernel: [`crate::kernel::netlink`], and the state that is in files.
 
 mod moved_links;
+mod saved;
 
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Channel;

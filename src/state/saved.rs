@@ -100,9 +100,29 @@ pub struct Subject {
     pub dev: Option<IfName>,
 }
 
+impl Subject {
+    /// All objects of a kind.
+    pub fn all(noun: Noun) -> Self {
+        Self { noun, what: String::new(), dev: None }
+    }
+
+    /// An object without a link.
+    pub fn new(noun: Noun, what: impl Into<String>) -> Self {
+        Self { noun, what: what.into(), dev: None }
+    }
+
+    /// An object of a link.
+    pub fn of(noun: Noun, what: impl Into<String>, dev: &IfName) -> Self {
+        Self { noun, what: what.into(), dev: Some(dev.clone()) }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.noun.word(), self.what)?;
+        f.write_str(self.noun.word())?;
+        if !self.what.is_empty() {
+            write!(f, " {}", self.what)?;
+        }
         self.dev.iter().try_for_each(|dev| write!(f, " dev {dev}"))
     }
 }
@@ -161,11 +181,11 @@ impl SavedPlace {
             }
             "sysctl" => {
                 let key = words.next()?.parse().ok()?;
-                self.sysctls.insert(key, parse_value(words.next()?)?);
+                self.sysctls.insert(key, parse_value(words.next()?).ok()?);
             }
             "record" => {
                 let name = parse_text(words.next()?)?;
-                self.records.insert(Record::of("", &name), parse_value(words.next()?)?);
+                self.records.insert(Record::of("", &name), parse_value(words.next()?).ok()?);
             }
             word => {
                 let noun = Noun::MESSAGES.into_iter().find(|noun| noun.word() == word)?;
@@ -230,8 +250,9 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-fn parse_value(word: &str) -> Option<Option<String>> {
-    if word == "-" { Some(None) } else { parse_text(word).map(Some) }
+/// The value of a word; `None` if it is none.
+fn parse_value(word: &str) -> Result<Option<String>, ()> {
+    if word == "-" { Ok(None) } else { parse_text(word).map(Some).ok_or(()) }
 }
 
 fn parse_text(hex: &str) -> Option<String> {

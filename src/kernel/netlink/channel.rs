@@ -10,7 +10,8 @@ use futures::Stream;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable, NlasIterator,
 };
 use rtnetlink::proto::{Connection, ConnectionHandle, new_connection_with_socket};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
@@ -35,22 +36,25 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 /// no more of the request.
 const HEADER_LENGTH: usize = 16;
 
-type Message = NetlinkMessage<RouteNetlinkMessage>;
+/// The contents of messages: decoded, or as they came.
+pub trait Content: NetlinkSerializable + NetlinkDeserializable + fmt::Debug + Clone + Unpin {}
+
+impl<C: NetlinkSerializable + NetlinkDeserializable + fmt::Debug + Clone + Unpin> Content for C {}
 
 /// A connection to the kernel of the namespace in which it was opened.
-pub struct Channel {
-    connection: Connection<RouteNetlinkMessage, BlockingSocket>,
-    handle: ConnectionHandle<RouteNetlinkMessage>,
+pub struct Channel<C: Content = RouteNetlinkMessage> {
+    connection: Connection<C, BlockingSocket>,
+    handle: ConnectionHandle<C>,
     is_broken: bool,
 }
 
-impl fmt::Debug for Channel {
+impl<C: Content> fmt::Debug for Channel<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel").finish_non_exhaustive()
     }
 }
 
-impl Channel {
+impl<C: Content> Channel<C> {
     /// Opens a socket in the calling thread's namespace; the socket stays in that namespace.
     ///
     /// # Errors
@@ -76,7 +80,7 @@ impl Channel {
     }
 
     /// Makes one change and waits until it is made.
-    pub(super) fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
+    pub(super) fn change(&mut self, message: C, flags: u16) -> Result<(), Refusal> {
         let mut outcome = None;
         self.exchange(message, NLM_F_REQUEST | NLM_F_ACK | flags, &mut |answer| {
             if let Some(closed) = closing(&answer) {
@@ -88,10 +92,7 @@ impl Channel {
     }
 
     /// Asks for one object; `None` if it does not exist.
-    pub(super) fn get(
-        &mut self,
-        message: RouteNetlinkMessage,
-    ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
+    pub(super) fn get(&mut self, message: C) -> Result<Option<C>, Refusal> {
         let (mut outcome, mut found) = (None, None);
         self.exchange(message, NLM_F_REQUEST, &mut |answer| {
             match closing(&answer) {
@@ -112,8 +113,8 @@ impl Channel {
     /// complete answers would take most of the program's memory. A dump during which the data changed is repeated.
     pub(super) fn dump<T>(
         &mut self,
-        message: &RouteNetlinkMessage,
-        keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+        message: &C,
+        keep: impl FnMut(C) -> Option<T>,
     ) -> Result<Vec<T>, Refusal> {
         self.dump_some(message, usize::MAX, keep)
     }
@@ -122,9 +123,9 @@ impl Channel {
     /// the kernel would send that rest among later answers.
     pub(super) fn dump_some<T>(
         &mut self,
-        message: &RouteNetlinkMessage,
+        message: &C,
         most: usize,
-        mut keep: impl FnMut(RouteNetlinkMessage) -> Option<T>,
+        mut keep: impl FnMut(C) -> Option<T>,
     ) -> Result<Vec<T>, Refusal> {
         for pause in DUMP_PAUSES {
             thread::sleep(Duration::from_millis(pause));
@@ -151,11 +152,12 @@ impl Channel {
     /// Sends a request and passes the answers to `take`, including the closing one, until `take` stops.
     fn exchange(
         &mut self,
-        message: RouteNetlinkMessage,
+        message: C,
         flags: u16,
-        take: &mut dyn FnMut(Message) -> ControlFlow<()>,
+        take: &mut dyn FnMut(NetlinkMessage<C>) -> ControlFlow<()>,
     ) -> Result<(), Refusal> {
-        let mut request = NetlinkMessage::from(message);
+        let mut request =
+            NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(message));
         request.header.flags = flags;
         let kernel = SocketAddr::new(0, 0);
         let stream =
@@ -205,11 +207,11 @@ enum Progress {
 }
 
 /// Lets the connection send and receive once, and passes the answers on.
-fn drive(
-    connection: &mut Connection<RouteNetlinkMessage, BlockingSocket>,
-    mut stream: Pin<&mut impl Stream<Item = Message>>,
+fn drive<C: Content>(
+    connection: &mut Connection<C, BlockingSocket>,
+    mut stream: Pin<&mut impl Stream<Item = NetlinkMessage<C>>>,
     context: &mut Context<'_>,
-    take: &mut dyn FnMut(Message) -> ControlFlow<()>,
+    take: &mut dyn FnMut(NetlinkMessage<C>) -> ControlFlow<()>,
 ) -> Progress {
     let closed = Pin::new(connection).poll(context).is_ready();
     loop {
@@ -230,7 +232,7 @@ fn lost(text: &str) -> Refusal {
     Refusal { answer_lost: true, ..Refusal::text(text) }
 }
 
-fn inner(answer: Message) -> Option<RouteNetlinkMessage> {
+fn inner<C>(answer: NetlinkMessage<C>) -> Option<C> {
     match answer.payload {
         NetlinkPayload::InnerMessage(message) => Some(message),
         _ => None,
@@ -238,7 +240,7 @@ fn inner(answer: Message) -> Option<RouteNetlinkMessage> {
 }
 
 /// The result in a closing answer; `None` for any other answer.
-fn closing(answer: &Message) -> Option<Result<(), Refusal>> {
+fn closing<C>(answer: &NetlinkMessage<C>) -> Option<Result<(), Refusal>> {
     match &answer.payload {
         NetlinkPayload::Error(error) => {
             let attributes = error.header.get(HEADER_LENGTH..).unwrap_or_default();

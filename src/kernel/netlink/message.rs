@@ -61,7 +61,7 @@ macro_rules! messages {
     ($($content:ident: $answer:ident = $number:literal, $($request:ident = $request_number:literal),+;)+) => {
         /// A message.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(super) enum RouteNetlinkMessage {
+        pub enum RouteNetlinkMessage {
             $($answer($content), $($request($content),)+)+
         }
 

@@ -15,7 +15,7 @@ const BRIDGE_VLANDB_ENTRY_RANGE: u16 = 2;
 
 /// A request for a device, or for all with the index 0; or an answer. A device may have several answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct VlanMessage {
+pub struct VlanMessage {
     pub(super) index: u32,
     pub(super) ranges: Vec<VlanRange>,
 }

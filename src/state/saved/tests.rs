@@ -12,9 +12,8 @@ fn place() -> impl Strategy<Value = Place> {
 }
 
 fn id() -> impl Strategy<Value = NetnsId> {
-    (any::<u128>(), any::<u64>(), any::<Option<u64>>(), any::<i128>()).prop_map(
-        |(boot, inode, cookie, born)| NetnsId { boot, inode, cookie, born },
-    )
+    (any::<u128>(), any::<u64>(), any::<Option<u64>>(), any::<i128>())
+        .prop_map(|(boot, inode, cookie, born)| NetnsId { boot, inode, cookie, born })
 }
 
 fn saved_place() -> impl Strategy<Value = SavedPlace> {
