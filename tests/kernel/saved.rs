@@ -1,6 +1,7 @@
 //! The state of namespaces is saved, destroyed at random by `ip` and `bridge`, and restored.
 //!
-//! `IFNL_SEED` names one sequence of random changes, and only this one is run.
+//! `IFNL_SEQUENCES` (40) is the number of sequences of random changes, which are the same each time. `IFNL_SEED` names
+//! one sequence, and only this one is run.
 
 use crate::features::{Feature, needs};
 use crate::lab::{Netns, SCRATCH, command, in_lab, ip_json, own_run, settle};
@@ -21,6 +22,7 @@ use std::process::Command;
 pub fn tests() -> Vec<Trial> {
     let all = [Feature::Vrf, Feature::Vlan];
     vec![
+        needs(&[], "saved/reported", || in_lab(reported)),
         needs(&[], "saved/random-without-vrf", || sequences(false)),
         needs(&all, "saved/random", || sequences(true)),
         needs(&[Feature::Strace, Feature::Vrf, Feature::Vlan], "saved/killed", || in_lab(killed)),
@@ -306,11 +308,14 @@ fn change(random: &mut Random, full: bool, links: &[&str], own: &str) -> String 
 
 /// Random changes, each sequence in namespaces of its own.
 fn sequences(full: bool) {
-    let seed = std::env::var("IFNL_SEED").ok().filter(|text| !text.is_empty());
-    let seeds = match seed.map(|seed| seed.parse::<u64>().expect("IFNL_SEED=NUMBER")) {
-        Some(seed) => seed..seed + 1,
-        None => 0..count(40, 4) as u64,
+    let number = |name: &str| {
+        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
+        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
     };
+    let seeds = number("IFNL_SEED").map_or_else(
+        || 0..number("IFNL_SEQUENCES").unwrap_or(count(40, if full { 4 } else { 1 }) as u64),
+        |seed| seed..seed + 1,
+    );
     let mut failed = Vec::new();
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| in_lab(|| sequence(seed, full)));
@@ -369,6 +374,15 @@ fn sequence(seed: u64, full: bool) {
     let saved = Saved::parse(&text).unwrap();
     let touched = saved::affected(&saved, &links_named(links));
     let failures = Live::new(None, None).restore(&saved, &touched);
+    // The addresses can be used at once.
+    let shown = ip_json("-6 addr show tentative");
+    let unusable = shown.iter().filter(|link| {
+        let name = link["ifname"].as_str().unwrap_or_default();
+        touched[&Place::Here].iter().any(|touched| touched.as_str() == name)
+            && link["addr_info"].as_array().is_some_and(|addresses| !addresses.is_empty())
+    });
+    let unusable: Vec<String> = unusable.map(Value::to_string).collect();
+    assert!(unusable.is_empty(), "IFNL_SEED={seed}\n{changes}{unusable:#?}");
     let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
     let when = format!("IFNL_SEED={seed}\n{changes}failures {failures:#?}");
     before.assert_same(&Seen::now(), &when);
@@ -376,6 +390,51 @@ fn sequence(seed: u64, full: bool) {
     let quiet = Live::new(None, None).restore(&saved, &touched);
     assert!(quiet.is_empty(), "again: {quiet:?}");
     before.assert_same(&Seen::now(), &format!("again, {when}"));
+}
+
+/// What cannot be restored is reported, and the rest is restored. A link comes back from a namespace that did not exist
+/// when the state was saved.
+fn reported() {
+    own_run();
+    let all = [
+        "netns add gone",
+        "link add name e0 type veth peer name e1",
+        "link set e0 up",
+        "link set e1 up",
+        "addr add 10.0.0.1/24 dev e0",
+        "addr add fd00::1/64 dev e0",
+        "tuntap add name t0 mode tap",
+        "addr add 10.0.1.1/24 dev t0",
+    ];
+    run(&all, true, true);
+    settle();
+    let see = || {
+        let links = ip_json("link show dev e0").iter().map(|link| link["ifindex"].to_string()).collect();
+        [links, ip_json("addr show dev e0")[0]["addr_info"].to_string()]
+    };
+    let before = see();
+    let gone = Place::In(NetnsRef::Name("gone".to_owned()));
+    let late = Place::In(NetnsRef::Name("late".to_owned()));
+    let places = BTreeMap::from([(Place::Here, Kept::default()), (gone.clone(), Kept::default())]);
+    let saved = Live::new(None, None).save(&places).unwrap();
+    run(&["netns del gone", "netns add late", "link set e0 netns late", "link del t0"], true, true);
+    let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    let links = Links::from([
+        (Place::Here, names(&["e0", "e1", "t0"])),
+        (gone, names(&["x"])),
+        (late, names(&["e0"])),
+    ]);
+    let failures = Live::new(None, None).restore(&saved, &links);
+    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        failures,
+        [
+            "gone: namespace: this namespace does not exist any more",
+            "link t0: a link of this kind cannot be made again"
+        ]
+    );
+    settle();
+    assert_eq!(see(), before);
 }
 
 /// The file with the saved state, in a process that only restores it.

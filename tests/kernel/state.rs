@@ -83,7 +83,7 @@ impl State {
 
     /// The same without what depends on time or on earlier links: link-local addresses, which the kernel adds when a
     /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, the
-    /// numbers of ports and the limits of offloads; and without some links.
+    /// numbers of ports and of learned entries, and the limits of offloads; and without some links.
     pub fn without_time(mut self, left_out: &[&str]) -> Self {
         for (about, lines) in &mut self.0 {
             lines.retain(|line| {
@@ -99,6 +99,9 @@ impl State {
                 // A bridge keeps the limits of the ports that it had (net/bridge/br_if.c `br_features_recompute`).
                 for key in ["link_netnsid", "operstate", "tso_max_size", "tso_max_segs"] {
                     object.as_object_mut().unwrap().remove(key);
+                }
+                if let Some(bridge) = object["linkinfo"]["info_data"].as_object_mut() {
+                    bridge.remove("fdb_n_learned");
                 }
                 if let Some(port) = object["linkinfo"]["info_slave_data"].as_object_mut() {
                     port.retain(|key, _| !["id", "no", "designated_port"].contains(&key.as_str()));
