@@ -26,8 +26,14 @@ pub struct Old {
     /// The stanza.
     pub configuration: Configuration,
     values: BTreeMap<String, String>,
-    /// Its value of `bridge-ports`, unless the value that was handed over may be that of `requires`.
-    ports: Option<Option<String>>,
+    ports: Ports,
+}
+
+/// The value of `bridge-ports` in a recorded stanza.
+enum Ports {
+    Known(Option<String>),
+    /// The value that was handed over may be that of `requires`.
+    Unknown,
 }
 
 impl Old {
@@ -36,9 +42,9 @@ impl Old {
         let mut values = section.values.clone();
         let requires = values.get("requires").cloned();
         let ports = match (&section.ports, values.remove("bridge-ports")) {
-            (Some(written), _) => Some(Some(written.clone())),
-            (None, Some(ports)) if requires.as_ref() == Some(&ports) => None,
-            (None, ports) => Some(ports),
+            (Some(written), _) => Ports::Known(Some(written.clone())),
+            (None, Some(ports)) if requires.as_ref() == Some(&ports) => Ports::Unknown,
+            (None, ports) => Ports::Known(ports),
         };
         Self { configuration, values, ports }
     }
@@ -55,8 +61,10 @@ impl Old {
     /// As for [`Configuration::plan`].
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
         let Some(stanzas) = &found.stanzas else { return self.configuration.plan(at, found) };
-        let in_file = stanzas.text(at.iface, "bridge-ports");
-        let ports = self.ports.as_ref().map_or(in_file, |written| written.as_deref());
+        let ports = match &self.ports {
+            Ports::Known(written) => written.as_deref(),
+            Ports::Unknown => stanzas.text(at.iface, "bridge-ports"),
+        };
         let values = self.values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
         let values = values.chain(ports.map(|ports| ("bridge-ports", ports)));
         let stanzas = stanzas.clone().with_stanza(at.iface, values);
@@ -112,7 +120,7 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
         base = Simulated(found.clone());
     }
     keep_table(iface, &base.0, &mut fresh.0);
-    let in_place = Difference { touched: &touched, wanted: &wanted, fresh: &fresh.0, iface };
+    let in_place = Difference { touched: &touched, made: &made, wanted: &wanted, fresh: &fresh.0, iface };
     if let Some(steps) = in_place.steps(&base) {
         let mut after = Simulated(found.clone());
         let steps = possible(steps, &mut after);

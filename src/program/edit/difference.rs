@@ -14,6 +14,8 @@ use crate::values::{IfName, Mtu, NetnsRef};
 pub struct Difference<'a> {
     /// The steps that touch these objects.
     pub touched: &'a [Step],
+    /// The steps of the old stanza from nothing.
+    pub made: &'a [Step],
     /// The steps of the new stanza from nothing.
     pub wanted: &'a [Step],
     /// The state to reach.
@@ -38,6 +40,14 @@ impl Difference<'_> {
         Some(way.plan)
     }
 
+    /// Whether the old stanza had this address. The stock executor `static` does not mark what it adds.
+    fn had(&self, place: &Place, link: &IfName, found: &LinkAddress) -> bool {
+        self.made.iter().any(|step| match &step.act.op {
+            Op::AddressAdd { dev, address } => step.act.at == *place && dev == link && address.same(found),
+            _ => false,
+        })
+    }
+
     /// Whether the new stanza makes this interface a port. If not, the stanza of a bridge does.
     fn joins(&self, port: &IfName) -> bool {
         self.wanted.iter().any(|step| match &step.act.op {
@@ -53,6 +63,16 @@ impl Difference<'_> {
             _ => None,
         })
     }
+}
+
+/// Whether no address of others is deleted with an address ([`LinkAddress::is_deletable`]). Those that are wanted are
+/// added again.
+fn is_alone(address: &LinkAddress, now: &[LinkAddress], wanted: &[LinkAddress]) -> bool {
+    let is_of_others = |other: &&LinkAddress| {
+        let is_known = other.is_ours() || other.same(address) || wanted.iter().any(|kept| kept.same(other));
+        !is_known && other.net.trunc() == address.net.trunc()
+    };
+    address.net.addr().is_ipv6() || !now.iter().any(|other| is_of_others(&other))
 }
 
 /// The steps so far, and the state that they lead to.
@@ -85,7 +105,10 @@ impl Way<'_> {
                     |state: &Snapshot| state.at(at).addresses.get(dev).cloned().unwrap_or_default();
                 let (now, wanted) = (addresses(&self.base.0), addresses(self.to.fresh));
                 let is_it = |found: &&LinkAddress| found.same(address);
-                let present = now.iter().find(is_it).filter(|found| found.is_deletable(&now));
+                let present = now.iter().find(is_it).filter(|found| {
+                    found.is_deletable(&now)
+                        || (self.to.had(at, dev, found) && is_alone(found, &now, &wanted))
+                });
                 if let Some(&address) = present.filter(|_| !wanted.iter().any(|found| is_it(&found))) {
                     let dev = dev.clone();
                     let undo = Op::AddressAdd { dev: dev.clone(), address };
