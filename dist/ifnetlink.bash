@@ -55,7 +55,7 @@ _ifnetlink() {
             return 0
             ;;
         ifnetlink__subcmd__apply)
-            opts="-i -E -h --disruptive --interfaces --executor-path --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
+            opts="-a -i -E -S -h --auto --dry-run --disruptive --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -102,6 +102,36 @@ _ifnetlink() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --state-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -S)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;
@@ -113,7 +143,7 @@ _ifnetlink() {
             return 0
             ;;
         ifnetlink__subcmd__check)
-            opts="-a -i -E -h --auto --interfaces --executor-path --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
+            opts="-a -i -E -S -h --auto --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -160,6 +190,36 @@ _ifnetlink() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --state-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -S)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;

@@ -1,8 +1,7 @@
 //! `ifnetlink check` finds what is wrong in the stanzas, then compares them with the kernel.
 
-use crate::all::PROGRAMS;
 use crate::finding::Finding;
-use crate::pending::{Pending, missing, pending};
+use crate::pending::{Changes, Mode, Pending, missing, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::live::Live;
@@ -26,6 +25,8 @@ enum Kind {
     Problem,
     /// The interface does not exist.
     Missing,
+    /// It is up, and the state file of ifupdown-ng does not have it.
+    Uncounted,
 }
 
 impl Kind {
@@ -36,6 +37,7 @@ impl Kind {
             Self::Leftover => "leftover",
             Self::Problem => "problem",
             Self::Missing => "missing",
+            Self::Uncounted => "uncounted",
         }
     }
 }
@@ -52,16 +54,17 @@ struct Difference {
 /// # Errors
 /// When the stanzas cannot be read, or nothing can be printed.
 pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
-    let targets = Targets::read(options, PROGRAMS).context("cannot read the stanzas")?;
+    let targets = Targets::read(options).context("cannot read the stanzas")?;
     let mut kernel = Live::default();
     for finding in targets.wrong.iter().chain(&targets.warnings) {
         complain(&format_args!("ifnetlink: {finding}"));
     }
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
-    let (all, unknown) = pending(&targets, &snapshot);
+    let Changes { pending: all, unknown, .. } = pending(&targets, &snapshot, Mode::Check);
     for Pending { iface, former, plan, surplus, is_missing, problems, kept, .. } in &all {
-        warnings.extend(kept.iter().map(|line| format!("{iface}: warning: {line}")));
+        let planned = [former, surplus].into_iter().flat_map(|plan| &plan.warnings);
+        warnings.extend(kept.iter().chain(planned).map(|line| format!("{iface}: warning: {line}")));
         let mut add = |kind, text| found.push(Difference { iface: (*iface).clone(), kind, text });
         different(former).for_each(|act| add(Kind::Leftover, act.to_string()));
         if *is_missing {
@@ -72,6 +75,12 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
         }
         for problem in problems {
             add(Kind::Problem, problem.to_string());
+        }
+        let is_as_recorded =
+            former.is_empty() && plan.is_empty() && surplus.is_empty() && problems.is_empty();
+        if is_as_recorded && !is_missing && targets.is_lost(iface) {
+            let text = format!("ifup does not count it as up; `ifnetlink apply {iface}` corrects that");
+            add(Kind::Uncounted, text);
         }
     }
     warnings.extend(unknown.map(|line| format!("warning: {line}")));

@@ -7,23 +7,33 @@ use ifupdown_ng_netlink::state::{KERNEL_PROTOCOL, LinkKind, Place, Query, State,
 use ifupdown_ng_netlink::values::{IfName, TableId};
 use std::collections::BTreeSet;
 
-/// What interfaces lose that the plan sets down or gives a master, a line each.
+/// What interfaces lose, a line each: those that are set down, given a master, moved, or deleted and made again. What
+/// is only deleted is what the edit asks for, and so is all that happens to interfaces that are `gone` from the file.
 ///
 /// # Errors
 /// When the kernel does not answer.
-pub fn of(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
-    let here = plan.steps.iter().filter(|step| step.act.at == Place::Here);
-    let interrupting = here.filter_map(|step| match &step.act.op {
+pub fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
+    let here = || plan.steps.iter().filter(|step| step.act.at == Place::Here);
+    let is_made = |name: &IfName| {
+        here().any(|step| match &step.act.op {
+            Op::LinkAdd(new) => new.name == *name,
+            Op::VethAdd(new) => new.end.name == *name,
+            _ => false,
+        })
+    };
+    let interrupting = here().filter_map(|step| match &step.act.op {
         Op::LinkSet { name, change } if change.up == Some(false) || change.master.is_some() => {
             Some((name, step))
         }
+        Op::LinkMove(away) => Some((&away.name, step)),
+        Op::LinkDel { name, .. } if is_made(name) => Some((name, step)),
         _ => None,
     });
     let mut lines = Vec::new();
     let mut told = BTreeSet::new();
     let mut state = None;
     for (name, step) in interrupting {
-        if !told.insert(name) {
+        if gone.contains(name) || !told.insert(name) {
             continue;
         }
         if state.is_none() {
@@ -36,6 +46,19 @@ pub fn of(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal>
                 step.act,
                 losses.join(", ")
             ));
+        }
+    }
+    // Moved from one namespace to another one: what it has there was not read.
+    let moves = || {
+        plan.steps.iter().filter_map(|step| match &step.act.op {
+            Op::LinkMove(moved) => Some((step, moved)),
+            _ => None,
+        })
+    };
+    let here = |place: &Place| *place == Place::Here;
+    for (step, back) in moves().filter(|(step, back)| !here(&step.act.at) && here(&back.to)) {
+        if moves().any(|(other, away)| here(&other.act.at) && away.name == back.new_name) {
+            lines.push(format!("{}: `{}` ends its connections", back.new_name, step.act));
         }
     }
     Ok(lines)
@@ -52,10 +75,12 @@ fn look(kernel: &mut impl Kernel) -> Result<State, Refusal> {
     Ok(kernel.read(&query)?.here().clone())
 }
 
-/// What a link would lose: its master, its addresses, its routes in main and our routes, and the links on top of it.
+/// What a link would lose: its master, its members, its addresses, its routes in main and our routes, and the links on
+/// top of it.
 fn losses(name: &IfName, state: &State) -> Vec<String> {
     let Some(link) = state.links.get(name).filter(|link| link.up) else { return Vec::new() };
     let mut losses: Vec<String> = link.master.iter().map(|master| format!("master {master}")).collect();
+    losses.extend(state.members(name).map(|member| format!("member {member}")));
     losses.extend(state.addresses.get(name).into_iter().flatten().map(|address| address.net.to_string()));
     let routes = state.routes.iter().filter(|route| route.dev.as_ref() == Some(name));
     // The kernel adds its own routes with the addresses.

@@ -1,6 +1,5 @@
 //! `ifnetlink lint` finds what is wrong in interfaces files, without the kernel.
 
-use crate::all::PROGRAMS;
 use crate::file::InterfacesFile;
 use crate::finding::Finding;
 use crate::stanza::Executors;
@@ -16,7 +15,7 @@ use std::path::Path;
 /// # Errors
 /// When nothing can be printed.
 pub fn lint(files: &[String], executors: &Path, version: Version, machine: bool) -> anyhow::Result<u8> {
-    let executors = Executors::installed_in(executors, PROGRAMS);
+    let executors = Executors::installed_in(executors);
     let mut findings: Vec<Finding> = Vec::new();
     for file in files {
         match InterfacesFile::read(file, version, &executors) {

@@ -12,8 +12,10 @@ mod cost;
 mod exec;
 mod file;
 mod finding;
+mod foreign;
 mod lint;
 mod pending;
+mod rollback;
 mod show;
 mod stanza;
 mod targets;
@@ -21,13 +23,14 @@ mod targets;
 mod tests;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use ifupdown_ng_netlink::kernel::ifquery;
+use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
+use ifupdown_ng_netlink::kernel::ifupdown;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::file::Version;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use targets::Options;
+use targets::{INTERFACES_FILE, Options};
 
 fn main() -> ExitCode {
     let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches();
@@ -37,7 +40,14 @@ fn main() -> ExitCode {
             lint::lint(&files, &options(matches).executors, version(matches), matches.get_flag("json"))
         }
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
-        Some(("apply", matches)) => apply::apply(&options(matches), matches.get_flag("disruptive")),
+        Some(("apply", matches)) => apply::apply(
+            &options(matches),
+            apply::Request {
+                dry_run: matches.get_flag("dry-run"),
+                disruptive: matches.get_flag("disruptive"),
+                json: matches.get_flag("json"),
+            },
+        ),
         Some(("show", matches)) => show::show(matches),
         Some(("exec", matches)) => exec::exec(matches),
         // clap requires one of the subcommands.
@@ -64,7 +74,7 @@ fn command() -> Command {
             Arg::new("file")
                 .value_name("FILE")
                 .num_args(0..)
-                .default_value("/etc/network/interfaces")
+                .default_value(INTERFACES_FILE)
                 .help("Interfaces files"),
         )
         .arg(executors)
@@ -76,6 +86,9 @@ fn command() -> Command {
                 .help("The ifupdown-ng that reads the files; the installed one by default, 0.12 if there is none"),
         )
         .arg(json.clone());
+    let auto = Arg::new("auto").short('a').long("auto").action(ArgAction::SetTrue);
+    let auto =
+        auto.help("The interfaces that are auto; without this and without IFACE, also those that are up");
     let check = Command::new("check")
         .about("Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line")
         .after_help(
@@ -84,33 +97,26 @@ fn command() -> Command {
              ifnetlink check\n  \
              ifnetlink check -i /etc/network/interfaces.new br0",
         )
-        .arg(
-            Arg::new("auto")
-                .short('a')
-                .long("auto")
-                .action(ArgAction::SetTrue)
-                .help("The interfaces that are auto; without this and without IFACE, also those that are up"),
-        )
-        .arg(interfaces().conflicts_with("auto"))
+        .args([auto.clone(), interfaces()])
         .args(files())
+        .arg(state_file())
         .arg(json.clone());
+    let flag = |name, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let apply = Command::new("apply")
-        .about("Brings interfaces that are up in line with their stanzas, without taking them down")
+        .about("Brings the running system to the interfaces file: all changes, or none")
         .after_help(
-            "If something cannot be changed that way, a line says what, and nothing is changed.\n\
-             Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.\n\n\
+            "Exit status: 0 if all is applied, 1 if it is refused or rolled back, 4 if it is rolled back in part, \
+             2 if a stanza is invalid.\n\n\
              Examples:\n  \
-             ifnetlink apply br0\n  \
+             ifnetlink apply --dry-run\n  \
              ifnetlink apply --disruptive br0 eth1",
         )
-        .arg(interfaces().num_args(1..).required(true))
-        .arg(
-            Arg::new("disruptive")
-                .long("disruptive")
-                .action(ArgAction::SetTrue)
-                .help("Also make changes that cost an interface in use its addresses, routes or sessions"),
-        )
-        .args(files());
+        .args([auto, interfaces()])
+        .arg(flag("dry-run", "Print the changes and make none"))
+        .arg(flag("disruptive", "Also make changes that cost an interface in use its addresses, routes or sessions"))
+        .args(files())
+        .arg(state_file())
+        .arg(json.clone());
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel, and applies them")
@@ -121,7 +127,16 @@ fn command() -> Command {
 }
 
 fn interfaces() -> Arg {
-    Arg::new("iface").value_name("IFACE").num_args(0..).help("Interfaces")
+    Arg::new("iface").value_name("IFACE").num_args(0..).conflicts_with("auto").help("Interfaces")
+}
+
+/// The state file, with the option letter of ifup(8).
+fn state_file() -> Arg {
+    let argument = Arg::new("state-file").long("state-file").short('S').value_name("FILE");
+    argument
+        .default_value(STATE_FILE)
+        .value_parser(value_parser!(PathBuf))
+        .help("The state file of ifupdown-ng")
 }
 
 /// Where the stanzas and the executors are, with the option letters of ifup(8).
@@ -131,7 +146,7 @@ fn files() -> [Arg; 2] {
         argument.default_value(default).value_parser(value_parser!(PathBuf))
     };
     [
-        path("interfaces", 'i', "FILE", "/etc/network/interfaces", "The interfaces file"),
+        path("interfaces", 'i', "FILE", INTERFACES_FILE, "The interfaces file"),
         path("executor-path", 'E', "DIRECTORY", "/usr/libexec/ifupdown-ng", "Where the executors are"),
     ]
 }
@@ -142,7 +157,7 @@ fn version(matches: &ArgMatches) -> Version {
         Some("0.11") => Version::V0_11,
         Some("0.12") => Version::V0_12,
         Some(_) => Version::Head,
-        None => ifquery::version(),
+        None => ifupdown::version(),
     }
 }
 
@@ -151,6 +166,8 @@ fn options(matches: &ArgMatches) -> Options {
     Options {
         file: path("interfaces"),
         executors: path("executor-path"),
+        state_file: path("state-file"),
+        with_dependencies: false,
         auto: matches.try_get_one("auto").ok().flatten().copied().unwrap_or_default(),
         interfaces: matches
             .try_get_many::<String>("iface")

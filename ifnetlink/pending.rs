@@ -1,7 +1,7 @@
 //! The pending steps: those that the executors would still make for the stanzas, and the removal of our objects that no
 //! stanza has any more.
 
-use crate::targets::{Former, Target, Targets};
+use crate::targets::{Target, Targets};
 use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
@@ -33,64 +33,187 @@ pub struct Pending<'a> {
     pub kept: Option<String>,
 }
 
+/// What is pending for the interfaces that were asked for, in the order of the changes.
+pub struct Changes<'a> {
+    /// For each interface.
+    pub pending: Vec<Pending<'a>>,
+    /// All changes in order, each with the interface of its stanza.
+    pub steps: Vec<(&'a IfName, Plan)>,
+    /// A warning if it is unknown what no stanza asks for, so that it is not removed.
+    pub unknown: Option<String>,
+}
+
+/// For which command the changes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// `check`, which prints them.
+    Check,
+    /// `apply`, which makes them. Stanzas that ifup has to bring up are left out.
+    Apply {
+        /// Interfaces may be taken down and brought up again.
+        disruptive: bool,
+    },
+}
+
+/// In which order things are removed.
+#[derive(Debug, Clone, Default)]
+struct Order {
+    /// What has no stanza any more goes first: it is in the way.
+    gone_first: bool,
+    /// The interfaces that are taken down first, and brought up again.
+    again: BTreeSet<IfName>,
+}
+
 /// What is pending for the interfaces that were asked for. Each plan starts from the state that the plans before it
-/// lead to. The text is a warning if it is unknown what no stanza asks for, so that it is not removed.
-pub fn pending<'a>(targets: &'a Targets, found: &Snapshot) -> (Vec<Pending<'a>>, Option<String>) {
+/// lead to. What is removed is removed last, unless it is in the way. Interfaces whose stanzas cannot be followed in
+/// place are taken down and brought up again, with those that depend on them, if the mode allows it.
+pub fn pending<'a>(targets: &'a Targets, found: &Snapshot, mode: Mode) -> Changes<'a> {
     let wanted = Wanted::of(targets, found);
-    let (mut simulated, mut all) = (Simulated(found.clone()), Vec::new());
-    for Former { iface, .. } in targets.former.iter().filter(|former| !targets.is_known(&former.iface)) {
-        let former = former(iface, targets, &mut simulated);
-        let (plan, surplus, problems) = (Plan::default(), Plan::default(), Vec::new());
-        all.push(Pending {
-            iface,
-            former,
-            is_gone: true,
-            plan,
-            surplus,
-            is_missing: false,
-            problems,
-            kept: None,
-        });
+    let mut order = Order::default();
+    let first = attempt(targets, found, mode, &wanted, &order);
+    let conflict = |changes: &Changes| {
+        let mut conflicts = changes.pending.iter().filter(|pending| !pending.problems.is_empty());
+        conflicts.next().map(|pending| pending.iface.clone())
+    };
+    let mut at = conflict(&first);
+    if at.is_none() {
+        return first;
     }
-    for target in targets.known.iter().filter(|target| target.chosen) {
+    order.gone_first = true;
+    loop {
+        let changes = attempt(targets, found, mode, &wanted, &order);
+        let before = std::mem::replace(&mut at, conflict(&changes));
+        let Some(iface) = at.as_ref().filter(|_| mode == Mode::Apply { disruptive: true }) else {
+            return if at.is_none() || before == at { changes } else { first };
+        };
+        let known = order.again.len();
+        with_dependents(iface, targets, &mut order.again);
+        if order.again.len() == known {
+            return first;
+        }
+    }
+}
+
+/// Adds an interface and those that depend on it.
+fn with_dependents(iface: &IfName, targets: &Targets, to: &mut BTreeSet<IfName>) {
+    if to.insert(iface.clone()) {
+        let dependents = targets.known.iter().filter(|target| target.depends.contains(iface));
+        dependents.for_each(|target| with_dependents(&target.iface, targets, to));
+    }
+}
+
+/// The state that a plan leads to.
+fn simulated_after(planned: &Result<Plan, (Plan, Vec<Problem>)>, before: &Simulated) -> Simulated {
+    let mut after = before.clone();
+    if let Ok(plan) = planned {
+        after.assume_all(plan);
+    }
+    after
+}
+
+fn attempt<'a>(
+    targets: &'a Targets,
+    found: &Snapshot,
+    mode: Mode,
+    wanted: &Result<Wanted, String>,
+    order: &Order,
+) -> Changes<'a> {
+    let mut simulated = Simulated(found.clone());
+    let mut steps: Vec<(&IfName, Plan)> = Vec::new();
+    let gone: Vec<_> = targets.former.iter().filter(|former| !targets.is_known(&former.iface)).collect();
+    let is_left_out = |target: &Target| mode != Mode::Check && target.by_ifup;
+    let chosen = targets.known.iter().filter(|target| target.chosen && !is_left_out(target));
+    let chosen: Vec<&Target> = chosen.collect();
+    let new = |iface, is_gone| Pending {
+        iface,
+        former: Plan::default(),
+        is_gone,
+        plan: Plan::default(),
+        surplus: Plan::default(),
+        is_missing: false,
+        problems: Vec::new(),
+        kept: None,
+    };
+    let mut pending: Vec<Pending> = gone.iter().map(|former| new(&former.iface, true)).collect();
+    pending.extend(chosen.iter().map(|target| new(&target.iface, target.configuration.is_empty())));
+    let (of_gone, of_known) = pending.split_at_mut(gone.len());
+    let remove = |of_gone: &mut [Pending<'a>], simulated: &mut Simulated, steps: &mut Vec<_>| {
+        for pending in of_gone.iter_mut().rev() {
+            pending.former = former(pending.iface, targets, simulated);
+            steps.push((pending.iface, pending.former.clone()));
+        }
+    };
+    if order.gone_first {
+        remove(&mut *of_gone, &mut simulated, &mut steps);
+    }
+    for (target, pending) in chosen.iter().zip(of_known.iter_mut()).rev() {
+        if order.again.contains(&target.iface) {
+            pending.former = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
+            simulated.assume_all(&pending.former);
+            steps.push((pending.iface, pending.former.clone()));
+        }
+    }
+    for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
         let (mut planned, mut is_missing) = plan(target, &mut simulated);
         // What only a former stanza has goes last, unless it conflicts with the present one.
-        let mut before = Plan::default();
-        if planned.is_err() {
-            before = former(&target.iface, targets, &mut simulated);
+        let is_in_the_way = || {
+            let mut after = simulated_after(&planned, &simulated);
+            interrupts(&former(&target.iface, targets, &mut after), &target.iface)
+        };
+        if !order.again.contains(&target.iface) && (planned.is_err() || is_in_the_way()) {
+            pending.former = former(&target.iface, targets, &mut simulated);
+            steps.push((pending.iface, pending.former.clone()));
             (planned, is_missing) = plan(target, &mut simulated);
         }
-        let (plan, problems) = match planned {
-            Ok(plan) => (plan, Vec::new()),
-            Err(conflict) => conflict,
-        };
-        let (mut surplus, mut kept) = (Plan::default(), None);
-        simulated.assume_all(&plan);
+        pending.is_missing = is_missing;
+        match planned {
+            Ok(plan) => pending.plan = plan,
+            Err((plan, problems)) => (pending.plan, pending.problems) = (plan, problems),
+        }
+        simulated.assume_all(&pending.plan);
         assume_up(&mut simulated, &target.iface);
-        if problems.is_empty() && !is_missing {
-            surplus = former(&target.iface, targets, &mut simulated);
-            if let Ok(wanted) = &wanted {
+        steps.push((pending.iface, pending.plan.clone()));
+    }
+    for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
+        if pending.problems.is_empty() && !pending.is_missing {
+            pending.surplus = former(&target.iface, targets, &mut simulated);
+            if let Ok(wanted) = wanted {
                 let (plan, others) = wanted.surplus(target, targets, &simulated.0);
                 simulated.assume_all(&plan);
-                surplus.append(plan);
-                kept = others;
+                pending.surplus.append(plan);
+                pending.kept = others;
             }
+            steps.push((pending.iface, pending.surplus.clone()));
         }
-        let (iface, is_gone) = (&target.iface, target.configuration.is_empty());
-        all.push(Pending { iface, former: before, is_gone, plan, surplus, is_missing, problems, kept });
     }
-    let unknown = wanted.err().filter(|_| !all.is_empty());
-    (all, unknown)
+    if !order.gone_first {
+        remove(of_gone, &mut simulated, &mut steps);
+    }
+    let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
+    Changes { pending, steps, unknown }
 }
 
 /// What only the former stanzas of an interface have.
 fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Plan {
     let former = targets.former.iter().find(|former| former.iface == *iface);
     let plan = former.map_or_else(Plan::default, |former| {
+        if targets.is_taken_down(iface) {
+            return edit::take_down(iface, &former.stanzas, &simulated.0);
+        }
         edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)
     });
     simulated.assume_all(&plan);
     plan
+}
+
+/// Whether a plan sets an interface down or changes its master: it then loses what was set up before.
+fn interrupts(plan: &Plan, iface: &IfName) -> bool {
+    plan.steps.iter().any(|step| match &step.act.op {
+        Op::LinkSet { name, change } => {
+            name == iface && (change.up == Some(false) || change.master.is_some())
+        }
+        _ => false,
+    })
 }
 
 /// The plan for an interface. If it does not exist, and another executor creates it, the plan is made as if it existed,
@@ -98,14 +221,18 @@ fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Plan 
 fn plan(target: &Target, simulated: &mut Simulated) -> (Result<Plan, (Plan, Vec<Problem>)>, bool) {
     let Target { iface, configuration, is_created_by_others, .. } = target;
     let planned = configuration.plan_up(iface, &simulated.0);
-    let exists = simulated.0.here().links.contains_key(iface) || simulated.0.located.contains_key(iface);
     let is_created_by_us = planned.as_ref().is_ok_and(|plan| !plan.is_empty());
-    if !is_created_by_others || exists || is_created_by_us {
+    if !is_created_by_others || exists(iface, &simulated.0) || is_created_by_us {
         return (planned, false);
     }
     let link = Link { kind: LinkKind::Physical, master: None, up: false };
     simulated.0.here_mut().links.insert(iface.clone(), link);
     (configuration.plan_up(iface, &simulated.0), true)
+}
+
+/// Whether an interface exists, here or in the namespace that it was moved to.
+fn exists(iface: &IfName, found: &Snapshot) -> bool {
+    found.here().links.contains_key(iface) || found.located.contains_key(iface)
 }
 
 /// What to do about an interface that does not exist and that another executor creates. `ifup` of an interface that is
@@ -158,7 +285,15 @@ impl Wanted {
         }
         let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
-            let (planned, _) = plan(target, &mut simulated);
+            let (mut planned, _) = plan(target, &mut simulated);
+            if planned.is_err() {
+                former(&target.iface, targets, &mut simulated);
+                (planned, _) = plan(target, &mut simulated);
+            }
+            if planned.is_err() && !exists(&target.iface, &simulated.0) {
+                // Nothing is on it.
+                continue;
+            }
             let plan = planned.map_err(|_| {
                 format!("not all that no stanza has any more is found: conflict of {}", target.iface)
             })?;

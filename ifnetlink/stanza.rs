@@ -1,14 +1,15 @@
 //! One stanza, read by the executors that ifupdown-ng would run for it, and what is wrong in it.
 
+use crate::all::{NATIVE, PROGRAMS};
 use crate::finding::Finding;
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
-use ifupdown_ng_netlink::stanza::{Line, Origin, Place, Problem, Stanza, Stanzas};
+use ifupdown_ng_netlink::stanza::{Line, Origin, Phase, Place, Problem, Stanza, Stanzas};
 use ifupdown_ng_netlink::state::Section;
 use ifupdown_ng_netlink::values::{IfName, words};
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The executors of a directory.
 pub struct Executors {
@@ -16,13 +17,38 @@ pub struct Executors {
     all: &'static [&'static Program],
     /// Those that are installed in the directory.
     installed: Vec<&'static Program>,
+    /// Those that read keywords of stock executors. `ifnetlink` does their work itself, whichever is installed.
+    native: &'static [&'static Program],
+    directory: PathBuf,
 }
 
 impl Executors {
     /// Those in this directory.
-    pub fn installed_in(directory: &Path, all: &'static [&'static Program]) -> Self {
+    pub fn installed_in(directory: &Path) -> Self {
+        let all = PROGRAMS;
         let installed = all.iter().copied().filter(|program| is_ours(directory, program.name)).collect();
-        Self { all, installed }
+        Self { all, installed, native: NATIVE, directory: directory.to_owned() }
+    }
+
+    /// The program of this package that does the work of an executor.
+    fn program(&self, name: &str) -> Option<&'static Program> {
+        self.installed.iter().chain(self.native).copied().find(|program| program.name == name)
+    }
+
+    /// Whether a recorded stanza has commands, or keywords of an executor of others.
+    pub fn has_foreign(&self, old: &Section) -> bool {
+        let is_foreign = |name: &str| {
+            self.program(name).is_none() && !NOTHING.contains(&name) && !name.is_empty() && self.exists(name)
+        };
+        old.values.iter().any(|(keyword, value)| {
+            keyword.parse::<Phase>().is_ok()
+                || is_foreign(if keyword == "use" { value.trim() } else { beginning(keyword) })
+        })
+    }
+
+    /// Whether ifupdown-ng finds an executor of this name. It skips one that is missing.
+    fn exists(&self, name: &str) -> bool {
+        self.directory.join(name).exists()
     }
 }
 
@@ -35,6 +61,9 @@ fn is_ours(directory: &Path, name: &str) -> bool {
 
 /// The executors that replace stock ones of the same name.
 const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
+
+/// Executors with nothing to do; `link` for the loopback interface.
+const NOTHING: [&str; 2] = ["link", "loopback"];
 
 /// Stock executors that create their interface.
 const CREATE: [&str; 8] = ["batman", "bond", "gre", "ppp", "tunnel", "vxlan", "wireguard", "wireguard-quick"];
@@ -66,6 +95,8 @@ pub struct ReadStanza {
     pub is_created_by_others: bool,
     /// The keywords that none of our executors reads.
     pub of_others: Vec<String>,
+    /// The executors of others, and the phases for which the stanza has commands.
+    pub foreign: Vec<String>,
     /// The stanza, as it is recorded when it is applied.
     pub section: Section,
 }
@@ -74,10 +105,10 @@ impl ReadStanza {
     /// Reads the stanza of an interface; `None` if there is none.
     pub fn read(iface: &IfName, stanzas: &Stanzas, executors: &Executors) -> Option<Self> {
         let stanza = stanzas.environment(iface)?;
-        let used: Vec<_> = stanzas
-            .executors(iface)
-            .filter_map(|used| executors.installed.iter().copied().find(|program| program.name == used))
-            .collect();
+        // The loopback interface is always up.
+        let is_needed = |name: &&str| *name != "link" || iface.as_str() != "lo";
+        let names = stanzas.executors(iface).filter(is_needed);
+        let used: Vec<_> = names.filter_map(|name| executors.program(name)).collect();
         let lines = Lines { iface: iface.as_str(), stanzas };
         let (configuration, mut problems) = configure(&used, &stanza);
         let mut unknown = Unknown::of(&stanza, None);
@@ -96,7 +127,8 @@ impl ReadStanza {
             depends.extend(lines.naming(on.as_str(), keywords.map(|keyword| keyword.name)));
         }
         let of_others = lines.of_others(&used);
-        let is_created_by_others = lines.is_created();
+        let foreign = lines.foreign(&used, executors);
+        let is_created_by_others = lines.is_created(&foreign);
         let is_sound = problems.is_empty();
         let keywords: Vec<&str> =
             used.iter().flat_map(|program| program.keywords()).map(|keyword| keyword.name).collect();
@@ -111,6 +143,7 @@ impl ReadStanza {
             depends,
             is_created_by_others,
             of_others,
+            foreign,
             section,
         })
     }
@@ -253,20 +286,32 @@ impl<'a> Lines<'a> {
         depends
     }
 
-    fn is_created(&self) -> bool {
-        let has = |keyword| self.line(keyword).is_some();
-        let uses = |name: &str| CREATE.contains(&name);
+    /// Whether one of these executors of others, or a command, creates the interface.
+    fn is_created(&self, foreign: &[String]) -> bool {
         let adds = |line: &Line| {
             let words: Vec<&str> = line.value.split_whitespace().collect();
-            &*line.keyword == "pre-up" && words.windows(2).any(|pair| pair == ["link", "add"])
+            ["create", "pre-up"].contains(&&*line.keyword)
+                && words.windows(2).any(|pair| pair == ["link", "add"])
         };
-        has("link-type")
-            || has("vlan-raw-device")
-            || self.iface.contains('.')
-            || self
-                .all()
-                .iter()
-                .any(|line| adds(line) || (&*line.keyword == "use" && uses(line.value.trim())))
+        let creates = |name: &String| CREATE.contains(&name.as_str()) || REPLACES.contains(&name.as_str());
+        self.all().iter().any(adds) || foreign.iter().any(creates)
+    }
+
+    /// The executors of others, and the phases for which the stanza has commands.
+    fn foreign(&self, used: &[&Program], executors: &Executors) -> Vec<String> {
+        let is_ours = |name: &str| used.iter().any(|program| program.name == name);
+        let phases = || Phase::UP.into_iter().chain(Phase::DOWN);
+        let mut foreign = Vec::new();
+        for line in self.all() {
+            let (keyword, value) = (&*line.keyword, line.value.trim());
+            if keyword == "use" && !is_ours(value) && !NOTHING.contains(&value) && executors.exists(value) {
+                foreign.push(value.to_owned());
+            } else if phases().any(|phase| phase.as_str() == keyword) {
+                foreign.push(keyword.to_owned());
+            }
+        }
+        foreign.dedup();
+        foreign
     }
 
     /// The written keywords that none of these executors reads, each once.

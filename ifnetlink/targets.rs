@@ -1,18 +1,25 @@
 //! The stanzas to work on, read by the executors that ifupdown-ng would run for them.
 
+use crate::all::{ALL, PROGRAMS};
 use crate::file::InterfacesFile;
 use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
-use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifquery};
+use ifupdown_ng_netlink::kernel::ifstate::StateFile;
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifupdown};
 use ifupdown_ng_netlink::program::edit::{self, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
-use ifupdown_ng_netlink::stanza::Stanzas;
+use ifupdown_ng_netlink::stanza::keywords::OURS;
+use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, TableRef};
-use ifupdown_ng_netlink::values::IfName;
-use std::collections::BTreeSet;
+use ifupdown_ng_netlink::values::{IfName, words};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// The interfaces file that is compiled into ifupdown-ng.
+pub const INTERFACES_FILE: &str = "/etc/network/interfaces";
+
 /// What was asked for.
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The interfaces file.
     pub file: PathBuf,
@@ -22,6 +29,10 @@ pub struct Options {
     pub auto: bool,
     /// Take these interfaces.
     pub interfaces: Vec<String>,
+    /// The state file of ifupdown-ng.
+    pub state_file: PathBuf,
+    /// Also take the interfaces that those depend on, if they are not up.
+    pub with_dependencies: bool,
 }
 
 /// An interface whose stanza has keywords of our programs.
@@ -37,7 +48,11 @@ pub struct Target {
     /// The stanza, as it is recorded when it is applied.
     pub section: Section,
     /// The interfaces that come before it.
-    depends: Vec<IfName>,
+    pub depends: Vec<IfName>,
+    /// The executors of others, and the phases for which the stanza has commands.
+    pub foreign: Vec<String>,
+    /// It is not up, and ifup has to bring it up: because of those, or of those of an interface that it depends on.
+    pub by_ifup: bool,
 }
 
 /// What is recorded of an interface, and that is not all in its stanza any more.
@@ -75,6 +90,11 @@ pub struct Targets {
     pub others: Vec<(IfName, Vec<String>)>,
     /// The former stanzas of the interfaces that were asked for, and of those that have none any more.
     pub former: Vec<Former>,
+    /// The records of all interfaces.
+    pub applied: BTreeMap<IfName, Applied>,
+    /// The interfaces that were not asked for, but on which others depend.
+    dependencies: BTreeSet<String>,
+    executors: Executors,
     /// A stanza without a keyword of ours.
     none: Configuration,
     /// The interfaces of the file that are up, or were asked for.
@@ -90,36 +110,34 @@ impl Targets {
     /// `auto` and, without `options.auto`, also those that are up.
     ///
     /// # Errors
-    /// The file cannot be read, or ifquery fails.
-    pub fn read(options: &Options, programs: &'static [&'static Program]) -> Result<Self, Refusal> {
-        let executors = Executors::installed_in(&options.executors, programs);
-        let file = InterfacesFile::read(&options.file.to_string_lossy(), ifquery::version(), &executors);
+    /// A file cannot be read.
+    pub fn read(options: &Options) -> Result<Self, Refusal> {
+        let executors = Executors::installed_in(&options.executors);
+        let file = InterfacesFile::read(&options.file.to_string_lossy(), ifupdown::version(), &executors);
         let InterfacesFile { stanzas, read, findings } =
             file.map_err(|problem| Refusal::text(problem.to_string()))?;
-        let running = ifquery::running(&options.file)?;
+        let running = StateFile::new(&options.state_file).names()?;
+        let applied: BTreeMap<IfName, Applied> = applied::all()?.into_iter().collect();
         let named = !options.interfaces.is_empty();
-        let is_chosen = |name: &str| {
+        let asked = |name: &str| {
             if named {
                 return options.interfaces.iter().any(|chosen| chosen == name);
             }
             stanzas.is_auto(name) || (!options.auto && running.contains(name))
         };
-        let (warnings, mut wrong): (Vec<Finding>, Vec<Finding>) = findings
+        let depending = if options.with_dependencies { read.as_slice() } else { &[] };
+        let dependencies = dependencies(depending, asked, |name| running.contains(name));
+        let is_chosen = |name: &str| asked(name) || dependencies.contains(name);
+        let (mut warnings, mut wrong): (Vec<Finding>, Vec<Finding>) = findings
             .into_iter()
             .filter(|finding| finding.concerns(is_chosen))
             .partition(|found| found.is_warning);
-        let applied = applied::all()?;
-        for name in &options.interfaces {
-            if applied.iter().any(|(iface, _)| iface.as_str() == name) {
-                continue;
-            }
-            let text = match name.parse::<IfName>() {
-                Err(error) => format!("{name}: {error}"),
-                Ok(_) if stanzas.interfaces().any(|known| known == name) => continue,
-                Ok(_) => format!("{name}: there is no such stanza in {}", options.file.display()),
-            };
-            wrong.push(Finding::new(None, name, "", text));
-        }
+        let is_known = |name: &str| {
+            let up = running.iter().map(String::as_str).chain(applied.keys().map(IfName::as_str));
+            stanzas.interfaces().chain(up).any(|known| known == name)
+        };
+        let unknown = options.interfaces.iter().filter(|name| !is_known(name));
+        wrong.extend(unknown.map(|name| no_stanza(name, &options.file)));
         let (mut known, mut unsound) = (Vec::new(), Vec::new());
         let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for stanza in read {
@@ -127,9 +145,7 @@ impl Targets {
             let section = Section { file: Some(options.file.clone()), ..stanza.section };
             let chosen = is_chosen(iface.as_str());
             if !chosen && !running.contains(iface.as_str()) {
-                if !configuration.is_empty() {
-                    idle.insert(iface);
-                }
+                idle.extend((!configuration.is_empty()).then_some(iface));
                 continue;
             }
             listed.insert(iface.clone());
@@ -142,30 +158,44 @@ impl Targets {
             }
             // An interface that was named may still have objects of ours from an earlier stanza.
             if named && chosen || !configuration.is_empty() {
-                let depends = stanza.depends.iter().filter_map(|dependency| dependency.on.parse().ok());
-                let depends = depends.collect();
-                let is_created_by_others = stanza.is_created_by_others;
-                known.push(Target { iface, configuration, chosen, is_created_by_others, section, depends });
+                known.push(Target {
+                    iface,
+                    configuration,
+                    chosen,
+                    is_created_by_others: stanza.is_created_by_others,
+                    section,
+                    depends: stanza
+                        .depends
+                        .iter()
+                        .filter_map(|dependency| dependency.on.parse().ok())
+                        .collect(),
+                    foreign: stanza.foreign,
+                    by_ifup: false,
+                });
             }
         }
-        let mut ordered = Vec::new();
-        while let Some(target) = known.first() {
-            let iface = target.iface.clone();
-            take(&iface, &mut known, &mut ordered);
-        }
-        let not_in_file = running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
-        let known = ordered;
+        let not_in_file: BTreeSet<String> =
+            running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
+        let mut known = in_order(known, |target| &target.iface, |target| target.depends.clone());
+        mark_by_ifup(&mut known, &running);
+        let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
         let mut former = Vec::new();
-        for (iface, applied) in applied {
-            let target = known.iter().find(|target| target.iface == iface);
-            let is_asked =
-                if named { options.interfaces.iter().any(|name| name == iface.as_str()) } else { true };
-            let is_ours = target.map_or(!idle.contains(&iface), |target| target.chosen);
-            if is_asked && is_ours && !unsound.contains(&iface) {
-                let stanzas = old(&applied, target, &options.file, programs);
-                former.extend((!stanzas.is_empty()).then_some(Former { iface, stanzas }));
+        for (iface, applied) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
+            let target = known.iter().find(|target| target.iface == *iface);
+            let is_ours = target.map_or(!idle.contains(iface), |target| target.chosen);
+            if is_ours && !unsound.contains(iface) {
+                let with_native = running.contains(iface.as_str());
+                let stanzas = old(applied, target, &options.file, with_native);
+                former.extend((!stanzas.is_empty()).then(|| Former { iface: iface.clone(), stanzas }));
             }
         }
+        let unrecorded_names = not_in_file.iter().filter(|name| is_asked(name) && name.as_str() != "lo");
+        let unrecorded_names = unrecorded_names.filter_map(|name| name.parse::<IfName>().ok());
+        for iface in unrecorded_names.filter(|iface| !applied.contains_key(iface)) {
+            warnings.push(unrecorded(iface, options, &mut former));
+        }
+        let named = |former: &Former| applied.get(&former.iface).map(|applied| named_in(&applied.sections));
+        let former = in_order(former, |former| &former.iface, |former| named(former).unwrap_or_default());
         Ok(Self {
             stanzas,
             known,
@@ -175,11 +205,67 @@ impl Targets {
             unsound,
             others,
             former,
+            applied,
+            dependencies,
+            executors,
             none: Configuration::default(),
             listed,
             not_in_file,
             idle,
         })
+    }
+
+    /// The stanzas by which an interface is taken down: those that are recorded, or the present one.
+    pub fn old(&self, target: &Target) -> Vec<Old> {
+        let applied = self.applied.get(&target.iface).map(|applied| applied.sections.as_slice());
+        let sections = applied.filter(|sections| !sections.is_empty());
+        let sections = sections.unwrap_or(std::slice::from_ref(&target.section));
+        sections.iter().map(|section| read_old(section, true)).collect()
+    }
+
+    /// Whether an interface is brought up only because others depend on it.
+    pub fn is_dependency(&self, name: &str) -> bool {
+        self.dependencies.contains(name)
+    }
+
+    /// The interfaces that have no stanza any more.
+    pub fn gone(&self) -> impl Iterator<Item = &IfName> {
+        let former = self.former.iter().map(|former| &former.iface);
+        former.filter(|iface| !self.has_stanza(iface))
+    }
+
+    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown.
+    pub fn is_taken_down(&self, iface: &IfName) -> bool {
+        !self.has_stanza(iface) && self.running.contains(iface.as_str())
+    }
+
+    /// The interfaces that have no stanza any more, but recorded commands or keywords of executors of others.
+    pub fn gone_with_foreign(&self) -> impl Iterator<Item = (&IfName, &Section)> {
+        let recorded = |iface| self.applied.get(iface).and_then(|applied| applied.sections.last());
+        let gone = self.gone().filter(|iface| self.is_taken_down(iface));
+        gone.filter_map(move |iface| Some((iface, recorded(iface)?)))
+            .filter(|(_, old)| self.executors.has_foreign(old))
+    }
+
+    /// Whether an interface was brought up, by its record, but is missing in the state file.
+    pub fn is_lost(&self, iface: &IfName) -> bool {
+        self.applied.contains_key(iface) && !self.running.contains(iface.as_str())
+    }
+
+    /// The interfaces that only stock executors took down, which leave the record.
+    pub fn stale(&self) -> impl Iterator<Item = &IfName> {
+        let is_stock = |applied: &Applied| !applied.sections.iter().any(|section| section.has_any(&OURS));
+        let is_up = |iface: &IfName| self.running.contains(iface.as_str()) || self.is_known(iface);
+        let stale = self.applied.iter().filter(move |(iface, applied)| is_stock(applied) && !is_up(iface));
+        stale.map(|(iface, _)| iface)
+    }
+
+    /// Whether an interface that is up was brought up with other values for the executors of others, or with other
+    /// commands. Without a record this is unknown, and taken for no.
+    pub fn is_restarted(&self, target: &Target) -> bool {
+        let newest = self.applied.get(&target.iface).and_then(|applied| applied.sections.last());
+        let is_up = self.running.contains(target.iface.as_str());
+        newest.is_some_and(|old| is_up && foreign(old, target) != foreign(&target.section, target))
     }
 
     /// Whether the stanza of an interface can be worked on.
@@ -243,18 +329,22 @@ impl Targets {
     }
 }
 
-/// The programs that read all keywords of this package together.
-const WHOLE: [&str; 4] = ["vrf", "veth", "netns", "bridge"];
+/// What the executors of others read in a stanza, and its commands.
+fn foreign<'a>(section: &'a Section, target: &Target) -> BTreeMap<&'a str, &'a str> {
+    let is_phase = |keyword: &str| keyword.parse::<Phase>().is_ok();
+    let is_foreign = |keyword: &str| {
+        is_phase(keyword)
+            || target.foreign.iter().any(|name| keyword.split('-').next() == Some(name) && !is_phase(name))
+    };
+    let values = section.values.iter().filter(|(keyword, _)| is_foreign(keyword));
+    values.map(|(keyword, value)| (keyword.as_str(), value.trim())).collect()
+}
+
+/// The programs that read all keywords together.
+const WHOLE: [&str; 7] = ["link", "vrf", "veth", "netns", "bridge", "static", "forward"];
 
 /// The recorded stanzas that are not the present one. A stanza of another interfaces file is none that is gone.
-fn old(
-    applied: &Applied,
-    target: Option<&Target>,
-    file: &Path,
-    programs: &'static [&'static Program],
-) -> Vec<Old> {
-    let whole: Vec<&Program> =
-        programs.iter().copied().filter(|program| WHOLE.contains(&program.name)).collect();
+fn old(applied: &Applied, target: Option<&Target>, file: &Path, with_native: bool) -> Vec<Old> {
     let is_present = |section: &&Section| {
         target.is_some_and(|target| {
             section.is_same(&target.section) && section.keywords.is_subset(&target.section.keywords)
@@ -262,14 +352,118 @@ fn old(
     };
     let of_file = |section: &&Section| target.is_some() || section.file.as_deref() == Some(file);
     let former = applied.sections.iter().filter(of_file).filter(|section| !is_present(section));
-    let read = |section: &Section| configure(&whole, &section.applied_stanza()).0.without_problems();
-    former.map(|section| Old::new(section, read(section))).collect()
+    former.map(|section| read_old(section, with_native)).collect()
 }
 
-/// Moves an interface to the others, after the interfaces that it depends on.
-fn take(iface: &IfName, from: &mut Vec<Target>, to: &mut Vec<Target>) {
-    let Some(place) = from.iter().position(|target| target.iface == *iface) else { return };
-    let target = from.remove(place);
-    target.depends.iter().for_each(|name| take(name, from, to));
-    to.push(target);
+/// A recorded stanza, also as the stock executors read it.
+fn read_old(section: &Section, with_native: bool) -> Old {
+    let named = |name: &str| {
+        let programs = if with_native { ALL } else { PROGRAMS };
+        programs.iter().copied().find(|program| program.name == name)
+    };
+    let whole: Vec<&Program> = WHOLE.into_iter().filter_map(named).collect();
+    Old::new(section, configure(&whole, &section.applied_stanza()).0.without_problems())
+}
+
+/// A name that has no stanza.
+fn no_stanza(name: &str, file: &Path) -> Finding {
+    let text = match name.parse::<IfName>() {
+        Err(error) => format!("{name}: {error}"),
+        Ok(_) => format!("{name}: there is no such stanza in {}", file.display()),
+    };
+    Finding::new(None, name, "", text)
+}
+
+/// Marks those that ifup has to bring up. They are in the order of their dependencies.
+fn mark_by_ifup(known: &mut [Target], running: &BTreeSet<String>) {
+    let mut by_ifup: BTreeSet<IfName> = BTreeSet::new();
+    for target in known {
+        let needs = !target.foreign.is_empty() || target.depends.iter().any(|on| by_ifup.contains(on));
+        target.by_ifup = target.chosen && needs && !running.contains(target.iface.as_str());
+        by_ifup.extend(target.by_ifup.then(|| target.iface.clone()));
+    }
+}
+
+/// An interface that is up, but has neither a stanza in the file nor a record. It is taken down as one of an empty stanza,
+/// if it cannot be one of another file. Returns what is said about it.
+fn unrecorded(iface: IfName, options: &Options, former: &mut Vec<Former>) -> Finding {
+    let name = iface.to_string();
+    let text = if options.file == Path::new(INTERFACES_FILE) {
+        former.push(Former { iface, stanzas: vec![read_old(&Section::default(), true)] });
+        "it has no stanza any more, and its addresses stay: nothing records what it had"
+    } else {
+        "it is up, and nothing records from which file"
+    };
+    Finding::new(None, &name, "", format!("{name}: {text}")).into_warning()
+}
+
+/// The stanzas on which those that were asked for depend and that are not up, with their own dependencies.
+fn dependencies(
+    read: &[ReadStanza],
+    is_asked: impl Fn(&str) -> bool,
+    is_up: impl Fn(&str) -> bool,
+) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let before = found.len();
+        for stanza in read
+            .iter()
+            .filter(|stanza| {
+                let name = stanza.iface.as_str();
+                is_asked(name) || found.contains(name)
+            })
+            .collect::<Vec<_>>()
+        {
+            let needed = stanza.depends.iter().map(|dependency| &dependency.on);
+            found.extend(needed.filter(|on| !is_up(on) && !is_asked(on)).cloned());
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// Puts each interface after those that it depends on.
+fn in_order<T>(
+    mut from: Vec<T>,
+    iface: impl Fn(&T) -> &IfName,
+    depends: impl Fn(&T) -> Vec<IfName>,
+) -> Vec<T> {
+    /// Moves an interface to the others, after the interfaces that it depends on.
+    fn take<T>(
+        name: &IfName,
+        from: &mut Vec<T>,
+        to: &mut Vec<T>,
+        iface: &impl Fn(&T) -> &IfName,
+        depends: &impl Fn(&T) -> Vec<IfName>,
+    ) {
+        let Some(place) = from.iter().position(|item| iface(item) == name) else { return };
+        let item = from.remove(place);
+        for name in depends(&item) {
+            take(&name, from, to, iface, depends);
+        }
+        to.push(item);
+    }
+    let mut to = Vec::new();
+    while let Some(first) = from.first() {
+        let name = iface(first).clone();
+        take(&name, &mut from, &mut to, &iface, &depends);
+    }
+    to
+}
+
+/// The interfaces that recorded stanzas name.
+fn named_in(sections: &[Section]) -> Vec<IfName> {
+    const NAME: [&str; 7] = [
+        "requires",
+        "bridge-ports",
+        "bridge-member",
+        "vrf",
+        "vrf-member",
+        "vlan-raw-device",
+        "veth-peer-master",
+    ];
+    let values =
+        sections.iter().flat_map(|section| NAME.into_iter().filter_map(|name| section.values.get(name)));
+    values.flat_map(|value| words(value)).filter_map(|word| word.parse().ok()).collect()
 }

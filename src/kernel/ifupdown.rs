@@ -1,46 +1,18 @@
-//! The version and the state of ifupdown-ng, from ifquery(8).
+//! The programs of ifupdown-ng: where they are, and their version.
 
 use crate::kernel::Refusal;
 use crate::stanza::file::Version;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Names of the program. If classic ifupdown is installed as well, the second name belongs to classic ifupdown.
-const PROGRAMS: [&str; 2] = ["ifquery-ng", "ifquery"];
-/// Its directories; ifupdown-ng 0.12.1 and older do not pass PATH.
+/// The directories of the programs; ifupdown-ng 0.12.1 and older do not pass PATH.
 const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
-
-/// The interfaces that are up in the state file of ifupdown-ng.
-///
-/// # Errors
-/// ifquery does not exist, or it fails.
-pub fn running(file: &Path) -> Result<BTreeSet<String>, Refusal> {
-    let program = program()?;
-    // With a property, ifquery skips dependencies, for which it would run executors. For a list, it does not matter
-    // which property.
-    let output = Command::new(&program)
-        .arg("-i")
-        .arg(file)
-        .args(["-E", "/nonexistent", "-p", "use", "-r"])
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Refusal::io(&error, program.display()))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let first = words.lines().next().unwrap_or("no reason given");
-        return Err(Refusal::text(format!("{} -i {}: {first}", program.display(), file.display())));
-    }
-    let words = String::from_utf8_lossy(&output.stdout);
-    Ok(words.lines().map(|line| line.trim().to_owned()).collect())
-}
 
 /// The version of ifupdown-ng whose files are read. Debian 12's 0.11.4~rc1 calls itself 0.11.3. Without ifquery, or if it
 /// is that of classic ifupdown, the most widely installed version.
 pub fn version() -> Version {
     let ask = |program| Command::new(program).arg("-V").env_clear().stdin(Stdio::null()).output().ok();
-    let output = program().ok().and_then(ask).map(|output| output.stdout).unwrap_or_default();
+    let output = program("ifquery").ok().and_then(ask).map(|output| output.stdout).unwrap_or_default();
     version_in(&String::from_utf8_lossy(&output))
 }
 
@@ -56,15 +28,17 @@ fn version_in(output: &str) -> Version {
     }
 }
 
-fn program() -> Result<PathBuf, Refusal> {
-    let candidates = DIRECTORIES
-        .iter()
-        .flat_map(|directory| PROGRAMS.iter().map(move |program| Path::new(directory).join(program)));
-    // `ifquery-ng` in any directory comes before `ifquery` in any directory.
-    let mut found: Vec<PathBuf> = candidates.filter(|path| path.exists()).collect();
-    found.sort_by_key(|path| !path.ends_with(PROGRAMS[0]));
-    found.into_iter().next().ok_or_else(|| {
-        Refusal::text(format!("there is no {} in {}", PROGRAMS.join(" or "), DIRECTORIES.join(", ")))
+/// The program of this name: `ifup`, `ifdown` or `ifquery`. If classic ifupdown is installed as well, that name belongs
+/// to classic ifupdown, and the program of ifupdown-ng is `NAME-ng`.
+///
+/// # Errors
+/// There is none.
+pub fn program(name: &str) -> Result<PathBuf, Refusal> {
+    let names = [format!("{name}-ng"), name.to_owned()];
+    // `NAME-ng` in any directory comes before `NAME` in any directory.
+    let paths = names.iter().flat_map(|name| DIRECTORIES.map(|directory| Path::new(directory).join(name)));
+    paths.into_iter().find(|path| path.exists()).ok_or_else(|| {
+        Refusal::text(format!("there is no {} in {}", names.join(" or "), DIRECTORIES.join(", ")))
     })
 }
 

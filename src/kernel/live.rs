@@ -71,6 +71,11 @@ impl Live {
         Ok(())
     }
 
+    /// Lets other runs in this namespace continue.
+    pub fn unlock(&mut self) {
+        self.lock = None;
+    }
+
     /// Releases the lock, as the last action: the kernel frees everything else faster at the end of the process.
     pub fn finish(mut self) {
         self.lock.take().into_iter().for_each(Lock::leave);

@@ -2,7 +2,8 @@
 
 pub mod applied;
 pub mod apply;
-pub mod ifquery;
+pub mod ifstate;
+pub mod ifupdown;
 pub mod interfaces_file;
 pub mod live;
 pub mod lock;

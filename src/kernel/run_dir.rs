@@ -166,9 +166,29 @@ impl RunDir {
         }
     }
 
+    /// Makes these the records of this directory, by the names that [`RunDir::list`] returns for an empty prefix.
+    ///
+    /// # Errors
+    /// One cannot be written or removed.
+    pub fn restore(&self, records: &[(String, String)]) -> Result<(), Refusal> {
+        let now = self.records("")?;
+        for (name, text) in records.iter().filter(|record| !now.contains(record)) {
+            self.write_named(name, text)?;
+        }
+        let gone = now.iter().filter(|(name, _)| !records.iter().any(|(kept, _)| kept == name));
+        for path in gone.map(|(name, _)| self.0.join(name)) {
+            fs::remove_file(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+        }
+        Ok(())
+    }
+
     fn write_once(&self, record: &Record, value: &str) -> Result<(), Refusal> {
-        let path = self.0.join(record.file_name());
-        let new = self.0.join(format!("{}{UNFINISHED}", record.file_name()));
+        self.write_named(record.file_name(), value)
+    }
+
+    fn write_named(&self, name: &str, value: &str) -> Result<(), Refusal> {
+        let path = self.0.join(name);
+        let new = self.0.join(format!("{name}{UNFINISHED}"));
         write_file(&new, value)
             .and_then(|()| fs::rename(&new, &path))
             .map_err(|error| Refusal::io(&error, path.display()))

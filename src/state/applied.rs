@@ -46,6 +46,11 @@ impl Section {
         Self { keywords, file, values: stanza.keywords().filter_map(text).collect(), ..Self::default() }
     }
 
+    /// Whether any of these keywords was applied.
+    pub fn has_any(&self, keywords: &[&str]) -> bool {
+        self.keywords.iter().any(|keyword| keywords.contains(&keyword.as_str()))
+    }
+
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
         Stanza::new(&self.values)
@@ -103,7 +108,7 @@ impl Applied {
 
     /// The sections with any of these keywords, oldest first.
     pub fn with<'a>(&'a self, keywords: &'a [&str]) -> impl DoubleEndedIterator<Item = &'a Section> {
-        self.sections.iter().filter(|section| has_any(section, keywords))
+        self.sections.iter().filter(|section| section.has_any(keywords))
     }
 
     /// Adds a stanza of which these keywords are applied.
@@ -125,10 +130,6 @@ impl Applied {
         }
         self.sections.retain(|section| !section.keywords.is_empty());
     }
-}
-
-fn has_any(section: &Section, keywords: &[&str]) -> bool {
-    section.keywords.iter().any(|keyword| keywords.contains(&keyword.as_str()))
 }
 
 impl fmt::Display for Applied {

@@ -36,7 +36,7 @@ fn commands_options_and_values_are_completed() {
         (&["ifnetlink", "ch"][..], &["check"][..]),
         (&["ifnetlink", "check", "--j"], &["--json"]),
         (&["ifnetlink", "check", "br0", "--au"], &["--auto"]),
-        (&["ifnetlink", "apply", "--d"], &["--disruptive"]),
+        (&["ifnetlink", "apply", "--d"], &["--dry-run", "--disruptive"]),
         (&["ifnetlink", "show", "--frob"], &[]),
         (&["ifnetlink", "exec", "n"], &["netns"]),
         (&["ifnetlink", "check", "-i", "dist/ifnetlink.b"], &["dist/ifnetlink.bash"]),

@@ -19,7 +19,7 @@ Usage: ifnetlink <COMMAND>
 Commands:
   lint   Finds what is wrong in interfaces files, without root and without the kernel
   check  Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
-  apply  Brings interfaces that are up in line with their stanzas, without taking them down
+  apply  Brings the running system to the interfaces file: all changes, or none
   show   Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
   exec   Runs a command in a network namespace, as `ip netns exec` does
 
@@ -64,6 +64,7 @@ Options:
   -a, --auto                       The interfaces that are auto; without this and without IFACE, also those that are up
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
+  -S, --state-file <FILE>          The state file of ifupdown-ng [default: /run/ifstate]
       --json                       For machines
   -h, --help                       Print help
 
@@ -76,24 +77,27 @@ Examples:
     assert_eq!(ran, Ran::new(0, text, ""));
     let ran = ifnetlink(&["apply", "--help"]);
     let text = "\
-Brings interfaces that are up in line with their stanzas, without taking them down
+Brings the running system to the interfaces file: all changes, or none
 
-Usage: ifnetlink apply [OPTIONS] <IFACE>...
+Usage: ifnetlink apply [OPTIONS] [IFACE]...
 
 Arguments:
-  <IFACE>...  Interfaces
+  [IFACE]...  Interfaces
 
 Options:
+  -a, --auto                       The interfaces that are auto; without this and without IFACE, also those that are up
+      --dry-run                    Print the changes and make none
       --disruptive                 Also make changes that cost an interface in use its addresses, routes or sessions
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
+  -S, --state-file <FILE>          The state file of ifupdown-ng [default: /run/ifstate]
+      --json                       For machines
   -h, --help                       Print help
 
-If something cannot be changed that way, a line says what, and nothing is changed.
-Exit status: 0 if nothing differs any more, 2 if a stanza is invalid, 1 on other errors.
+Exit status: 0 if all is applied, 1 if it is refused or rolled back, 4 if it is rolled back in part, 2 if a stanza is invalid.
 
 Examples:
-  ifnetlink apply br0
+  ifnetlink apply --dry-run
   ifnetlink apply --disruptive br0 eth1
 ";
     assert_eq!(ran, Ran::new(0, text, ""));
@@ -173,7 +177,7 @@ fn arguments_that_make_no_sense_are_told_with_status_2() {
     for (arguments, line) in [
         (&["frob"][..], "error: unrecognized subcommand 'frob'\n"),
         (&["check", "-a", "eth0"], "error: the argument '--auto' cannot be used with '[IFACE]...'\n"),
-        (&["apply"], "error: the following required arguments were not provided:\n"),
+        (&["apply", "-a", "eth0"], "error: the argument '--auto' cannot be used with '[IFACE]...'\n"),
         (&["show", "--json", "--dot"], "error: the argument '--json' cannot be used with '--dot'\n"),
         (&["show", "--vrf"], "error: a value is required for '--vrf <VRF>' but none was supplied\n"),
         (&["exec", "one", "true"], "error: unrecognized subcommand 'one'\n"),

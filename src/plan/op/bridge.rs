@@ -52,6 +52,17 @@ pub enum BridgeOp {
     },
 }
 
+impl BridgeOp {
+    /// The bridge or port that it changes.
+    pub fn link(&self) -> &IfName {
+        match self {
+            Self::Set { bridge, .. } => bridge,
+            Self::PortSet { port, .. } | Self::FdbAdd { port, .. } | Self::FdbDel { port, .. } => port,
+            Self::VlanAdd { device, .. } | Self::VlanDel { device, .. } => &device.name,
+        }
+    }
+}
+
 impl fmt::Display for BridgeOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

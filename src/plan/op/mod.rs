@@ -108,6 +108,40 @@ pub enum Op {
     Nested(Nested),
 }
 
+impl Act {
+    /// The links that it changes, by the names before and after it.
+    pub fn links(&self) -> Vec<(Place, IfName)> {
+        let here = |name: &IfName| (self.at.clone(), name.clone());
+        match &self.op {
+            Op::LinkAdd(new) => vec![here(&new.name)],
+            Op::LinkDel { name, .. } => vec![here(name)],
+            Op::LinkSet { name, change } => {
+                let master = change.master.iter().flatten();
+                std::iter::once(name).chain(&change.name).chain(master).map(here).collect()
+            }
+            Op::LinkMove(moved) => vec![here(&moved.name), (moved.to.clone(), moved.new_name.clone())],
+            Op::VethAdd(new) => vec![here(&new.end.name), (new.at.clone(), new.peer.name.clone())],
+            Op::AddressAdd { dev, .. } | Op::AddressDel { dev, .. } => vec![here(dev)],
+            Op::RouteAdd(route) | Op::RouteAppend(route) | Op::RouteReplace(route) | Op::RouteDel(route) => {
+                route.dev.iter().map(here).collect()
+            }
+            Op::Bridge(op) => vec![here(op.link())],
+            Op::RuleAdd { .. }
+            | Op::RuleDel(_)
+            | Op::RuleDelDuplicate(_)
+            | Op::RuleExpect(_)
+            | Op::SysctlSet { .. }
+            | Op::RecordSet { .. }
+            | Op::RecordDel(_)
+            | Op::NetnsAdd(_)
+            | Op::NetnsDel(_)
+            | Op::NetnsLinkSet(_)
+            | Op::NetnsLinkDel(_)
+            | Op::Nested(_) => Vec::new(),
+        }
+    }
+}
+
 impl Op {
     /// Sets a link up or down.
     pub fn set_up(name: &IfName, up: bool) -> Self {
@@ -125,6 +159,14 @@ impl Op {
     pub fn release(port: &IfName) -> Self {
         let change = LinkChange { master: Some(None), up: Some(false), ..LinkChange::default() };
         Self::LinkSet { name: port.clone(), change }
+    }
+
+    /// Whether it is about a routing rule.
+    pub fn is_of_rule(&self) -> bool {
+        matches!(
+            self,
+            Self::RuleAdd { .. } | Self::RuleDel(_) | Self::RuleDelDuplicate(_) | Self::RuleExpect(_)
+        )
     }
 
     /// Whether it does not change the network, but only records, or only reads.

@@ -68,7 +68,6 @@ fn vlan(ifupdown: Ifupdown) {
         )
     };
     let installed = ifupdown.install(&file("", "10 pvid untagged", "10, 20"));
-    installed.ifnetlink("apply eth1").refuses(1, "ifnetlink: eth1: not up; ifup it");
     installed.ifup("-a").quiet();
     settle();
     let flow = hosts[0].within(|| Flow::open("192.0.2.2", PORT, None, &hosts[1]));
@@ -170,7 +169,8 @@ fn veth(ifupdown: Ifupdown) {
     installed.interfaces(&changed.replace("netns guest", "netns other"));
     let before = State::with_run(&installed);
     let ran = installed.ifnetlink("apply veth-guest");
-    let line = "ifnetlink: veth-guest: `ip link del veth-guest type veth` would end its connections; ifdown and ifup it\n";
+    let line = "ifnetlink: veth-guest: `ip link set veth-guest down` interrupts the interface, which has 192.0.2.1/24, \
+                2001:db8:1::1/64; ifdown and ifup it, or add --disruptive\n";
     assert!(ran.status == 1 && ran.stderr.starts_with(line), "{ran}");
     before.assert_same(&State::with_run(&installed), line);
     installed.interfaces(&changed);
@@ -257,7 +257,7 @@ fn netns(ifupdown: Ifupdown) {
         &installed,
         &changed.replace("netns isolated", "netns other"),
         "eth1",
-        "ifnetlink: eth1: `ip -n isolated link set lan0 netns $$ name eth1` would end its connections; ifdown and ifup it",
+        "ifnetlink: eth1: `ip -n isolated link set lan0 netns $$ name eth1` ends its connections; ifdown and ifup it, or add --disruptive",
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");

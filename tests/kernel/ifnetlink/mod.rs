@@ -6,6 +6,7 @@ mod check;
 mod exec;
 mod page;
 mod show;
+mod whole;
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::Ifupdown;
@@ -13,7 +14,7 @@ use crate::lab::in_lab;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
-    [check::tests(), apply::tests(), show::tests(), exec::tests(), page::tests()]
+    [check::tests(), apply::tests(), show::tests(), exec::tests(), page::tests(), whole::tests()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,0 +1,291 @@
+//! `ifnetlink apply` of whole files: from nothing, from one file to another one, and to a file without stanzas.
+
+use super::trial;
+use crate::examples::cards;
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
+use crate::lab::{command, in_lab, ip, ip_json, run, settle};
+use crate::matrix;
+use crate::state::State;
+use libtest_mimic::Trial;
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+/// A file without interfaces.
+const NOTHING: &str = "auto lo\niface lo inet loopback\n";
+
+/// Setups of which each is applied over each other one. They use the same cards in different ways.
+const SETUPS: [&str; 9] = [
+    "management-vrf",
+    "routing-domains",
+    "vlan-access-trunk",
+    "vlan-asymmetric-netns",
+    "guests-isolated",
+    "container-segment",
+    "overlapping-vrfs",
+    "netns",
+    "veth-peer",
+];
+
+pub fn tests() -> Vec<Trial> {
+    let mut tests = Vec::new();
+    for version in Version::ALL {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        for (place, name) in SETUPS.into_iter().enumerate() {
+            tests.push(trial(&format!("apply-from-{name}"), ifupdown, move |ifupdown| {
+                transitions(place, ifupdown);
+            }));
+        }
+        tests.push(trial("apply-foreign", ifupdown, foreign));
+        tests.push(trial("apply-state-file", ifupdown, state_file));
+        tests.push(trial("apply-refused", ifupdown, refused));
+        tests.push(trial("apply-again", ifupdown, again));
+        for fate in ["error=ENOBUFS", "signal=KILL"] {
+            let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots, Feature::Strace];
+            let name = format!("ifnetlink/apply-{}/{ifupdown}", &fate[..fate.find('=').unwrap()]);
+            tests.push(needs(&needed, name, move || in_lab(|| interrupted(ifupdown, fate))));
+        }
+    }
+    tests
+}
+
+/// The state without what depends on time, and without who added an address or a default route: the stock `static`
+/// does not mark them. The kernel picks the address of `veth-vm1` at random.
+fn now() -> State {
+    settle();
+    let state = State::now().without_carriers().without_time(&["veth-vm1"]);
+    state.replace(",\"protocol\":\"0x49\"", "").replace("\"protocol\":\"boot\"", "\"protocol\":\"73\"")
+}
+
+/// The interfaces that are up in the state file, but for `lo`.
+fn counted(installed: &Installed) -> BTreeSet<String> {
+    let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.split('=').next()).filter(|name| *name != "lo");
+    names.map(str::to_owned).collect()
+}
+
+/// The state and the entries of the state file after an `ifup -a` of a file, which is taken down again.
+fn fresh(file: &str, installed: &Installed) -> (State, BTreeSet<String>) {
+    installed.interfaces(file);
+    installed.ifup("-a").ok();
+    let state = (now(), counted(installed));
+    installed.ifdown("-a").ok();
+    ip("link set lo up");
+    state
+}
+
+/// From one setup to the others, and to nothing after each.
+fn transitions(place: usize, ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(NOTHING);
+    installed.ifup("-a").ok();
+    let before = State::with_run(&installed);
+    let from = example(SETUPS[place]);
+    let (of_from, counted_from) = fresh(&from, &installed);
+    let others = SETUPS.into_iter().enumerate().filter(|(other, _)| *other != place);
+    // In the short form the next one.
+    let others = others.filter(|(other, _)| matrix::is_whole() || *other == (place + 1) % SETUPS.len());
+    for (_, name) in others {
+        let to = example(name);
+        let (of_to, counted_to) = fresh(&to, &installed);
+        let apply = |file: &str, arguments: &str| {
+            installed.interfaces(file);
+            let ran = installed.ifnetlink(&format!("apply {arguments}")).ok();
+            assert_eq!(installed.ifnetlink("check").quiet().stdout, "", "after {ran}");
+            ran
+        };
+        let ran = apply(&from, "");
+        of_from.assert_same(&now(), &format!("{} from nothing\n{ran}", SETUPS[place]));
+        assert_eq!(counted(&installed), counted_from);
+        let ran = apply(&to, "--disruptive");
+        of_to.assert_same(&now(), &format!("from {} to {name}\n{ran}", SETUPS[place]));
+        assert_eq!(counted(&installed), counted_to);
+        let ran = apply(NOTHING, "");
+        before.assert_same(&State::with_run(&installed), &format!("from {name} to nothing\n{ran}"));
+        assert_eq!(counted(&installed), BTreeSet::new());
+    }
+}
+
+/// Commands of a stanza are run by ifup and ifdown: those of the old stanza before all changes, those of the new one
+/// after them. Without `--disruptive` they are not run again.
+fn foreign(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = |word: &str, address: &str| {
+        format!(
+            "auto red\niface red\n    vrf-table 10\n\nauto eth1\niface eth1\n    vrf-member red\n    address {address}\n    \
+             up echo {word} up >>/run/log\n    down echo {word} down >>/run/log\n"
+        )
+    };
+    let installed = ifupdown.install(&file("one", "192.0.2.1/24"));
+    let log = || fs::read_to_string(installed.path("/run/log")).unwrap_or_default();
+    let ran = installed.ifnetlink("apply").quiet();
+    assert_eq!(
+        ran.stdout,
+        "red: ip link add red type vrf table 10\nred: ip link set red up\neth1: ifup eth1\n"
+    );
+    assert_eq!(log(), "one up\n");
+    // Only what is ours changes.
+    installed.interfaces(&file("one", "192.0.2.2/24"));
+    installed.ifnetlink("apply").quiet();
+    assert!(ip("addr show eth1").contains("192.0.2.2/24") && !ip("addr show eth1").contains("192.0.2.1/24"));
+    assert_eq!(log(), "one up\n");
+    installed.interfaces(&file("two", "192.0.2.3/24"));
+    let line = "ifnetlink: eth1: its stanza has changes for up, down, which need ifdown and ifup; ifdown and ifup it, or add \
+                --disruptive";
+    let before = State::with_run(&installed);
+    installed.ifnetlink("apply").refuses(1, line);
+    before.assert_same(&State::with_run(&installed), "refused");
+    let ran = installed.ifnetlink("apply --disruptive").ok();
+    assert_eq!(ran.stdout, "eth1: ifdown eth1\neth1: ifup eth1\n");
+    assert_eq!(log(), "one up\none down\ntwo up\n");
+    settle();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    // A command that fails is reported, and the rest stays.
+    installed.interfaces(&file("two", "192.0.2.3/24").replace("up echo", "up false && echo"));
+    let ran = installed.ifnetlink("apply --disruptive");
+    if ifupdown.version == Version::Trixie {
+        assert!(
+            ran.status == 1 && ran.stderr.contains("ifnetlink: eth1: the command `ifup eth1` failed\n"),
+            "{ran}"
+        );
+    }
+    assert_eq!(ip_json("link show red").len(), 1);
+}
+
+/// An entry that is lost in the state file is reported and repaired. An `ifup` that runs is waited for.
+fn state_file(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = "auto red\niface red\n    vrf-table 10\n\nauto eth1\niface eth1\n    vrf-member red\n";
+    let installed = ifupdown.install(file);
+    let before = State::with_run(&installed);
+    installed.ifnetlink("apply").ok();
+    assert_eq!(counted(&installed), ["eth1", "red"].map(str::to_owned).into());
+    let path = installed.path("/run/ifstate");
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, whole.lines().filter(|line| !line.starts_with("eth1=")).collect::<Vec<_>>().join("\n"))
+        .unwrap();
+    let ran = installed.ifnetlink("check");
+    let line = "eth1: ifup does not count it as up; `ifnetlink apply eth1` corrects that\n";
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (3, line, ""));
+    installed.ifnetlink("apply eth1").quiet();
+    assert_eq!(counted(&installed), ["eth1", "red"].map(str::to_owned).into());
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    // The real ifdown finds what apply brought up.
+    installed.ifdown("eth1").quiet();
+    installed.ifdown("red").quiet();
+    ip("link set lo up");
+    before.assert_same(&State::with_run(&installed), "after ifdown");
+}
+
+/// A change that the kernel refuses: nothing is changed.
+fn refused(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let red = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n";
+    let installed = ifupdown.install(red);
+    installed.ifnetlink("apply").ok();
+    let before = State::with_run(&installed);
+    let route = "    vrf-route 10.1.0.0/16 dev eth1, 10.2.0.0/16 via 203.0.113.1 dev eth1\n";
+    let eth1 =
+        format!("auto eth1\niface eth1\n    vrf-member red\n    mtu 1400\n    address 192.0.2.1/24\n{route}");
+    installed.interfaces(&format!(
+        "{}\nauto blue\niface blue\n    vrf-table 20\n\n{eth1}",
+        red.replace("rules yes", "rules jump")
+    ));
+    let ran = installed.ifnetlink("apply");
+    assert_eq!(ran.status, 1, "{ran}");
+    assert_eq!(ran.stdout, "", "{ran}");
+    let text = "ip -4 route add 10.2.0.0/16 via 203.0.113.1 dev eth1 table 10 protocol 73: ";
+    assert!(ran.stderr.starts_with(&format!("ifnetlink: {text}")), "{ran}");
+    assert!(ran.stderr.ends_with("; all is as before\n"), "{ran}");
+    settle();
+    before.assert_same(&State::with_run(&installed), &format!("refused\n{ran}"));
+    assert_eq!(counted(&installed), ["red".to_owned()].into());
+}
+
+/// Each request to the kernel of the way from one setup to another one fails, or is the last one of a killed program. A
+/// failure leads back to the state before; after a kill, the next `apply` leads to the new setup.
+fn interrupted(ifupdown: Ifupdown, fate: &str) {
+    let _hosts = cards();
+    let installed = ifupdown.install(NOTHING);
+    installed.ifup("-a").ok();
+    let [from, to] = ["management-vrf", "guests-isolated"].map(example);
+    let (wanted, _) = fresh(&to, &installed);
+    let apply = |file: &str| {
+        installed.interfaces(file);
+        installed.ifnetlink("apply --disruptive").ok();
+    };
+    let files = || State::with_run(&installed).without_carriers().without_time(&[]);
+    apply(&from);
+    settle();
+    let before = files();
+    // The first third of the requests only reads.
+    let step = matrix::count(7, 47);
+    let mut failures = 0;
+    for number in (step..).step_by(step) {
+        installed.interfaces(&to);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", "trace=sendto", "-e"]);
+        strace.arg(format!("inject=sendto:{fate}:when={number}")).arg("chroot").arg(installed.path("/"));
+        strace.args([
+            "/mnt/ifnetlink",
+            "apply",
+            "--disruptive",
+            "-E",
+            "/mnt/executors",
+            "-i",
+            "/mnt/interfaces",
+        ]);
+        let ran = run(&mut strace);
+        settle();
+        if ran.status == 0 {
+            break;
+        }
+        failures += 1;
+        let when = format!("{fate} at request {number}\n{ran}");
+        if fate.starts_with("error") {
+            assert_eq!(ran.status, 1, "{when}");
+            before.assert_same(&files(), &when);
+        } else {
+            apply(&to);
+            wanted.assert_same(&now(), &when);
+            apply(&from);
+            settle();
+            before.assert_same(&files(), &when);
+        }
+    }
+    assert!(failures > 3, "{failures}");
+}
+
+/// A VRF with members gets another table: it and its members are taken down and brought up again, and nothing else is.
+fn again(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = |table: u32| {
+        format!(
+            "auto red\niface red\n    vrf-table {table}\n    vrf-rules yes\n\nauto eth1\niface eth1\n    vrf-member red\n    \
+             address 192.0.2.1/24\n    gateway 192.0.2.254\n\nauto eth2\niface eth2\n    address 198.51.100.1/24\n"
+        )
+    };
+    let installed = ifupdown.install(&file(20));
+    installed.ifnetlink("apply").quiet();
+    let wanted = now();
+    installed.interfaces(&file(10));
+    let refusal = installed.ifnetlink("apply");
+    assert!(
+        refusal.status == 1 && refusal.stderr.contains("red exists and is a VRF with table 20"),
+        "{refusal}"
+    );
+    let index = |name: &str| ip_json(&format!("link show {name}"))[0]["ifindex"].clone();
+    let (red, eth2) = (index("red"), index("eth2"));
+    let ran = installed.ifnetlink("apply --disruptive").ok();
+    assert!(ran.stderr.contains("warning: eth1: "), "{ran}");
+    assert!(!ran.stdout.contains("eth2"), "{ran}");
+    assert_ne!(index("red"), red);
+    assert_eq!(index("eth2"), eth2);
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    assert!(ip("route show table 10").contains("default via 192.0.2.254 dev eth1"));
+    installed.interfaces(&file(20));
+    installed.ifnetlink("apply --disruptive").ok();
+    wanted.assert_same(&now(), "there and back");
+    assert_eq!(command("ip link show red").status, 0);
+}
