@@ -8,7 +8,9 @@ use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::vrf::restore;
 use ifupdown_ng_netlink::program::edit;
 use ifupdown_ng_netlink::stanza::Problem;
-use ifupdown_ng_netlink::state::{Link, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State};
+use ifupdown_ng_netlink::state::{
+    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
+};
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -30,7 +32,7 @@ pub struct Pending<'a> {
     /// What conflicts with the changes.
     pub problems: Vec<Problem>,
     /// What is kept although no stanza has it, and why.
-    pub kept: Option<String>,
+    pub kept: Vec<String>,
 }
 
 /// What is pending for the interfaces that were asked for, in the order of the changes.
@@ -132,7 +134,7 @@ fn attempt<'a>(
         surplus: Plan::default(),
         is_missing: false,
         problems: Vec::new(),
-        kept: None,
+        kept: Vec::new(),
     };
     let mut pending: Vec<Pending> = gone.iter().map(|former| new(&former.iface, true)).collect();
     pending.extend(chosen.iter().map(|target| new(&target.iface, target.configuration.is_empty())));
@@ -181,8 +183,9 @@ fn attempt<'a>(
                 let (plan, others) = wanted.surplus(target, targets, &simulated.0);
                 simulated.assume_all(&plan);
                 pending.surplus.append(plan);
-                pending.kept = others;
+                pending.kept.extend(others);
             }
+            pending.kept.extend(unmarked(target, found, &simulated.0));
             steps.push((pending.iface, pending.surplus.clone()));
         }
     }
@@ -362,6 +365,31 @@ impl Wanted {
         }
         (plan, kept(&routes_left, &others))
     }
+}
+
+/// A warning about addresses that the stanza does not have and that stay, because nothing shows who added them: the stock
+/// executor `static`, with a former stanza, or another program.
+fn unmarked(target: &Target, found: &Snapshot, then: &Snapshot) -> Option<String> {
+    let iface = &target.iface;
+    if !target.foreign.is_empty() || iface.as_str() == "lo" {
+        return None;
+    }
+    let addresses = |state: &Snapshot| state.here().addresses.get(iface).cloned().unwrap_or_default();
+    let mut without = found.clone();
+    without.here_mut().addresses.remove(iface);
+    let planned = target.configuration.plan_up(iface, &without).ok()?;
+    let is_wanted = |address: &LinkAddress| {
+        planned.steps.iter().any(|step| match &step.act.op {
+            Op::AddressAdd { dev, address: wanted } => dev == iface && wanted.same(address),
+            _ => false,
+        })
+    };
+    let is_kept =
+        |address: &&LinkAddress| address.protocol == 0 && !address.is_dynamic && !is_wanted(address);
+    let kept: Vec<_> = addresses(then).iter().filter(is_kept).map(ToString::to_string).collect();
+    let list = kept.join(", ");
+    (!kept.is_empty())
+        .then(|| format!("addresses that the stanza does not have are kept: {list}; delete them by hand"))
 }
 
 /// A warning about routes that no stanza of the file has. They are kept if an interface whose stanza was not read may

@@ -16,6 +16,8 @@ pub struct LinkAddress {
     pub broadcast: Option<Ipv4Addr>,
     /// The program that added it (`IFA_PROTO`): 0 if unknown, as always before Linux 5.18.
     pub protocol: u8,
+    /// It has a lifetime (`dynamic` in ip-address(8)): it is from a router advertisement or from DHCP.
+    pub is_dynamic: bool,
 }
 
 impl LinkAddress {
@@ -25,7 +27,7 @@ impl LinkAddress {
             IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
             _ => None,
         };
-        Self { net, peer: None, broadcast, protocol: OUR_PROTOCOL }
+        Self { net, peer: None, broadcast, protocol: OUR_PROTOCOL, is_dynamic: false }
     }
 
     /// The same without a broadcast address, as `ip address add` adds it.

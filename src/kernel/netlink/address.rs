@@ -87,12 +87,16 @@ fn unchecked(message: &AddressMessage, addresses: &BTreeSet<Ipv6Addr>) -> Option
     let is_one = message.attributes.iter().any(|attribute| {
         matches!(attribute, AddressAttribute::Address(IpAddr::V6(address)) if addresses.contains(address))
     });
-    let flags = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Flags(flags) => Some(*flags),
-        _ => None,
-    })?;
+    let flags = flags(message)?;
     let usable = flags.intersects(AddressFlags::Optimistic | AddressFlags::Dadfailed);
     (is_one && !usable && flags.contains(AddressFlags::Tentative)).then_some(message.header.index)
+}
+
+fn flags(message: &AddressMessage) -> Option<AddressFlags> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Flags(flags) => Some(*flags),
+        _ => None,
+    })
 }
 
 fn encode(index: u32, address: &LinkAddress) -> AddressMessage {
@@ -141,7 +145,8 @@ fn decode_any(message: &AddressMessage) -> Option<LinkAddress> {
         AddressAttribute::Broadcast(broadcast) => Some(*broadcast),
         _ => None,
     });
-    Some(LinkAddress { net, peer, broadcast, protocol: protocol.unwrap_or_default() })
+    let is_dynamic = flags(message).is_some_and(|flags| !flags.contains(AddressFlags::Permanent));
+    Some(LinkAddress { net, peer, broadcast, protocol: protocol.unwrap_or_default(), is_dynamic })
 }
 
 /// Whether the kernel may have added the address by itself.

@@ -39,6 +39,7 @@ pub fn tests() -> Vec<Trial> {
         }
         tests.push(trial("apply-foreign", ifupdown, foreign));
         tests.push(trial("apply-state-file", ifupdown, state_file));
+        tests.push(trial("apply-addresses", ifupdown, addresses));
         tests.push(trial("apply-refused", ifupdown, refused));
         tests.push(trial("apply-again", ifupdown, again));
         for fate in ["error=ENOBUFS", "signal=KILL"] {
@@ -151,6 +152,46 @@ fn foreign(ifupdown: Ifupdown) {
         );
     }
     assert_eq!(ip_json("link show red").len(), 1);
+}
+
+/// Addresses of an interface that the stock executors brought up: nothing shows who added one that the stanza no longer
+/// has, so it is reported. From the first `apply` on it is recorded. Those of other programs stay.
+fn addresses(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = |addresses: &[&str]| {
+        let lines = addresses.iter().map(|address| format!("    address {address}\n")).collect::<Vec<_>>();
+        format!("auto eth1\niface eth1\n{}", lines.concat())
+    };
+    let installed = ifupdown.install(&file(&["192.0.2.1/24", "2001:db8::1/64"]));
+    installed.ifup("-a").quiet();
+    settle();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    let shown = || {
+        let links = ip_json("addr show eth1");
+        let addresses = links[0]["addr_info"].as_array().unwrap().clone();
+        let global = addresses.into_iter().filter(|address| address["scope"] == "global");
+        global.map(|address| address["local"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let are =
+        |addresses: &[&str]| addresses.iter().map(|address| (*address).to_owned()).collect::<BTreeSet<_>>();
+    installed.interfaces(&file(&["198.51.100.1/24"]));
+    let ran = installed.ifnetlink("apply").ok();
+    let warning = "ifnetlink: warning: eth1: addresses that the stanza does not have are kept: 192.0.2.1/24, \
+                   2001:db8::1/64; delete them by hand\n";
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str()),
+        ("eth1: ip address add 198.51.100.1/24 dev eth1\n", warning)
+    );
+    assert_eq!(shown(), are(&["192.0.2.1", "198.51.100.1", "2001:db8::1"]));
+    for address in ["192.0.2.1/24", "2001:db8::1/64"] {
+        ip(&format!("addr del {address} dev eth1"));
+    }
+    ip("addr add 203.0.113.7/32 dev eth1");
+    installed.interfaces(&file(&["198.51.100.2/24"]));
+    let ran = installed.ifnetlink("apply").ok();
+    assert!(ran.stderr.contains(": 203.0.113.7/32; delete them by hand\n"), "{ran}");
+    assert_eq!(shown(), are(&["198.51.100.2", "203.0.113.7"]));
+    assert_eq!(installed.ifnetlink("check").ok().stdout, "");
 }
 
 /// An entry that is lost in the state file is reported and repaired. An `ifup` that runs is waited for.
