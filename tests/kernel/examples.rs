@@ -60,7 +60,11 @@ fn of_pages(version: Version) -> Vec<Trial> {
     let test = |(name, interfaces): (String, String)| {
         // A stanza that names its executors is for systems that keep the stock ones.
         let beside = interfaces.lines().any(|line| line.trim_start().starts_with("use "));
-        let executors = if beside { Executors::Present } else { Executors::Replaced };
+        let executors = match () {
+            () if name.starts_with("interfaces-link.") => Executors::Native,
+            () if beside => Executors::Present,
+            () => Executors::Replaced,
+        };
         let ifupdown = Ifupdown { version, executors, shell: Shell::Dash };
         let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
         let name = format!("pages/{name}/{version:?}");

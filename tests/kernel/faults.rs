@@ -81,7 +81,11 @@ fn difference(is: &[String], should: &[String]) -> Result<(), String> {
         missing.map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
     };
     let lines = [lines("-", should, is), lines("+", is, should)].concat();
-    Err(if lines.is_empty() { "the same in another order".to_owned() } else { lines.join("\n") })
+    Err(if lines.is_empty() {
+        format!("other order or number\n{}\n\n{}", should.join("\n"), is.join("\n"))
+    } else {
+        lines.join("\n")
+    })
 }
 
 impl Scene {
@@ -179,6 +183,8 @@ impl Around {
             for line in &mut state {
                 *line = line.replace(r#""flags":["UP"],"ifname":"eth0""#, r#""flags":[],"ifname":"eth0""#);
             }
+            // The place of the changed line among the links.
+            state.sort();
         }
         state
     }
