@@ -6,6 +6,7 @@ use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
 use crate::lab::{command, in_lab, ip, ip_json, run, settle};
 use crate::matrix;
+use crate::schema::valid;
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
@@ -233,6 +234,15 @@ fn refused(ifupdown: Ifupdown) {
         "{}\nauto blue\niface blue\n    vrf-table 20\n\n{eth1}",
         red.replace("rules yes", "rules jump")
     ));
+    let json = valid("apply", &installed.ifnetlink("apply --dry-run --json").quiet().stdout);
+    let first = serde_json::json!({ "interface": "blue", "text": "ip link add blue type vrf table 20" });
+    assert!(json["applied"] == false && json["changes"].as_array().unwrap().contains(&first), "{json}");
+    before.assert_same(&State::with_run(&installed), "after a dry run");
+    let ran = installed.ifnetlink("apply --json");
+    let json = valid("apply", &ran.stdout);
+    assert!(ran.status == 1 && ran.stderr.is_empty() && json["applied"] == false, "{ran}");
+    assert_eq!(json["changes"], serde_json::json!([]));
+    before.assert_same(&State::with_run(&installed), "refused, as JSON");
     let ran = installed.ifnetlink("apply");
     assert_eq!(ran.status, 1, "{ran}");
     assert_eq!(ran.stdout, "", "{ran}");
