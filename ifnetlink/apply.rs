@@ -156,9 +156,8 @@ fn foreign_down(
     state_file: &StateFile,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let recorded = |iface| targets.applied.get(iface).and_then(|applied| applied.sections.last());
     let again = restarts.iter().map(|target| {
-        let old = recorded(&target.iface).unwrap_or(&target.section);
+        let old = targets.newest(&target.iface).unwrap_or(&target.section);
         (&target.iface, target.foreign.as_slice(), old)
     });
     let leaving = targets.gone_with_foreign().map(|(iface, old)| (iface, &[][..], old));

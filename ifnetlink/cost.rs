@@ -22,9 +22,7 @@ pub fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Re
         })
     };
     let interrupting = here().filter_map(|step| match &step.act.op {
-        Op::LinkSet { name, change } if change.up == Some(false) || change.master.is_some() => {
-            Some((name, step))
-        }
+        Op::LinkSet { name, change } if change.interrupts() => Some((name, step)),
         Op::LinkMove(away) => Some((&away.name, step)),
         Op::LinkDel { name, .. } if is_made(name) => Some((name, step)),
         _ => None,

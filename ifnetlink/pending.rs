@@ -159,6 +159,9 @@ fn attempt<'a>(
         let (mut planned, mut is_missing) = plan(target, &mut simulated);
         // What only a former stanza has goes last, unless it conflicts with the present one.
         let is_in_the_way = || {
+            if !targets.former.iter().any(|former| former.iface == target.iface) {
+                return false;
+            }
             let mut after = simulated_after(&planned, &simulated);
             interrupts(&former(&target.iface, targets, &mut after), &target.iface)
         };
@@ -212,9 +215,7 @@ fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Plan 
 /// Whether a plan sets an interface down or changes its master: it then loses what was set up before.
 fn interrupts(plan: &Plan, iface: &IfName) -> bool {
     plan.steps.iter().any(|step| match &step.act.op {
-        Op::LinkSet { name, change } => {
-            name == iface && (change.up == Some(false) || change.master.is_some())
-        }
+        Op::LinkSet { name, change } => name == iface && change.interrupts(),
         _ => false,
     })
 }

@@ -13,26 +13,22 @@ use std::path::{Path, PathBuf};
 
 /// The executors of a directory.
 pub struct Executors {
-    /// All executors of this package.
-    all: &'static [&'static Program],
     /// Those that are installed in the directory.
     installed: Vec<&'static Program>,
-    /// Those that read keywords of stock executors. `ifnetlink` does their work itself, whichever is installed.
-    native: &'static [&'static Program],
     directory: PathBuf,
 }
 
 impl Executors {
     /// Those in this directory.
     pub fn installed_in(directory: &Path) -> Self {
-        let all = PROGRAMS;
-        let installed = all.iter().copied().filter(|program| is_ours(directory, program.name)).collect();
-        Self { all, installed, native: NATIVE, directory: directory.to_owned() }
+        let installed = PROGRAMS.iter().copied().filter(|program| is_ours(directory, program.name)).collect();
+        Self { installed, directory: directory.to_owned() }
     }
 
-    /// The program of this package that does the work of an executor.
+    /// The program of this package that does the work of an executor. The work of some stock executors is done here,
+    /// whichever is installed.
     fn program(&self, name: &str) -> Option<&'static Program> {
-        self.installed.iter().chain(self.native).copied().find(|program| program.name == name)
+        self.installed.iter().chain(NATIVE).copied().find(|program| program.name == name)
     }
 
     /// Whether a recorded stanza has commands, or keywords of an executor of others.
@@ -228,7 +224,7 @@ impl<'a> Lines<'a> {
         let mut findings = Vec::new();
         for line in self.all() {
             let keyword = &*line.keyword;
-            let reader = executors.all.iter().find(|program| {
+            let reader = PROGRAMS.iter().find(|program| {
                 reads(program, keyword)
                     && keyword.starts_with(beginning(program.name))
                     && !REPLACES.contains(&program.name)

@@ -223,6 +223,11 @@ impl Targets {
         sections.iter().map(|section| read_old(section, true)).collect()
     }
 
+    /// The recorded stanza of an interface; the newest one, if an edit was not completed.
+    pub fn newest(&self, iface: &IfName) -> Option<&Section> {
+        self.applied.get(iface)?.sections.last()
+    }
+
     /// Whether an interface is brought up only because others depend on it.
     pub fn is_dependency(&self, name: &str) -> bool {
         self.dependencies.contains(name)
@@ -241,9 +246,8 @@ impl Targets {
 
     /// The interfaces that have no stanza any more, but recorded commands or keywords of executors of others.
     pub fn gone_with_foreign(&self) -> impl Iterator<Item = (&IfName, &Section)> {
-        let recorded = |iface| self.applied.get(iface).and_then(|applied| applied.sections.last());
         let gone = self.gone().filter(|iface| self.is_taken_down(iface));
-        gone.filter_map(move |iface| Some((iface, recorded(iface)?)))
+        gone.filter_map(|iface| Some((iface, self.newest(iface)?)))
             .filter(|(_, old)| self.executors.has_foreign(old))
     }
 
@@ -263,7 +267,7 @@ impl Targets {
     /// Whether an interface that is up was brought up with other values for the executors of others, or with other
     /// commands. Without a record this is unknown, and taken for no.
     pub fn is_restarted(&self, target: &Target) -> bool {
-        let newest = self.applied.get(&target.iface).and_then(|applied| applied.sections.last());
+        let newest = self.newest(&target.iface);
         let is_up = self.running.contains(target.iface.as_str());
         newest.is_some_and(|old| is_up && foreign(old, target) != foreign(&target.section, target))
     }
@@ -406,17 +410,11 @@ fn dependencies(
     let mut found: BTreeSet<String> = BTreeSet::new();
     loop {
         let before = found.len();
-        for stanza in read
-            .iter()
-            .filter(|stanza| {
-                let name = stanza.iface.as_str();
-                is_asked(name) || found.contains(name)
-            })
-            .collect::<Vec<_>>()
-        {
-            let needed = stanza.depends.iter().map(|dependency| &dependency.on);
-            found.extend(needed.filter(|on| !is_up(on) && !is_asked(on)).cloned());
-        }
+        let is_needed = |name: &str| is_asked(name) || found.contains(name);
+        let stanzas = read.iter().filter(|stanza| is_needed(stanza.iface.as_str()));
+        let needed = stanzas.flat_map(|stanza| &stanza.depends).map(|dependency| &dependency.on);
+        let more: Vec<String> = needed.filter(|on| !is_up(on) && !is_asked(on)).cloned().collect();
+        found.extend(more);
         if found.len() == before {
             return found;
         }

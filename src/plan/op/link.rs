@@ -43,6 +43,13 @@ pub struct LinkChange {
     pub up: Option<bool>,
 }
 
+impl LinkChange {
+    /// Whether the link loses what was set up on it: it goes down, or gets another master or none.
+    pub fn interrupts(&self) -> bool {
+        self.up == Some(false) || self.master.is_some()
+    }
+}
+
 impl fmt::Display for LinkChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let master = self.master.as_ref().map(|master| match master {
