@@ -7,24 +7,16 @@
 use crate::cost;
 use crate::foreign;
 use crate::pending::{Changes, Mode, missing, pending};
-use crate::rollback::Before;
+use crate::report::Report;
 use crate::targets::{Options, Target, Targets};
+use crate::transaction::{self, CANNOT_READ, whole};
 use anyhow::Context as _;
-use ifupdown_ng_netlink::kernel::apply::Failure;
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
 use ifupdown_ng_netlink::kernel::live::Live;
-use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal, applied, apply};
-use ifupdown_ng_netlink::plan::Plan;
-use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::program::arguments;
-use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
-use ifupdown_ng_netlink::stanza::keywords::OURS;
-use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot};
 use ifupdown_ng_netlink::values::IfName;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 
 /// What was asked for, beside the interfaces.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +28,6 @@ pub struct Request {
     /// Print JSON.
     pub json: bool,
 }
-
-/// Not all of a rollback succeeded.
-const ROLLED_BACK_IN_PART: u8 = 4;
 
 /// Makes the changes and prints them; returns the exit status. If anything conflicts with a change, no change is made.
 ///
@@ -109,7 +98,7 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
             return Ok(FAILED);
         }
     };
-    let code = native(&targets, found, &mut kernel, report)?;
+    let code = transaction::carry_out(&targets, found, &mut kernel, report)?;
     if code != 0 {
         return Ok(code);
     }
@@ -137,6 +126,8 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
     }
     Ok(code)
 }
+
+const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
 
 /// Prints what would be done.
 fn would_change(targets: &Targets, changes: &Changes, restarts: &[&Target], report: &mut Report) {
@@ -170,70 +161,6 @@ fn foreign_down(
     Ok(())
 }
 
-/// Applies the native part, or restores what was there before.
-fn native(targets: &Targets, found: Snapshot, kernel: &mut Live, report: &mut Report) -> anyhow::Result<u8> {
-    let mut before = None;
-    let Err(error) = make_changes(targets, found, kernel, report, &mut before) else { return Ok(0) };
-    let Some(before) = before else { return Err(error) };
-    let left = before.restore(kernel);
-    let outcome = if left.is_empty() { "all is as before" } else { "not all is as before" };
-    report.errors.push(format!("{error:#}; {outcome}"));
-    report.errors.extend(left.iter().map(|line| format!("not restored: {line}")));
-    report.lines.clear();
-    Ok(if left.is_empty() { FAILED } else { ROLLED_BACK_IN_PART })
-}
-
-/// Makes the changes in two passes: when the kernel deletes an address, it also deletes other addresses of the same
-/// prefix, and routes (net/ipv4/devinet.c `__inet_del_ifa`). The second pass adds those that are missing. `before` is
-/// set before the first change.
-fn make_changes(
-    targets: &Targets,
-    mut found: Snapshot,
-    kernel: &mut Live,
-    report: &mut Report,
-    before: &mut Option<Before>,
-) -> anyhow::Result<()> {
-    for disruptive in [true, false] {
-        let changes = pending(targets, &found, Mode::Apply { disruptive });
-        let plan = whole(&changes);
-        report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());
-        for pending in &changes.pending {
-            report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
-        }
-        if before.is_none() {
-            *before = Some(Before::read(&plan, kernel).context(CANNOT_READ)?);
-        }
-        record(targets, &found, false).context(CANNOT_RECORD)?;
-        // The steps are rolled back with all that the kernel changed beside them.
-        let refused = apply::up(&plan, kernel).map_err(|failure| Failure {
-            undone: 0,
-            stuck: Vec::new(),
-            ..*failure
-        })?;
-        report.warn(refused.iter().map(ToString::to_string));
-        report.changes(&changes);
-        if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
-            break;
-        }
-        found = targets.look(kernel).context(CANNOT_READ)?;
-    }
-    let mut query = Query::default();
-    query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
-    let after = kernel.read(&query).context(CANNOT_READ)?;
-    record(targets, &after, true).context(CANNOT_RECORD)
-}
-
-const CANNOT_READ: &str = "cannot read the state of the kernel";
-const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
-const CANNOT_RECORD: &str = "cannot record the applied stanza";
-
-/// All steps, in order.
-fn whole(changes: &Changes) -> Plan {
-    let mut whole = Plan::default();
-    changes.steps.iter().for_each(|(_, plan)| whole.append(plan.clone()));
-    whole
-}
-
 /// The interfaces that have no stanza any more.
 fn gone<'a>(changes: &Changes<'a>) -> BTreeSet<&'a IfName> {
     changes.pending.iter().filter(|pending| pending.is_gone).map(|pending| pending.iface).collect()
@@ -258,87 +185,4 @@ fn touched(targets: &Targets, changes: &Changes, restarts: &[&Target]) -> BTreeS
     let new = new.map(|target| &target.iface).filter(|iface| !targets.running.contains(iface.as_str()));
     let restarts = restarts.iter().map(|target| &target.iface);
     planned.chain(new).chain(targets.gone()).chain(restarts).map(ToString::to_string).collect()
-}
-
-/// Records that the stanzas are applied; once all changes are made, also that no former one is.
-fn record<'a>(targets: &'a Targets, found: &Snapshot, is_done: bool) -> Result<(), Refusal> {
-    let chosen = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
-    // A record of values for executors of others alone would not be renewed by the next `ifup`.
-    let is_renewed = |target: &&Target| target.foreign.is_empty() || target.section.has_any(&OURS);
-    let section = |target: &'a Target| Some(&target.section).filter(|_| !target.configuration.is_empty());
-    let present = chosen.filter(is_renewed).map(|target| (&target.iface, section(target)));
-    let gone = targets.gone().map(|iface| (iface, None));
-    for (iface, section) in present.chain(gone) {
-        let before = applied::read(iface)?.unwrap_or_default();
-        let mut after = before.clone();
-        if let Some(section) = section {
-            let index = found.here().details.get(iface).map(|details| details.index);
-            after.add(Section { index, ..section.clone() });
-        }
-        if is_done {
-            after.sections.retain(|other| section.is_some_and(|section| other.values == section.values));
-        }
-        if after.sections != before.sections {
-            applied::write(iface, &after)?;
-        }
-    }
-    if is_done {
-        targets.stale().try_for_each(|iface| applied::write(iface, &Applied::default()))
-    } else {
-        Ok(())
-    }
-}
-
-/// What is printed at the end.
-#[derive(Debug, Default)]
-struct Report {
-    /// The changes, each with the interface of its stanza.
-    lines: Vec<(IfName, String)>,
-    warnings: Vec<String>,
-    errors: Vec<String>,
-    findings: Vec<serde_json::Value>,
-}
-
-impl Report {
-    fn warn(&mut self, lines: impl IntoIterator<Item = String>) {
-        for line in lines {
-            if !self.warnings.contains(&line) {
-                self.warnings.push(line);
-            }
-        }
-    }
-
-    fn command(&mut self, name: &str, iface: &IfName) {
-        self.lines.push((iface.clone(), format!("{name} {iface}")));
-    }
-
-    fn changes(&mut self, changes: &Changes) {
-        for (iface, plan) in &changes.steps {
-            let acts = plan.steps.iter().map(|step| &step.act).filter(|act| !act.op.is_a_note());
-            self.lines.extend(acts.map(|act| ((*iface).clone(), act.to_string())));
-        }
-    }
-
-    fn print(&self, request: Request, code: u8) -> std::io::Result<()> {
-        let text = if request.json {
-            let lines = self.lines.iter();
-            let changes = lines.map(|(iface, text)| json!({ "interface": iface.as_str(), "text": text }));
-            let whole = json!({
-                "applied": code == 0 && !request.dry_run,
-                "changes": changes.collect::<Vec<_>>(),
-                "errors": self.errors,
-                "findings": self.findings,
-                "warnings": self.warnings,
-            });
-            format!("{whole}\n")
-        } else {
-            let warnings = self.warnings.iter().map(|line| format!("warning: {line}"));
-            for line in warnings.chain(self.errors.iter().cloned()) {
-                complain(&format_args!("ifnetlink: {line}"));
-            }
-            let lines: Vec<_> = self.lines.iter().map(|(iface, text)| format!("{iface}: {text}\n")).collect();
-            lines.concat()
-        };
-        std::io::stdout().write_all(text.as_bytes())
-    }
 }

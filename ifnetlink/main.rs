@@ -15,12 +15,14 @@ mod finding;
 mod foreign;
 mod lint;
 mod pending;
+mod report;
 mod rollback;
 mod show;
 mod stanza;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
