@@ -44,7 +44,8 @@ impl Entry {
         Self { name: name.to_owned(), stanza: name.to_owned(), count, is_explicit }
     }
 
-    fn parse(line: &str) -> Option<Self> {
+    /// Parses a line of the file.
+    pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         let whole = words.next()?;
         let (name, stanza) = whole.split_once('=').unwrap_or((whole, whole));
@@ -53,7 +54,8 @@ impl Entry {
         Some(Self { name: name.to_owned(), stanza: stanza.to_owned(), count, is_explicit })
     }
 
-    fn line(&self) -> String {
+    /// The line of the file, with its end.
+    pub fn line(&self) -> String {
         let explicit = if self.is_explicit { " explicit" } else { "" };
         format!("{}={} {}{explicit}\n", self.name, self.stanza, self.count)
     }
@@ -100,9 +102,7 @@ impl StateFile {
     /// # Errors
     /// The file cannot be read or written.
     pub fn change(&self, added: &[Entry], removed: &BTreeSet<String>) -> Result<(), Refusal> {
-        for _ in 0..ATTEMPTS {
-            let before = self.read()?;
-            let mut entries = before.clone();
+        self.edit(|entries| {
             entries.retain(|entry| !removed.contains(&entry.name));
             for entry in added {
                 match entries.iter_mut().find(|known| known.name == entry.name) {
@@ -113,6 +113,38 @@ impl StateFile {
                     None => entries.push(entry.clone()),
                 }
             }
+        })
+    }
+
+    /// Undoes a change of some entries: from what they were after it to what they were before. An entry that another
+    /// program has changed since stays.
+    ///
+    /// # Errors
+    /// As for [`StateFile::change`].
+    pub fn restore(&self, before: &[Entry], after: &[Entry]) -> Result<(), Refusal> {
+        let of_name = |list: &[Entry], name: &str| list.iter().find(|entry| entry.name == name).cloned();
+        self.edit(|entries| {
+            let names: BTreeSet<&String> = before.iter().chain(after).map(|entry| &entry.name).collect();
+            for name in names {
+                if of_name(entries, name) != of_name(after, name) {
+                    continue;
+                }
+                let place = entries.iter().position(|entry| entry.name == *name);
+                match (place, of_name(before, name)) {
+                    (Some(place), Some(former)) => entries[place] = former,
+                    (Some(place), None) => drop(entries.remove(place)),
+                    (None, former) => entries.extend(former),
+                }
+            }
+        })
+    }
+
+    /// Makes a change, as often as needed.
+    fn edit(&self, change: impl Fn(&mut Vec<Entry>)) -> Result<(), Refusal> {
+        for _ in 0..ATTEMPTS {
+            let before = self.read()?;
+            let mut entries = before.clone();
+            change(&mut entries);
             if entries == before {
                 return Ok(());
             }
@@ -120,6 +152,20 @@ impl StateFile {
             // An `ifup` that read the file before this change may have written it after this change: read it again.
         }
         Ok(())
+    }
+
+    /// The file that `ifup` and `ifdown` lock for an interface.
+    fn lock_path(&self, name: &str) -> PathBuf {
+        let mut path = self.0.clone().into_os_string();
+        path.push(format!(".{name}.lock"));
+        PathBuf::from(path)
+    }
+
+    /// Changes with each `ifup` and `ifdown` of an interface, also with those that fail: they truncate the file that
+    /// they lock (cmd/ifupdown.c `acquire_state_lock`). Empty if there was none.
+    pub fn last_use(&self, name: &str) -> String {
+        let found = fs::metadata(self.lock_path(name));
+        found.map_or_else(|_| String::new(), |found| format!("{} {}", found.ino(), change_time(&found)))
     }
 
     /// Writes the file completely or not at all.
@@ -139,9 +185,24 @@ impl StateFile {
     /// # Errors
     /// Another program changes the interface, and does not end within half a minute.
     pub fn lock(&self, name: &str) -> Result<StateLock, Refusal> {
-        let mut path = self.0.clone().into_os_string();
-        path.push(format!(".{name}.lock"));
-        let path = PathBuf::from(path);
+        let begun = Instant::now();
+        loop {
+            if let Some(lock) = self.try_lock(name)? {
+                return Ok(lock);
+            }
+            if begun.elapsed() >= LIMIT {
+                return Err(Refusal::text("`ifup` or `ifdown` is changing it"));
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// The same without waiting; `None` if another program changes the interface.
+    ///
+    /// # Errors
+    /// The file of the lock cannot be made or locked.
+    pub fn try_lock(&self, name: &str) -> Result<Option<StateLock>, Refusal> {
+        let path = self.lock_path(name);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(&path).map_err(|error| Refusal::io(&error, path.display()))?;
@@ -152,23 +213,18 @@ impl StateFile {
             l_len: 0,
             l_pid: 0,
         };
-        let begun = Instant::now();
-        loop {
-            // It excludes the locks of F_SETLK, which ifup takes, and ends only with this file (fcntl(2)).
-            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole)) {
-                Ok(_) => return Ok(StateLock { _file: file }),
-                Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) if begun.elapsed() < LIMIT => {
-                    std::thread::sleep(INTERVAL);
-                }
-                Err(Errno::EAGAIN | Errno::EACCES) => {
-                    return Err(Refusal::text("`ifup` or `ifdown` is changing it"));
-                }
-                Err(errno) => {
-                    return Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) });
-                }
-            }
+        // It excludes the locks of F_SETLK, which ifup takes, and ends only with this file (fcntl(2)).
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole)) {
+            Ok(_) => Ok(Some(StateLock { _file: file })),
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => Ok(None),
+            Err(errno) => Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) }),
         }
     }
+}
+
+/// The time of the last change of a file, in nanoseconds.
+fn change_time(file: &fs::Metadata) -> i128 {
+    i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec())
 }
 
 /// Held until it is dropped.
@@ -220,6 +276,14 @@ mod tests {
             fs::read_to_string(&path).unwrap(),
             "lo=lo 1 explicit\neth0=eth0 3 explicit\neth2=eth2 1\n"
         );
+        let entry = |name: &str, count, is_explicit| Entry::new(name, count, is_explicit);
+        file.restore(
+            &[entry("eth0", 2, false), entry("eth3", 1, true)],
+            &[entry("eth0", 3, true), entry("eth2", 9, false)],
+        )
+        .unwrap();
+        let text = "lo=lo 1 explicit\neth0=eth0 2\neth2=eth2 1\neth3=eth3 1 explicit\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
         let _lock = file.lock("eth0").unwrap();
         assert!(directory.join("ifstate.eth0.lock").exists());
         fs::remove_dir_all(&directory).unwrap();

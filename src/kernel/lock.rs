@@ -6,6 +6,7 @@
 
 use crate::kernel::Refusal;
 use crate::kernel::run_dir::RunDir;
+use crate::state::Record;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use std::fs::{File, OpenOptions};
@@ -77,4 +78,60 @@ fn attempt(path: &Path) -> Result<Option<Flock<File>>, Refusal> {
         Ok(_) | Err((_, Errno::EAGAIN)) => Ok(None),
         Err((_, errno)) => Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) }),
     }
+}
+
+/// Held by each process that watches a change which waits for its confirmation, until it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    _file: Flock<File>,
+}
+
+/// Begins to watch a change; `None` if another one is watched.
+///
+/// # Errors
+/// The file of the watch cannot be made or locked.
+pub fn begin_watch() -> Result<Option<Watch>, Refusal> {
+    let Some(lock) = lock_watched(FlockArg::LockExclusiveNonblock)? else { return Ok(None) };
+    match lock.relock(FlockArg::LockSharedNonblock) {
+        Ok(()) => Ok(Some(Watch { _file: lock })),
+        // It is released for a moment.
+        Err(Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(Refusal::errno(errno)),
+    }
+}
+
+/// Takes part in the watch. Several processes may; `None` if one begins to watch another change.
+///
+/// # Errors
+/// The file of the watch cannot be made or locked.
+pub fn watch() -> Result<Option<Watch>, Refusal> {
+    Ok(lock_watched(FlockArg::LockSharedNonblock)?.map(|lock| Watch { _file: lock }))
+}
+
+/// Whether a process takes part in the watch.
+///
+/// # Errors
+/// The file of the watch exists and cannot be opened.
+pub fn is_watched() -> Result<bool, Refusal> {
+    if RunDir::read(&watched())?.is_none() {
+        return Ok(false);
+    }
+    Ok(lock_watched(FlockArg::LockExclusiveNonblock)?.is_none())
+}
+
+fn lock_watched(how: FlockArg) -> Result<Option<Flock<File>>, Refusal> {
+    let path = RunDir::open()?.path_of(&watched());
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+    let file = options.open(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+    match Flock::lock(file, how) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EAGAIN)) => Ok(None),
+        Err((_, errno)) => Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(errno) }),
+    }
+}
+
+/// The file of the watch.
+pub fn watched() -> Record {
+    Record::pending("watch")
 }

@@ -13,6 +13,7 @@ pub mod netns;
 pub mod rt_tables;
 pub mod run_dir;
 mod sysctls;
+pub mod syslog;
 pub mod trust;
 
 use crate::plan::op::{Act, BridgeOp, LinkChange, Op};

@@ -3,9 +3,10 @@
 //! Root writes it on behalf of stanzas, so it is trusted only if no other user can write there.
 
 use crate::kernel::{Refusal, trust};
-use crate::state::{DIRECTORY, Record};
+use crate::state::{DIRECTORY, PENDING, Record};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -49,6 +50,11 @@ impl RunDir {
     /// The file that [`crate::kernel::lock`] locks.
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.0.join(LOCK)
+    }
+
+    /// The path of a file.
+    pub(crate) fn path_of(&self, record: &Record) -> PathBuf {
+        self.0.join(record.file_name())
     }
 
     /// Deletes the lock file and, if no record is left, the directories. Only the holder of the lock may call this.
@@ -117,7 +123,8 @@ impl RunDir {
             let name = entry.file_name();
             let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
             // A file that `write` had not finished is not a record.
-            if rest.ends_with(UNFINISHED) || name == LOCK {
+            let is_other = name == LOCK || name.as_encoded_bytes().starts_with(PENDING.as_bytes());
+            if rest.ends_with(UNFINISHED) || is_other {
                 continue;
             }
             if let Ok(text) = read_file(&entry.path()) {
@@ -166,18 +173,31 @@ impl RunDir {
         }
     }
 
-    /// Makes these the records of this directory, by the names that [`RunDir::list`] returns for an empty prefix.
+    /// Makes these the records of this directory, by the names that [`RunDir::list`] returns for an empty prefix. If
+    /// `after` is given, only records that differ there are restored, and of these only those that are still as there.
     ///
     /// # Errors
     /// One cannot be written or removed.
-    pub fn restore(&self, records: &[(String, String)]) -> Result<(), Refusal> {
+    pub fn restore(
+        &self,
+        before: &[(String, String)],
+        after: Option<&[(String, String)]>,
+    ) -> Result<(), Refusal> {
         let now = self.records("")?;
-        for (name, text) in records.iter().filter(|record| !now.contains(record)) {
-            self.write_named(name, text)?;
-        }
-        let gone = now.iter().filter(|(name, _)| !records.iter().any(|(kept, _)| kept == name));
-        for path in gone.map(|(name, _)| self.0.join(name)) {
-            fs::remove_file(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+        let text_of = |list: &[(String, String)], name: &String| {
+            list.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+        };
+        let names: BTreeSet<&String> = before.iter().chain(&now).map(|(name, _)| name).collect();
+        for name in names {
+            let (wanted, has) = (text_of(before, name), text_of(&now, name));
+            let stays = after.map(|after| text_of(after, name));
+            if wanted == has || stays.is_some_and(|after| after == wanted || after != has) {
+                continue;
+            }
+            match wanted {
+                Some(text) => self.write_named(name, &text)?,
+                None => self.remove(&Record::of("", name))?,
+            }
         }
         Ok(())
     }
@@ -192,6 +212,20 @@ impl RunDir {
         write_file(&new, value)
             .and_then(|()| fs::rename(&new, &path))
             .map_err(|error| Refusal::io(&error, path.display()))
+    }
+
+    /// Deletes a record of the calling thread's namespace, and the directory if it is empty then.
+    ///
+    /// # Errors
+    /// The record exists and cannot be removed.
+    pub fn discard(record: &Record) -> Result<(), Refusal> {
+        let path = Self::path()?;
+        if is_private(&path)? {
+            let directory = Self(path);
+            directory.remove(record)?;
+            directory.remove_if_empty();
+        }
+        Ok(())
     }
 
     /// Deletes a record.

@@ -22,6 +22,18 @@ pub fn inside() -> Option<Vec<OsString>> {
     (arguments.next()? == inside::ARGUMENT).then(|| arguments.collect())
 }
 
+/// The first argument of a process that `ifnetlink apply --confirm` starts, before all others. The second one says
+/// which process it is.
+pub const DETACHED: &str = "--detached";
+
+/// All arguments, the name of the program first, without [`DETACHED`] and its value; and that value.
+pub fn all() -> (Vec<OsString>, Option<OsString>) {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_detached = arguments.get(1).is_some_and(|argument| argument == DETACHED) && arguments.len() > 2;
+    let which = is_detached.then(|| arguments.drain(1..3).next_back()).flatten();
+    (arguments, which)
+}
+
 /// The name that this process was started by.
 pub fn own_name() -> Option<OsString> {
     PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)

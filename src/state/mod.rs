@@ -20,7 +20,7 @@ pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, Vlan
 pub use link::{Details, Link, LinkKind, Peer, VlanFlags, VlanLink};
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};
 pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
-pub use record::{APPLIED, DIRECTORY, LinkOriginal, NestedRecord, ORIGINAL, Original, Record};
+pub use record::{APPLIED, DIRECTORY, LinkOriginal, NestedRecord, ORIGINAL, Original, PENDING, Record};
 pub use route::Route;
 pub use rule::{Action, Rule};
 pub use saved::{Kept, Links, Noun, Saved, SavedPlace, Subject};

@@ -12,6 +12,9 @@ pub const DIRECTORY: &str = "/run/ifupdown-ng-netlink";
 /// How the names of the records of applied stanzas begin. The name of the interface follows.
 pub const APPLIED: &str = "applied:";
 
+/// How the names of the files begin that a change has which waits for its confirmation. They describe no object.
+pub const PENDING: &str = "pending.";
+
 /// The key of a record, unique within a network namespace: a file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Record(String);
@@ -83,6 +86,11 @@ impl Record {
     /// The stanza of an interface as it was applied ([`crate::state::Applied`]).
     pub fn applied(iface: &IfName) -> Self {
         Self(format!("{APPLIED}{iface}"))
+    }
+
+    /// A file of a change that waits for its confirmation.
+    pub fn pending(name: &str) -> Self {
+        Self(format!("{PENDING}{name}"))
     }
 
     /// The file name.

@@ -67,6 +67,13 @@ impl State {
         self
     }
 
+    /// The same without the files whose names begin so.
+    pub fn without_files(mut self, prefix: &str) -> Self {
+        let files = self.0.get_mut("files").into_iter();
+        files.for_each(|files| files.retain(|line| !line.contains(&format!("/{prefix}"))));
+        self
+    }
+
     /// The same with another text in all lines.
     pub fn replace(mut self, from: &str, to: &str) -> Self {
         self.0.values_mut().flatten().for_each(|line| *line = line.replace(from, to));

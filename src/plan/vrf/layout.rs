@@ -26,7 +26,7 @@ pub fn kernel_l3mdev(family: Family) -> Rule {
 }
 
 /// The rule that every new namespace has.
-fn kernel_local(family: Family) -> Rule {
+pub fn kernel_local(family: Family) -> Rule {
     Rule::new(family, 0, Action::Lookup(TableId::LOCAL), KERNEL_PROTOCOL)
 }
 

@@ -58,9 +58,12 @@ fn wanted(saved: &[Rule], now: &[Rule]) -> Vec<Rule> {
 }
 
 impl Restoration {
-    /// Restores the rules in their order. Rules that another program has added since stay.
+    /// Restores the rules in their order, where rules are saved. Rules that another program has added since stay.
     pub fn restore_rules(&mut self) {
         for site in 0..self.sites.len() {
+            if self.saved(site, Noun::Rule).is_empty() {
+                continue;
+            }
             let Some(now) = self.now(site, Noun::Rule) else { continue };
             let mut places: BTreeMap<(u8, u32), (Vec<Rule>, Vec<Rule>)> = BTreeMap::new();
             for rule in self.saved(site, Noun::Rule).iter().filter_map(|answer| Rule::parse(answer)) {
