@@ -22,6 +22,9 @@ _ifnetlink() {
             ifnetlink,check)
                 cmd="ifnetlink__subcmd__check"
                 ;;
+            ifnetlink,confirm)
+                cmd="ifnetlink__subcmd__confirm"
+                ;;
             ifnetlink,exec)
                 cmd="ifnetlink__subcmd__exec"
                 ;;
@@ -41,7 +44,7 @@ _ifnetlink() {
 
     case "${cmd}" in
         ifnetlink)
-            opts="-h -V --help --version lint check apply show exec"
+            opts="-h -V --help --version lint check apply confirm show exec"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -55,12 +58,16 @@ _ifnetlink() {
             return 0
             ;;
         ifnetlink__subcmd__apply)
-            opts="-a -i -E -S -h --auto --dry-run --disruptive --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
+            opts="-a -i -E -S -h --auto --dry-run --disruptive --confirm --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --interfaces)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -223,6 +230,20 @@ _ifnetlink() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ifnetlink__subcmd__confirm)
+            opts="-h --no --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -6,25 +6,30 @@
 
 use crate::cost;
 use crate::foreign;
+use crate::journal;
 use crate::pending::{Changes, Mode, missing, pending};
 use crate::report::Report;
 use crate::targets::{Options, Target, Targets};
-use crate::transaction::{self, CANNOT_READ, whole};
+use crate::transaction::{self, CANNOT_READ, Extent, whole};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
 use ifupdown_ng_netlink::kernel::live::Live;
 use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
+use ifupdown_ng_netlink::state::Snapshot;
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was asked for, beside the interfaces.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     /// Change nothing, only print the changes.
     pub dry_run: bool,
     /// Make changes that cost an interface in use something.
     pub disruptive: bool,
+    /// Roll the changes back if nobody confirms them.
+    pub confirm: bool,
     /// Print JSON.
     pub json: bool,
 }
@@ -34,27 +39,62 @@ pub struct Request {
 /// # Errors
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
 pub fn apply(options: &Options, request: Request) -> anyhow::Result<u8> {
-    let options = &Options { with_dependencies: true, ..options.clone() };
     let mut report = Report::default();
-    let code = carry_out(options, request, &mut report)?;
+    let outcome = carry_out(options, request, &mut report);
+    if !request.dry_run {
+        report.log(outcome.as_ref());
+    }
+    let code = outcome?;
     report.print(request, code).context("cannot print what was done")?;
     Ok(code)
 }
 
-fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow::Result<u8> {
+/// All that is needed to make the changes.
+pub struct Prepared {
+    /// The stanzas.
+    pub targets: Targets,
+    /// What the kernel has.
+    pub found: Snapshot,
+    /// The kernel, locked.
+    pub kernel: Live,
+    /// The locks of the interfaces that change, by name.
+    pub locks: BTreeMap<String, StateLock>,
+    /// The state file.
+    pub state_file: StateFile,
+}
+
+/// Reads the stanzas and the kernel, and takes the locks. What ifup has to bring up again is taken down. If there is
+/// nothing to do, or it is refused, that is the exit status.
+///
+/// # Errors
+/// When the stanzas or the kernel cannot be read.
+pub fn prepare(
+    options: &Options,
+    request: Request,
+    report: &mut Report,
+) -> anyhow::Result<Result<Prepared, u8>> {
+    let options = &Options { with_dependencies: true, ..options.clone() };
     let state_file = StateFile::new(&options.state_file);
     let mut kernel = Live::new(None, arguments::executors());
     let mut locks: BTreeMap<String, StateLock> = BTreeMap::new();
     // The lock of an interface is taken before ours, as `ifup` does, so that neither waits for the other.
-    let (targets, found) = loop {
+    loop {
         let targets = Targets::read(options).context("cannot read the stanzas")?;
         if !targets.wrong.is_empty() {
             report.errors.extend(targets.wrong.iter().map(ToString::to_string));
             report.findings = targets.wrong.iter().map(crate::finding::Finding::json).collect();
-            return Ok(MISCONFIGURED);
+            return Ok(Err(MISCONFIGURED));
         }
         if !request.dry_run {
             kernel.lock().context("cannot lock out other runs")?;
+            match journal::find()? {
+                journal::Found::Nothing => {}
+                journal::Found::Waiting(_) => {
+                    report.errors.push(WAITING.to_owned());
+                    return Ok(Err(FAILED));
+                }
+                journal::Found::Abandoned(_) => report.warn([ABANDONED.to_owned()]),
+            }
         }
         let found = targets.look(&mut kernel).context(CANNOT_READ)?;
         let changes = pending(&targets, &found, Mode::Apply { disruptive: request.disruptive });
@@ -69,13 +109,16 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
             let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
             refused.extend(costs.into_iter().map(advice));
         }
+        if request.confirm {
+            refused.extend(without_way_back(&targets, &changes, &restarts));
+        }
         if !refused.is_empty() {
             report.errors.extend(refused);
-            return Ok(FAILED);
+            return Ok(Err(FAILED));
         }
         if request.dry_run {
             would_change(&targets, &changes, &restarts, report);
-            return Ok(0);
+            return Ok(Err(0));
         }
         let touched = touched(&targets, &changes, &restarts);
         if !touched.iter().all(|name| locks.contains_key(name)) {
@@ -89,33 +132,31 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
             continue;
         }
         if restarts.is_empty() && targets.gone_with_foreign().next().is_none() {
-            break (targets, found);
+            return Ok(Ok(Prepared { targets, found, kernel, locks, state_file }));
         }
         kernel.unlock();
         locks.clear();
         if let Err(error) = foreign_down(options, &targets, &restarts, &state_file, report) {
             report.errors.push(format!("{error:#}"));
-            return Ok(FAILED);
+            return Ok(Err(FAILED));
         }
+    }
+}
+
+fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow::Result<u8> {
+    let Prepared { targets, found, mut kernel, locks, state_file } = match prepare(options, request, report)?
+    {
+        Ok(prepared) => prepared,
+        Err(code) => return Ok(code),
     };
-    let code = transaction::carry_out(&targets, found, &mut kernel, report)?;
+    journal::forget()?;
+    let code = transaction::carry_out(&targets, found, Extent::Whole, &mut kernel, report, |_| Ok(()))?;
     if code != 0 {
         return Ok(code);
     }
-    // One for the interface itself and one for each that depends on it, as ifup counts them.
-    let dependents =
-        |iface: &IfName| targets.known.iter().filter(|target| target.depends.contains(iface)).count();
-    let entry = |target: &Target| {
-        let name = target.iface.as_str();
-        let is_explicit = target.chosen && !targets.is_dependency(name);
-        Entry::new(name, 1 + dependents(&target.iface), is_explicit)
-    };
-    let native = targets.known.iter().filter(|target| !target.by_ifup && !target.configuration.is_empty());
-    let added: Vec<Entry> = native.map(entry).collect();
-    let removed = targets.gone().map(ToString::to_string).collect();
-    state_file.change(&added, &removed).context(CANNOT_WRITE_STATE)?;
+    state_file.change(&entries(&targets), &removed(&targets)).context(CANNOT_WRITE_STATE)?;
     kernel.unlock();
-    locks.clear();
+    drop(locks);
     let mut code = 0;
     for target in targets.known.iter().filter(|target| target.by_ifup) {
         report.command("ifup", &target.iface);
@@ -127,7 +168,49 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
     Ok(code)
 }
 
-const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
+/// The entries of the state file for the interfaces that are up after the changes: counted once for the interface
+/// itself, and once for each interface that depends on it, as `ifup` counts them.
+pub fn entries(targets: &Targets) -> Vec<Entry> {
+    let dependents =
+        |iface: &IfName| targets.known.iter().filter(|target| target.depends.contains(iface)).count();
+    let entry = |target: &Target| {
+        let name = target.iface.as_str();
+        let is_explicit = target.chosen && !targets.is_dependency(name);
+        Entry::new(name, 1 + dependents(&target.iface), is_explicit)
+    };
+    let native = targets.known.iter().filter(|target| !target.by_ifup && !target.configuration.is_empty());
+    native.map(entry).collect()
+}
+
+/// The interfaces whose entries are removed from the state file.
+pub fn removed(targets: &Targets) -> BTreeSet<String> {
+    targets.gone().map(ToString::to_string).collect()
+}
+
+/// What cannot be rolled back: what ifup and ifdown do, and what is deleted for good.
+fn without_way_back(targets: &Targets, changes: &Changes, restarts: &[&Target]) -> Vec<String> {
+    let by_ifup = targets.known.iter().filter(|target| target.by_ifup).chain(restarts.iter().copied());
+    let lines = by_ifup.map(|target| {
+        let (iface, uses) = (&target.iface, target.foreign.join(", "));
+        if uses.is_empty() {
+            format!("{iface}: ifup brings it up, because of an interface that it needs")
+        } else {
+            format!("{iface}: ifup brings it up, because of {uses}")
+        }
+    });
+    let gone = targets.gone_with_foreign().map(|(iface, _)| format!("{iface}: ifdown takes it down"));
+    let is_final = transaction::final_changes(changes);
+    let lines = lines.chain(gone).map(|line| format!("{line}; that cannot be rolled back")).chain(is_final);
+    lines.map(|line| format!("{line}; apply it without --confirm")).collect()
+}
+
+/// Another change comes first.
+pub const WAITING: &str = "a change waits for its confirmation; keep it with `ifnetlink confirm`, or roll it back with `ifnetlink confirm --no`";
+/// The processes of a change were killed.
+pub const ABANDONED: &str =
+    "the last change was neither confirmed nor rolled back: its processes were killed";
+/// The state file cannot be read or written.
+pub const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
 
 /// Prints what would be done.
 fn would_change(targets: &Targets, changes: &Changes, restarts: &[&Target], report: &mut Report) {

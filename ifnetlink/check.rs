@@ -1,6 +1,8 @@
 //! `ifnetlink check` finds what is wrong in the stanzas, then compares them with the kernel.
 
+use crate::apply::{ABANDONED, WAITING};
 use crate::finding::Finding;
+use crate::journal::{self, Outcome};
 use crate::pending::{Changes, Mode, Pending, missing, pending};
 use crate::targets::{Options, Targets};
 use anyhow::Context as _;
@@ -49,6 +51,18 @@ struct Difference {
     text: String,
 }
 
+/// A change that waits for its confirmation, or was not confirmed.
+fn of_last_change() -> anyhow::Result<Vec<String>> {
+    let line = match journal::find()? {
+        journal::Found::Nothing => None,
+        journal::Found::Waiting(_) => Some(WAITING.to_owned()),
+        journal::Found::Abandoned(_) => Some(ABANDONED.to_owned()),
+    };
+    let outcome = Outcome::read()?.map(|outcome| outcome.report.errors).unwrap_or_default();
+    let outcome = outcome.into_iter().map(|line| format!("the last change: {line}"));
+    Ok(line.into_iter().chain(outcome).map(|line| format!("warning: {line}")).collect())
+}
+
 /// Prints what differs; returns the exit status.
 ///
 /// # Errors
@@ -60,7 +74,7 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
         complain(&format_args!("ifnetlink: {finding}"));
     }
     let snapshot = targets.look(&mut kernel).context("cannot read the state of the kernel")?;
-    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    let (mut found, mut warnings) = (Vec::new(), of_last_change()?);
     let Changes { pending: all, unknown, .. } = pending(&targets, &snapshot, Mode::Check);
     for Pending { iface, former, plan, surplus, is_missing, problems, kept, .. } in &all {
         let planned = [former, surplus].into_iter().flat_map(|plan| &plan.warnings);

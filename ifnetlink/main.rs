@@ -8,11 +8,13 @@ mod across;
 mod all;
 mod apply;
 mod check;
+mod confirm;
 mod cost;
 mod exec;
 mod file;
 mod finding;
 mod foreign;
+mod journal;
 mod lint;
 mod pending;
 mod report;
@@ -23,33 +25,35 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod trial;
 
+use crate::journal::Answer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
 use ifupdown_ng_netlink::kernel::ifupdown;
+use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::file::Version;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use targets::{INTERFACES_FILE, Options};
 
 fn main() -> ExitCode {
-    let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches();
+    let (arguments, detached) = arguments::all();
+    let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches_from(arguments);
     let outcome = match matches.subcommand() {
         Some(("lint", matches)) => {
             let files: Vec<String> = matches.get_many("file").into_iter().flatten().cloned().collect();
             lint::lint(&files, &options(matches).executors, version(matches), matches.get_flag("json"))
         }
         Some(("check", matches)) => check::check(&options(matches), matches.get_flag("json")),
-        Some(("apply", matches)) => apply::apply(
-            &options(matches),
-            apply::Request {
-                dry_run: matches.get_flag("dry-run"),
-                disruptive: matches.get_flag("disruptive"),
-                json: matches.get_flag("json"),
-            },
-        ),
+        Some(("apply", matches)) => apply(matches, detached.as_deref()),
+        Some(("confirm", matches)) => {
+            confirm::confirm(if matches.get_flag("no") { Answer::Return } else { Answer::Keep })
+        }
         Some(("show", matches)) => show::show(matches),
         Some(("exec", matches)) => exec::exec(matches),
         // clap requires one of the subcommands.
@@ -59,6 +63,26 @@ fn main() -> ExitCode {
         complain(&format_args!("ifnetlink: {error:#}"));
         FAILED
     }))
+}
+
+/// `detached`: which process of `--confirm` this is, if it is not the one in the foreground.
+fn apply(matches: &ArgMatches, detached: Option<&OsStr>) -> anyhow::Result<u8> {
+    let request = apply::Request {
+        dry_run: matches.get_flag("dry-run"),
+        disruptive: matches.get_flag("disruptive"),
+        confirm: matches.contains_id("confirm"),
+        json: matches.get_flag("json"),
+    };
+    // Without a value: 0.
+    let seconds = matches.get_one::<u32>("confirm").copied().filter(|seconds| *seconds > 0);
+    let limit = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    match detached {
+        Some(which) => {
+            trial::run(&options(matches), request, limit.unwrap_or(confirm::DEFAULT), which == confirm::AGAIN)
+        }
+        None if request.confirm && !request.dry_run => confirm::apply(request, limit),
+        None => apply::apply(&options(matches), request),
+    }
 }
 
 fn command() -> Command {
@@ -108,7 +132,7 @@ fn command() -> Command {
         .about("Brings the running system to the interfaces file: all changes, or none")
         .after_help(
             "Exit status: 0 if all is applied, 1 if it is refused or rolled back, 4 if it is rolled back in part, \
-             2 if a stanza is invalid.\n\n\
+             2 if a stanza is invalid, 5 if it waits for its confirmation.\n\n\
              Examples:\n  \
              ifnetlink apply --dry-run\n  \
              ifnetlink apply --disruptive br0 eth1",
@@ -116,16 +140,35 @@ fn command() -> Command {
         .args([auto, interfaces()])
         .arg(flag("dry-run", "Print the changes and make none"))
         .arg(flag("disruptive", "Also make changes that cost an interface in use its addresses, routes or sessions"))
+        .arg(
+            Arg::new("confirm")
+                .long("confirm")
+                .value_name("SECONDS")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("0")
+                .value_parser(value_parser!(u32))
+                .help("Roll the changes back unless they are confirmed in this time, 120 s by default on a terminal"),
+        )
         .args(files())
         .arg(state_file())
         .arg(json.clone());
+    let confirm = Command::new("confirm")
+        .about("Keeps the changes of `ifnetlink apply --confirm`")
+        .after_help(
+            "Exit status: 0 if they are kept, or rolled back as --no asks; 1 if no change waits, or it is too late.\n\n\
+             Examples:\n  \
+             ifnetlink confirm\n  \
+             ifnetlink confirm --no",
+        )
+        .arg(flag("no", "Roll the changes back at once"));
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel, and applies them")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([lint, check, apply, show::command().arg(json), exec::command()])
+        .subcommands([lint, check, apply, confirm, show::command().arg(json), exec::command()])
 }
 
 fn interfaces() -> Arg {

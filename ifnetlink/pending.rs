@@ -41,6 +41,8 @@ pub struct Changes<'a> {
     pub pending: Vec<Pending<'a>>,
     /// All changes in order, each with the interface of its stanza.
     pub steps: Vec<(&'a IfName, Plan)>,
+    /// From here on, `steps` only removes what no stanza has any more.
+    pub removals: usize,
     /// A warning if it is unknown what no stanza asks for, so that it is not removed.
     pub unknown: Option<String>,
 }
@@ -179,6 +181,7 @@ fn attempt<'a>(
         assume_up(&mut simulated, &target.iface);
         steps.push((pending.iface, pending.plan.clone()));
     }
+    let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
         if pending.problems.is_empty() && !pending.is_missing {
             pending.surplus = former(&target.iface, targets, &mut simulated);
@@ -196,7 +199,7 @@ fn attempt<'a>(
         remove(of_gone, &mut simulated, &mut steps);
     }
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
-    Changes { pending, steps, unknown }
+    Changes { pending, steps, removals, unknown }
 }
 
 /// What only the former stanzas of an interface have.

@@ -2,13 +2,19 @@
 
 use crate::apply::Request;
 use crate::pending::Changes;
+use ifupdown_ng_netlink::kernel::syslog;
 use ifupdown_ng_netlink::program::message::complain;
+use ifupdown_ng_netlink::stanza::one_line;
 use ifupdown_ng_netlink::values::IfName;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
+/// The changes wait for their confirmation.
+pub const PENDING: u8 = 5;
+
 /// What is printed at the end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// The changes, each with the interface of its stanza.
     pub lines: Vec<(IfName, String)>,
@@ -17,7 +23,7 @@ pub struct Report {
     /// Why it failed.
     pub errors: Vec<String>,
     /// What is wrong in the stanzas, as JSON.
-    pub findings: Vec<serde_json::Value>,
+    pub findings: Vec<Value>,
 }
 
 impl Report {
@@ -40,17 +46,65 @@ impl Report {
         }
     }
 
+    /// The changes were rolled back, but for this.
+    pub fn rolled_back(&mut self, left: &[String]) {
+        self.errors.extend(left.iter().map(|line| format!("not restored: {line}")));
+        self.lines.clear();
+    }
+
+    /// Writes to the system log which interfaces changed, or what failed.
+    pub fn log(&self, outcome: Result<&u8, &anyhow::Error>) {
+        match outcome {
+            Err(error) => syslog::log("ifnetlink", true, &format!("apply: {error:#}")),
+            Ok(0) if self.lines.is_empty() => {}
+            Ok(0) => {
+                let names: BTreeSet<&IfName> = self.lines.iter().map(|(iface, _)| iface).collect();
+                let names: Vec<&str> = names.into_iter().map(IfName::as_str).collect();
+                syslog::log("ifnetlink", false, &format!("apply: changed {}", names.join(", ")));
+            }
+            Ok(_) => self.errors.iter().for_each(|line| {
+                syslog::log("ifnetlink", true, &format!("apply: {}", one_line(line)));
+            }),
+        }
+    }
+
+    /// As other processes read it.
+    pub fn json(&self) -> Value {
+        let changes = self.lines.iter();
+        let changes = changes.map(|(iface, text)| json!({ "interface": iface.as_str(), "text": text }));
+        json!({
+            "changes": changes.collect::<Vec<_>>(),
+            "errors": self.errors,
+            "findings": self.findings,
+            "warnings": self.warnings,
+        })
+    }
+
+    /// Reads the text that `json` returns.
+    pub fn parse(value: &Value) -> Option<Self> {
+        let texts = |key: &str| -> Option<Vec<String>> {
+            value[key].as_array()?.iter().map(|text| Some(text.as_str()?.to_owned())).collect()
+        };
+        let change = |value: &Value| {
+            Some((value["interface"].as_str()?.parse().ok()?, value["text"].as_str()?.to_owned()))
+        };
+        Some(Self {
+            lines: value["changes"].as_array()?.iter().map(change).collect::<Option<_>>()?,
+            warnings: texts("warnings")?,
+            errors: texts("errors")?,
+            findings: value["findings"].as_array()?.clone(),
+        })
+    }
+
+    /// Prints it at the end, or while the changes wait for their confirmation.
+    ///
+    /// # Errors
+    /// Nothing can be printed.
     pub fn print(&self, request: Request, code: u8) -> std::io::Result<()> {
         let text = if request.json {
-            let lines = self.lines.iter();
-            let changes = lines.map(|(iface, text)| json!({ "interface": iface.as_str(), "text": text }));
-            let whole = json!({
-                "applied": code == 0 && !request.dry_run,
-                "changes": changes.collect::<Vec<_>>(),
-                "errors": self.errors,
-                "findings": self.findings,
-                "warnings": self.warnings,
-            });
+            let mut whole = self.json();
+            whole["applied"] = json!(code == 0 && !request.dry_run);
+            whole["pending"] = json!(code == PENDING);
             format!("{whole}\n")
         } else {
             let warnings = self.warnings.iter().map(|line| format!("warning: {line}"));

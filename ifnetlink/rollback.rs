@@ -1,4 +1,4 @@
-//! The state before a transaction, to which a failed one returns.
+//! The state before a transaction, to which a failed one returns, and one that nobody confirms.
 //!
 //! The undo of single steps is not enough: the kernel changes more than a step says. A link that goes down loses its
 //! IPv6 addresses and routes, also those of other programs.
@@ -9,63 +9,157 @@ use ifupdown_ng_netlink::kernel::run_dir::RunDir;
 use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::{Act, Op};
-use ifupdown_ng_netlink::state::{Kept, Links, Place, Saved};
-use std::collections::BTreeMap;
+use ifupdown_ng_netlink::state::{
+    Kept, Links, Netns, Noun, OUR_PROTOCOL, Place, Query, Record, Rule, Saved, Sysctl,
+};
+use ifupdown_ng_netlink::values::{IfName, NetnsRef};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state before a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Before {
-    saved: Saved,
-    /// The links that the transaction changes, and those that the kernel changes with them.
-    links: Links,
+    /// What the kernel had.
+    pub saved: Saved,
     /// Our records of this namespace, by name.
-    records: Vec<(String, String)>,
-    /// The undo of the changes of rules, last first.
-    rules: Vec<Act>,
+    pub records: Vec<(String, String)>,
+    /// What the changes of each stanza touch.
+    pub parts: BTreeMap<IfName, Part>,
+}
+
+/// What the changes of a stanza touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The links.
+    pub links: Links,
+    /// The sysctls.
+    pub sysctls: BTreeSet<Sysctl>,
+    /// The records.
+    pub records: BTreeSet<Record>,
+    /// It changes routing rules.
+    pub has_rules: bool,
+    /// The rules that it adds in the name of the kernel, and that did not exist.
+    pub kernel_rules: Vec<Rule>,
+    /// The namespaces that it makes.
+    pub netns: BTreeSet<String>,
+}
+
+impl Part {
+    /// Adds what a change touches.
+    fn add(&mut self, act: &Act, kept: &mut BTreeMap<Place, Kept>) {
+        for (place, name) in act.links() {
+            kept.entry(place.clone()).or_default();
+            self.links.entry(place).or_default().insert(name);
+        }
+        let kept = kept.entry(act.at.clone()).or_default();
+        self.has_rules |= act.op.is_of_rule();
+        match &act.op {
+            Op::SysctlSet { key, .. } => {
+                self.sysctls.insert(key.clone());
+                kept.sysctls.insert(key.clone());
+            }
+            Op::RecordSet { key, .. } | Op::RecordDel(key) => {
+                self.records.insert(key.clone());
+                kept.records.insert(key.clone());
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Before {
-    /// Reads what a plan changes.
+    /// Reads what the plans of some stanzas change.
     ///
     /// # Errors
     /// The kernel or our records cannot be read.
-    pub fn read(plan: &Plan, kernel: &mut Live) -> Result<Self, Refusal> {
+    pub fn read(steps: &[(&IfName, Plan)], kernel: &mut Live) -> Result<Self, Refusal> {
         let mut kept: BTreeMap<Place, Kept> = BTreeMap::from([(Place::Here, Kept::default())]);
-        let mut links = Links::new();
-        for step in &plan.steps {
-            for act in std::iter::once(&step.act).chain(&step.undo) {
-                for (place, name) in act.links() {
-                    kept.entry(place.clone()).or_default();
-                    links.entry(place).or_default().insert(name);
+        let mut parts: BTreeMap<IfName, Part> = BTreeMap::new();
+        for (iface, plan) in steps.iter().filter(|(_, plan)| !plan.is_empty()) {
+            let part = parts.entry((*iface).clone()).or_default();
+            for step in &plan.steps {
+                std::iter::once(&step.act).chain(&step.undo).for_each(|act| part.add(act, &mut kept));
+                match &step.act.op {
+                    Op::NetnsAdd(name) => drop(part.netns.insert(name.clone())),
+                    Op::RuleAdd { rule, .. } if rule.protocol != OUR_PROTOCOL => {
+                        part.kernel_rules.push(rule.clone());
+                    }
+                    _ => {}
                 }
-                keep(act, kept.entry(act.at.clone()).or_default());
             }
         }
-        let saved = kernel.save(&kept)?;
-        let of_rules = plan.steps.iter().rev().filter(|step| step.act.op.is_of_rule());
-        let rules = of_rules.flat_map(|step| step.undo.clone()).collect();
-        Ok(Self { links: affected(&saved, &links), saved, records: RunDir::list("")?, rules })
+        if parts.values().any(|part| !part.kernel_rules.is_empty()) {
+            let mut query = Query::default();
+            query.here().rules = true;
+            let rules = kernel.read(&query)?.here().rules.clone();
+            let has = |rule: &Rule| rules.values().flatten().any(|known| known == rule);
+            for part in parts.values_mut() {
+                part.kernel_rules.retain(|rule| !has(rule));
+            }
+        }
+        Ok(Self { saved: kernel.save(&kept)?, records: RunDir::list("")?, parts })
     }
 
-    /// Returns to that state. What could not be restored, a line each.
-    pub fn restore(&self, kernel: &mut Live) -> Vec<String> {
-        // What is restored next leaves rules of others, such as the kernel's own for `local`. It also reports what is
-        // wrong here.
-        for act in &self.rules {
-            let _ = kernel.apply(act);
+    /// Returns to that state. The changes of some stanzas stay, since other programs have changed these interfaces since;
+    /// then `after` are the records after the transaction. What could not be restored, a line each.
+    pub fn restore(
+        &self,
+        without: &BTreeSet<IfName>,
+        after: Option<&[(String, String)]>,
+        kernel: &mut Live,
+    ) -> Vec<String> {
+        let (left_out, parts): (Vec<_>, Vec<_>) =
+            self.parts.iter().partition(|(iface, _)| without.contains(*iface));
+        let parts: Vec<&Part> = parts.into_iter().map(|(_, part)| part).collect();
+        let mut saved = self.saved.clone();
+        let is_left_out = |touches: &dyn Fn(&Part) -> bool| {
+            left_out.iter().any(|(_, part)| touches(part)) && !parts.iter().any(|part| touches(part))
+        };
+        // The rules are one for all VRFs.
+        let has_rules =
+            parts.iter().any(|part| part.has_rules) && !left_out.iter().any(|(_, part)| part.has_rules);
+        for of in saved.places.values_mut() {
+            of.sysctls.retain(|key, _| !is_left_out(&|part| part.sysctls.contains(key)));
+            of.records.retain(|key, _| !is_left_out(&|part| part.records.contains(key)));
+            if !has_rules {
+                of.messages.remove(&Noun::Rule);
+            }
         }
-        let failures = kernel.restore(&self.saved, &self.links);
-        let mut lines: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        let records = RunDir::open().and_then(|directory| directory.restore(&self.records));
-        lines.extend(records.err().map(|refusal| refusal.to_string()));
-        lines
+        let mut links = Links::new();
+        for (place, names) in parts.iter().flat_map(|part| &part.links) {
+            links.entry(place.clone()).or_default().extend(names.iter().cloned());
+        }
+        let failures = kernel.restore(&saved, &affected(&saved, &links));
+        let mut left: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        if failures.is_empty() {
+            left.extend(remove_made(&parts, has_rules, kernel));
+        }
+        let records = RunDir::open().and_then(|directory| directory.restore(&self.records, after));
+        left.extend(records.err().map(|refusal| refusal.to_string()));
+        left
     }
 }
 
-/// Adds the sysctls and records that a change touches.
-fn keep(act: &Act, kept: &mut Kept) {
-    match &act.op {
-        Op::SysctlSet { key, .. } => drop(kept.sysctls.insert(key.clone())),
-        Op::RecordSet { key, .. } | Op::RecordDel(key) => drop(kept.records.insert(key.clone())),
-        _ => {}
+/// Removes what the restoration leaves since it may be that of another program: rules in the name of the kernel, and
+/// namespaces. All else is restored by then.
+fn remove_made(parts: &[&Part], with_rules: bool, kernel: &mut Live) -> Vec<String> {
+    let rules = parts.iter().flat_map(|part| &part.kernel_rules).filter(|_| with_rules);
+    let mut ops: Vec<Op> = rules.map(|rule| Op::RuleDel(rule.clone())).collect();
+    let names: BTreeSet<&String> = parts.iter().flat_map(|part| &part.netns).collect();
+    let mut query = Query::default();
+    let references = names.into_iter().map(|name| NetnsRef::Name(name.clone()));
+    query.netns.extend(references.map(|netns| (netns, false)));
+    match kernel.read(&query) {
+        Ok(found) => {
+            let is_ours = |is: &Netns| matches!(is, Netns::Is(existing) if existing.ours);
+            let ours = query.netns.keys().filter(|netns| found.netns_at(netns).is_some_and(is_ours));
+            ops.extend(ours.map(|netns| Op::NetnsDel(netns.to_string())));
+        }
+        Err(refusal) => return vec![refusal.to_string()],
     }
+    let outcomes = ops.into_iter().map(Act::here).map(|act| (kernel.apply(&act), act));
+    let failed = outcomes.filter_map(|(outcome, act)| Some((outcome.err()?, act)));
+    failed
+        .filter(|(refusal, _)| !refusal.is_gone())
+        .map(|(refusal, act)| format!("{act}: {refusal}"))
+        .collect()
 }

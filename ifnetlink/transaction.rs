@@ -9,54 +9,84 @@ use ifupdown_ng_netlink::kernel::apply::Failure;
 use ifupdown_ng_netlink::kernel::live::Live;
 use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal, applied, apply};
 use ifupdown_ng_netlink::plan::Plan;
-use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot};
+use std::collections::BTreeSet;
 
 /// Not all of a rollback succeeded.
-const ROLLED_BACK_IN_PART: u8 = 4;
+pub const ROLLED_BACK_IN_PART: u8 = 4;
 
-/// Applies the native part, or restores what was there before. Returns the exit status.
+/// How much of the changes is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All.
+    Whole,
+    /// Without deletions that cannot be rolled back. A link that is to be deleted is set down. The former stanzas stay
+    /// recorded.
+    Trial,
+    /// Only what a trial left out.
+    Removals,
+}
+
+/// Applies the native part, or restores what was there before. Returns the exit status. `begin` is called before the
+/// first change.
 ///
 /// # Errors
-/// When something cannot be read before the first change.
+/// When something cannot be read before the first change, or `begin` fails.
 pub fn carry_out(
     targets: &Targets,
     found: Snapshot,
+    extent: Extent,
     kernel: &mut Live,
     report: &mut Report,
+    mut begin: impl FnMut(&Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<u8> {
     let mut before = None;
-    let Err(error) = make_changes(targets, found, kernel, report, &mut before) else { return Ok(0) };
+    let mut keep = |read: Before| {
+        begin(&read)?;
+        before = Some(read);
+        Ok(())
+    };
+    let Err(error) = make_changes(targets, found, extent, kernel, report, &mut keep) else { return Ok(0) };
     let Some(before) = before else { return Err(error) };
-    let left = before.restore(kernel);
-    let outcome = if left.is_empty() { "all is as before" } else { "not all is as before" };
-    report.errors.push(format!("{error:#}; {outcome}"));
-    report.errors.extend(left.iter().map(|line| format!("not restored: {line}")));
-    report.lines.clear();
+    let left = before.restore(&BTreeSet::new(), None, kernel);
+    report.errors.push(format!("{error:#}; {}", outcome(&left)));
+    report.rolled_back(&left);
     Ok(if left.is_empty() { FAILED } else { ROLLED_BACK_IN_PART })
 }
 
+/// What a rollback led to, of which this is left.
+pub fn outcome(left: &[String]) -> &'static str {
+    if left.is_empty() { "all is as before" } else { "not all is as before" }
+}
+
 /// Makes the changes in two passes: when the kernel deletes an address, it also deletes other addresses of the same
-/// prefix, and routes (net/ipv4/devinet.c `__inet_del_ifa`). The second pass adds those that are missing. `before` is
-/// set before the first change.
+/// prefix, and routes (net/ipv4/devinet.c `__inet_del_ifa`). The second pass adds those that are missing. `begin` gets
+/// what is there before the first change.
 fn make_changes(
     targets: &Targets,
     mut found: Snapshot,
+    extent: Extent,
     kernel: &mut Live,
     report: &mut Report,
-    before: &mut Option<Before>,
+    begin: &mut dyn FnMut(Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for disruptive in [true, false] {
-        let changes = pending(targets, &found, Mode::Apply { disruptive });
+        let mut changes = pending(targets, &found, Mode::Apply { disruptive });
+        match extent {
+            Extent::Whole => {}
+            Extent::Trial => withhold_deletions(&mut changes, &found),
+            Extent::Removals => drop(changes.steps.drain(..changes.removals)),
+        }
         let plan = whole(&changes);
         report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());
         for pending in &changes.pending {
             report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
         }
-        if before.is_none() {
-            *before = Some(Before::read(&plan, kernel).context(CANNOT_READ)?);
+        if disruptive {
+            begin(Before::read(&changes.steps, kernel).context(CANNOT_READ)?)?;
         }
         record(targets, &found, false).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.
@@ -72,10 +102,48 @@ fn make_changes(
         }
         found = targets.look(kernel).context(CANNOT_READ)?;
     }
+    if extent == Extent::Trial {
+        return Ok(());
+    }
     let mut query = Query::default();
     query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
     let after = kernel.read(&query).context(CANNOT_READ)?;
     record(targets, &after, true).context(CANNOT_RECORD)
+}
+
+/// Whether the object of a change is gone for good: a link that is made again has another index, and no sockets and
+/// learned entries; a namespace that is made again is another one.
+fn is_final(op: &Op) -> bool {
+    matches!(op, Op::LinkDel { .. } | Op::NetnsDel(_) | Op::Nested(_))
+}
+
+/// Takes the deletions at the end, and what follows them, out of the changes. The links are set down in their place.
+fn withhold_deletions(changes: &mut Changes, found: &Snapshot) {
+    for (_, plan) in changes.steps.iter_mut().skip(changes.removals) {
+        let Some(first) = plan.steps.iter().position(|step| is_final(&step.act.op)) else { continue };
+        for step in plan.steps.split_off(first) {
+            let Op::LinkDel { name, .. } = &step.act.op else { continue };
+            let link = found.places.get(&found.place(&step.act.at)).and_then(|state| state.links.get(name));
+            if link.is_some_and(|link| link.up) {
+                let [down, up] = [false, true].map(|up| Op::set_up(name, up));
+                plan.push_at(&step.act.at, down, Some(up));
+            }
+        }
+    }
+}
+
+/// Why a rollback of the changes could not restore the state before: namespaces that would be deleted, or whose
+/// interfaces would be changed by ifup.
+pub fn final_changes(changes: &Changes) -> Vec<String> {
+    let is_removal = |place| place >= changes.removals;
+    let mut lines = Vec::new();
+    for (place, (iface, plan)) in changes.steps.iter().enumerate() {
+        let acts = plan.steps.iter().map(|step| &step.act);
+        let of_netns = acts.filter(|act| matches!(act.op, Op::NetnsDel(_) | Op::Nested(_)));
+        let is_final = |act: &&Act| !is_removal(place) || matches!(&act.op, Op::Nested(nested) if nested.up);
+        lines.extend(of_netns.filter(is_final).map(|act| format!("{iface}: `{act}` cannot be rolled back")));
+    }
+    lines
 }
 
 /// The kernel did not answer.

@@ -255,10 +255,11 @@ impl Installed {
         let mut command = Command::new("chroot");
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.arg(&self.root).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
-        if !arguments.starts_with("show") {
+        let name = arguments.split(' ').next().unwrap_or_default();
+        if ["lint", "check", "apply"].contains(&name) {
             command.args(["-E", "/mnt/executors"]);
         }
-        if !arguments.starts_with("show") && !arguments.starts_with("lint") {
+        if ["check", "apply"].contains(&name) {
             command.args(["-i", "/mnt/interfaces"]);
         }
         run(&mut command)

@@ -17,11 +17,12 @@ Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running ke
 Usage: ifnetlink <COMMAND>
 
 Commands:
-  lint   Finds what is wrong in interfaces files, without root and without the kernel
-  check  Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
-  apply  Brings the running system to the interfaces file: all changes, or none
-  show   Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
-  exec   Runs a command in a network namespace, as `ip netns exec` does
+  lint     Finds what is wrong in interfaces files, without root and without the kernel
+  check    Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
+  apply    Brings the running system to the interfaces file: all changes, or none
+  confirm  Keeps the changes of `ifnetlink apply --confirm`
+  show     Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
+  exec     Runs a command in a network namespace, as `ip netns exec` does
 
 Options:
   -h, --help     Print help
@@ -88,13 +89,14 @@ Options:
   -a, --auto                       The interfaces that are auto; without this and without IFACE, also those that are up
       --dry-run                    Print the changes and make none
       --disruptive                 Also make changes that cost an interface in use its addresses, routes or sessions
+      --confirm[=<SECONDS>]        Roll the changes back unless they are confirmed in this time, 120 s by default on a terminal
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
   -S, --state-file <FILE>          The state file of ifupdown-ng [default: /run/ifstate]
       --json                       For machines
   -h, --help                       Print help
 
-Exit status: 0 if all is applied, 1 if it is refused or rolled back, 4 if it is rolled back in part, 2 if a stanza is invalid.
+Exit status: 0 if all is applied, 1 if it is refused or rolled back, 4 if it is rolled back in part, 2 if a stanza is invalid, 5 if it waits for its confirmation.
 
 Examples:
   ifnetlink apply --dry-run

@@ -3,6 +3,7 @@
 
 mod apply;
 mod check;
+mod confirm;
 mod exec;
 mod page;
 mod show;
@@ -14,10 +15,18 @@ use crate::lab::in_lab;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
-    [check::tests(), apply::tests(), show::tests(), exec::tests(), page::tests(), whole::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        check::tests(),
+        apply::tests(),
+        show::tests(),
+        exec::tests(),
+        page::tests(),
+        whole::tests(),
+        confirm::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A test of a subcommand, named by subcommand and test, with this ifup.

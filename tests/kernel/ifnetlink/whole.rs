@@ -14,10 +14,10 @@ use std::fs;
 use std::process::Command;
 
 /// A file without interfaces.
-const NOTHING: &str = "auto lo\niface lo inet loopback\n";
+pub const NOTHING: &str = "auto lo\niface lo inet loopback\n";
 
 /// Setups of which each is applied over each other one. They use the same cards in different ways.
-const SETUPS: [&str; 9] = [
+pub const SETUPS: [&str; 9] = [
     "management-vrf",
     "routing-domains",
     "vlan-access-trunk",
@@ -54,21 +54,21 @@ pub fn tests() -> Vec<Trial> {
 
 /// The state without what depends on time, and without who added an address or a default route: the stock `static`
 /// does not mark them. The kernel picks the address of `veth-vm1` at random.
-fn now() -> State {
+pub fn now() -> State {
     settle();
     let state = State::now().without_carriers().without_time(&["veth-vm1"]);
     state.replace(",\"protocol\":\"0x49\"", "").replace("\"protocol\":\"boot\"", "\"protocol\":\"73\"")
 }
 
 /// The interfaces that are up in the state file, but for `lo`.
-fn counted(installed: &Installed) -> BTreeSet<String> {
+pub fn counted(installed: &Installed) -> BTreeSet<String> {
     let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
     let names = text.lines().filter_map(|line| line.split('=').next()).filter(|name| *name != "lo");
     names.map(str::to_owned).collect()
 }
 
 /// The state and the entries of the state file after an `ifup -a` of a file, which is taken down again.
-fn fresh(file: &str, installed: &Installed) -> (State, BTreeSet<String>) {
+pub fn fresh(file: &str, installed: &Installed) -> (State, BTreeSet<String>) {
     installed.interfaces(file);
     installed.ifup("-a").ok();
     let state = (now(), counted(installed));
