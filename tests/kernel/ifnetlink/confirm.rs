@@ -1,5 +1,5 @@
-//! `ifnetlink apply --confirm`: the changes are rolled back unless somebody confirms them, also if the session of
-//! the user ends.
+//! `ifnetlink apply --confirm`: the changes are rolled back unless they are confirmed, also if the session of the
+//! user ends.
 
 use super::trial;
 use super::whole::{NOTHING, SETUPS, counted, fresh, now};
