@@ -207,7 +207,9 @@ fn delete(
     };
     // An interface that ifup or ifdown has changed since is as they left it.
     let is_used = |iface: &IfName| is_used(iface, journal, &state_file);
-    targets.known.retain(|target| !is_used(&target.iface));
+    for target in &mut targets.known {
+        target.chosen &= !is_used(&target.iface);
+    }
     targets.former.retain(|former| !is_used(&former.iface));
     let found = targets.look(&mut kernel).context(CANNOT_READ)?;
     let begin = |_: &Before| Ok(());
