@@ -288,7 +288,11 @@ fn is_private(path: &Path) -> Result<bool, Refusal> {
 /// Whether a directory exists at this path. It must belong to us, and no other user may write there.
 fn is_own(path: &Path) -> Result<bool, Refusal> {
     let Some(found) = look(path)? else { return Ok(false) };
-    if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
+    let own = nix::unistd::geteuid();
+    if found.is_dir() && found.uid() == 0 && !own.is_root() {
+        return Err(Refusal { text: Some(path.display().to_string()), ..Refusal::errno(Errno::EACCES) });
+    }
+    if !found.is_dir() || found.uid() != own.as_raw() {
         return Err(Refusal::text(format!(
             "{}: not a directory that this package created; remove it",
             path.display()

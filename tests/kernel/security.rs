@@ -6,6 +6,7 @@ use crate::variable::variable;
 use libtest_mimic::Trial;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -82,6 +83,13 @@ fn run_directory() {
         set_mode(path, 0o755);
         create().quiet();
         destroy();
+        fs::create_dir_all(path).unwrap();
+        let by_nobody = run(phase_command("veth", "v0", "create", &PAIR).uid(NOBODY).gid(NOBODY));
+        let line = format!(
+            "veth: v0: cannot read the record of the applied stanza: Permission denied (EACCES): {OURS}; this needs root"
+        );
+        by_nobody.refuses(1, &line);
+        fs::remove_dir(path).unwrap();
         // A file of that name, not a directory.
         fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
