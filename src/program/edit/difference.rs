@@ -6,7 +6,7 @@ use crate::plan::op::{Act, BridgeOp, End, LinkChange, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
     BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot,
-    Sysctl, VlanDevice,
+    State, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
 
@@ -116,9 +116,11 @@ impl Way<'_> {
                 }
             }
             Op::RuleAdd { .. } | Op::RuleDel(_) | Op::RuleDelDuplicate(_) | Op::RuleExpect(_) => {
-                if self.base.0.here().rules != self.to.fresh.here().rules {
-                    self.append(vrf::layout::restore(self.base.0.here()));
-                }
+                // Not the rules of a family that stays as it is.
+                let (now, wanted) = (&self.base.0.here().rules, &self.to.fresh.here().rules);
+                let other = now.iter().filter(|(family, rules)| wanted.get(family) != Some(rules));
+                let rules = other.map(|(family, rules)| (*family, rules.clone())).collect();
+                self.append(vrf::layout::restore(&State { rules, ..State::default() }));
             }
             Op::SysctlSet { key, .. } => self.sysctl(at, key)?,
             Op::RecordSet { key, .. } | Op::RecordDel(key) => self.record(at, key),
