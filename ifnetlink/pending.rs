@@ -143,7 +143,7 @@ fn attempt<'a>(
     let (of_gone, of_known) = pending.split_at_mut(gone.len());
     let remove = |of_gone: &mut [Pending<'a>], simulated: &mut Simulated, steps: &mut Vec<_>| {
         for pending in of_gone.iter_mut().rev() {
-            pending.former = former(pending.iface, targets, simulated);
+            pending.former = former(pending.iface, targets, simulated).unwrap_or_default();
             steps.push((pending.iface, pending.former.clone()));
         }
     };
@@ -165,10 +165,11 @@ fn attempt<'a>(
                 return false;
             }
             let mut after = simulated_after(&planned, &simulated);
-            interrupts(&former(&target.iface, targets, &mut after), &target.iface)
+            let former = former(&target.iface, targets, &mut after).unwrap_or_default();
+            interrupts(&former, &target.iface)
         };
         if !order.again.contains(&target.iface) && (planned.is_err() || is_in_the_way()) {
-            pending.former = former(&target.iface, targets, &mut simulated);
+            pending.former = former(&target.iface, targets, &mut simulated).unwrap_or_default();
             steps.push((pending.iface, pending.former.clone()));
             (planned, is_missing) = plan(target, &mut simulated);
         }
@@ -184,7 +185,14 @@ fn attempt<'a>(
     let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
         if pending.problems.is_empty() && !pending.is_missing {
-            pending.surplus = former(&target.iface, targets, &mut simulated);
+            match former(&target.iface, targets, &mut simulated) {
+                Ok(plan) => pending.surplus = plan,
+                // What the former stanza made is all that lets the present one go up.
+                Err(problems) => {
+                    pending.problems = problems;
+                    continue;
+                }
+            }
             if let Ok(wanted) = wanted {
                 let (plan, others) = wanted.surplus(target, targets, &simulated.0);
                 simulated.assume_all(&plan);
@@ -202,17 +210,20 @@ fn attempt<'a>(
     Changes { pending, steps, removals, unknown }
 }
 
-/// What only the former stanzas of an interface have.
-fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Plan {
+/// What only the former stanzas of an interface have; or why the present one could not go up from nothing.
+fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Result<Plan, Vec<Problem>> {
     let former = targets.former.iter().find(|former| former.iface == *iface);
-    let plan = former.map_or_else(Plan::default, |former| {
-        if targets.is_taken_down(iface) {
-            return edit::take_down(iface, &former.stanzas, &simulated.0);
-        }
-        edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)
-    });
+    let plan = former.map_or_else(
+        || Ok(Plan::default()),
+        |former| {
+            if targets.is_taken_down(iface) {
+                return Ok(edit::take_down(iface, &former.stanzas, &simulated.0));
+            }
+            edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)
+        },
+    )?;
     simulated.assume_all(&plan);
-    plan
+    Ok(plan)
 }
 
 /// Whether a plan sets an interface down or changes its master: it then loses what was set up before.
@@ -294,7 +305,7 @@ impl Wanted {
         for target in &targets.known {
             let (mut planned, _) = plan(target, &mut simulated);
             if planned.is_err() {
-                former(&target.iface, targets, &mut simulated);
+                let _ = former(&target.iface, targets, &mut simulated);
                 (planned, _) = plan(target, &mut simulated);
             }
             if planned.is_err() && !exists(&target.iface, &simulated.0) {

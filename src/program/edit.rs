@@ -90,9 +90,16 @@ pub fn query(iface: &IfName, old: &[Old], new: &Configuration, query: &mut Query
     query.wait = None;
 }
 
-/// The steps that remove what only the old stanzas have. Empty if the new stanza cannot go up even then: the phases of
-/// ifup report the reason.
-pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) -> Plan {
+/// The steps that remove what only the old stanzas have.
+///
+/// # Errors
+/// Why the new stanza cannot go up even after an ifdown with the old ones.
+pub fn plan(
+    iface: &IfName,
+    old: &[Old],
+    new: &Configuration,
+    found: &Snapshot,
+) -> Result<Plan, Vec<Problem>> {
     let down = |simulated: &mut Simulated| down(iface, old, simulated);
     let mut clean = Simulated(without_members(iface, found));
     let mut touched = down(&mut clean).steps;
@@ -100,7 +107,7 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     let mut made = Vec::new();
     for old in old {
         let plan = |at: At<'_>, found: &Snapshot| old.plan(at, found);
-        made.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|steps| steps));
+        made.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|(steps, _)| steps));
     }
     // With a bridge or a VRF go also the ports and the routes of other stanzas.
     let is_own = |step: &Step| match &step.act.op {
@@ -113,7 +120,7 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
     touched.extend(made.iter().cloned());
     let plan = |at: At<'_>, found: &Snapshot| new.plan(at, found);
     let mut fresh = clean;
-    let Ok(wanted) = up(iface, &plan, &mut fresh) else { return Plan::default() };
+    let wanted = up(iface, &plan, &mut fresh).map_err(|(_, problems)| problems)?;
     // Where the new stanza can go up over the old one, only its own objects are left to it.
     let mut base = Simulated(found.clone());
     if up(iface, &plan, &mut base).is_err() {
@@ -126,12 +133,13 @@ pub fn plan(iface: &IfName, old: &[Old], new: &Configuration, found: &Snapshot) 
         let steps = possible(steps, &mut after);
         if up(iface, &plan, &mut after).is_ok() && in_place.steps(&after).is_some_and(|left| left.is_empty())
         {
-            return steps;
+            return Ok(steps);
         }
     }
     let mut after = Simulated(found.clone());
     let steps = down(&mut after);
-    if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() }
+    // Otherwise the phases of ifup report the reason.
+    Ok(if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() })
 }
 
 /// The plan of an ifdown with the recorded stanzas.
@@ -150,12 +158,12 @@ fn adds_route(step: &Step, route: &Route) -> bool {
     added.same(route)
 }
 
-/// The steps of ifup, or those before a conflict. The stock executor `link` sets the interface up.
+/// The steps of ifup, or those before a conflict and the conflict. The stock executor `link` sets the interface up.
 fn up(
     iface: &IfName,
     plan: &dyn Fn(At<'_>, &Snapshot) -> Planned,
     simulated: &mut Simulated,
-) -> Result<Vec<Step>, Vec<Step>> {
+) -> Result<Vec<Step>, (Vec<Step>, Vec<Problem>)> {
     let mut steps = Vec::new();
     for phase in Phase::UP {
         match plan(at(iface, phase), &simulated.0) {
@@ -163,9 +171,9 @@ fn up(
                 simulated.assume_all(&plan);
                 steps.extend(plan.steps);
             }
-            Err((plan, _)) => {
+            Err((plan, problems)) => {
                 steps.extend(plan.steps);
-                return Err(steps);
+                return Err((steps, problems));
             }
         }
         if phase == Phase::Up {

@@ -376,7 +376,8 @@ fn follow(
     edit::query(iface, &old, new, &mut query);
     let found = kernel.read(&query).context(CANNOT_READ)?;
     if !memory.is_stale(&found) {
-        let mut plan = edit::plan(iface, &old, new, &found);
+        // If the stanza cannot go up, its phases report the reason.
+        let mut plan = edit::plan(iface, &old, new, &found).unwrap_or_default();
         outcome.warnings.append(&mut plan.warnings);
         memory.begin(&found).context(CANNOT_RECORD_APPLIED)?;
         if let Err(failure) = apply::up(&plan, kernel) {
