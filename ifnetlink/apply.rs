@@ -4,13 +4,13 @@
 //! and applied under one lock; if a step fails, all steps are rolled back. Stanzas with other executors or with commands
 //! are left to ifdown, before that, and to ifup, after it.
 
-use crate::cost;
+use crate::cost::{self, Verdict};
 use crate::foreign;
 use crate::journal;
-use crate::pending::{Changes, Mode, missing, pending};
+use crate::pending::{Changes, Mode, pending};
 use crate::report::Report;
 use crate::targets::{Options, Target, Targets};
-use crate::transaction::{self, CANNOT_READ, Extent, whole};
+use crate::transaction::{self, CANNOT_READ, Extent};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
 use ifupdown_ng_netlink::kernel::live::Live;
@@ -98,17 +98,10 @@ pub fn prepare(
         }
         let found = targets.look(&mut kernel).context(CANNOT_READ)?;
         let changes = pending(&targets, &found, Mode::Apply { disruptive: request.disruptive });
-        let restarts: Vec<&Target> =
-            targets.known.iter().filter(|target| target.chosen && targets.is_restarted(target)).collect();
-        let mut refused = refusals(&changes);
-        let mut costs = cost::of(&whole(&changes), &gone(&changes), &mut kernel).context(CANNOT_READ)?;
-        costs.extend(restarts.iter().map(|target| foreign::cost(target)));
-        if request.disruptive {
-            report.warn(costs);
-        } else {
-            let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
-            refused.extend(costs.into_iter().map(advice));
-        }
+        let restarts: Vec<&Target> = targets.restarted().collect();
+        let Verdict { mut refused, costs } =
+            cost::judge(&targets, &found, &changes, request.disruptive, &mut kernel).context(CANNOT_READ)?;
+        report.warn(costs);
         if request.confirm {
             refused.extend(without_way_back(&targets, &changes, &restarts));
         }
@@ -242,23 +235,6 @@ fn foreign_down(
         state_file.change(&[], &BTreeSet::from([iface.to_string()])).context(CANNOT_WRITE_STATE)?;
     }
     Ok(())
-}
-
-/// The interfaces that have no stanza any more.
-fn gone<'a>(changes: &Changes<'a>) -> BTreeSet<&'a IfName> {
-    changes.pending.iter().filter(|pending| pending.is_gone).map(|pending| pending.iface).collect()
-}
-
-/// Why the changes cannot be made.
-fn refusals(changes: &Changes) -> Vec<String> {
-    let mut lines = Vec::new();
-    for pending in &changes.pending {
-        if pending.is_missing {
-            lines.push(format!("{}: {}", pending.iface, missing(pending.iface, true)));
-        }
-        lines.extend(pending.problems.iter().map(|problem| format!("{}: {problem}", pending.iface)));
-    }
-    lines
 }
 
 /// The interfaces that change, or whose entry in the state file does.

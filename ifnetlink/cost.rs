@@ -1,18 +1,77 @@
-//! What a plan costs interfaces that are in use: addresses, routes and sessions that the stanzas do not name.
+//! What a plan costs interfaces that are in use: addresses, routes and sessions that the stanzas do not name; and whether
+//! it is allowed to.
 
+use crate::foreign;
+use crate::pending::{Changes, Mode, missing, pending};
+use crate::targets::Targets;
+use crate::transaction::whole;
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
-use ifupdown_ng_netlink::state::{KERNEL_PROTOCOL, LinkKind, Place, Query, State, TableRef};
+use ifupdown_ng_netlink::state::{KERNEL_PROTOCOL, LinkKind, Place, Query, Snapshot, State, TableRef};
 use ifupdown_ng_netlink::values::{IfName, TableId};
 use std::collections::BTreeSet;
+
+/// Whether changes may be made.
+pub struct Verdict {
+    /// Why not, a line each.
+    pub refused: Vec<String>,
+    /// What they cost, a line each.
+    pub costs: Vec<String>,
+}
+
+/// Judges changes.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub fn judge(
+    targets: &Targets,
+    found: &Snapshot,
+    changes: &Changes,
+    disruptive: bool,
+    kernel: &mut impl Kernel,
+) -> Result<Verdict, Refusal> {
+    let mut refused = refusals(changes);
+    // Whether what is in the way could be taken down and brought up again.
+    let again = (!disruptive && !refused.is_empty())
+        .then(|| pending(targets, found, Mode::Apply { disruptive: true }))
+        .filter(|again| refusals(again).is_empty());
+    if again.is_some() {
+        refused = refused.into_iter().map(|line| format!("{line}; or add --disruptive")).collect();
+    }
+    let changes = again.as_ref().unwrap_or(changes);
+    let mut costs = of(&whole(changes), &gone(changes), kernel)?;
+    costs.extend(targets.restarted().map(foreign::cost));
+    if !disruptive {
+        let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
+        refused.extend(costs.drain(..).map(advice));
+    }
+    Ok(Verdict { refused, costs })
+}
+
+/// The interfaces that have no stanza any more.
+fn gone<'a>(changes: &Changes<'a>) -> BTreeSet<&'a IfName> {
+    changes.pending.iter().filter(|pending| pending.is_gone).map(|pending| pending.iface).collect()
+}
+
+/// Why the changes cannot be made.
+fn refusals(changes: &Changes) -> Vec<String> {
+    let mut lines = Vec::new();
+    for pending in &changes.pending {
+        if pending.is_missing {
+            lines.push(format!("{}: {}", pending.iface, missing(pending.iface, true)));
+        }
+        lines.extend(pending.problems.iter().map(|problem| format!("{}: {problem}", pending.iface)));
+    }
+    lines
+}
 
 /// What interfaces lose, a line each: those that are set down, given a master, moved, or deleted and made again. What
 /// is only deleted is what the edit asks for, and so is all that happens to interfaces that are `gone` from the file.
 ///
 /// # Errors
 /// When the kernel does not answer.
-pub fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
+fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
     let here = || plan.steps.iter().filter(|step| step.act.at == Place::Here);
     let is_made = |name: &IfName| {
         here().any(|step| match &step.act.op {
@@ -93,3 +152,6 @@ fn losses(name: &IfName, state: &State) -> Vec<String> {
     losses.extend(on_it.map(|(upper, _)| format!("link {upper}")));
     losses
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,12 +112,19 @@ impl Targets {
     /// # Errors
     /// A file cannot be read.
     pub fn read(options: &Options) -> Result<Self, Refusal> {
+        Self::with_records(options, applied::all()?.into_iter().collect())
+    }
+
+    /// The same with these records.
+    ///
+    /// # Errors
+    /// As for [`Targets::read`].
+    pub fn with_records(options: &Options, applied: BTreeMap<IfName, Applied>) -> Result<Self, Refusal> {
         let executors = Executors::installed_in(&options.executors);
         let file = InterfacesFile::read(&options.file.to_string_lossy(), ifupdown::version(), &executors);
         let InterfacesFile { stanzas, read, findings } =
             file.map_err(|problem| Refusal::text(problem.to_string()))?;
         let running = StateFile::new(&options.state_file).names()?;
-        let applied: BTreeMap<IfName, Applied> = applied::all()?.into_iter().collect();
         let named = !options.interfaces.is_empty();
         let asked = |name: &str| {
             if named {
@@ -264,9 +271,14 @@ impl Targets {
         stale.map(|(iface, _)| iface)
     }
 
+    /// Those that were asked for and that ifdown and ifup have to bring up again.
+    pub fn restarted(&self) -> impl Iterator<Item = &Target> {
+        self.known.iter().filter(|target| target.chosen && self.is_restarted(target))
+    }
+
     /// Whether an interface that is up was brought up with other values for the executors of others, or with other
     /// commands. Without a record this is unknown, and taken for no.
-    pub fn is_restarted(&self, target: &Target) -> bool {
+    fn is_restarted(&self, target: &Target) -> bool {
         let newest = self.newest(&target.iface);
         let is_up = self.running.contains(target.iface.as_str());
         newest.is_some_and(|old| is_up && foreign(old, target) != foreign(&target.section, target))

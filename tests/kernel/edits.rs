@@ -1,6 +1,7 @@
 //! A stanza that is edited while its interface is up: for each keyword it is changed, removed and added. Then `ifdown`
 //! leaves nothing, and `ifup -f` leads to the state that a fresh `ifup` leads to.
 
+use crate::edit_table::{EDITS, Edit, MORE, NATIVE};
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{
@@ -15,166 +16,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-
-/// An edit of one keyword.
-struct Edit {
-    /// The keyword.
-    keyword: &'static str,
-    /// The interface of the stanza that is edited.
-    iface: &'static str,
-    /// The interfaces file; `{}` stands for the line of the keyword.
-    file: &'static str,
-    /// The value before, and the value after.
-    values: [&'static str; 2],
-}
-
-const VRF: &str = "auto red\niface red\n    use vrf\n    vrf-table 10\n{}";
-const VRF_RULES: &str = "auto red\niface red\n    use vrf\n    vrf-table 10\n    vrf-rules yes\n{}";
-const MEMBER: &str = "auto red\niface red\n    vrf-table 10\n
-auto blue\niface blue\n    vrf-table 20\n
-auto eth1\niface eth1\n    use vrf\n    address 10.0.1.1/24\n{}";
-const NETNS: &str = "auto eth1\niface eth1\n    use netns\n    netns one\n    netns-address 10.0.1.1/24\n{}";
-const PAIR: &str = "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0
-    veth-peer-netns one\n    veth-peer-hwaddress 02:00:00:00:01:02\n    veth-peer-address 10.0.5.2/24\n{}";
-const PAIR_HERE: &str =
-    "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0
-    veth-peer-hwaddress 02:00:00:00:01:02\n{}";
-const BRIDGE: &str =
-    "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-maxwait 0\n{}";
-const FILTERING: &str =
-    "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-maxwait 0
-    bridge-vlan-filtering yes\n{}";
-const PORT: &str = "auto br0\niface br0\n    bridge-vlan-filtering yes\n
-auto br1\niface br1\n    bridge-vlan-filtering yes\n
-auto eth1\niface eth1\n    use bridge\n    bridge-member br0\n{}";
-const LISTED: &str =
-    "auto br0\niface br0\n    bridge-ports eth1\n    bridge-vlan-filtering yes\n    bridge-maxwait 0\n
-auto eth1\niface eth1\n    use bridge\n{}";
-
-/// The edits of all keywords.
-const EDITS: &[Edit] = &[
-    edit("vrf-table", "red", "auto red\niface red\n    use vrf\n    vrf-rules yes\n{}", ["10", "11"]),
-    edit(
-        "vrf-table-range",
-        "red",
-        "auto red\niface red\n    use vrf\n    vrf-table auto\n{}",
-        ["6000-6010", "7000-7010"],
-    ),
-    edit("vrf-member", "eth1", MEMBER, ["red", "blue"]),
-    edit("vrf", "eth1", MEMBER, ["red", "blue"]),
-    edit("vrf-rules", "red", VRF, ["yes", "jump"]),
-    edit("vrf-rules-l3mdev", "red", VRF_RULES, ["900", "800"]),
-    edit("vrf-rules-unreachable", "red", VRF_RULES, ["2100", "1900"]),
-    edit("vrf-rules-local", "red", VRF_RULES, ["32764", "3000"]),
-    edit("vrf-rules-family", "red", VRF_RULES, ["ipv4", "ipv6"]),
-    edit("vrf-accept", "red", VRF, ["tcp", "udp raw"]),
-    edit(
-        "vrf-route",
-        "red",
-        VRF,
-        ["blackhole 10.9.0.0/16", "unreachable 10.8.0.0/16, unreachable default metric 4278198272"],
-    ),
-    edit("netns", "eth1", "auto eth1\niface eth1\n    use netns\n{}", ["one", "two"]),
-    edit("netns-ifname", "eth1", NETNS, ["a0", "b0"]),
-    edit(
-        "netns-address",
-        "eth1",
-        "auto eth1\niface eth1\n    use netns\n    netns one\n{}",
-        ["10.0.2.1/24", "10.0.3.1/24"],
-    ),
-    edit("netns-gateway", "eth1", NETNS, ["10.0.1.2", "10.0.1.3"]),
-    edit("netns-route", "eth1", NETNS, ["10.9.0.0/16 via 10.0.1.2", "unreachable 10.9.0.0/16"]),
-    edit("netns-sysctl", "eth1", NETNS, ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]),
-    edit("netns-keep", "eth1", NETNS, ["no", "yes"]),
-    edit("netns-interfaces", "eth1", NETNS, ["/run/inside-a", "/run/inside-b"]),
-    edit(
-        "veth-peer",
-        "veth0",
-        "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer-hwaddress 02:00:00:00:01:02\n{}",
-        ["p0", "p1"],
-    ),
-    edit("veth-peer-netns", "veth0", PAIR_HERE, ["one", "two"]),
-    edit("veth-peer-address", "veth0", PAIR_HERE, ["10.0.6.2/24", "10.0.7.2/24, fd00:7::2/64"]),
-    edit("veth-peer-gateway", "veth0", PAIR, ["10.0.5.1", "10.0.5.3"]),
-    edit("veth-peer-route", "veth0", PAIR, ["10.9.0.0/16 via 10.0.5.1", "unreachable 10.9.0.0/16"]),
-    edit(
-        "veth-peer-hwaddress",
-        "veth0",
-        "auto veth0\niface veth0\n    use veth\n    hwaddress 02:00:00:00:01:01\n    veth-peer p0\n{}",
-        ["02:00:00:00:01:03", "02:00:00:00:01:04"],
-    ),
-    edit("veth-peer-mtu", "veth0", PAIR, ["1400", "1300"]),
-    edit("veth-peer-master", "veth0", PAIR_HERE, ["dummybr0", "dummybr1"]),
-    edit("veth-peer-up", "veth0", PAIR, ["no", "yes"]),
-    edit("veth-queues", "veth0", PAIR, ["2", "3"]),
-    edit(
-        "bridge-ports",
-        "br0",
-        "auto br0\niface br0\n    use bridge\n    bridge-stp no\n    bridge-maxwait 0\n{}",
-        ["eth1 eth2", "eth2 eth3"],
-    ),
-    edit("bridge-waitport", "br0", BRIDGE, ["1 eth1", "2 eth2"]),
-    edit(
-        "bridge-maxwait",
-        "br0",
-        "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n{}",
-        ["0", "1"],
-    ),
-    edit("bridge-ageing", "br0", BRIDGE, ["100", "200"]),
-    edit("bridge-bridgeprio", "br0", BRIDGE, ["100", "200"]),
-    edit("bridge-fd", "br0", BRIDGE, ["10", "20"]),
-    edit("bridge-hello", "br0", BRIDGE, ["3", "4"]),
-    edit("bridge-maxage", "br0", BRIDGE, ["15", "18"]),
-    edit(
-        "bridge-stp",
-        "br0",
-        "auto br0\niface br0\n    use bridge\n    bridge-ports eth1 eth2\n    bridge-fd 2\n{}",
-        ["yes", "no"],
-    ),
-    edit("bridge-hw", "br0", BRIDGE, ["02:00:00:00:02:01", "02:00:00:00:02:02"]),
-    edit("bridge-pathcost", "br0", BRIDGE, ["eth1 10", "eth2 20"]),
-    edit("bridge-portprio", "br0", BRIDGE, ["eth1 10", "eth2 20"]),
-    edit("bridge-access", "br0", FILTERING, ["7", "8"]),
-    edit("bridge-pvid", "br0", FILTERING, ["7", "8"]),
-    edit("bridge-vids", "br0", FILTERING, ["10 20", "20 30"]),
-    edit("bridge-allow-untagged", "br0", FILTERING, ["no", "yes"]),
-    edit("bridge-arp-nd-suppress", "eth1", PORT, ["yes", "no"]),
-    edit("bridge-vlan-filtering", "br0", BRIDGE, ["yes", "no"]),
-    edit("bridge-vlan-aware", "br0", BRIDGE, ["yes", "no"]),
-    edit("bridge-default-pvid", "br0", FILTERING, ["5", "none"]),
-    edit("bridge-vlan-protocol", "br0", FILTERING, ["802.1ad", "802.1Q"]),
-    edit("bridge-vlan", "eth1", PORT, ["10 pvid untagged", "20, 30"]),
-    edit(
-        "bridge-member",
-        "eth1",
-        "auto br0\niface br0\n    bridge-vlan-filtering yes\n
-auto br1\niface br1\n    bridge-vlan-filtering yes\n
-auto eth1\niface eth1\n    use bridge\n{}",
-        ["br0", "br1"],
-    ),
-    edit("bridge-isolated", "eth1", PORT, ["yes", "no"]),
-    edit("bridge-learning", "eth1", PORT, ["no", "yes"]),
-    edit("bridge-locked", "eth1", PORT, ["yes", "no"]),
-    edit("bridge-fdb", "eth1", PORT, ["02:00:00:00:03:01", "02:00:00:00:03:02"]),
-];
-
-/// Edits of keywords that have another meaning in other stanzas.
-const MORE: &[Edit] = &[
-    edit("vrf-rules-local", "red", VRF_RULES, ["32765", "no"]),
-    edit("vrf-rules-unreachable", "red", VRF_RULES, ["no", "2000"]),
-    edit(
-        "vrf-route",
-        "eth1",
-        "auto red\niface red\n    vrf-table 10\n
-auto eth1\niface eth1\n    vrf-member red\n    address 10.0.1.1/24\n{}",
-        ["10.9.0.0/16 via 10.0.1.2", "10.8.0.0/16 via 10.0.1.3"],
-    ),
-    edit("bridge-vlan", "br0", FILTERING, ["10", "20, 30"]),
-    edit("bridge-vlan", "eth1", LISTED, ["10 pvid untagged", "20, 30"]),
-    edit("bridge-pathcost", "eth1", LISTED, ["10", "20"]),
-    edit("bridge-default-pvid", "br0", FILTERING, ["none", "5"]),
-    edit("netns-keep", "eth1", NETNS, ["yes", "no"]),
-];
 
 /// A stanza, an edited one, and a third one.
 const WAYS: [(&str, [Stanza; 3]); 4] = [
@@ -268,29 +109,6 @@ const WAYS: [(&str, [Stanza; 3]); 4] = [
     ),
 ];
 
-const CARD: &str = "auto eth1\niface eth1\n    use static\n    use forward\n    address 10.0.1.1/24\n{}";
-const BARE: &str = "auto eth1\niface eth1\n    use static\n{}";
-const ROUTED: &str = "auto eth1\niface eth1\n    address 10.0.1.1/24\n    gateway 10.0.1.2\n{}";
-const VLAN: &str = "auto eth1.8\niface eth1.8\n    address 10.0.8.1/24\n{}";
-
-/// Keywords of the stock `link`, `static` and `forward`, with ours in their place.
-const NATIVE: &[Edit] = &[
-    edit("mtu", "eth1", CARD, ["1400", "1300"]),
-    edit("hwaddress", "eth1", CARD, ["02:00:00:00:01:07", "02:00:00:00:01:08"]),
-    edit("alias", "eth1", CARD, ["the card", "uplink"]),
-    edit("link-options", "eth1", CARD, ["mtu 1400", "mtu 1300"]),
-    edit("address", "eth1", BARE, ["10.0.1.1/24", "2001:db8::1/64"]),
-    edit("address", "eth1", CARD, ["10.0.1.2/24", "10.0.1.3/24"]),
-    edit("gateway", "eth1", CARD, ["10.0.1.2", "10.0.1.3"]),
-    edit("metric", "eth1", ROUTED, ["20", "30"]),
-    edit("point-to-point", "eth1", CARD, ["192.0.2.1", "192.0.2.2"]),
-    edit("forward-ipv4", "eth1", CARD, ["yes", "no"]),
-    edit("forward-ipv6", "eth1", CARD, ["yes", "no"]),
-    edit("vlan-protocol", "eth1.8", VLAN, ["802.1ad", "802.1Q"]),
-    edit("vlan-gvrp", "eth1.8", VLAN, ["on", "off"]),
-    edit("mtu", "eth1.8", VLAN, ["1400", "1300"]),
-];
-
 const fn stanza(program: &'static str, iface: &'static str, keywords: &'static [&'static str]) -> Stanza {
     Stanza { program, iface, keywords }
 }
@@ -309,15 +127,6 @@ fn killed([first, second, third]: [Stanza; 3]) {
         let files = command("find /run/ifupdown-ng-netlink").stdout;
         assert_eq!(files, "", "{when}");
     });
-}
-
-const fn edit(
-    keyword: &'static str,
-    iface: &'static str,
-    file: &'static str,
-    values: [&'static str; 2],
-) -> Edit {
-    Edit { keyword, iface, file, values }
 }
 
 pub fn tests() -> Vec<Trial> {
@@ -364,23 +173,13 @@ const EACH: usize = 3;
 
 /// The three edits: changed, removed, added.
 fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
-    let _hosts = Netns::all_beside(&["eth1", "eth2", "eth3"], "eth0", false);
-    ip_batch(&["link add dummybr0 type bridge", "link add dummybr1 type bridge"]);
-    let line = |value: &str| format!("    {} {value}\n", edit.keyword);
-    let [old, new] = edit.values.map(line);
-    let with = |line: &str| edit.file.replace("{}", line);
-    let edits = [("changed", &old, &new), ("removed", &old, &String::new()), ("added", &String::new(), &new)];
-    let installed = ifupdown.install(&with(&old));
-    for file in ["inside-a", "inside-b"] {
-        let address = if file == "inside-a" { "10.1.0.1/24" } else { "10.2.0.1/24" };
-        installed.file(&format!("/run/{file}"), &format!("auto lo\niface lo\n    address {address}\n"));
-    }
+    let _hosts = hosts();
+    let installed = install(ifupdown);
     let before = now(edit, &installed);
-    for (which, (what, from, to)) in edits.into_iter().enumerate() {
+    for (which, (what, from, to)) in edit.files().into_iter().enumerate() {
         if !matrix::is_whole() && which != place / EACH % 3 {
             continue;
         }
-        let (from, to) = (with(from), with(to));
         // A stanza that cannot go up has no fresh state, and nothing to come from.
         installed.interfaces(&to);
         let fresh = is_up(edit.iface, &installed.ifup("-a"));
@@ -409,8 +208,24 @@ fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {
     }
 }
 
+/// The links that the files of the table name.
+pub fn hosts() -> Vec<Netns> {
+    let hosts = Netns::all_beside(&["eth1", "eth2", "eth3"], "eth0", false);
+    ip_batch(&["link add dummybr0 type bridge", "link add dummybr1 type bridge"]);
+    hosts
+}
+
+/// An installation with the files that the files of the table name.
+pub fn install(ifupdown: Ifupdown) -> Installed {
+    let installed = ifupdown.install("");
+    for (file, address) in [("inside-a", "10.1.0.1/24"), ("inside-b", "10.2.0.1/24")] {
+        installed.file(&format!("/run/{file}"), &format!("auto lo\niface lo\n    address {address}\n"));
+    }
+    installed
+}
+
 /// Whether ifup succeeded. Version 0.11.4 ignores the exit status of executors, whose errors are on stderr.
-fn is_up(iface: &str, ran: &Ran) -> bool {
+pub fn is_up(iface: &str, ran: &Ran) -> bool {
     let of_it = format!(": {iface}: ");
     let mut lines = ran.stderr.lines().filter(|line| line.contains(&of_it));
     ran.status == 0 && lines.all(|line| line.contains(": warning: "))
@@ -567,8 +382,8 @@ fn records() {
     left("upgraded between two phases");
 }
 
-/// The state here and in the namespaces.
-fn now(edit: &Edit, installed: &Installed) -> State {
+/// The state here and in the namespaces, and the files of an installation.
+pub fn now(edit: &Edit, installed: &Installed) -> State {
     settle();
     let is_undecided = || {
         let links = ip("-d link show");
@@ -591,7 +406,7 @@ fn now(edit: &Edit, installed: &Installed) -> State {
 }
 
 /// Takes everything down, as often as it was counted. Nothing may be left.
-fn end(edit: &Edit, installed: &Installed, before: &State, when: &str) {
+pub fn end(edit: &Edit, installed: &Installed, before: &State, when: &str) {
     let mut ran = installed.ifdown("-a");
     if ran.status == 0 {
         ran = installed.ifdown("-f -a");

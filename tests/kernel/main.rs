@@ -28,6 +28,7 @@ mod by_hand;
 mod capture;
 mod compared;
 mod container_segment;
+mod edit_table;
 mod edits;
 mod examples;
 mod faults;

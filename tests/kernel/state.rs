@@ -80,6 +80,12 @@ impl State {
         self
     }
 
+    /// The same without one topic.
+    pub fn without(mut self, about: &str) -> Self {
+        self.0.remove(about);
+        self
+    }
+
     /// Adds the state of another namespace.
     pub fn join(&mut self, name: &str, other: Self) {
         let lines = self.0.entry("in namespaces").or_default();

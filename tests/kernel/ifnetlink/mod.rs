@@ -4,9 +4,11 @@
 mod apply;
 mod check;
 mod confirm;
+mod edited;
 mod exec;
 mod page;
 mod show;
+mod unharmed;
 mod whole;
 
 use crate::features::{Feature, needs};
@@ -23,6 +25,8 @@ pub fn tests() -> Vec<Trial> {
         page::tests(),
         whole::tests(),
         confirm::tests(),
+        edited::tests(),
+        unharmed::tests(),
     ]
     .into_iter()
     .flatten()

@@ -79,7 +79,7 @@ fn forward() {
 }
 
 /// A namespace that exists all the time, so that a process in it can send all the time.
-fn namespace(installed: &Installed, name: &str) -> Netns {
+pub fn namespace(installed: &Installed, name: &str) -> Netns {
     command(&format!("chroot {} ip netns add {name}", installed.path("/").display())).ok();
     let namespace = Netns::at(&installed.path("/run/netns").join(name));
     namespace.ip("link set lo up");

@@ -1,0 +1,222 @@
+//! Which edits interrupt an interface that is in use, on the model of the kernel: the list in ifnetlink(8).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
+
+#[path = "../../tests/kernel/edit_table.rs"]
+mod edit_table;
+
+use super::{Verdict, judge};
+use crate::all::PROGRAMS;
+use crate::pending::{Mode, pending};
+use crate::targets::{Options, Targets};
+use crate::transaction::whole;
+use edit_table::TABLES;
+use ifupdown_ng_netlink::kernel::Kernel as _;
+use ifupdown_ng_netlink::model::Simulated;
+use ifupdown_ng_netlink::plan::op::{Act, NewLink, Op};
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::state::{Applied, BridgeOptions, Details, Link, LinkKind, Section, Snapshot, State};
+use ifupdown_ng_netlink::values::IfName;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A directory with the files of an installation.
+struct Installation(PathBuf);
+
+impl Installation {
+    fn new() -> Self {
+        let directory = std::env::temp_dir().join(format!("ifnl-interrupts-{}", std::process::id()));
+        let executors = directory.join("executors");
+        fs::create_dir_all(&executors).unwrap();
+        for program in PROGRAMS {
+            fs::write(executors.join(program.name), "\x7fELF").unwrap();
+        }
+        Self(directory)
+    }
+
+    /// An interfaces file, while these interfaces are up, with these records.
+    fn targets(&self, text: &str, applied: BTreeMap<IfName, Applied>) -> Targets {
+        let path = |name: &str| self.0.join(name);
+        fs::write(path("interfaces"), text).unwrap();
+        let counted = applied.keys().map(|iface| format!("{iface}={iface} 1\n"));
+        fs::write(path("ifstate"), counted.collect::<String>()).unwrap();
+        let options = Options {
+            file: path("interfaces"),
+            executors: path("executors"),
+            auto: false,
+            interfaces: Vec::new(),
+            state_file: path("ifstate"),
+            with_dependencies: true,
+        };
+        Targets::with_records(&options, applied).unwrap()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The links that the files of the table name, and what else their stanzas need.
+fn start(files: &[&Targets]) -> Simulated {
+    let mut start = Snapshot::default();
+    for target in files.iter().flat_map(|targets| &targets.known) {
+        let needed = target.configuration.simulated(&target.iface, Phase::Create);
+        start.netns.extend(needed.netns);
+        for (place, state) in needed.places {
+            start.places.entry(place).or_default().sysctls.extend(state.sysctls);
+        }
+    }
+    let here = start.here_mut();
+    *here = std::mem::take(here).with_default_rules();
+    for (index, name) in (1..).zip(["lo", "eth1", "eth2", "eth3"]) {
+        let name: IfName = name.parse().unwrap();
+        let mac = format!("02:00:00:00:00:{index:02}").parse().ok();
+        here.details.insert(name.clone(), Details { index, mac, mtu: 1500, alias: None, peer: None });
+        here.links.insert(name, Link { kind: LinkKind::Physical, master: None, up: false });
+    }
+    let mut start = Simulated(start);
+    for name in ["dummybr0", "dummybr1"] {
+        let kind = LinkKind::Bridge(BridgeOptions::default());
+        start.apply(&Act::here(Op::LinkAdd(NewLink { name: name.parse().unwrap(), kind }))).unwrap();
+    }
+    start
+}
+
+/// The records of stanzas that were applied.
+fn records(targets: &Targets, state: &State) -> BTreeMap<IfName, Applied> {
+    let record = |iface: &IfName, section: &Section| {
+        let index = state.details.get(iface).map(|details| details.index);
+        Applied { sections: vec![Section { index, ..section.clone() }], ..Applied::default() }
+    };
+    let known = targets.known.iter();
+    known.map(|target| (target.iface.clone(), record(&target.iface, &target.section))).collect()
+}
+
+/// The costs of an edit; `None` if one of the files cannot be applied.
+fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String>> {
+    let old = installation.targets(from, BTreeMap::new());
+    let new = installation.targets(to, BTreeMap::new());
+    if !old.wrong.is_empty() || !new.wrong.is_empty() {
+        return None;
+    }
+    let mut kernel = start(&[&old, &new]);
+    let found = old.look(&mut kernel).unwrap();
+    let changes = pending(&old, &found, Mode::Apply { disruptive: true });
+    if changes.pending.iter().any(|pending| !pending.problems.is_empty()) {
+        return None;
+    }
+    let plan = whole(&changes);
+    kernel.assume_all(&plan);
+    for name in old.known.iter().map(|target| &target.iface) {
+        kernel.0.here_mut().links.get_mut(name).into_iter().for_each(|link| link.up = true);
+    }
+    let new = installation.targets(to, records(&old, kernel.0.here()));
+    let found = new.look(&mut kernel).unwrap();
+    let changes = pending(&new, &found, Mode::Apply { disruptive: false });
+    let Verdict { refused, .. } = judge(&new, &found, &changes, false, &mut kernel).unwrap();
+    let is_possible = refused.is_empty() || refused.iter().any(|line| line.ends_with("--disruptive"));
+    is_possible.then_some(refused)
+}
+
+/// What an edit costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    /// No stanza that can be applied.
+    Invalid,
+    Nothing,
+    /// A link leaves its bridge or VRF, or joins one.
+    Master,
+    /// The interface leaves one namespace for another one.
+    Moved,
+    /// The interface is taken down and made again.
+    Again,
+}
+
+impl Cost {
+    fn of(costs: Option<&[String]>) -> Self {
+        let has = |costs: &[String], text: &str| costs.iter().any(|line| line.contains(text));
+        match costs {
+            None => Self::Invalid,
+            Some([]) => Self::Nothing,
+            Some(costs) if has(costs, " ends its connections") => Self::Moved,
+            Some(costs)
+                if costs
+                    .iter()
+                    .any(|line| line.contains(" down` interrupts") && !line.contains("nomaster down")) =>
+            {
+                Self::Again
+            }
+            Some(costs) if has(costs, "master ") => Self::Master,
+            Some(costs) => panic!("{costs:?}"),
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Invalid => "-",
+            Self::Nothing => "in place",
+            Self::Master => "_master_",
+            Self::Moved => "_moved_",
+            Self::Again => "_again_",
+        }
+    }
+}
+
+/// The list for the page: a table of the keywords of which an edit interrupts, and the others. If several edits of the
+/// table have a keyword, the one that costs most counts.
+fn list() -> String {
+    let installation = Installation::new();
+    let mut all: BTreeMap<&str, [Cost; 3]> = BTreeMap::new();
+    for edit in TABLES.into_iter().flatten() {
+        let of_keyword = all.entry(edit.keyword).or_insert([Cost::Invalid; 3]);
+        for (known, (_, from, to)) in of_keyword.iter_mut().zip(edit.files_in_use()) {
+            *known = Cost::of(costs(&installation, &from, &to).as_deref()).max(*known);
+        }
+    }
+    let interrupts = |costs: &[Cost; 3]| costs.iter().any(|cost| *cost > Cost::Nothing);
+    let mut text = "[[ *keyword*\n:[ *changed*\n:[ *removed*\n:[ *added*\n".to_owned();
+    for (keyword, costs) in all.iter().filter(|(_, costs)| interrupts(costs)) {
+        let [changed, removed, added] = costs.map(Cost::text);
+        let _ = write!(text, "|  *{keyword}*\n:  {changed}\n:  {removed}\n:  {added}\n");
+    }
+    text += "\n";
+    let rest: Vec<String> = all
+        .iter()
+        .filter(|(_, costs)| !interrupts(costs))
+        .map(|(keyword, _)| format!("*{keyword}*"))
+        .collect();
+    let words = format!("{BEGIN_OF_REST} {}.", rest.join(", "));
+    let mut width = 0;
+    for word in words.split(' ') {
+        if width + word.len() > 118 {
+            text.push('\n');
+            width = 0;
+        } else if width > 0 {
+            text.push(' ');
+        }
+        text += word;
+        width += word.len() + 1;
+    }
+    text + "\n"
+}
+
+const BEGIN_OF_REST: &str = "All edits of these keywords are made in place:";
+
+#[test]
+fn the_page_says_which_edits_interrupt() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ifnetlink.8.scd");
+    let page = fs::read_to_string(&path).unwrap();
+    let start = page.find("[[ *keyword*\n").expect("the table");
+    let rest = start + page[start..].find(BEGIN_OF_REST).expect(BEGIN_OF_REST);
+    let end = rest + page[rest..].find("\n\n").unwrap() + 1;
+    let list = list();
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, format!("{}{list}{}", &page[..start], &page[end..])).unwrap();
+    } else {
+        assert!(page[start..end] == list, "run `BLESS=1 cargo test --bin ifnetlink`, which writes\n{list}");
+    }
+}
