@@ -14,7 +14,6 @@ use crate::transaction::{self, CANNOT_READ, Extent};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
 use ifupdown_ng_netlink::kernel::live::Live;
-use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
 use ifupdown_ng_netlink::state::Snapshot;
 use ifupdown_ng_netlink::values::IfName;
@@ -75,7 +74,7 @@ pub fn prepare(
 ) -> anyhow::Result<Result<Prepared, u8>> {
     let options = &Options { with_dependencies: true, ..options.clone() };
     let state_file = StateFile::new(&options.state_file);
-    let mut kernel = Live::new(None, arguments::executors());
+    let mut kernel = Live::new(None, Some(options.executors.clone()));
     let mut locks: BTreeMap<String, StateLock> = BTreeMap::new();
     // The lock of an interface is taken before ours, as `ifup` does, so that neither waits for the other.
     loop {
@@ -177,7 +176,9 @@ pub fn entries(targets: &Targets) -> Vec<Entry> {
 
 /// The interfaces whose entries are removed from the state file.
 pub fn removed(targets: &Targets) -> BTreeSet<String> {
-    targets.gone().map(ToString::to_string).collect()
+    // Of ports that have no stanza any more, but stay in their bridge, ifup keeps the entry.
+    let gone = targets.gone().filter(|iface| !targets.stanzas.mentions(iface.as_str()));
+    gone.map(ToString::to_string).collect()
 }
 
 /// What cannot be rolled back: what ifup and ifdown do, and what is deleted for good.

@@ -31,9 +31,9 @@ use crate::journal::Answer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
 use ifupdown_ng_netlink::kernel::ifupdown;
-use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
+use ifupdown_ng_netlink::program::{arguments, inside};
 use ifupdown_ng_netlink::stanza::file::Version;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -42,6 +42,10 @@ use std::time::Duration;
 use targets::{INTERFACES_FILE, Options};
 
 fn main() -> ExitCode {
+    // `apply` starts this program again to run ifup inside a namespace.
+    if let Some(arguments) = arguments::inside() {
+        return inside::become_inside(&arguments);
+    }
     let (arguments, detached) = arguments::all();
     let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches_from(arguments);
     let outcome = match matches.subcommand() {

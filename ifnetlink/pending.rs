@@ -6,7 +6,7 @@ use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::plan::vrf::restore;
-use ifupdown_ng_netlink::program::edit;
+use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
     Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
@@ -57,6 +57,9 @@ pub enum Mode {
         /// Interfaces may be taken down and brought up again.
         disruptive: bool,
     },
+    /// `apply`, after the changes: what the kernel removed beside them is added again. What only former stanzas had is
+    /// gone.
+    Rest,
 }
 
 /// In which order things are removed.
@@ -143,7 +146,7 @@ fn attempt<'a>(
     let (of_gone, of_known) = pending.split_at_mut(gone.len());
     let remove = |of_gone: &mut [Pending<'a>], simulated: &mut Simulated, steps: &mut Vec<_>| {
         for pending in of_gone.iter_mut().rev() {
-            pending.former = former(pending.iface, targets, simulated).unwrap_or_default();
+            pending.former = removed(pending.iface, mode, targets, simulated);
             steps.push((pending.iface, pending.former.clone()));
         }
     };
@@ -157,21 +160,32 @@ fn attempt<'a>(
             steps.push((pending.iface, pending.former.clone()));
         }
     }
+    // Those of which nothing else is to be removed. What goes with a whole interface would go again.
+    let mut settled: BTreeSet<&IfName> = BTreeSet::new();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
         let (mut planned, mut is_missing) = plan(target, &mut simulated);
         // What only a former stanza has goes last, unless it conflicts with the present one.
-        let is_in_the_way = || {
-            if !targets.former.iter().any(|former| former.iface == target.iface) {
-                return false;
+        if order.again.contains(&target.iface) || mode == Mode::Rest || !targets.has_former(&target.iface) {
+            settled.insert(&target.iface);
+        } else if let Ok(removal) = former(&target.iface, targets, &mut simulated.clone()) {
+            let is_in_the_way = || {
+                let mut after = simulated_after(&planned, &simulated);
+                let then = former(&target.iface, targets, &mut after).unwrap_or_default();
+                then.is_down
+                    || is_of_settings(&removal.plan)
+                    || interrupts(&then.plan, &target.iface)
+                    || plan(target, &mut after).0.is_ok_and(|again| !again.is_empty())
+            };
+            let is_first = planned.is_err() || (!removal.plan.is_empty() && is_in_the_way());
+            if is_first || removal.plan.is_empty() {
+                settled.insert(&target.iface);
             }
-            let mut after = simulated_after(&planned, &simulated);
-            let former = former(&target.iface, targets, &mut after).unwrap_or_default();
-            interrupts(&former, &target.iface)
-        };
-        if !order.again.contains(&target.iface) && (planned.is_err() || is_in_the_way()) {
-            pending.former = former(&target.iface, targets, &mut simulated).unwrap_or_default();
-            steps.push((pending.iface, pending.former.clone()));
-            (planned, is_missing) = plan(target, &mut simulated);
+            if is_first {
+                simulated.assume_all(&removal.plan);
+                steps.push((pending.iface, removal.plan.clone()));
+                pending.former = removal.plan;
+                (planned, is_missing) = plan(target, &mut simulated);
+            }
         }
         pending.is_missing = is_missing;
         match planned {
@@ -185,12 +199,14 @@ fn attempt<'a>(
     let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
         if pending.problems.is_empty() && !pending.is_missing {
-            match former(&target.iface, targets, &mut simulated) {
-                Ok(plan) => pending.surplus = plan,
-                // What the former stanza made is all that lets the present one go up.
-                Err(problems) => {
-                    pending.problems = problems;
-                    continue;
+            if !settled.contains(&target.iface) {
+                match former(&target.iface, targets, &mut simulated) {
+                    Ok(former) => pending.surplus = former.plan,
+                    // What the former stanza made is all that lets the present one go up.
+                    Err(problems) => {
+                        pending.problems = problems;
+                        continue;
+                    }
                 }
             }
             if let Ok(wanted) = wanted {
@@ -211,19 +227,34 @@ fn attempt<'a>(
 }
 
 /// What only the former stanzas of an interface have; or why the present one could not go up from nothing.
-fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Result<Plan, Vec<Problem>> {
-    let former = targets.former.iter().find(|former| former.iface == *iface);
-    let plan = former.map_or_else(
-        || Ok(Plan::default()),
-        |former| {
-            if targets.is_taken_down(iface) {
-                return Ok(edit::take_down(iface, &former.stanzas, &simulated.0));
-            }
-            edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)
-        },
-    )?;
-    simulated.assume_all(&plan);
-    Ok(plan)
+fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Result<Removal, Vec<Problem>> {
+    let Some(former) = targets.former.iter().find(|former| former.iface == *iface) else {
+        return Ok(Removal::default());
+    };
+    let removal = if targets.is_taken_down(iface) {
+        Removal { plan: edit::take_down(iface, &former.stanzas, &simulated.0), is_down: true }
+    } else {
+        edit::plan(iface, &former.stanzas, targets.configuration(iface), &simulated.0)?
+    };
+    simulated.assume_all(&removal.plan);
+    Ok(removal)
+}
+
+/// The same, if it is still to be removed. A stanza that cannot go up has its own problems.
+fn removed(iface: &IfName, mode: Mode, targets: &Targets, simulated: &mut Simulated) -> Plan {
+    if mode == Mode::Rest {
+        return Plan::default();
+    }
+    former(iface, targets, simulated).unwrap_or_default().plan
+}
+
+/// Whether a plan changes settings of links. The settings from before are recorded, which is decided when the former
+/// stanza is still up.
+fn is_of_settings(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| match &step.act.op {
+        Op::LinkSet { change, .. } => change.mac.is_some() || change.mtu.is_some() || change.alias.is_some(),
+        _ => false,
+    })
 }
 
 /// Whether a plan sets an interface down or changes its master: it then loses what was set up before.

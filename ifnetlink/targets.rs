@@ -246,9 +246,10 @@ impl Targets {
         former.filter(|iface| !self.has_stanza(iface))
     }
 
-    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown.
+    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown. Not one that another
+    /// stanza names, such as a port of a bridge.
     pub fn is_taken_down(&self, iface: &IfName) -> bool {
-        !self.has_stanza(iface) && self.running.contains(iface.as_str())
+        !self.stanzas.mentions(iface.as_str()) && self.running.contains(iface.as_str())
     }
 
     /// The interfaces that have no stanza any more, but recorded commands or keywords of executors of others.
@@ -282,6 +283,11 @@ impl Targets {
         let newest = self.newest(&target.iface);
         let is_up = self.running.contains(target.iface.as_str());
         newest.is_some_and(|old| is_up && foreign(old, target) != foreign(&target.section, target))
+    }
+
+    /// Whether an interface had another stanza.
+    pub fn has_former(&self, iface: &IfName) -> bool {
+        self.former.iter().any(|former| former.iface == *iface)
     }
 
     /// Whether the stanza of an interface can be worked on.
@@ -357,7 +363,7 @@ fn foreign<'a>(section: &'a Section, target: &Target) -> BTreeMap<&'a str, &'a s
 }
 
 /// The programs that read all keywords together.
-const WHOLE: [&str; 7] = ["link", "vrf", "veth", "netns", "bridge", "static", "forward"];
+const WHOLE: [&str; 8] = ["link", "vrf", "veth", "netns", "netns-interfaces", "bridge", "static", "forward"];
 
 /// The recorded stanzas that are not the present one. A stanza of another interfaces file is none that is gone.
 fn old(applied: &Applied, target: Option<&Target>, file: &Path, with_native: bool) -> Vec<Old> {

@@ -74,11 +74,12 @@ fn make_changes(
     begin: &mut dyn FnMut(Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for disruptive in [true, false] {
-        let mut changes = pending(targets, &found, Mode::Apply { disruptive });
+        let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
+        let mut changes = pending(targets, &found, mode);
         match extent {
-            Extent::Whole => {}
             Extent::Trial => withhold_deletions(&mut changes, &found),
-            Extent::Removals => drop(changes.steps.drain(..changes.removals)),
+            Extent::Removals if disruptive => drop(changes.steps.drain(..changes.removals)),
+            Extent::Whole | Extent::Removals => {}
         }
         let plan = whole(&changes);
         report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());

@@ -16,7 +16,6 @@ use ifupdown_ng_netlink::kernel::live::Live;
 use ifupdown_ng_netlink::kernel::lock;
 use ifupdown_ng_netlink::kernel::run_dir::RunDir;
 use ifupdown_ng_netlink::kernel::syslog;
-use ifupdown_ng_netlink::program::arguments;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::values::IfName;
 use nix::unistd::setsid;
@@ -197,7 +196,7 @@ fn delete(
 ) -> anyhow::Result<u8> {
     let options = &Options { with_dependencies: true, ..options.clone() };
     let state_file = StateFile::new(&options.state_file);
-    let mut kernel = Live::new(None, arguments::executors());
+    let mut kernel = Live::new(None, Some(options.executors.clone()));
     let _locks = lock_all(journal, &state_file)?;
     kernel.lock().context("cannot lock out other runs")?;
     let mut targets = match targets {
@@ -235,7 +234,7 @@ fn roll_back(options: &Options, mut journal: Journal, why: &str, report: &mut Re
     // The journal that is there is as good for a second attempt.
     let _ = journal.write();
     let state_file = StateFile::new(&options.state_file);
-    let mut kernel = Live::new(None, arguments::executors());
+    let mut kernel = Live::new(None, Some(options.executors.clone()));
     let (mut locks, mut without) = (Vec::new(), BTreeSet::new());
     for iface in journal.before.parts.keys() {
         // An ifup that changes the interface at this moment has its lock.

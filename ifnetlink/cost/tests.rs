@@ -17,7 +17,7 @@ use ifupdown_ng_netlink::plan::op::{Act, NewLink, Op};
 use ifupdown_ng_netlink::stanza::Phase;
 use ifupdown_ng_netlink::state::{Applied, BridgeOptions, Details, Link, LinkKind, Section, Snapshot, State};
 use ifupdown_ng_netlink::values::IfName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,43 @@ fn records(targets: &Targets, state: &State) -> BTreeMap<IfName, Applied> {
     known.map(|target| (target.iface.clone(), record(&target.iface, &target.section))).collect()
 }
 
+/// Makes all changes on the model, as `transaction` does. False if there is a conflict.
+fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
+    for disruptive in [true, false] {
+        let found = targets.look(kernel).unwrap();
+        let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
+        let changes = pending(targets, &found, mode);
+        if changes.pending.iter().any(|pending| !pending.problems.is_empty()) {
+            return false;
+        }
+        let plan = whole(&changes);
+        kernel.assume_all(&plan);
+        if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
+            break;
+        }
+    }
+    // The stock `link` does this, which is read as ours.
+    for target in &targets.known {
+        kernel.0.here_mut().links.get_mut(&target.iface).into_iter().for_each(|link| link.up = true);
+    }
+    // The kernel picks an address for each new link.
+    for details in kernel.0.places.values_mut().flat_map(|state| state.details.values_mut()) {
+        details.mac = details.mac.or("02:00:00:00:00:99".parse().ok());
+    }
+    true
+}
+
+/// What stays although it was removed from the stanza of the bridge or the card.
+const KEPT: [(&str, &str); 4] = [
+    (
+        "    use bridge\n    bridge-pathcost 10\n",
+        "the kernel computes the cost when the port joins; a warning says so",
+    ),
+    ("    bridge-pvid 7\n", "not right yet: the ports keep their VLANs"),
+    ("    bridge-vids 10 20\n", "not right yet: the same"),
+    ("    netns-interfaces /run/inside-a\n", "not right yet: what is inside stays up"),
+];
+
 /// The costs of an edit; `None` if one of the files cannot be applied.
 fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String>> {
     let old = installation.targets(from, BTreeMap::new());
@@ -104,22 +141,55 @@ fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String
         return None;
     }
     let mut kernel = start(&[&old, &new]);
-    let found = old.look(&mut kernel).unwrap();
-    let changes = pending(&old, &found, Mode::Apply { disruptive: true });
-    if changes.pending.iter().any(|pending| !pending.problems.is_empty()) {
+    let mut fresh = kernel.clone();
+    if !apply(&old, &mut kernel) {
         return None;
-    }
-    let plan = whole(&changes);
-    kernel.assume_all(&plan);
-    for name in old.known.iter().map(|target| &target.iface) {
-        kernel.0.here_mut().links.get_mut(name).into_iter().for_each(|link| link.up = true);
     }
     let new = installation.targets(to, records(&old, kernel.0.here()));
     let found = new.look(&mut kernel).unwrap();
     let changes = pending(&new, &found, Mode::Apply { disruptive: false });
     let Verdict { refused, .. } = judge(&new, &found, &changes, false, &mut kernel).unwrap();
     let is_possible = refused.is_empty() || refused.iter().any(|line| line.ends_with("--disruptive"));
-    is_possible.then_some(refused)
+    let about = format!("{from}\nto\n{to}");
+    assert_eq!(apply(&new, &mut kernel), is_possible, "{about}");
+    assert_eq!(apply(&installation.targets(to, BTreeMap::new()), &mut fresh), is_possible, "{about}");
+    if !is_possible {
+        return None;
+    }
+    let (is, should) = (lines(&kernel.0), lines(&fresh.0));
+    let missing = should.difference(&is).map(|line| format!("- {line}"));
+    let difference: Vec<_> = missing.chain(is.difference(&should).map(|line| format!("+ {line}"))).collect();
+    let is_kept = KEPT.iter().any(|(line, _)| from.contains(line) && !to.contains(line));
+    assert!(is_kept || difference.is_empty(), "{about}\n{difference:#?}");
+    Some(refused)
+}
+
+/// The state, a line each object.
+fn lines(state: &Snapshot) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for (place, state) in &state.places {
+        lines.extend(state.links.iter().map(|link| format!("{place:?} {link:?}")));
+        let details = state.details.iter();
+        lines.extend(details.map(|(name, details)| {
+            let details = Details { index: 0, peer: None, ..details.clone() };
+            format!("{place:?} {name} {details:?}")
+        }));
+        lines.extend(state.rules.iter().map(|rules| format!("{place:?} {rules:?}")));
+        lines.extend(state.routes.iter().map(|route| format!("{place:?} {route:?}")));
+        let addresses = state.addresses.iter();
+        let addresses =
+            addresses.flat_map(|(name, all)| all.iter().map(move |address| format!("{name} {address:?}")));
+        lines.extend(addresses.map(|address| format!("{place:?} {address:?}")));
+        lines.extend(state.sysctls.iter().map(|sysctl| format!("{place:?} {sysctl:?}")));
+        lines.extend(state.records.iter().map(|record| format!("{place:?} {record:?}")));
+        let bridging = &state.bridging;
+        lines.extend(bridging.ports.iter().map(|port| format!("{place:?} {port:?}")));
+        lines.extend(bridging.vlans.iter().map(|vlans| format!("{place:?} {vlans:?}")));
+        lines.extend(
+            bridging.fdb.iter().filter(|(_, all)| !all.is_empty()).map(|fdb| format!("{place:?} {fdb:?}")),
+        );
+    }
+    lines
 }
 
 /// What an edit costs.

@@ -90,6 +90,15 @@ pub fn query(iface: &IfName, old: &[Old], new: &Configuration, query: &mut Query
     query.wait = None;
 }
 
+/// The removal of what only old stanzas have.
+#[derive(Debug, Default)]
+pub struct Removal {
+    /// The steps.
+    pub plan: Plan,
+    /// The steps are those of an ifdown: the phases of ifup have to follow.
+    pub is_down: bool,
+}
+
 /// The steps that remove what only the old stanzas have.
 ///
 /// # Errors
@@ -99,7 +108,7 @@ pub fn plan(
     old: &[Old],
     new: &Configuration,
     found: &Snapshot,
-) -> Result<Plan, Vec<Problem>> {
+) -> Result<Removal, Vec<Problem>> {
     let down = |simulated: &mut Simulated| down(iface, old, simulated);
     let mut clean = Simulated(without_members(iface, found));
     let mut touched = down(&mut clean).steps;
@@ -133,13 +142,14 @@ pub fn plan(
         let steps = possible(steps, &mut after);
         if up(iface, &plan, &mut after).is_ok() && in_place.steps(&after).is_some_and(|left| left.is_empty())
         {
-            return Ok(steps);
+            return Ok(Removal { plan: steps, is_down: false });
         }
     }
     let mut after = Simulated(found.clone());
     let steps = down(&mut after);
+    let is_possible = !is_shared && up(iface, &plan, &mut after).is_ok();
     // Otherwise the phases of ifup report the reason.
-    Ok(if !is_shared && up(iface, &plan, &mut after).is_ok() { steps } else { Plan::default() })
+    Ok(if is_possible { Removal { plan: steps, is_down: true } } else { Removal::default() })
 }
 
 /// The plan of an ifdown with the recorded stanzas.

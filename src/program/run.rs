@@ -377,7 +377,7 @@ fn follow(
     let found = kernel.read(&query).context(CANNOT_READ)?;
     if !memory.is_stale(&found) {
         // If the stanza cannot go up, its phases report the reason.
-        let mut plan = edit::plan(iface, &old, new, &found).unwrap_or_default();
+        let mut plan = edit::plan(iface, &old, new, &found).unwrap_or_default().plan;
         outcome.warnings.append(&mut plan.warnings);
         memory.begin(&found).context(CANNOT_RECORD_APPLIED)?;
         if let Err(failure) = apply::up(&plan, kernel) {

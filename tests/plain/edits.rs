@@ -90,7 +90,7 @@ proptest! {
         let found = asked_for(&query, kernel.snapshot());
         let plan = edit::plan(&after.name, &old, &after.configuration, &found);
         prop_assert!(plan.is_ok(), "{about}{plan:?}");
-        let plan = plan.unwrap_or_default();
+        let plan = plan.unwrap_or_default().plan;
         let about = format!("{about}by\n{plan}");
         prop_assert!(apply::up(&plan, &mut kernel).is_ok(), "{about}");
         prop_assert_eq!(after.up(&mut kernel), End::Done, "{}", about);

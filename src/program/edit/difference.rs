@@ -2,7 +2,7 @@
 
 use crate::model::Simulated;
 use crate::plan::bridge::effects::with_ageing;
-use crate::plan::op::{Act, BridgeOp, End, LinkChange, NewVeth, Op};
+use crate::plan::op::{Act, BridgeOp, End, LinkChange, Nested, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
     BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot,
@@ -155,7 +155,7 @@ impl Way<'_> {
                 };
                 (known(&self.base.0) == known(self.to.fresh)).then_some(())?;
             }
-            Op::Nested(nested) => self.record(&Place::Here, &Record::nested(&nested.iface)),
+            Op::Nested(nested) => self.nested(nested),
         }
         Some(())
     }
@@ -184,6 +184,17 @@ impl Way<'_> {
         }
         self.record(at, &Record::original(key));
         Some(())
+    }
+
+    /// The interfaces inside a namespace, if another file or none is wanted there.
+    fn nested(&mut self, old: &Nested) {
+        let key = Record::nested(&old.iface);
+        let value = |state: &Snapshot| state.here().records.get(&key).cloned();
+        let now = value(&self.base.0);
+        if !old.up && now.is_some() && now != value(self.to.fresh) {
+            let up = Nested { up: true, ..old.clone() };
+            self.push(&Place::Here, Op::Nested(old.clone()), Some(Op::Nested(up)));
+        }
     }
 
     fn record(&mut self, at: &Place, key: &Record) {

@@ -10,6 +10,7 @@ use crate::matrix;
 use crate::pages::pages;
 use crate::state::State;
 use libtest_mimic::Trial;
+use std::collections::BTreeSet;
 
 /// The short form takes one edit of so many.
 const EACH: usize = 31;
@@ -66,7 +67,11 @@ fn edited(edit: &Edit, which: usize, by_ifup: bool, ifupdown: Ifupdown) {
     }
     let when = format!("{when}\n{ran}");
     wanted.assert_same(&seen(edit, &installed), &when);
-    assert_eq!(counted(&installed), wanted_counted, "{when}");
+    // Ports without a stanza are counted by ifup only.
+    let with_stanza = |names: BTreeSet<String>| -> BTreeSet<String> {
+        names.into_iter().filter(|name| to.contains(&format!("iface {name}\n"))).collect()
+    };
+    assert_eq!(with_stanza(counted(&installed)), with_stanza(wanted_counted), "{when}");
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "", "{when}");
     down(edit, &installed, &before, &format!("then ifdown, {when}"));
 }
@@ -92,7 +97,7 @@ fn down(edit: &Edit, installed: &Installed, before: &State, when: &str) {
         let left = before.clone().without("files").differences(&now(edit, installed));
         assert!(left.is_empty(), "{when}\n{ran}\n{}", left.join("\n"));
         installed.interfaces("auto lo\niface lo\n");
-        installed.ifnetlink("apply lo").quiet();
+        installed.ifnetlink("apply").ok();
     }
     end(edit, installed, before, when);
 }
