@@ -13,7 +13,7 @@ use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem};
-use crate::state::{LinkKind, Query, Route, Section, Snapshot};
+use crate::state::{LinkKind, Query, Record, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
 use std::collections::BTreeMap;
@@ -136,6 +136,7 @@ pub fn plan(
         base = Simulated(found.clone());
     }
     keep_table(iface, &base.0, &mut fresh.0);
+    keep_nested(iface, found, &mut base.0);
     let in_place = Difference { touched: &touched, made: &made, wanted: &wanted, fresh: &fresh.0, iface };
     if let Some(steps) = in_place.steps(&base) {
         let mut after = Simulated(found.clone());
@@ -244,6 +245,17 @@ fn keep_table(iface: &IfName, base: &Snapshot, fresh: &mut Snapshot) {
         link.kind = LinkKind::Vrf(kept);
     }
     here.routes.iter_mut().filter(|route| route.table == picked).for_each(|route| route.table = kept);
+}
+
+/// The interfaces inside a namespace stay as they are until they are taken down. In the phases of ifup, the interface
+/// comes back and moves again, and they do so with it; `ifnetlink apply` leaves it there.
+fn keep_nested(iface: &IfName, found: &Snapshot, base: &mut Snapshot) {
+    let key = Record::nested(iface);
+    let records = &mut base.here_mut().records;
+    match found.here().records.get(&key) {
+        Some(record) => records.insert(key, record.clone()),
+        None => records.remove(&key),
+    };
 }
 
 /// The steps that are possible, one after the other.
