@@ -187,12 +187,18 @@ impl Targets {
         mark_by_ifup(&mut known, &running);
         let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
         let mut former = Vec::new();
+        let records = &applied;
         for (iface, applied) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
             let target = known.iter().find(|target| target.iface == *iface);
             let is_ours = target.map_or(!idle.contains(iface), |target| target.chosen);
             if is_ours && !unsound.contains(iface) {
                 let with_native = running.contains(iface.as_str());
+                let others = || {
+                    let others = records.iter().filter(|(other, _)| *other != iface);
+                    others.filter_map(|(other, applied)| Some((other, applied.sections.last()?)))
+                };
                 let stanzas = old(applied, target, &options.file, with_native);
+                let stanzas: Vec<Old> = stanzas.into_iter().map(|old| old.beside(others())).collect();
                 former.extend((!stanzas.is_empty()).then(|| Former { iface: iface.clone(), stanzas }));
             }
         }

@@ -123,14 +123,10 @@ fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
 }
 
 /// What stays although it was removed from the stanza of the bridge or the card.
-const KEPT: [(&str, &str); 3] = [
-    (
-        "    use bridge\n    bridge-pathcost 10\n",
-        "the kernel computes the cost when the port joins; a warning says so",
-    ),
-    ("    bridge-pvid 7\n", "not right yet: the ports keep their VLANs"),
-    ("    bridge-vids 10 20\n", "not right yet: the same"),
-];
+const KEPT: [(&str, &str); 1] = [(
+    "    use bridge\n    bridge-pathcost 10\n",
+    "the kernel computes the cost when the port joins; a warning says so",
+)];
 
 /// The costs of an edit; `None` if one of the files cannot be applied.
 fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String>> {

@@ -27,6 +27,8 @@ pub struct Old {
     pub configuration: Configuration,
     values: BTreeMap<String, String>,
     ports: Ports,
+    /// The stanzas that other interfaces had then: a bridge gives its ports the VLANs of theirs.
+    beside: Vec<(IfName, BTreeMap<String, String>)>,
 }
 
 /// The value of `bridge-ports` in a recorded stanza.
@@ -46,7 +48,17 @@ impl Old {
             (None, Some(ports)) if requires.as_ref() == Some(&ports) => Ports::Unknown,
             (None, ports) => Ports::Known(ports),
         };
-        Self { configuration, values, ports }
+        Self { configuration, values, ports, beside: Vec::new() }
+    }
+
+    /// The same beside recorded stanzas of other interfaces. Those with ports are left out.
+    #[must_use]
+    pub fn beside<'a>(self, others: impl Iterator<Item = (&'a IfName, &'a Section)>) -> Self {
+        let others = others.filter(|(_, section)| !section.values.contains_key("bridge-ports"));
+        Self {
+            beside: others.map(|(iface, section)| (iface.clone(), section.values.clone())).collect(),
+            ..self
+        }
     }
 
     /// What to read for this phase.
@@ -67,7 +79,11 @@ impl Old {
         };
         let values = self.values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
         let values = values.chain(ports.map(|ports| ("bridge-ports", ports)));
-        let stanzas = stanzas.clone().with_stanza(at.iface, values);
+        let mut stanzas = stanzas.clone().with_stanza(at.iface, values);
+        for (iface, values) in &self.beside {
+            let values = values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
+            stanzas = stanzas.with_stanza(iface, values);
+        }
         self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas), ..found.clone() })
     }
 }
