@@ -187,18 +187,13 @@ impl Targets {
         mark_by_ifup(&mut known, &running);
         let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
         let mut former = Vec::new();
-        let records = &applied;
-        for (iface, applied) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
+        for (iface, records) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
             let target = known.iter().find(|target| target.iface == *iface);
             let is_ours = target.map_or(!idle.contains(iface), |target| target.chosen);
             if is_ours && !unsound.contains(iface) {
                 let with_native = running.contains(iface.as_str());
-                let others = || {
-                    let others = records.iter().filter(|(other, _)| *other != iface);
-                    others.filter_map(|(other, applied)| Some((other, applied.sections.last()?)))
-                };
-                let stanzas = old(applied, target, &options.file, with_native);
-                let stanzas: Vec<Old> = stanzas.into_iter().map(|old| old.beside(others())).collect();
+                let stanzas = old(records, target, &options.file, with_native);
+                let stanzas = beside(stanzas, iface, &applied);
                 former.extend((!stanzas.is_empty()).then(|| Former { iface: iface.clone(), stanzas }));
             }
         }
@@ -381,6 +376,15 @@ fn old(applied: &Applied, target: Option<&Target>, file: &Path, with_native: boo
     let of_file = |section: &&Section| target.is_some() || section.file.as_deref() == Some(file);
     let former = applied.sections.iter().filter(of_file).filter(|section| !is_present(section));
     former.map(|section| read_old(section, with_native)).collect()
+}
+
+/// The same beside the recorded stanzas of all other interfaces.
+fn beside(old: Vec<Old>, iface: &IfName, records: &BTreeMap<IfName, Applied>) -> Vec<Old> {
+    let newest = |(other, applied): (_, &'_ Applied)| Some((other, applied.sections.last()?.clone()));
+    let others: Vec<(&IfName, Section)> =
+        records.iter().filter(|(other, _)| *other != iface).filter_map(newest).collect();
+    let others = || others.iter().map(|(other, section)| (*other, section));
+    old.into_iter().map(|old| old.beside(others())).collect()
 }
 
 /// A recorded stanza, also as the stock executors read it.
