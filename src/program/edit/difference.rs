@@ -198,6 +198,11 @@ impl Way<'_> {
     }
 
     fn record(&mut self, at: &Place, key: &Record) {
+        // The sysctl of a link that is in another namespace is not here; it is restored when the link comes back.
+        let is_away = self.base.0.located.contains_key(self.to.iface) && *at == Place::Here;
+        if is_away && key.sysctl().is_some_and(|key| !self.base.0.here().sysctls.contains_key(&key)) {
+            return;
+        }
         let value = |state: &Snapshot| state.at(at).records.get(key).cloned();
         let set = |value: String| Op::RecordSet { key: key.clone(), value };
         match (value(&self.base.0), value(self.to.fresh)) {
