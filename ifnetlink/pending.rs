@@ -185,6 +185,9 @@ fn attempt<'a>(
                 steps.push((pending.iface, removal.plan.clone()));
                 pending.former = removal.plan;
                 (planned, is_missing) = plan(target, &mut simulated);
+            } else if removal.plan.is_empty() {
+                // It may still warn of what stays.
+                pending.surplus = removal.plan;
             }
         }
         pending.is_missing = is_missing;
