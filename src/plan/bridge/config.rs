@@ -170,13 +170,12 @@ impl Config {
     /// The ports that the stanza itself names, without the dependencies that ifupdown-ng adds.
     pub fn own_ports(&self, iface: &IfName, found: &Snapshot) -> Vec<IfName> {
         let state = found.here();
-        let written = found
-            .stanzas
-            .as_ref()
-            .and_then(|stanzas| Some(stanzas.text(iface, "bridge-ports")?.parse().ok()));
+        let written = found.stanzas.as_ref().filter(|stanzas| stanzas.stanza(iface).is_some());
+        let written =
+            written.map(|stanzas| stanzas.text(iface, "bridge-ports").and_then(|ports| ports.parse().ok()));
         // If ifquery does not know the stanza by that name (a mapping), the value that was handed over counts.
-        match written.flatten().as_ref().or(self.ports.as_ref()) {
-            Some(Ports::Listed(ports)) => ports.clone(),
+        match written.unwrap_or_else(|| self.ports.clone()) {
+            Some(Ports::Listed(ports)) => ports,
             // A port of another link is not taken.
             Some(Ports::All) => state
                 .bridging
