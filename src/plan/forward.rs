@@ -3,8 +3,9 @@
 use crate::plan::op::Op;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Link, LinkKind, Place, Query, Record, Snapshot, Sysctl};
+use crate::state::{Link, LinkKind, Place, Query, Record, Snapshot, State, Sysctl};
 use crate::values::IfName;
+use std::borrow::Cow;
 
 /// The forwarding of an interface.
 pub struct Forward {
@@ -30,6 +31,23 @@ impl Setting {
     fn key(&self, iface: &IfName) -> Sysctl {
         Sysctl::of_link(self.family, iface, self.name)
     }
+
+    /// The same of new links.
+    fn default(&self) -> Sysctl {
+        Sysctl::of_new_links(self.family, self.name)
+    }
+
+    /// The state; for a link that does not exist yet, with the setting that it will have.
+    fn known<'a>(&self, key: &Sysctl, state: &'a State) -> Cow<'a, State> {
+        match state.sysctls.get(&self.default()) {
+            Some(value) if !state.sysctls.contains_key(key) => {
+                let mut known = state.clone();
+                known.sysctls.insert(key.clone(), value.clone());
+                Cow::Owned(known)
+            }
+            _ => Cow::Borrowed(state),
+        }
+    }
 }
 
 impl Planner for Forward {
@@ -39,9 +57,10 @@ impl Planner for Forward {
 
     fn query(&self, at: At<'_>, query: &mut Query) {
         let here = query.here();
-        for key in self.settings.iter().map(|setting| setting.key(at.iface)) {
+        for setting in &self.settings {
+            let key = setting.key(at.iface);
             here.records.insert(Record::original(&key));
-            here.sysctls.insert(key);
+            here.sysctls.extend([key, setting.default()]);
         }
     }
 
@@ -58,7 +77,8 @@ impl Planner for Forward {
                     setting.keyword
                 )),
                 _ => {
-                    plan.set_sysctl(&Place::Here, &key, value, at.iface, state);
+                    let known = setting.known(&key, state);
+                    plan.set_sysctl(&Place::Here, &key, value, at.iface, &known);
                     // The kernel lets nobody change the forwarding of multicast packets (net/ipv4/devinet.c).
                     let is_it = |op: &Op| matches!(op, Op::SysctlSet { key: set, .. } if *set == key);
                     if let Some(step) = plan.steps.last_mut().filter(|step| is_it(&step.act.op)) {

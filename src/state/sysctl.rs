@@ -15,6 +15,11 @@ impl Sysctl {
         Self(format!("net.{family}.conf.{}.{key}", link.as_str().replace('.', "/")))
     }
 
+    /// The same of the links that will be created.
+    pub fn of_new_links(family: &str, key: &str) -> Self {
+        Self(format!("net.{family}.conf.default.{key}"))
+    }
+
     /// Its file. A `/` in the key stands for a `.` in a name (`net.ipv4.conf.eth0/1.forwarding`), as in sysctl(8).
     pub fn path(&self) -> PathBuf {
         let swapped = self.0.chars().map(|c| match c {
