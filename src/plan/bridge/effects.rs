@@ -83,7 +83,10 @@ impl State {
     /// Removes the VLANs and settings of a port that leaves its bridge.
     pub(crate) fn port_moved(&mut self, port: &IfName, master: Option<&IfName>) {
         self.bridging.ports.remove(port);
-        self.bridging.vlans.remove(port);
+        // A bridge that joins or leaves a VRF keeps its own VLANs.
+        if self.bridge(port).is_none() {
+            self.bridging.vlans.remove(port);
+        }
         self.bridging.fdb.remove(port);
         if let Some(bridge) = master.filter(|master| self.bridge(master).is_some()) {
             let state = PortState { options: new_port(), ..PortState::default() };
