@@ -75,8 +75,13 @@ impl State {
     }
 
     /// The same with another text in all lines.
-    pub fn replace(mut self, from: &str, to: &str) -> Self {
-        self.0.values_mut().flatten().for_each(|line| *line = line.replace(from, to));
+    pub fn replace(self, from: &str, to: &str) -> Self {
+        self.map(|line| line.replace(from, to))
+    }
+
+    /// The same with other lines.
+    pub fn map(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.0.values_mut().flatten().for_each(|line| *line = change(line));
         self
     }
 
@@ -84,6 +89,12 @@ impl State {
     pub fn without(mut self, about: &str) -> Self {
         self.0.remove(about);
         self
+    }
+
+    /// Adds other lines.
+    pub fn add(&mut self, about: &'static str, mut lines: Vec<String>) {
+        lines.sort_unstable();
+        self.0.insert(about, lines);
     }
 
     /// Adds the state of another namespace.

@@ -2,11 +2,14 @@
 //! is up.
 
 mod apply;
+mod beside;
 mod check;
 mod confirm;
 mod edited;
 mod exec;
+mod files;
 mod page;
+mod random;
 mod show;
 mod unharmed;
 mod whole;
@@ -27,6 +30,8 @@ pub fn tests() -> Vec<Trial> {
         confirm::tests(),
         edited::tests(),
         unharmed::tests(),
+        random::tests(),
+        beside::tests(),
     ]
     .into_iter()
     .flatten()

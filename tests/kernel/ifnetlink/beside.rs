@@ -1,0 +1,126 @@
+//! `ifnetlink apply` beside another one, beside `ifup` and beside `ifdown`, which start at random moments, while the
+//! interfaces file is replaced. No program waits forever. Afterwards `check` names each interface that the state file has
+//! lost, and one more `apply` leads to the state of a fresh machine.
+//!
+//! `IFNL_SEQUENCES` and `IFNL_SEED` as for the random edits.
+
+use super::files::File;
+use super::random::{Machine, fresh, seeds};
+use crate::features::{Feature, needs};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
+use crate::lab::{Ran, in_lab, run};
+use crate::matrix;
+use crate::random::Random;
+use crate::state::State;
+use libtest_mimic::Trial;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Files in a sequence.
+const FILES: usize = 4;
+/// In seconds. An `apply` gives up after half a minute, and `ifup` waits for it.
+const LIMIT: u64 = 300;
+
+pub fn tests() -> Vec<Trial> {
+    let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
+    vec![needs(&needed, "ifnetlink/beside", sequences)]
+}
+
+fn sequences() {
+    let mut failed = Vec::new();
+    let mut lost = 0;
+    for seed in seeds(matrix::count(20, 2)) {
+        if catch_unwind(AssertUnwindSafe(|| in_lab(|| sequence(seed, &mut lost)))).is_err() {
+            println!("beside: IFNL_SEED={seed} fails\n");
+            failed.push(seed);
+        }
+    }
+    println!("beside: {lost} entries of the state file were lost");
+    assert!(failed.is_empty(), "sequences with IFNL_SEED={failed:?} failed");
+}
+
+fn sequence(seed: u64, lost: &mut usize) {
+    let version = Version::ALL[usize::try_from(seed % 2).unwrap()];
+    // Only ours record the addresses of a stanza that has no other keyword of ours.
+    let ifupdown = Ifupdown { version, executors: Executors::Native, shell: Shell::Dash };
+    let mut random = Random(seed);
+    let machine = Machine::new(ifupdown);
+    let installed = &machine.installed;
+    installed.interfaces("auto lo\niface lo inet loopback\n");
+    installed.ifup("-a").ok();
+    let before = State::with_run(installed);
+    let mut file = File::new(&mut random);
+    installed.interfaces(&file.to_string());
+    installed.ifnetlink("apply -a").ok();
+    for round in 0..FILES {
+        let new = file.edited(&mut random);
+        let text = new.to_string();
+        let when =
+            format!("IFNL_SEED={seed} {version:?}, round {round}\n--- from\n{file}\n--- to\n{text}\n---");
+        let names = [file.names(), new.names()].concat();
+        installed.file("/mnt/interfaces.new", &text);
+        let ran = at_once(&machine, &names, &mut random);
+        let when = format!("{when}\n{}", ran.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        let checked = installed.ifnetlink("check");
+        assert!([0, 3].contains(&checked.status), "{when}\n{checked}");
+        let counted = machine.counted();
+        for name in new.names() {
+            if !counted.iter().any(|line| line.starts_with(&format!("{name}="))) {
+                *lost += 1;
+                let is_named = checked.stdout.lines().any(|line| line.starts_with(&format!("{name}: ")));
+                assert!(is_named, "{when}\n{name} is not counted: {counted:?}\n{checked}");
+            }
+        }
+        let ran = installed.ifnetlink("apply -a --disruptive");
+        assert_eq!(ran.status, 0, "{when}\n{ran}");
+        let checked = installed.ifnetlink("check");
+        assert!(checked.status == 0 && checked.stdout.is_empty(), "{when}\n{ran}\n{checked}");
+        let (state, counted) = fresh(ifupdown, &text);
+        state.assert_same(&machine.now(), &format!("{when}\n{ran}"));
+        assert_eq!(machine.counted(), counted, "{when}\n{ran}");
+        file = new;
+    }
+    machine.down(&before, &format!("IFNL_SEED={seed} {version:?}: ifdown -a of\n{file}"));
+}
+
+/// Runs programs at once; some start before the file is replaced by the new one, some after it.
+fn at_once(machine: &Machine, names: &[&str], random: &mut Random) -> Vec<Ran> {
+    let installed = &machine.installed;
+    let number = 2 + random.below(3);
+    let switched = Duration::from_millis(random.below(400) as u64);
+    let mut commands = Vec::new();
+    for _ in 0..number {
+        let after = Duration::from_millis(random.below(800) as u64);
+        let name = random.one(names);
+        let words = match random.below(8) {
+            0..=3 => "apply -a --disruptive".to_owned(),
+            4 => format!("ifup {name}"),
+            5 => format!("ifdown {name}"),
+            6 => format!("ifup -f {name}"),
+            _ => "ifup -a".to_owned(),
+        };
+        commands.push((after, words));
+    }
+    thread::scope(|scope| {
+        let running: Vec<_> = commands
+            .into_iter()
+            .map(|(after, words)| {
+                scope.spawn(move || {
+                    thread::sleep(after);
+                    let begun = Instant::now();
+                    let ran = match words.split_once(' ').unwrap() {
+                        ("apply", _) => installed.ifnetlink(&words),
+                        (program, arguments) => run(&mut installed.command(program, arguments)),
+                    };
+                    assert!(begun.elapsed() < Duration::from_secs(LIMIT), "too long: {ran}");
+                    ran
+                })
+            })
+            .collect();
+        thread::sleep(switched);
+        fs::rename(installed.path("/mnt/interfaces.new"), installed.path("/mnt/interfaces")).unwrap();
+        running.into_iter().map(|running| running.join().unwrap()).collect()
+    })
+}
