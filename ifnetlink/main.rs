@@ -17,6 +17,9 @@ mod foreign;
 mod journal;
 mod lint;
 mod pending;
+#[cfg(test)]
+#[path = "../tests/kernel/random.rs"]
+mod random;
 mod report;
 mod rollback;
 mod show;

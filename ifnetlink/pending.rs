@@ -1,7 +1,10 @@
 //! The pending steps: those that the executors would still make for the stanzas, and the removal of our objects that no
 //! stanza has any more.
 
-use crate::targets::{Target, Targets};
+#[cfg(test)]
+mod tests;
+
+use crate::targets::{Target, Targets, in_order};
 use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
@@ -87,6 +90,10 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot, mode: Mode) -> Change
         return first;
     }
     order.gone_first = true;
+    if mode == (Mode::Apply { disruptive: true }) {
+        // A VRF is only deleted when it has no members any more.
+        targets.gone().for_each(|gone| with_dependents(gone, targets, &mut order.again));
+    }
     loop {
         let changes = attempt(targets, found, mode, &wanted, &order);
         let before = std::mem::replace(&mut at, conflict(&changes));
@@ -96,6 +103,10 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot, mode: Mode) -> Change
         let known = order.again.len();
         with_dependents(iface, targets, &mut order.again);
         if order.again.len() == known {
+            // All VRFs of the namespace share the rules.
+            found.here().vrfs().for_each(|(vrf, _)| with_dependents(vrf, targets, &mut order.again));
+        }
+        if order.again.len() == known {
             return first;
         }
     }
@@ -104,7 +115,8 @@ pub fn pending<'a>(targets: &'a Targets, found: &Snapshot, mode: Mode) -> Change
 /// Adds an interface and those that depend on it.
 fn with_dependents(iface: &IfName, targets: &Targets, to: &mut BTreeSet<IfName>) {
     if to.insert(iface.clone()) {
-        let dependents = targets.known.iter().filter(|target| target.depends.contains(iface));
+        let dependents =
+            targets.known.iter().filter(|target| targets.dependencies_of(&target.iface).contains(iface));
         dependents.for_each(|target| with_dependents(&target.iface, targets, to));
     }
 }
@@ -144,21 +156,21 @@ fn attempt<'a>(
     let mut pending: Vec<Pending> = gone.iter().map(|former| new(&former.iface, true)).collect();
     pending.extend(chosen.iter().map(|target| new(&target.iface, target.configuration.is_empty())));
     let (of_gone, of_known) = pending.split_at_mut(gone.len());
-    let remove = |of_gone: &mut [Pending<'a>], simulated: &mut Simulated, steps: &mut Vec<_>| {
-        for pending in of_gone.iter_mut().rev() {
-            pending.former = removed(pending.iface, mode, targets, simulated);
-            steps.push((pending.iface, pending.former.clone()));
-        }
-    };
-    if order.gone_first {
-        remove(&mut *of_gone, &mut simulated, &mut steps);
-    }
-    for (target, pending) in chosen.iter().zip(of_known.iter_mut()).rev() {
-        if order.again.contains(&target.iface) {
-            pending.former = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
-            simulated.assume_all(&pending.former);
-            steps.push((pending.iface, pending.former.clone()));
-        }
+    let is_first =
+        |iface: &IfName| order.again.contains(iface) || (order.gone_first && !targets.is_known(iface));
+    let first = of_gone.iter_mut().chain(of_known.iter_mut()).filter(|pending| is_first(pending.iface));
+    let first =
+        in_order(first.collect(), |pending| pending.iface, |pending| targets.dependencies_of(pending.iface));
+    for pending in first.into_iter().rev() {
+        pending.former = match chosen.iter().find(|target| target.iface == *pending.iface) {
+            Some(target) => {
+                let plan = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
+                simulated.assume_all(&plan);
+                plan
+            }
+            None => removed(pending.iface, mode, targets, &mut simulated),
+        };
+        steps.push((pending.iface, pending.former.clone()));
     }
     // Those of which nothing else is to be removed. What goes with a whole interface would go again.
     let mut settled: BTreeSet<&IfName> = BTreeSet::new();
@@ -167,6 +179,13 @@ fn attempt<'a>(
         // What only a former stanza has goes last, unless it conflicts with the present one.
         if order.again.contains(&target.iface) || mode == Mode::Rest || !targets.has_former(&target.iface) {
             settled.insert(&target.iface);
+        } else if simulated.0.located.contains_key(&target.iface) && targets.has_other_settings(target) {
+            // The link gets its settings before it moves.
+            settled.insert(&target.iface);
+            pending.former = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
+            simulated.assume_all(&pending.former);
+            steps.push((pending.iface, pending.former.clone()));
+            (planned, is_missing) = plan(target, &mut simulated);
         } else if let Ok(removal) = former(&target.iface, targets, &mut simulated.clone()) {
             let is_in_the_way = || {
                 let mut after = simulated_after(&planned, &simulated);
@@ -222,8 +241,9 @@ fn attempt<'a>(
             steps.push((pending.iface, pending.surplus.clone()));
         }
     }
-    if !order.gone_first {
-        remove(of_gone, &mut simulated, &mut steps);
+    for pending in of_gone.iter_mut().rev().filter(|_| !order.gone_first) {
+        pending.former = removed(pending.iface, mode, targets, &mut simulated);
+        steps.push((pending.iface, pending.former.clone()));
     }
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
     Changes { pending, steps, removals, unknown }
@@ -260,10 +280,12 @@ fn is_of_settings(plan: &Plan) -> bool {
     })
 }
 
-/// Whether a plan sets an interface down or changes its master: it then loses what was set up before.
+/// Whether a plan sets an interface down, changes its master, moves or deletes it: it then loses what was set up before.
 fn interrupts(plan: &Plan, iface: &IfName) -> bool {
     plan.steps.iter().any(|step| match &step.act.op {
         Op::LinkSet { name, change } => name == iface && change.interrupts(),
+        Op::LinkMove(moved) => moved.name == *iface || moved.new_name == *iface,
+        Op::LinkDel { name, .. } => name == iface,
         _ => false,
     })
 }

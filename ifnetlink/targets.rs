@@ -231,6 +231,27 @@ impl Targets {
         sections.iter().map(|section| read_old(section, true)).collect()
     }
 
+    /// The interfaces that an interface depends on, or depended on with the recorded stanzas.
+    pub fn dependencies_of(&self, iface: &IfName) -> Vec<IfName> {
+        let former = self.applied.get(iface).map(|applied| named_in(&applied.sections));
+        let target = self.known.iter().find(|target| target.iface == *iface);
+        former
+            .into_iter()
+            .flatten()
+            .chain(target.into_iter().flat_map(|target| target.depends.clone()))
+            .collect()
+    }
+
+    /// Whether an interface was brought up with other settings of the link itself, which are not compared once it is in
+    /// another namespace.
+    pub fn has_other_settings(&self, target: &Target) -> bool {
+        let sections = self.applied.get(&target.iface).map_or(&[][..], |applied| &applied.sections);
+        let of = |section: &Section| {
+            ["mtu", "hwaddress", "alias", "link-options"].map(|name| section.values.get(name).cloned())
+        };
+        sections.iter().any(|section| of(section) != of(&target.section))
+    }
+
     /// The recorded stanza of an interface; the newest one, if an edit was not completed.
     pub fn newest(&self, iface: &IfName) -> Option<&Section> {
         self.applied.get(iface)?.sections.last()
@@ -450,7 +471,7 @@ fn dependencies(
 }
 
 /// Puts each interface after those that it depends on.
-fn in_order<T>(
+pub fn in_order<T>(
     mut from: Vec<T>,
     iface: impl Fn(&T) -> &IfName,
     depends: impl Fn(&T) -> Vec<IfName>,

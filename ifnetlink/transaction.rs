@@ -14,6 +14,7 @@ use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot};
 use std::collections::BTreeSet;
+use ifupdown_ng_netlink::values::IfName;
 
 /// Not all of a rollback succeeded.
 pub const ROLLED_BACK_IN_PART: u8 = 4;
@@ -62,9 +63,8 @@ pub fn outcome(left: &[String]) -> &'static str {
     if left.is_empty() { "all is as before" } else { "not all is as before" }
 }
 
-/// Makes the changes in two passes: when the kernel deletes an address, it also deletes other addresses of the same
-/// prefix, and routes (net/ipv4/devinet.c `__inet_del_ifa`). The second pass adds those that are missing. `begin` gets
-/// what is there before the first change.
+/// Makes the changes in two passes, if the kernel deletes more than they say. The second pass adds what is missing then.
+/// `begin` gets what is there before the first change.
 fn make_changes(
     targets: &Targets,
     mut found: Snapshot,
@@ -98,7 +98,7 @@ fn make_changes(
         })?;
         report.warn(refused.iter().map(ToString::to_string));
         report.changes(&changes);
-        if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
+        if !deletes_more(&plan, &found) {
             break;
         }
         found = targets.look(kernel).context(CANNOT_READ)?;
@@ -145,6 +145,18 @@ pub fn final_changes(changes: &Changes) -> Vec<String> {
         lines.extend(of_netns.filter(is_final).map(|act| format!("{iface}: `{act}` cannot be rolled back")));
     }
     lines
+}
+
+/// Whether the kernel may delete more than a plan says: with an address other addresses of the same prefix, and routes
+/// (net/ipv4/devinet.c `__inet_del_ifa`); with the master of a link that is up its IPv6 addresses and its routes, and
+/// those of the VLANs on it (drivers/net/vrf.c `cycle_netdev`).
+pub fn deletes_more(plan: &Plan, found: &Snapshot) -> bool {
+    let is_up = |name: &IfName| found.here().links.get(name).is_some_and(|link| link.up);
+    plan.steps.iter().any(|step| match &step.act.op {
+        Op::AddressDel { .. } => true,
+        Op::LinkSet { name, change } => change.interrupts() && is_up(name),
+        _ => false,
+    })
 }
 
 /// The kernel did not answer.
