@@ -38,6 +38,21 @@ pub struct Pending<'a> {
     pub kept: Vec<String>,
 }
 
+impl<'a> Pending<'a> {
+    fn new(iface: &'a IfName, is_gone: bool) -> Self {
+        Self {
+            iface,
+            former: Plan::default(),
+            is_gone,
+            plan: Plan::default(),
+            surplus: Plan::default(),
+            is_missing: false,
+            problems: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+}
+
 /// What is pending for the interfaces that were asked for, in the order of the changes.
 pub struct Changes<'a> {
     /// For each interface.
@@ -143,18 +158,8 @@ fn attempt<'a>(
     let is_left_out = |target: &Target| mode != Mode::Check && target.by_ifup;
     let chosen = targets.known.iter().filter(|target| target.chosen && !is_left_out(target));
     let chosen: Vec<&Target> = chosen.collect();
-    let new = |iface, is_gone| Pending {
-        iface,
-        former: Plan::default(),
-        is_gone,
-        plan: Plan::default(),
-        surplus: Plan::default(),
-        is_missing: false,
-        problems: Vec::new(),
-        kept: Vec::new(),
-    };
-    let mut pending: Vec<Pending> = gone.iter().map(|former| new(&former.iface, true)).collect();
-    pending.extend(chosen.iter().map(|target| new(&target.iface, target.configuration.is_empty())));
+    let mut pending: Vec<Pending> = gone.iter().map(|former| Pending::new(&former.iface, true)).collect();
+    pending.extend(chosen.iter().map(|target| Pending::new(&target.iface, target.configuration.is_empty())));
     let (of_gone, of_known) = pending.split_at_mut(gone.len());
     let is_first =
         |iface: &IfName| order.again.contains(iface) || (order.gone_first && !targets.is_known(iface));
