@@ -3,7 +3,8 @@
 //! The record is a text. Its first line is the identity of the namespace, with the start time of process 1 as the time
 //! of birth: a container may keep `/run` when it starts again. A section begins with a line
 //! `= INDEX FILE`, where `-` stands for an unknown index or file, and a line `: KEYWORD …` of the keywords that were
-//! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each, and for a bridge `>PORTS`.
+//! applied. The keywords of the whole stanza follow, `+KEYWORD VALUE` each, for a bridge `>PORTS`, and `*KEYWORD VALUE` for
+//! the lines that are not ours.
 
 use crate::stanza::Stanza;
 use crate::stanza::keywords::OURS;
@@ -35,6 +36,9 @@ pub struct Section {
     /// `bridge-ports` as it is written in the file, if that was read. ifupdown-ng hands over every interface that the
     /// stanza requires as a port (lifecycle.c).
     pub ports: Option<String>,
+    /// The lines of the stanza with other keywords than ours; empty if they are unknown. ifupdown-ng hands over only the
+    /// last line of a keyword, such as `use` or `down`.
+    pub lines: Vec<(String, String)>,
 }
 
 impl Section {
@@ -99,6 +103,10 @@ impl Applied {
                     let values = &mut applied.sections.last_mut()?.values;
                     values.insert(keyword.to_owned(), unescaped(value));
                 }
+                '*' => {
+                    let (keyword, value) = rest.split_once(' ')?;
+                    applied.sections.last_mut()?.lines.push((keyword.to_owned(), unescaped(value)));
+                }
                 '>' => applied.sections.last_mut()?.ports = Some(unescaped(rest)),
                 _ => return None,
             }
@@ -118,6 +126,9 @@ impl Applied {
                 known.keywords.extend(section.keywords);
                 known.index = section.index.or(known.index);
                 known.ports = section.ports.or_else(|| known.ports.take());
+                if !section.lines.is_empty() {
+                    known.lines = section.lines;
+                }
             }
             None => self.sections.push(section),
         }
@@ -146,6 +157,9 @@ impl fmt::Display for Applied {
                 writeln!(f, "+{keyword} {}", escaped(value))?;
             }
             section.ports.iter().try_for_each(|ports| writeln!(f, ">{}", escaped(ports)))?;
+            for (keyword, value) in &section.lines {
+                writeln!(f, "*{keyword} {}", escaped(value))?;
+            }
         }
         Ok(())
     }

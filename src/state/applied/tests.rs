@@ -10,13 +10,19 @@ fn section(keywords: &[&str], values: &[(&str, &str)]) -> Section {
         file: Some(PathBuf::from("/etc/network/a b\n")),
         values: values.iter().map(|(keyword, value)| (own(keyword), own(value))).collect(),
         ports: Some("eth0 eth1".to_owned()),
+        lines: [("use", "link"), ("up", "a \\ b")].map(|(name, value)| (own(&name), own(&value))).into(),
     }
 }
 
 fn applied() -> Applied {
     let first = section(&["vrf-rules", "vrf-table"], &[("vrf-rules", "yes"), ("vrf-table", "10")]);
-    let second =
-        Section { index: None, file: None, ports: None, ..section(&["netns"], &[("netns", "a\\n\nb \\")]) };
+    let second = Section {
+        index: None,
+        file: None,
+        ports: None,
+        lines: Vec::new(),
+        ..section(&["netns"], &[("netns", "a\\n\nb \\")])
+    };
     Applied { id: NetnsId { boot: 1, inode: 2, cookie: None, born: 3 }, sections: vec![first, second] }
 }
 
@@ -44,6 +50,16 @@ fn one_stanza_of_two_programs_is_one_section() {
     applied.add(section(&["vrf-table"], &values));
     applied.add(section(&["vrf-rules"], &values));
     assert_eq!(applied.sections, [section(&["vrf-rules", "vrf-table"], &values)]);
+}
+
+#[test]
+fn the_lines_of_others_stay_known() {
+    let mut applied = Applied::default();
+    let unknown = Section { lines: Vec::new(), ..section(&["netns"], &[("netns", "red")]) };
+    applied.add(unknown.clone());
+    applied.add(section(&["netns"], &[("netns", "red")]));
+    applied.add(unknown);
+    assert_eq!(applied.sections, [section(&["netns"], &[("netns", "red")])]);
 }
 
 #[test]
