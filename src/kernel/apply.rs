@@ -62,8 +62,21 @@ fn hint(op: &Op, cause: &Refusal) -> Option<&'static str> {
 /// # Errors
 /// The failed change, and the changes that could not be rolled back.
 pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<Failure>, Box<Failure>> {
+    up_with(plan, kernel, |_| ())
+}
+
+/// The same. After each step, `progress` gets the number of steps that are made.
+///
+/// # Errors
+/// As [`up`].
+pub fn up_with(
+    plan: &Plan,
+    kernel: &mut impl Kernel,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Failure>, Box<Failure>> {
     let (mut done, mut refused): (Vec<&Step>, Vec<Failure>) = (Vec::new(), Vec::new());
-    for step in &plan.steps {
+    for (before, step) in plan.steps.iter().enumerate() {
+        progress(before);
         log::info!("{}", step.act);
         let Err(cause) = kernel.apply(&step.act) else {
             done.push(step);
@@ -85,6 +98,7 @@ pub fn up(plan: &Plan, kernel: &mut impl Kernel) -> Result<Vec<Failure>, Box<Fai
         let undone = done.iter().rev().filter(|step| undo.step(step, kernel)).count();
         return Err(Box::new(Failure { act: step.act.clone(), cause, undone, stuck: undo.stuck }));
     }
+    progress(plan.steps.len());
     Ok(refused)
 }
 

@@ -1,9 +1,13 @@
-//! The programs of ifupdown-ng: where they are, and their version.
+//! The programs of ifupdown-ng: where they are, and their version. And the scripts that it runs.
 
 use crate::kernel::Refusal;
+use crate::stanza::Phase;
 use crate::stanza::file::Version;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// The directories of the programs; ifupdown-ng 0.12.1 and older do not pass PATH.
 const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
@@ -42,9 +46,74 @@ pub fn program(name: &str) -> Result<PathBuf, Refusal> {
     })
 }
 
+/// The program that ifupdown-ng runs for the scripts of a phase.
+const RUN_PARTS: &str = "/bin/run-parts";
+/// How long ifupdown-ng waits for it. 0.11 waits without a limit.
+const LIMIT: Duration = Duration::from_secs(300);
+/// PATH in the environment of executors and scripts, since 0.13.
+const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
+
+/// The directory with the scripts of a phase; `None` if there are none.
+pub fn scripts(phase: Phase) -> Option<PathBuf> {
+    let directory = PathBuf::from(format!("/etc/network/if-{phase}.d"));
+    let has_any = fs::read_dir(&directory).is_ok_and(|mut entries| entries.next().is_some());
+    has_any.then_some(directory)
+}
+
+/// Runs the scripts of a directory as ifupdown-ng does (lifecycle.c, execute.c), with these variables and no others.
+/// What they print goes to stderr.
+///
+/// # Errors
+/// `run-parts` cannot be started. A script fails: `run-parts` has printed its name. Or all together take longer than
+/// 300 s. Then `run-parts` is killed, and the script continues.
+pub fn run_scripts(directory: &Path, variables: &[(String, String)]) -> Result<(), Refusal> {
+    let mut command = Command::new(RUN_PARTS);
+    command.arg(directory).env_clear().stdout(io::stderr());
+    if version() == Version::Head {
+        command.env("PATH", PATH);
+    }
+    let child = command.envs(variables.iter().map(|(name, value)| (name, value))).spawn();
+    let mut child = child.map_err(|error| Refusal::io(&error, RUN_PARTS))?;
+    let ended = wait(&mut child, LIMIT).map_err(|error| Refusal::io(&error, RUN_PARTS))?;
+    match ended {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(Refusal::text(status.to_string())),
+        None => Err(Refusal::text(format!("it did not end within {} s", LIMIT.as_secs()))),
+    }
+}
+
+/// Waits until a process ends. If that takes too long, it is killed, and there is no status.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() >= limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_does_not_end_is_killed() -> io::Result<()> {
+        let begun = Instant::now();
+        let mut process = Command::new("sleep").arg("600").spawn()?;
+        assert_eq!(wait(&mut process, Duration::from_millis(20))?, None);
+        assert!(process.try_wait()?.is_some() && begun.elapsed() < Duration::from_secs(60));
+        let mut process = Command::new("sh").args(["-c", "exit 7"]).spawn()?;
+        assert_eq!(wait(&mut process, LIMIT)?.and_then(|status| status.code()), Some(7));
+        Ok(())
+    }
 
     #[test]
     fn versions_are_those_of_the_rules() {

@@ -31,6 +31,11 @@ pub fn in_use(file: &str) -> Result<Stanzas, FileProblem> {
     Ok(reading.stanzas)
 }
 
+/// Whether ifup and ifdown run the scripts of `/etc/network/if-*.d`.
+pub fn has_scripts() -> bool {
+    file::has_scripts(&mut Opened)
+}
+
 /// The files of this machine.
 struct Opened;
 

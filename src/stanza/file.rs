@@ -56,6 +56,11 @@ const MOST: usize = 1 << 20;
 /// How many bytes all files may have.
 const LONGEST: usize = 16 << 20;
 
+/// Whether ifup and ifdown run the scripts of `/etc/network/if-*.d`.
+pub fn has_scripts(files: &mut impl Files) -> bool {
+    Settings::read(files).is_on(Setting::AddonScripts)
+}
+
 /// Reads a file and the files that it names.
 ///
 /// # Errors
