@@ -277,7 +277,13 @@ fn change(random: &mut Random, full: bool, links: &[&str], own: &str) -> String 
             random.one(&[50, 254])
         ),
         19 => format!("{}rule flush proto 73", random.one(&["", "-6 "])),
-        20 => "rule add pref 100 from 10.9.8.0/24 table 51 proto 73".to_owned(),
+        20 => random
+            .one(&[
+                "rule add pref 100 from 10.9.8.0/24 table 51 proto 73",
+                // As `vrf-rules` does. The kernel does not show the priority 0.
+                "rule add pref 32000 table local proto 73; rule del pref 0",
+            ])
+            .to_string(),
         21 => format!("link del {link}; link add name {link} type dummy"),
         22 => format!("link set {link} alias other group 0 txqueuelen 9 promisc off arp on"),
         23 => format!("link set {link} addrgenmode {}", random.one(&["eui64", "none"])),

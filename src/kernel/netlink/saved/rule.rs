@@ -26,6 +26,11 @@ impl Rule {
         let flags = object.number(8) & FIB_RULE_INVERT;
         object.set_number(8, flags);
         let Attributes(mut attributes) = object.attributes.without(&[FRA_PAD]);
+        // The kernel does not show the priority 0, and gives a new rule without a priority another one
+        // (net/core/fib_rules.c `fib_nl_fill_rule`, `fib_default_rule_pref`).
+        if object.attributes.get(FRA_PRIORITY).is_none() {
+            attributes.push((FRA_PRIORITY, 0_u32.to_ne_bytes().to_vec()));
+        }
         attributes.sort();
         object.attributes = Attributes(attributes);
         Some(Self(object))
