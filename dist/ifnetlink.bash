@@ -58,7 +58,7 @@ _ifnetlink() {
             return 0
             ;;
         ifnetlink__subcmd__apply)
-            opts="-a -i -E -S -h --auto --dry-run --disruptive --confirm --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
+            opts="-a -q -i -E -S -h --auto --dry-run --disruptive --confirm --quiet --interfaces --executor-path --state-file --json --help $(printf '%s\n' /sys/class/net/*/ | sed -n 's|^/sys/class/net/\([A-Za-z0-9._-]*\)/$|\1|p')"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

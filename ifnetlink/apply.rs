@@ -8,9 +8,10 @@ use crate::cost::{self, Verdict};
 use crate::foreign;
 use crate::journal;
 use crate::pending::{Changes, Mode, pending};
-use crate::report::Report;
+use crate::report::{Output, Report};
+use crate::scripts::Scripts;
 use crate::targets::{Options, Target, Targets};
-use crate::transaction::{self, CANNOT_READ, Extent};
+use crate::transaction::{self, CANNOT_READ, CANNOT_RECORD, Extent};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
 use ifupdown_ng_netlink::kernel::live::Live;
@@ -18,6 +19,7 @@ use ifupdown_ng_netlink::program::run::{FAILED, MISCONFIGURED};
 use ifupdown_ng_netlink::state::Snapshot;
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 /// What was asked for, beside the interfaces.
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
@@ -29,8 +31,8 @@ pub struct Request {
     pub disruptive: bool,
     /// Roll the changes back if nobody confirms them.
     pub confirm: bool,
-    /// Print JSON.
-    pub json: bool,
+    /// What to print.
+    pub output: Output,
 }
 
 /// Makes the changes and prints them; returns the exit status. If anything conflicts with a change, no change is made.
@@ -38,7 +40,8 @@ pub struct Request {
 /// # Errors
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
 pub fn apply(options: &Options, request: Request) -> anyhow::Result<u8> {
-    let mut report = Report::default();
+    let options = &Options { with_dependencies: true, ..options.clone() };
+    let mut report = Report::new(request);
     let outcome = carry_out(options, request, &mut report);
     if !request.dry_run {
         report.log(outcome.as_ref());
@@ -60,6 +63,8 @@ pub struct Prepared {
     pub locks: BTreeMap<String, StateLock>,
     /// The state file.
     pub state_file: StateFile,
+    /// The scripts to run after the changes.
+    pub scripts: Scripts,
 }
 
 /// Reads the stanzas and the kernel, and takes the locks. What ifup has to bring up again is taken down. If there is
@@ -79,13 +84,12 @@ pub fn prepare(
     // The lock of an interface is taken before ours, as `ifup` does, so that neither waits for the other.
     loop {
         let targets = Targets::read(options).context("cannot read the stanzas")?;
+        report.of_file(&targets);
         if !targets.wrong.is_empty() {
-            report.errors.extend(targets.wrong.iter().map(ToString::to_string));
-            report.findings = targets.wrong.iter().map(crate::finding::Finding::json).collect();
             return Ok(Err(MISCONFIGURED));
         }
         if !request.dry_run {
-            kernel.lock().context("cannot lock out other runs")?;
+            kernel.lock().context(CANNOT_LOCK)?;
             match journal::find()? {
                 journal::Found::Nothing => {}
                 journal::Found::Waiting(_) => {
@@ -124,7 +128,8 @@ pub fn prepare(
             continue;
         }
         if restarts.is_empty() && targets.gone_with_foreign().next().is_none() {
-            return Ok(Ok(Prepared { targets, found, kernel, locks, state_file }));
+            let scripts = Scripts::due(&targets, &changes);
+            return Ok(Ok(Prepared { targets, found, kernel, locks, state_file, scripts }));
         }
         kernel.unlock();
         locks.clear();
@@ -136,11 +141,11 @@ pub fn prepare(
 }
 
 fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow::Result<u8> {
-    let Prepared { targets, found, mut kernel, locks, state_file } = match prepare(options, request, report)?
-    {
-        Ok(prepared) => prepared,
-        Err(code) => return Ok(code),
-    };
+    let Prepared { targets, found, mut kernel, locks, state_file, scripts } =
+        match prepare(options, request, report)? {
+            Ok(prepared) => prepared,
+            Err(code) => return Ok(code),
+        };
     journal::forget()?;
     let code = transaction::carry_out(&targets, found, Extent::Whole, &mut kernel, report, |_| Ok(()))?;
     if code != 0 {
@@ -149,13 +154,18 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
     state_file.change(&entries(&targets), &removed(&targets)).context(CANNOT_WRITE_STATE)?;
     kernel.unlock();
     drop(locks);
-    let mut code = 0;
+    let mut code = scripts.run(options, report);
     for target in targets.known.iter().filter(|target| target.by_ifup) {
+        let begun = Instant::now();
         report.command("ifup", &target.iface);
         if let Err(error) = foreign::ifup(options, &target.iface) {
             report.errors.push(format!("{}: {error}", target.iface));
             code = FAILED;
         }
+        report.took(&target.iface, "ifup", begun.elapsed());
+        kernel.lock().context(CANNOT_LOCK)?;
+        foreign::remember(target).context(CANNOT_RECORD)?;
+        kernel.unlock();
     }
     Ok(code)
 }
@@ -163,21 +173,22 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
 /// The entries of the state file for the interfaces that are up after the changes: counted once for the interface
 /// itself, and once for each interface that depends on it, as `ifup` counts them.
 pub fn entries(targets: &Targets) -> Vec<Entry> {
-    let dependents =
-        |iface: &IfName| targets.known.iter().filter(|target| target.depends.contains(iface)).count();
+    let native = || targets.known.iter().filter(|target| !target.by_ifup);
+    // ifup itself counts those that it brings up.
+    let dependents = |iface: &IfName| native().filter(|target| target.depends.contains(iface)).count();
     let entry = |target: &Target| {
         let name = target.iface.as_str();
-        let is_explicit = target.chosen && !targets.is_dependency(name);
+        let is_asked = target.chosen && !targets.is_dependency(name);
+        let is_explicit = is_asked || targets.stanzas.is_auto(name);
         Entry::new(name, 1 + dependents(&target.iface), is_explicit)
     };
-    let native = targets.known.iter().filter(|target| !target.by_ifup && !target.configuration.is_empty());
-    native.map(entry).collect()
+    native().filter(|target| !target.configuration.is_empty()).map(entry).collect()
 }
 
 /// The interfaces whose entries are removed from the state file.
 pub fn removed(targets: &Targets) -> BTreeSet<String> {
-    // Of ports that have no stanza any more, but stay in their bridge, ifup keeps the entry.
-    let gone = targets.gone().filter(|iface| !targets.stanzas.mentions(iface.as_str()));
+    // Of those that others need, such as ports of a bridge, ifup keeps the entry.
+    let gone = targets.gone().filter(|iface| !targets.is_needed(iface));
     gone.map(ToString::to_string).collect()
 }
 
@@ -203,6 +214,7 @@ pub const WAITING: &str = "a change waits for its confirmation; keep it with `if
 /// The processes of a change were killed.
 pub const ABANDONED: &str =
     "the last change was neither confirmed nor rolled back: its processes were killed";
+const CANNOT_LOCK: &str = "cannot lock out other runs";
 /// The state file cannot be read or written.
 pub const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
 
@@ -210,10 +222,21 @@ pub const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng
 fn would_change(targets: &Targets, changes: &Changes, restarts: &[&Target], report: &mut Report) {
     let again = restarts.iter().map(|target| &target.iface);
     let leaving = targets.gone_with_foreign().map(|(iface, _)| iface);
-    again.clone().chain(leaving).for_each(|iface| report.command("ifdown", iface));
-    report.changes(changes);
-    let new = targets.known.iter().filter(|target| target.by_ifup).map(|target| &target.iface);
-    again.chain(new).for_each(|iface| report.command("ifup", iface));
+    let by_ifdown: Vec<&IfName> = again.chain(leaving).collect();
+    for iface in &by_ifdown {
+        report.command("ifdown", iface);
+    }
+    let by_ifup = |target: &Target| {
+        target.by_ifup || (!target.foreign.is_empty() && by_ifdown.contains(&&target.iface))
+    };
+    let by_ifup: Vec<_> =
+        targets.known.iter().filter(|target| by_ifup(target)).map(|target| &target.iface).collect();
+    let is_native = |iface: &IfName| targets.has_stanza(iface) || !by_ifdown.contains(&iface);
+    report.changes(changes.steps.iter().filter(|(iface, _)| is_native(iface) && !by_ifup.contains(iface)));
+    Scripts::due(targets, changes).list(report);
+    for iface in by_ifup {
+        report.command("ifup", iface);
+    }
 }
 
 /// Takes down, with ifdown and the recorded stanzas, what ifup brings up again, and what has no stanza any more.
@@ -230,8 +253,10 @@ fn foreign_down(
     });
     let leaving = targets.gone_with_foreign().map(|(iface, old)| (iface, &[][..], old));
     for (iface, uses, old) in again.chain(leaving) {
+        let begun = Instant::now();
         foreign::ifdown(options, iface, uses, old).with_context(|| iface.to_string())?;
         report.command("ifdown", iface);
+        report.took(iface, "ifdown", begun.elapsed());
         // ifdown leaves it there if other interfaces depend on it.
         state_file.change(&[], &BTreeSet::from([iface.to_string()])).context(CANNOT_WRITE_STATE)?;
     }

@@ -5,7 +5,7 @@
 
 use crate::apply::{ABANDONED, Request, WAITING};
 use crate::journal::{self, Answer, Found, Journal, Outcome, Phase};
-use crate::report::{PENDING, Report};
+use crate::report::{Output, PENDING, Report};
 use anyhow::Context as _;
 use ifupdown_ng_netlink::kernel::lock;
 use ifupdown_ng_netlink::program::arguments;
@@ -95,9 +95,8 @@ fn start(which: &str) -> anyhow::Result<Child> {
 
 /// Prints the changes, and reads the answer.
 fn ask(request: Request, journal: &Journal) {
-    let Request { json, .. } = request;
     // What cannot be printed or read is no answer.
-    let is_printed = json || journal.report.print(request, PENDING).is_ok();
+    let is_printed = request.output == Output::Json || journal.report.print(request, PENDING).is_ok();
     let seconds = journal.limit.as_secs();
     say(format_args!(
         "press Enter within {seconds} s to keep the changes, or type `no` and Enter to roll them back"
@@ -121,7 +120,7 @@ fn finish(request: Request, code: u8, was_waiting: bool) -> anyhow::Result<u8> {
     } else {
         Outcome::remove()?;
     }
-    if code == 0 && was_waiting && !request.json {
+    if code == 0 && was_waiting && request.output == Output::Text {
         say("the changes are confirmed");
     }
     report.print(request, code).context("cannot print what was done")?;

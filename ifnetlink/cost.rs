@@ -41,7 +41,7 @@ pub fn judge(
     }
     let changes = again.as_ref().unwrap_or(changes);
     let mut costs = of(&whole(changes), &gone(changes), kernel)?;
-    costs.extend(targets.restarted().map(foreign::cost));
+    costs.extend(targets.restarted().map(|target| foreign::cost(target, targets)));
     if !disruptive {
         let advice = |cost| format!("{cost}; ifdown and ifup it, or add --disruptive");
         refused.extend(costs.drain(..).map(advice));

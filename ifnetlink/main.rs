@@ -17,11 +17,13 @@ mod foreign;
 mod journal;
 mod lint;
 mod pending;
+mod progress;
 #[cfg(test)]
 #[path = "../tests/kernel/random.rs"]
 mod random;
 mod report;
 mod rollback;
+mod scripts;
 mod show;
 mod stanza;
 mod targets;
@@ -38,6 +40,7 @@ use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::program::{arguments, inside};
 use ifupdown_ng_netlink::stanza::file::Version;
+use report::Output;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,7 +81,11 @@ fn apply(matches: &ArgMatches, detached: Option<&OsStr>) -> anyhow::Result<u8> {
         dry_run: matches.get_flag("dry-run"),
         disruptive: matches.get_flag("disruptive"),
         confirm: matches.contains_id("confirm"),
-        json: matches.get_flag("json"),
+        output: match (matches.get_flag("json"), matches.get_flag("quiet")) {
+            (true, _) => Output::Json,
+            (false, true) => Output::Quiet,
+            (false, false) => Output::Text,
+        },
     };
     // Without a value: 0.
     let seconds = matches.get_one::<u32>("confirm").copied().filter(|seconds| *seconds > 0);
@@ -157,6 +164,7 @@ fn command() -> Command {
                 .value_parser(value_parser!(u32))
                 .help("Roll the changes back unless they are confirmed in this time, 120 s by default on a terminal"),
         )
+        .arg(flag("quiet", "Print errors and warnings only").short('q').conflicts_with("json"))
         .args(files())
         .arg(state_file())
         .arg(json.clone());

@@ -61,6 +61,8 @@ pub struct Changes<'a> {
     pub steps: Vec<(&'a IfName, Plan)>,
     /// From here on, `steps` only removes what no stanza has any more.
     pub removals: usize,
+    /// The interfaces that are taken down and brought up again.
+    pub again: BTreeSet<IfName>,
     /// A warning if it is unknown what no stanza asks for, so that it is not removed.
     pub unknown: Option<String>,
 }
@@ -251,7 +253,7 @@ fn attempt<'a>(
         steps.push((pending.iface, pending.former.clone()));
     }
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
-    Changes { pending, steps, removals, unknown }
+    Changes { pending, steps, removals, again: order.again.clone(), unknown }
 }
 
 /// What only the former stanzas of an interface have; or why the present one could not go up from nothing.

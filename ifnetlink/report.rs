@@ -1,14 +1,29 @@
 //! What `ifnetlink apply` prints.
 
 use crate::apply::Request;
-use crate::pending::Changes;
+use crate::finding::Finding;
+use crate::targets::Targets;
 use ifupdown_ng_netlink::kernel::syslog;
+use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::stanza::one_line;
 use ifupdown_ng_netlink::values::IfName;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+/// What to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// The changes, errors and warnings.
+    Text,
+    /// Errors and warnings only.
+    Quiet,
+    /// JSON.
+    Json,
+}
 
 /// The changes wait for their confirmation.
 pub const PENDING: u8 = 5;
@@ -22,11 +37,35 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Why it failed.
     pub errors: Vec<String>,
-    /// What is wrong in the stanzas, as JSON.
+    /// What is wrong in the stanzas, and warnings about them, as JSON.
     pub findings: Vec<Value>,
+    /// The warnings about the file.
+    file_warnings: Vec<String>,
+    /// Print what is done as soon as it is done.
+    shows_progress: bool,
 }
 
 impl Report {
+    /// Before anything is done.
+    pub fn new(request: Request) -> Self {
+        let shows_progress = request.output == Output::Text && std::io::stderr().is_terminal();
+        Self { shows_progress, ..Self::default() }
+    }
+
+    /// Work for an interface is done, and took so long. Prints a line if a person waits for it.
+    pub fn took(&self, iface: &IfName, what: &str, time: Duration) {
+        if self.shows_progress {
+            complain(&format_args!("ifnetlink: {iface}: {what}, {:.1} s", time.as_secs_f64()));
+        }
+    }
+
+    /// What is wrong in the file, and warnings about it.
+    pub fn of_file(&mut self, targets: &Targets) {
+        self.findings = targets.wrong.iter().chain(&targets.warnings).map(Finding::json).collect();
+        self.errors.extend(targets.wrong.iter().map(ToString::to_string));
+        self.file_warnings = targets.warnings.iter().map(ToString::to_string).collect();
+    }
+
     pub fn warn(&mut self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
             if !self.warnings.contains(&line) {
@@ -39,8 +78,12 @@ impl Report {
         self.lines.push((iface.clone(), format!("{name} {iface}")));
     }
 
-    pub fn changes(&mut self, changes: &Changes) {
-        for (iface, plan) in &changes.steps {
+    pub fn scripts(&mut self, iface: &IfName, directory: &Path) {
+        self.lines.push((iface.clone(), format!("run-parts {}", directory.display())));
+    }
+
+    pub fn changes<'a>(&mut self, steps: impl IntoIterator<Item = &'a (&'a IfName, Plan)>) {
+        for (iface, plan) in steps {
             let acts = plan.steps.iter().map(|step| &step.act).filter(|act| !act.op.is_a_note());
             self.lines.extend(acts.map(|act| ((*iface).clone(), act.to_string())));
         }
@@ -76,6 +119,7 @@ impl Report {
             "changes": changes.collect::<Vec<_>>(),
             "errors": self.errors,
             "findings": self.findings,
+            "of_file": self.file_warnings,
             "warnings": self.warnings,
         })
     }
@@ -93,6 +137,8 @@ impl Report {
             warnings: texts("warnings")?,
             errors: texts("errors")?,
             findings: value["findings"].as_array()?.clone(),
+            file_warnings: texts("of_file")?,
+            shows_progress: false,
         })
     }
 
@@ -101,17 +147,20 @@ impl Report {
     /// # Errors
     /// Nothing can be printed.
     pub fn print(&self, request: Request, code: u8) -> std::io::Result<()> {
-        let text = if request.json {
+        let text = if request.output == Output::Json {
             let mut whole = self.json();
+            whole.as_object_mut().map(|whole| whole.remove("of_file"));
             whole["applied"] = json!(code == 0 && !request.dry_run);
             whole["pending"] = json!(code == PENDING);
             format!("{whole}\n")
         } else {
             let warnings = self.warnings.iter().map(|line| format!("warning: {line}"));
-            for line in warnings.chain(self.errors.iter().cloned()) {
+            for line in self.file_warnings.iter().cloned().chain(warnings).chain(self.errors.iter().cloned())
+            {
                 complain(&format_args!("ifnetlink: {line}"));
             }
-            let lines: Vec<_> = self.lines.iter().map(|(iface, text)| format!("{iface}: {text}\n")).collect();
+            let lines = self.lines.iter().filter(|_| request.output == Output::Text);
+            let lines: Vec<_> = lines.map(|(iface, text)| format!("{iface}: {text}\n")).collect();
             lines.concat()
         };
         std::io::stdout().write_all(text.as_bytes())

@@ -7,6 +7,7 @@ use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
 use ifupdown_ng_netlink::stanza::{Line, Origin, Phase, Place, Problem, Stanza, Stanzas};
 use ifupdown_ng_netlink::state::Section;
 use ifupdown_ng_netlink::values::{IfName, words};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -31,15 +32,42 @@ impl Executors {
         self.installed.iter().chain(NATIVE).copied().find(|program| program.name == name)
     }
 
-    /// Whether a recorded stanza has commands, or keywords of an executor of others.
+    /// Whether an executor of this name is installed, and not carried out here.
+    fn is_foreign(&self, name: &str) -> bool {
+        self.program(name).is_none() && !NOTHING.contains(&name) && !name.is_empty() && self.exists(name)
+    }
+
+    /// Whether a recorded stanza has commands, or needs an executor of others.
     pub fn has_foreign(&self, old: &Section) -> bool {
-        let is_foreign = |name: &str| {
-            self.program(name).is_none() && !NOTHING.contains(&name) && !name.is_empty() && self.exists(name)
-        };
-        old.values.iter().any(|(keyword, value)| {
-            keyword.parse::<Phase>().is_ok()
-                || is_foreign(if keyword == "use" { value.trim() } else { beginning(keyword) })
-        })
+        !self.foreign(old, false).is_empty() || !self.foreign(old, true).is_empty()
+    }
+
+    /// The executors of others, and the phases, whose values or commands differ between two stanzas.
+    pub fn changed(&self, old: &Section, new: &Section) -> BTreeSet<String> {
+        let are_known = !old.lines.is_empty() && !new.lines.is_empty();
+        let (before, after) = (self.foreign(old, are_known), self.foreign(new, are_known));
+        let names = before.keys().chain(after.keys());
+        names.filter(|name| before.get(*name) != after.get(*name)).map(|name| (*name).to_owned()).collect()
+    }
+
+    /// The executors of others and the phases of a stanza, each with its lines. Only with all `lines`, an executor that has
+    /// no keyword of its own is surely found.
+    fn foreign<'a>(&self, section: &'a Section, lines: bool) -> BTreeMap<&'a str, Vec<(&'a str, &'a str)>> {
+        let mut found: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        let all = section.lines.iter().filter(|_| lines).map(|(keyword, value)| (keyword, value));
+        let last = section.values.iter().filter(|_| !lines);
+        for (keyword, value) in all.chain(last).map(|(keyword, value)| (keyword.as_str(), value.trim())) {
+            let is_command = keyword.parse::<Phase>().is_ok();
+            let name = match keyword {
+                "use" => value,
+                _ if is_command => keyword,
+                _ => beginning(keyword),
+            };
+            if is_command || (self.is_foreign(name) && (lines || keyword != "use")) {
+                found.entry(name).or_default().push((keyword, value));
+            }
+        }
+        found
     }
 
     /// Whether ifupdown-ng finds an executor of this name. It skips one that is missing.
@@ -129,7 +157,8 @@ impl ReadStanza {
         let keywords: Vec<&str> =
             used.iter().flat_map(|program| program.keywords()).map(|keyword| keyword.name).collect();
         let ports = stanzas.text(iface, "bridge-ports").map(str::to_owned);
-        let section = Section { ports, ..Section::of(&stanza, &keywords, None) };
+        let section =
+            Section { ports, lines: lines.of_no_program(), ..Section::of(&stanza, &keywords, None) };
         let iface = iface.clone();
         Some(Self {
             iface,
@@ -280,6 +309,12 @@ impl<'a> Lines<'a> {
             depends.push(Dependency { on: raw.to_owned(), keyword: "iface".to_owned(), place });
         }
         depends
+    }
+
+    /// The lines with other keywords than ours.
+    fn of_no_program(&self) -> Vec<(String, String)> {
+        let others = self.stanzas.lines(self.iface).filter(|(keyword, _)| !OURS.contains(keyword));
+        others.map(|(keyword, value)| (keyword.to_owned(), value.to_owned())).collect()
     }
 
     /// Whether one of these executors of others, or a command, creates the interface.

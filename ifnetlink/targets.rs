@@ -8,8 +8,8 @@ use ifupdown_ng_netlink::kernel::ifstate::StateFile;
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifupdown};
 use ifupdown_ng_netlink::program::edit::{self, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
+use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
-use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
@@ -268,10 +268,15 @@ impl Targets {
         former.filter(|iface| !self.has_stanza(iface))
     }
 
-    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown. Not one that another
-    /// stanza names, such as a port of a bridge.
+    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown. Not one that others need,
+    /// such as a port of a bridge.
     pub fn is_taken_down(&self, iface: &IfName) -> bool {
-        !self.stanzas.mentions(iface.as_str()) && self.running.contains(iface.as_str())
+        !self.has_stanza(iface) && !self.is_needed(iface) && self.running.contains(iface.as_str())
+    }
+
+    /// Whether an interface that is up depends on this one. ifup then brings this one up too.
+    pub fn is_needed(&self, iface: &IfName) -> bool {
+        self.known.iter().any(|target| target.depends.contains(iface))
     }
 
     /// The interfaces that have no stanza any more, but recorded commands or keywords of executors of others.
@@ -299,12 +304,16 @@ impl Targets {
         self.known.iter().filter(|target| target.chosen && self.is_restarted(target))
     }
 
-    /// Whether an interface that is up was brought up with other values for the executors of others, or with other
-    /// commands. Without a record this is unknown, and taken for no.
+    /// The executors of others, and the phases with commands, for which an interface that is up was brought up with another
+    /// stanza. Without a record this is unknown, and taken for none.
+    pub fn changed_foreign(&self, target: &Target) -> BTreeSet<String> {
+        let newest = self.newest(&target.iface).filter(|_| self.running.contains(target.iface.as_str()));
+        newest.map(|old| self.executors.changed(old, &target.section)).unwrap_or_default()
+    }
+
+    /// Whether ifdown has to take an interface down, because of those.
     fn is_restarted(&self, target: &Target) -> bool {
-        let newest = self.newest(&target.iface);
-        let is_up = self.running.contains(target.iface.as_str());
-        newest.is_some_and(|old| is_up && foreign(old, target) != foreign(&target.section, target))
+        !self.changed_foreign(target).is_empty()
     }
 
     /// Whether an interface had another stanza.
@@ -371,17 +380,6 @@ impl Targets {
         found.stanzas = Some(self.stanzas.clone());
         Ok(found)
     }
-}
-
-/// What the executors of others read in a stanza, and its commands.
-fn foreign<'a>(section: &'a Section, target: &Target) -> BTreeMap<&'a str, &'a str> {
-    let is_phase = |keyword: &str| keyword.parse::<Phase>().is_ok();
-    let is_foreign = |keyword: &str| {
-        is_phase(keyword)
-            || target.foreign.iter().any(|name| keyword.split('-').next() == Some(name) && !is_phase(name))
-    };
-    let values = section.values.iter().filter(|(keyword, _)| is_foreign(keyword));
-    values.map(|(keyword, value)| (keyword.as_str(), value.trim())).collect()
 }
 
 /// The programs that read all keywords together.

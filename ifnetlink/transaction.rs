@@ -1,6 +1,7 @@
 //! The native part of `ifnetlink apply`: all changes are made, or the state before them is restored.
 
 use crate::pending::{Changes, Mode, pending};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::rollback::Before;
 use crate::targets::{Target, Targets};
@@ -13,8 +14,8 @@ use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot};
-use std::collections::BTreeSet;
 use ifupdown_ng_netlink::values::IfName;
+use std::collections::BTreeSet;
 
 /// Not all of a rollback succeeded.
 pub const ROLLED_BACK_IN_PART: u8 = 4;
@@ -91,13 +92,11 @@ fn make_changes(
         }
         record(targets, &found, false).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.
-        let refused = apply::up(&plan, kernel).map_err(|failure| Failure {
-            undone: 0,
-            stuck: Vec::new(),
-            ..*failure
-        })?;
+        let mut progress = Progress::of(&changes);
+        let outcome = apply::up_with(&plan, kernel, |steps| progress.reach(steps, report));
+        let refused = outcome.map_err(|failure| Failure { undone: 0, stuck: Vec::new(), ..*failure })?;
         report.warn(refused.iter().map(ToString::to_string));
-        report.changes(&changes);
+        report.changes(&changes.steps);
         if !deletes_more(&plan, &found) {
             break;
         }
@@ -161,7 +160,8 @@ pub fn deletes_more(plan: &Plan, found: &Snapshot) -> bool {
 
 /// The kernel did not answer.
 pub const CANNOT_READ: &str = "cannot read the state of the kernel";
-const CANNOT_RECORD: &str = "cannot record the applied stanza";
+/// Our record was not written.
+pub const CANNOT_RECORD: &str = "cannot record the applied stanza";
 
 /// All steps, in order.
 pub fn whole(changes: &Changes) -> Plan {

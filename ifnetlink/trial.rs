@@ -8,6 +8,7 @@ use crate::apply::{self, CANNOT_WRITE_STATE, Prepared, Request, prepare};
 use crate::journal::{self, Answer, Journal, Outcome, Phase};
 use crate::report::Report;
 use crate::rollback::Before;
+use crate::scripts::Scripts;
 use crate::targets::{Options, Targets};
 use crate::transaction::{self, CANNOT_READ, Extent, ROLLED_BACK_IN_PART};
 use anyhow::Context as _;
@@ -34,7 +35,7 @@ pub fn run(options: &Options, request: Request, limit: Duration, is_again: bool)
     // It fails if this process is the first one of its session already.
     let _ = setsid();
     let Some(_watch) = lock::watch()? else { return Ok(FAILED) };
-    let mut report = Report::default();
+    let mut report = Report::new(request);
     let outcome = match Journal::read()?.filter(|_| is_again) {
         Some(journal) => resume(options, journal, &mut report),
         None => begin(options, request, limit, &mut report),
@@ -55,11 +56,11 @@ pub fn run(options: &Options, request: Request, limit: Duration, is_again: bool)
 
 /// Makes the changes and waits.
 fn begin(options: &Options, request: Request, limit: Duration, report: &mut Report) -> anyhow::Result<u8> {
-    let Prepared { targets, found, mut kernel, locks, state_file } = match prepare(options, request, report)?
-    {
-        Ok(prepared) => prepared,
-        Err(code) => return Ok(code),
-    };
+    let Prepared { targets, found, mut kernel, locks, state_file, scripts } =
+        match prepare(options, request, report)? {
+            Ok(prepared) => prepared,
+            Err(code) => return Ok(code),
+        };
     let mut journal = Journal {
         phase: Phase::Changing,
         limit,
@@ -87,7 +88,7 @@ fn begin(options: &Options, request: Request, limit: Duration, report: &mut Repo
     }
     if journal.before.parts.is_empty() {
         // There is nothing to confirm.
-        let code = keep(options, &mut journal, Some(targets), report);
+        let code = keep(options, &mut journal, Some((targets, scripts)), report);
         Outcome { code, report: report.clone() }.write()?;
         return Ok(code);
     }
@@ -98,7 +99,7 @@ fn begin(options: &Options, request: Request, limit: Duration, report: &mut Repo
         journal.limit.as_secs()
     );
     syslog::log("ifnetlink", false, &line);
-    wait(options, journal, Some(targets), report)
+    wait(options, journal, Some((targets, scripts)), report)
 }
 
 /// Writes the state file, and notes in the journal that the changes are made.
@@ -142,13 +143,13 @@ fn resume(options: &Options, mut journal: Journal, report: &mut Report) -> anyho
 fn wait(
     options: &Options,
     mut journal: Journal,
-    targets: Option<Targets>,
+    planned: Option<Planned>,
     report: &mut Report,
 ) -> anyhow::Result<u8> {
     loop {
         // A file that cannot be read is no confirmation.
         match Answer::read().unwrap_or_default() {
-            Some(Answer::Keep) => return Ok(keep(options, &mut journal, targets, report)),
+            Some(Answer::Keep) => return Ok(keep(options, &mut journal, planned, report)),
             Some(Answer::Return) => {
                 return Ok(roll_back(options, journal, "the changes were refused", report));
             }
@@ -166,12 +167,16 @@ fn wait(
 
 const CANNOT_WRITE: &str = "cannot write the journal";
 
+/// What this process knows if it was not killed.
+type Planned = (Targets, Scripts);
+
 /// Makes the deletions that were withheld, and records that the new stanzas are applied.
-fn keep(options: &Options, journal: &mut Journal, targets: Option<Targets>, report: &mut Report) -> u8 {
+fn keep(options: &Options, journal: &mut Journal, planned: Option<Planned>, report: &mut Report) -> u8 {
     journal.phase = Phase::Keeping;
     // The journal that is there has the same answer.
     let _ = journal.write();
-    let code = delete(options, journal, targets, report).unwrap_or_else(|error| {
+    let (targets, scripts) = planned.unzip();
+    let mut code = delete(options, journal, targets, report).unwrap_or_else(|error| {
         report.errors.push(format!("{error:#}"));
         FAILED
     });
@@ -179,6 +184,9 @@ fn keep(options: &Options, journal: &mut Journal, targets: Option<Targets>, repo
         syslog::log("ifnetlink", false, "apply: the changes are confirmed");
     } else {
         report.errors.push(NOT_DELETED.to_owned());
+    }
+    if let Some(scripts) = scripts {
+        code = code.max(scripts.run(options, report));
     }
     // All else was printed before.
     report.warnings.clear();

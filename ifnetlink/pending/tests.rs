@@ -102,7 +102,8 @@ impl System {
             let problems = changes.pending.iter().flat_map(|pending| &pending.problems);
             let problems: Vec<String> = problems.map(ToString::to_string).collect();
             for (iface, plan) in &changes.steps {
-                plan.steps.iter().for_each(|step| text += &format!("{iface}: {}\n", step.act));
+                let lines = plan.steps.iter().map(|step| format!("{iface}: {}\n", step.act));
+                text.extend(lines);
             }
             if !problems.is_empty() {
                 return Err(format!("{text}{}", problems.join("\n")));
@@ -120,7 +121,9 @@ impl System {
             let applied = Applied { sections: vec![section], ..Applied::default() };
             self.applied.insert(target.iface.clone(), applied);
             let link = self.kernel.0.here_mut().links.get_mut(&target.iface);
-            link.into_iter().for_each(|link| link.up = true);
+            if let Some(link) = link {
+                link.up = true;
+            }
         }
         Ok(text)
     }

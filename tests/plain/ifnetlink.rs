@@ -90,6 +90,7 @@ Options:
       --dry-run                    Print the changes and make none
       --disruptive                 Also make changes that cost an interface in use its addresses, routes or sessions
       --confirm[=<SECONDS>]        Roll the changes back unless they are confirmed in this time, 120 s by default on a terminal
+  -q, --quiet                      Print errors and warnings only
   -i, --interfaces <FILE>          The interfaces file [default: /etc/network/interfaces]
   -E, --executor-path <DIRECTORY>  Where the executors are [default: /usr/libexec/ifupdown-ng]
   -S, --state-file <FILE>          The state file of ifupdown-ng [default: /run/ifstate]
