@@ -81,7 +81,14 @@ impl State {
 
     /// The same with other lines.
     pub fn map(mut self, change: impl Fn(&str) -> String) -> Self {
-        self.0.values_mut().flatten().for_each(|line| *line = change(line));
+        for (about, lines) in &mut self.0 {
+            for line in lines.iter_mut() {
+                *line = change(line);
+            }
+            if !about.ends_with("rules") {
+                lines.sort_unstable();
+            }
+        }
         self
     }
 

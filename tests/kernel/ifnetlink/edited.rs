@@ -44,7 +44,9 @@ fn edited(edit: &Edit, which: usize, by_ifup: bool, ifupdown: Ifupdown) {
     let before = now(edit, &installed);
     let when = format!("{from}\nto\n{to}");
     installed.interfaces(to);
-    let fresh = is_up(edit.iface, &installed.ifup("-a"));
+    let ran = installed.ifup("-a");
+    // The interface, and those that depend on it.
+    let fresh = to.lines().filter_map(|line| line.strip_prefix("iface ")).all(|iface| is_up(iface, &ran));
     let wanted = fresh.then(|| (seen(edit, &installed), counted(&installed)));
     end(edit, &installed, &before, &format!("a fresh {to}"));
     installed.interfaces(from);

@@ -8,6 +8,7 @@ mod confirm;
 mod edited;
 mod exec;
 mod files;
+mod foreign;
 mod page;
 mod random;
 mod show;
@@ -32,6 +33,7 @@ pub fn tests() -> Vec<Trial> {
         unharmed::tests(),
         random::tests(),
         beside::tests(),
+        foreign::tests(),
     ]
     .into_iter()
     .flatten()

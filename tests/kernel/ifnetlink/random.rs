@@ -89,7 +89,9 @@ impl Machine {
     pub fn down(&self, before: &State, when: &str) {
         let ran = self.installed.ifdown("-a").ok();
         ip("link set lo up");
-        before.assert_same(&State::with_run(&self.installed), &format!("{when}\n{ran}"));
+        let left = State::with_run(&self.installed);
+        without_cycled_flags(before.clone())
+            .assert_same(&without_cycled_flags(left), &format!("{when}\n{ran}"));
     }
 
     /// The lines of the state file, but for `lo`.
@@ -100,8 +102,7 @@ impl Machine {
 }
 
 /// The state without what depends on the way to it: who added an address or a default route, since the stock `static`
-/// does not mark them; which of the addresses with one prefix is the first, which `apply` leaves as it is; and the flags
-/// that the kernel sets when a link below a port joins or leaves a VRF (drivers/net/vrf.c `cycle_netdev`).
+/// does not mark them; and which of the addresses with one prefix is the first, which `apply` leaves as it is.
 fn now() -> State {
     settle();
     let bridge = |words: &str| run(Command::new("bridge").arg("-j").args(words.split(' '))).ok().stdout;
@@ -111,20 +112,14 @@ fn now() -> State {
     let fdb = list("fdb show");
     let is_static = |entry: &&Value| entry.get("master").is_some() && entry["state"] == "static";
     state.add("FDB", fdb.iter().filter(is_static).map(ToString::to_string).collect());
-    state.map(|line| {
+    without_cycled_flags(state).map(|line| {
         let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
         let object = value.as_object_mut().unwrap();
-        for key in ["promiscuity", "allmulti"] {
-            object.remove(key);
-        }
         if object.get("dst").is_some_and(|dst| dst == "default") && object.contains_key("gateway") {
             object.remove("protocol");
         }
         if object.get("protocol").is_some_and(|protocol| protocol == "kernel") {
             object.remove("prefsrc");
-        }
-        if let Some(flags) = object.get_mut("flags").and_then(Value::as_array_mut) {
-            flags.retain(|flag| flag != "PROMISC" && flag != "ALLMULTI");
         }
         if let Some(addresses) = object.get_mut("addr_info").and_then(Value::as_array_mut) {
             for address in addresses.iter_mut().filter_map(Value::as_object_mut) {
@@ -132,6 +127,22 @@ fn now() -> State {
                 address.remove("protocol");
             }
             addresses.sort_by_key(ToString::to_string);
+        }
+        value.to_string()
+    })
+}
+
+/// The state without the flags that the kernel sets for good when a link below a port joins or leaves a VRF
+/// (drivers/net/vrf.c `cycle_netdev`).
+fn without_cycled_flags(state: State) -> State {
+    state.map(|line| {
+        let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+        let object = value.as_object_mut().unwrap();
+        for key in ["promiscuity", "allmulti"] {
+            object.remove(key);
+        }
+        if let Some(flags) = object.get_mut("flags").and_then(Value::as_array_mut) {
+            flags.retain(|flag| flag != "PROMISC" && flag != "ALLMULTI");
         }
         value.to_string()
     })

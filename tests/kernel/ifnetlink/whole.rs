@@ -38,7 +38,6 @@ pub fn tests() -> Vec<Trial> {
                 transitions(place, ifupdown);
             }));
         }
-        tests.push(trial("apply-foreign", ifupdown, foreign));
         tests.push(trial("apply-state-file", ifupdown, state_file));
         tests.push(trial("apply-addresses", ifupdown, addresses));
         tests.push(trial("apply-refused", ifupdown, refused));
@@ -107,52 +106,6 @@ fn transitions(place: usize, ifupdown: Ifupdown) {
         before.assert_same(&State::with_run(&installed), &format!("from {name} to nothing\n{ran}"));
         assert_eq!(counted(&installed), BTreeSet::new());
     }
-}
-
-/// Commands of a stanza are run by ifup and ifdown: those of the old stanza before all changes, those of the new one
-/// after them. Without `--disruptive` they are not run again.
-fn foreign(ifupdown: Ifupdown) {
-    let _hosts = cards();
-    let file = |word: &str, address: &str| {
-        format!(
-            "auto red\niface red\n    vrf-table 10\n\nauto eth1\niface eth1\n    vrf-member red\n    address {address}\n    \
-             up echo {word} up >>/run/log\n    down echo {word} down >>/run/log\n"
-        )
-    };
-    let installed = ifupdown.install(&file("one", "192.0.2.1/24"));
-    let log = || fs::read_to_string(installed.path("/run/log")).unwrap_or_default();
-    let ran = installed.ifnetlink("apply").quiet();
-    assert_eq!(
-        ran.stdout,
-        "red: ip link add red type vrf table 10\nred: ip link set red up\neth1: ifup eth1\n"
-    );
-    assert_eq!(log(), "one up\n");
-    // Only what is ours changes.
-    installed.interfaces(&file("one", "192.0.2.2/24"));
-    installed.ifnetlink("apply").quiet();
-    assert!(ip("addr show eth1").contains("192.0.2.2/24") && !ip("addr show eth1").contains("192.0.2.1/24"));
-    assert_eq!(log(), "one up\n");
-    installed.interfaces(&file("two", "192.0.2.3/24"));
-    let line = "ifnetlink: eth1: its stanza has changes for up, down, which need ifdown and ifup; ifdown and ifup it, or add \
-                --disruptive";
-    let before = State::with_run(&installed);
-    installed.ifnetlink("apply").refuses(1, line);
-    before.assert_same(&State::with_run(&installed), "refused");
-    let ran = installed.ifnetlink("apply --disruptive").ok();
-    assert_eq!(ran.stdout, "eth1: ifdown eth1\neth1: ifup eth1\n");
-    assert_eq!(log(), "one up\none down\ntwo up\n");
-    settle();
-    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
-    // A command that fails is reported, and the rest stays.
-    installed.interfaces(&file("two", "192.0.2.3/24").replace("up echo", "up false && echo"));
-    let ran = installed.ifnetlink("apply --disruptive");
-    if ifupdown.version == Version::Trixie {
-        assert!(
-            ran.status == 1 && ran.stderr.contains("ifnetlink: eth1: the command `ifup eth1` failed\n"),
-            "{ran}"
-        );
-    }
-    assert_eq!(ip_json("link show red").len(), 1);
 }
 
 /// Addresses of an interface that the stock executors brought up: nothing shows who added one that the stanza no longer
