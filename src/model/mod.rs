@@ -87,7 +87,15 @@ impl State {
                 }
                 self.bridge_gone(name);
                 self.routes.retain(|route| route.dev.as_ref() != Some(name));
-                Ok(())
+                // The VLANs on it go with it (net/8021q/vlan.c `vlan_device_event`).
+                let is_on_it = |kind: &LinkKind| matches!(kind, LinkKind::Vlan(vlan) if vlan.lower.as_ref() == Some(name));
+                let on_it: Vec<_> = self
+                    .links
+                    .iter()
+                    .filter(|(_, link)| is_on_it(&link.kind))
+                    .map(|(name, link)| (name.clone(), link.kind.clone()))
+                    .collect();
+                on_it.into_iter().try_for_each(|(name, kind)| self.apply(&Op::LinkDel { name, kind }))
             }
             Op::LinkSet { .. } | Op::Bridge(_) | Op::SysctlSet { .. } => self.change_port(op),
             Op::RuleAdd { rule, again } => self.add_rule(rule, *again),
