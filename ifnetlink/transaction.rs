@@ -148,11 +148,11 @@ pub fn final_changes(changes: &Changes) -> Vec<String> {
 
 /// Whether the kernel may delete more than a plan says: with an address other addresses of the same prefix, and routes
 /// (net/ipv4/devinet.c `__inet_del_ifa`); with the master of a link that is up its IPv6 addresses and its routes, and
-/// those of the VLANs on it (drivers/net/vrf.c `cycle_netdev`).
+/// those of the VLANs on it (drivers/net/vrf.c `cycle_netdev`). An ifdown in a namespace sets `lo` down there.
 pub fn deletes_more(plan: &Plan, found: &Snapshot) -> bool {
     let is_up = |name: &IfName| found.here().links.get(name).is_some_and(|link| link.up);
     plan.steps.iter().any(|step| match &step.act.op {
-        Op::AddressDel { .. } => true,
+        Op::AddressDel { .. } | Op::Nested(_) => true,
         Op::LinkSet { name, change } => change.interrupts() && is_up(name),
         _ => false,
     })
