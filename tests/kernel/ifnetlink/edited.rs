@@ -5,7 +5,7 @@ use super::whole::counted;
 use crate::edit_table::{EDITS, Edit, MORE, TABLES};
 use crate::edits::{end, hosts, install, is_up, now};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
-use crate::lab::{ip, ip_batch};
+use crate::lab::{Ran, ip, ip_batch};
 use crate::matrix;
 use crate::pages::pages;
 use crate::state::State;
@@ -46,13 +46,16 @@ fn edited(edit: &Edit, which: usize, by_ifup: bool, ifupdown: Ifupdown) {
     installed.interfaces(to);
     let ran = installed.ifup("-a");
     // The interface, and those that depend on it.
-    let fresh = to.lines().filter_map(|line| line.strip_prefix("iface ")).all(|iface| is_up(iface, &ran));
+    let all_are_up = |file: &str, ran: &Ran| {
+        file.lines().filter_map(|line| line.strip_prefix("iface ")).all(|iface| is_up(iface, ran))
+    };
+    let fresh = all_are_up(to, &ran);
     let wanted = fresh.then(|| (seen(edit, &installed), counted(&installed)));
     end(edit, &installed, &before, &format!("a fresh {to}"));
     installed.interfaces(from);
     let ran = if by_ifup { installed.ifup("-a") } else { installed.ifnetlink("apply") };
     let told = told(edit.keyword, which);
-    if !is_up(edit.iface, &ran) {
+    if !all_are_up(from, &ran) {
         assert_eq!(told, "-", "{when}\n{ran}");
         return;
     }
@@ -68,7 +71,8 @@ fn edited(edit: &Edit, which: usize, by_ifup: bool, ifupdown: Ifupdown) {
     };
     let is_alone = TABLES.into_iter().flatten().filter(|other| other.keyword == edit.keyword).count() == 1;
     let is_right = if ran.status == 0 { told == "in place" || !is_alone } else { told.starts_with('_') };
-    assert!(is_right, "ifnetlink(8) says {told}: {when}\n{ran}");
+    let steps = || installed.ifnetlink("apply --dry-run --disruptive");
+    assert!(is_right, "ifnetlink(8) says {told}: {when}\n{ran}\n{}", steps());
     if ran.status != 0 {
         assert!(ran.status == 1 && ran.stderr.contains("--disruptive"), "{when}\n{ran}");
         ran = installed.ifnetlink("apply --disruptive").ok();
