@@ -43,7 +43,7 @@ pub fn apply(request: Request, limit: Option<Duration>) -> anyhow::Result<u8> {
         say(WAITING);
         return Ok(FAILED);
     };
-    if Journal::exists() {
+    if Journal::read()?.is_some() {
         say(format_args!("warning: {ABANDONED}"));
     }
     journal::forget()?;
@@ -61,8 +61,9 @@ pub fn apply(request: Request, limit: Option<Duration>) -> anyhow::Result<u8> {
             starts += 1;
             process = start(AGAIN)?;
         }
-        let journal = Journal::read()?.filter(|journal| !is_waiting && journal.phase == Phase::Waiting);
-        if let Some(journal) = journal {
+        // It may be long.
+        let journal = if is_waiting { None } else { Journal::read()? };
+        if let Some(journal) = journal.filter(|journal| journal.phase == Phase::Waiting) {
             is_waiting = true;
             if !is_asked {
                 journal.report.print(request, PENDING).context("cannot print what was done")?;
