@@ -192,12 +192,37 @@ impl State {
                 Ok(())
             }
             BridgeOp::FdbDel { port, entry } => {
+                self.in_vlan_of(port, *entry)?;
                 let each = self.entries_of(port, *entry);
                 let entries = self.bridging.fdb.get_mut(port).ok_or(Errno::ENOENT)?;
                 let removed = each.iter().filter(|entry| entries.remove(entry)).count();
                 if removed > 0 { Ok(()) } else { Err(Errno::ENOENT) }
             }
         }
+    }
+
+    /// Fails if a port is not in the VLAN of an entry: then older kernels do not delete it (net/bridge/br_fdb.c
+    /// `br_fdb_delete`).
+    fn in_vlan_of(&self, port: &IfName, entry: FdbEntry) -> Result<(), Errno> {
+        let is_in = |vid| self.bridging.vlans.get(port).is_some_and(|set| set.contains(vid));
+        entry.vid.is_none_or(is_in).then_some(()).ok_or(Errno::EINVAL)
+    }
+
+    /// The entries without a VLAN that ports have also in a VLAN which they leave by a change of their bridge: those in
+    /// this VLAN, which would stay.
+    pub(crate) fn stations_left(&self, bridge: &IfName, change: &BridgeOptions) -> Vec<(IfName, FdbEntry)> {
+        let mut after = self.clone();
+        let _ = after.set_bridge(bridge, change);
+        let mut left = Vec::new();
+        for (port, entries) in &self.bridging.fdb {
+            let leaves = |entry: FdbEntry| {
+                self.in_vlan_of(port, entry).is_ok() && after.in_vlan_of(port, entry).is_err()
+            };
+            let of_all = |entry: &FdbEntry| entries.contains(&FdbEntry { vid: None, ..*entry });
+            let gone = entries.iter().copied().filter(|entry| of_all(entry) && leaves(*entry));
+            left.extend(gone.map(|entry| (port.clone(), entry)));
+        }
+        left
     }
 
     /// The entries that the kernel makes for one: without a VLAN, also one in each VLAN of the port

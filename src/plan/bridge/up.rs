@@ -279,6 +279,10 @@ fn set_bridge(draft: &mut Draft, bridge: &IfName, change: BridgeOptions) {
     if let (Some(None), Some(Some(vid))) = (change.default_pvid, former.default_pvid) {
         undo.extend(leave_default_vlan(bridge, vid, draft.state()));
     }
+    for (port, entry) in draft.state().stations_left(bridge, &change) {
+        let back = Op::Bridge(BridgeOp::FdbAdd { port: port.clone(), entry });
+        draft.push(Op::Bridge(BridgeOp::FdbDel { port, entry }), [back]);
+    }
     draft.push(set(change), undo);
 }
 

@@ -32,11 +32,14 @@ impl Difference<'_> {
             way.object(act)?;
             undo.iter().try_for_each(|act| way.object(act))?;
         }
-        // Ports are released last: a bridge without ports takes no VLAN.
-        let release = |step: &Step| {
-            matches!(&step.act.op, Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. })
+        // Static entries go while the port is in their VLAN. Ports are released last: a bridge without ports takes no
+        // VLAN.
+        let rank = |step: &Step| match &step.act.op {
+            Op::Bridge(BridgeOp::FdbDel { .. }) => 0,
+            Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. } => 2,
+            _ => 1,
         };
-        way.plan.steps.sort_by_key(release);
+        way.plan.steps.sort_by_key(rank);
         Some(way.plan)
     }
 
@@ -288,6 +291,10 @@ impl Way<'_> {
         // `__br_vlan_set_default_pvid`).
         let opens = matches!((change.default_pvid, now.default_pvid), (Some(Some(_)), Some(None)));
         (!opens).then_some(())?;
+        for (port, entry) in self.base.0.here().stations_left(bridge, &change) {
+            let undo = Op::Bridge(BridgeOp::FdbAdd { port: port.clone(), entry });
+            self.push(&Place::Here, Op::Bridge(BridgeOp::FdbDel { port, entry }), Some(undo));
+        }
         if change != BridgeOptions::default() {
             let set = |options| Op::Bridge(BridgeOp::Set { bridge: bridge.clone(), options });
             self.push(&Place::Here, set(change.clone()), Some(set(now.masked(&change))));
