@@ -130,9 +130,10 @@ pub fn plan(
     let mut touched = down(&mut clean).steps;
     as_joined_now(iface, &mut clean);
     let mut made = Vec::new();
+    let then = with_filtering(&clean);
     for old in old {
         let plan = |at: At<'_>, found: &Snapshot| old.plan(at, found);
-        made.extend(up(iface, &plan, &mut clean.clone()).unwrap_or_else(|(steps, _)| steps));
+        made.extend(up(iface, &plan, &mut then.clone()).unwrap_or_else(|(steps, _)| steps));
     }
     // With a bridge or a VRF go also the ports and the routes of other stanzas.
     let is_own = |step: &Step| match &step.act.op {
@@ -249,6 +250,17 @@ fn as_joined_now(iface: &IfName, simulated: &mut Simulated) {
     if let Some(bridge) = master.filter(|master| here.bridge(master).is_some()) {
         here.port_moved(iface, Some(&bridge));
     }
+}
+
+/// The state in which a port could get VLANs from its old stanza: VLAN filtering may be off by now.
+fn with_filtering(clean: &Simulated) -> Simulated {
+    let mut then = clean.clone();
+    for link in then.0.here_mut().links.values_mut() {
+        if let LinkKind::Bridge(options) = &mut link.kind {
+            options.filtering = Some(true);
+        }
+    }
+    then
 }
 
 /// Gives a VRF the table that it has: `auto` keeps it.
