@@ -118,7 +118,8 @@ pub struct Removal {
 /// The steps that remove what only the old stanzas have.
 ///
 /// # Errors
-/// Why the new stanza cannot go up even after an ifdown with the old ones.
+/// Why the new stanza cannot go up even after an ifdown with the old ones; or that this ifdown would also end what other
+/// stanzas have on the interface.
 pub fn plan(
     iface: &IfName,
     old: &[Old],
@@ -165,9 +166,15 @@ pub fn plan(
     }
     let mut after = Simulated(found.clone());
     let steps = down(&mut after);
-    let is_possible = !is_shared && up(iface, &plan, &mut after).is_ok();
-    // Otherwise the phases of ifup report the reason.
-    Ok(if is_possible { Removal { plan: steps, is_down: true } } else { Removal::default() })
+    if up(iface, &plan, &mut after).is_err() {
+        // The phases of ifup report the reason.
+        return Ok(Removal::default());
+    }
+    if is_shared {
+        let reason = "what its former stanza set cannot be undone while others are on it; ifdown those first";
+        return Err(vec![Problem::new("iface", iface, reason)]);
+    }
+    Ok(Removal { plan: steps, is_down: true })
 }
 
 /// The plan of an ifdown with the recorded stanzas.
