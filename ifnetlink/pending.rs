@@ -6,9 +6,9 @@ mod tests;
 
 use crate::targets::{Target, Targets, in_order};
 use ifupdown_ng_netlink::model::Simulated;
-use ifupdown_ng_netlink::plan::Plan;
-use ifupdown_ng_netlink::plan::op::Op;
+use ifupdown_ng_netlink::plan::op::{BridgeOp, Op};
 use ifupdown_ng_netlink::plan::vrf::restore;
+use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
@@ -50,6 +50,18 @@ impl<'a> Pending<'a> {
             problems: Vec::new(),
             kept: Vec::new(),
         }
+    }
+
+    /// Adds a removal that is made before the changes.
+    fn remove_first(
+        &mut self,
+        removal: Plan,
+        simulated: &mut Simulated,
+        steps: &mut Vec<(&'a IfName, Plan)>,
+    ) {
+        simulated.assume_all(&removal);
+        steps.push((self.iface, removal.clone()));
+        self.former.append(removal);
     }
 }
 
@@ -181,17 +193,20 @@ fn attempt<'a>(
     }
     // Those of which nothing else is to be removed. What goes with a whole interface would go again.
     let mut settled: BTreeSet<&IfName> = BTreeSet::new();
-    for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
+    for (place, target) in chosen.iter().enumerate() {
+        for (other, freed) in free(target, &chosen, targets, mode, order, &simulated) {
+            of_known[other].remove_first(freed, &mut simulated, &mut steps);
+        }
+        let pending = &mut of_known[place];
         let (mut planned, mut is_missing) = plan(target, &mut simulated);
         // What only a former stanza has goes last, unless it conflicts with the present one.
         if order.again.contains(&target.iface) || mode == Mode::Rest || !targets.has_former(&target.iface) {
             settled.insert(&target.iface);
-        } else if simulated.0.located.contains_key(&target.iface) && targets.has_other_settings(target) {
+        } else if is_inside(&target.iface, &planned, &simulated) && targets.has_other_settings(target) {
             // The link gets its settings before it moves.
             settled.insert(&target.iface);
-            pending.former = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
-            simulated.assume_all(&pending.former);
-            steps.push((pending.iface, pending.former.clone()));
+            let down = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
+            pending.remove_first(down, &mut simulated, &mut steps);
             (planned, is_missing) = plan(target, &mut simulated);
         } else if let Ok(removal) = former(&target.iface, targets, &mut simulated.clone()) {
             let is_in_the_way = || {
@@ -199,6 +214,7 @@ fn attempt<'a>(
                 let then = former(&target.iface, targets, &mut after).unwrap_or_default();
                 then.is_down
                     || is_of_settings(&removal.plan)
+                    || is_of_default_vlan(&removal.plan)
                     || interrupts(&then.plan, &target.iface)
                     || plan(target, &mut after).0.is_ok_and(|again| !again.is_empty())
             };
@@ -207,9 +223,7 @@ fn attempt<'a>(
                 settled.insert(&target.iface);
             }
             if is_first {
-                simulated.assume_all(&removal.plan);
-                steps.push((pending.iface, removal.plan.clone()));
-                pending.former = removal.plan;
+                pending.remove_first(removal.plan, &mut simulated, &mut steps);
                 (planned, is_missing) = plan(target, &mut simulated);
             } else if removal.plan.is_empty() {
                 // It may still warn of what stays.
@@ -256,6 +270,40 @@ fn attempt<'a>(
     Changes { pending, steps, removals, again: order.again.clone(), unknown }
 }
 
+/// The removal of what the stanza of an interface needs and only the former stanzas of others have, such as a port of
+/// another bridge. Each with the place of the other interface.
+fn free(
+    target: &Target,
+    chosen: &[&Target],
+    targets: &Targets,
+    mode: Mode,
+    order: &Order,
+    found: &Simulated,
+) -> Vec<(usize, Plan)> {
+    let conflicts = |simulated: &Simulated| {
+        let planned = plan(target, &mut simulated.clone()).0;
+        planned.err().map_or(0, |(_, problems)| problems.len())
+    };
+    let (mut left, mut simulated, mut freed) = (conflicts(found), found.clone(), Vec::new());
+    if mode == Mode::Rest {
+        return freed;
+    }
+    for (place, other) in chosen.iter().enumerate() {
+        if left == 0 {
+            break;
+        }
+        let is_other = other.iface != target.iface && !order.again.contains(&other.iface);
+        let mut after = simulated.clone();
+        let removal = is_other.then(|| former(&other.iface, targets, &mut after)).and_then(Result::ok);
+        let Some(removal) = removal.filter(|removal| !removal.is_down && conflicts(&after) < left) else {
+            continue;
+        };
+        (left, simulated) = (conflicts(&after), after);
+        freed.push((place, removal.plan));
+    }
+    freed
+}
+
 /// What only the former stanzas of an interface have; or why the present one could not go up from nothing.
 fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Result<Removal, Vec<Problem>> {
     let Some(former) = targets.former.iter().find(|former| former.iface == *iface) else {
@@ -285,6 +333,20 @@ fn is_of_settings(plan: &Plan) -> bool {
         Op::LinkSet { change, .. } => change.mac.is_some() || change.mtu.is_some() || change.alias.is_some(),
         _ => false,
     })
+}
+
+/// Whether a plan changes the default VLAN of a bridge, which decides about the VLANs and static entries of its ports.
+fn is_of_default_vlan(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| match &step.act.op {
+        Op::Bridge(BridgeOp::Set { options, .. }) => options.default_pvid.is_some(),
+        _ => false,
+    })
+}
+
+/// Whether an interface is in another namespace, or moves to one.
+fn is_inside(iface: &IfName, planned: &Result<Plan, (Plan, Vec<Problem>)>, simulated: &Simulated) -> bool {
+    let moves = |step: &Step| matches!(&step.act.op, Op::LinkMove(moved) if moved.name == *iface);
+    simulated.0.located.contains_key(iface) || planned.as_ref().is_ok_and(|plan| plan.steps.iter().any(moves))
 }
 
 /// Whether a plan sets an interface down, changes its master, moves or deletes it: it then loses what was set up before.

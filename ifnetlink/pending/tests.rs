@@ -25,8 +25,8 @@ use std::path::PathBuf;
 struct Installation(PathBuf);
 
 impl Installation {
-    fn new() -> Self {
-        let directory = std::env::temp_dir().join(format!("ifnl-random-{}", std::process::id()));
+    fn new(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("ifnl-{name}-{}", std::process::id()));
         fs::create_dir_all(directory.join("executors")).unwrap();
         for program in PROGRAMS {
             fs::write(directory.join("executors").join(program.name), "\x7fELF").unwrap();
@@ -128,6 +128,26 @@ impl System {
         Ok(text)
     }
 
+    /// Applies an edited file; returns what differs from a new system.
+    fn edit(&mut self, installation: &Installation, text: &str) -> Vec<String> {
+        let mut fresh = Self::new();
+        if let Err(refused) = fresh.apply(&installation.targets(text, &BTreeMap::new())) {
+            return vec![format!("fresh: {refused}")];
+        }
+        let steps = match self.apply(&installation.targets(text, &self.applied.clone())) {
+            Err(refused) => return vec![format!("refused: {refused}")],
+            Ok(steps) => steps,
+        };
+        let (is, should) = (self.lines(), fresh.lines());
+        let mut wrong = vec![steps];
+        wrong.extend(should.difference(&is).map(|line| format!("- {line}")));
+        wrong.extend(is.difference(&should).map(|line| format!("+ {line}")));
+        let known = fresh.pending(installation, text);
+        let more = self.pending(installation, text).into_iter().filter(|line| !known.contains(line));
+        wrong.extend(more.map(|line| format!("check: {line}")));
+        if wrong.len() > 1 { wrong } else { Vec::new() }
+    }
+
     /// What `check` finds.
     fn pending(&mut self, installation: &Installation, text: &str) -> Vec<String> {
         let targets = installation.targets(text, &self.applied);
@@ -182,7 +202,7 @@ impl System {
 
 #[test]
 fn random_edits_lead_where_a_new_system_leads() {
-    let installation = Installation::new();
+    let installation = Installation::new("random");
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds =
         number("IFNL_SEED").map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(8), |seed| seed..seed + 1);
@@ -194,30 +214,10 @@ fn random_edits_lead_where_a_new_system_leads() {
         let mut old = String::new();
         for edit in 0..10 {
             let text = file.to_string();
-            let when = format!("IFNL_SEED={seed} Model, edit {edit}\n--- from\n{old}\n--- to\n{text}\n---\n");
-            let mut wrong = Vec::new();
-            match System::new().apply(&installation.targets(&text, &BTreeMap::new())) {
-                Err(refused) => wrong.push(format!("fresh: {refused}")),
-                Ok(_) => match system.apply(&installation.targets(&text, &system.applied.clone())) {
-                    Err(refused) => wrong.push(format!("refused: {refused}")),
-                    Ok(steps) => {
-                        let mut fresh = System::new();
-                        fresh.apply(&installation.targets(&text, &BTreeMap::new())).unwrap();
-                        let (is, should) = (system.lines(), fresh.lines());
-                        wrong.extend(should.difference(&is).map(|line| format!("- {line}")));
-                        wrong.extend(is.difference(&should).map(|line| format!("+ {line}")));
-                        let known = fresh.pending(&installation, &text);
-                        let more = system.pending(&installation, &text).into_iter();
-                        let more = more.filter(|line| !known.contains(line));
-                        wrong.extend(more.map(|line| format!("check: {line}")));
-                        if !wrong.is_empty() {
-                            wrong.insert(0, steps);
-                        }
-                    }
-                },
-            }
+            let wrong = system.edit(&installation, &text);
             if !wrong.is_empty() {
-                println!("{when}{}\nrandom: IFNL_SEED={seed} fails\n", wrong.join("\n"));
+                println!("IFNL_SEED={seed} Model, edit {edit}\n--- from\n{old}\n--- to\n{text}\n---");
+                println!("{}\nrandom: IFNL_SEED={seed} fails\n", wrong.join("\n"));
                 failed.push(seed);
                 break;
             }
@@ -226,4 +226,101 @@ fn random_edits_lead_where_a_new_system_leads() {
         }
     }
     assert!(failed.is_empty(), "IFNL_SEED={failed:?}");
+}
+
+/// A bridge, and a port whose stanza names it. The first text is the rest of the bridge's stanza.
+fn bridge(of_bridge: &str, of_port: &str) -> String {
+    format!(
+        "auto br0\niface br0\n    bridge-hw 02:00:00:00:00:b2\n{of_bridge}\n\
+         auto eth0\niface eth0\n    bridge-member br0\n{of_port}\n"
+    )
+}
+
+/// Two bridges with these ports.
+fn bridges(of_first: &str, of_second: &str) -> String {
+    [("br0", of_first), ("br1", of_second)]
+        .map(|(name, ports)| {
+            format!("auto {name}\niface {name}\n    use bridge\n    bridge-ports {ports}\n    bridge-hw 02:00:00:00:00:b2\n")
+        })
+        .concat()
+}
+
+#[test]
+fn what_can_only_be_made_again_is_a_problem_while_others_are_on_it() {
+    let installation = Installation::new("shared");
+    let mut system = System::new();
+    assert_eq!(system.edit(&installation, &bridge("", "")), [""; 0]);
+    let edited =
+        bridge("", "").replace("    bridge-hw 02:00:00:00:00:b2\n", "    bridge-vlan-filtering no\n");
+    let targets = installation.targets(&edited, &system.applied);
+    let found = targets.look(&mut system.kernel).unwrap();
+    for mode in [Mode::Check, Mode::Apply { disruptive: false }] {
+        let changes = pending(&targets, &found, mode);
+        let problems = changes.pending.iter().flat_map(|pending| &pending.problems);
+        assert_eq!(
+            problems.map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "iface br0: what its former stanza set cannot be undone while others are on it; ifdown those first"
+            ]
+        );
+    }
+    assert_eq!(system.edit(&installation, &edited), [""; 0]);
+}
+
+#[test]
+fn edits_lead_where_a_new_system_leads() {
+    const ON: &str = "    bridge-vlan-filtering yes\n";
+    let pvid = |vid: &str| format!("{ON}    bridge-default-pvid {vid}\n");
+    let inside = "    use netns\n    netns net-a\n    netns-ifname lan0\n";
+    let card = |lines: &str| format!("auto eth0\niface eth0\n{lines}");
+    let station = "    bridge-fdb 02:00:00:00:0f:04\n";
+    let edits = [
+        // The port had VLANs, which its stanza cannot have on a bridge without VLAN filtering.
+        [bridge(ON, "    bridge-vlan 10 pvid untagged, 20\n"), bridge("", "")],
+        [bridge(&pvid("6"), "    bridge-vlan 10 pvid untagged, 20\n"), bridge("", "")],
+        // A static entry without a VLAN is in each VLAN of the port.
+        [bridge(&pvid("5"), ""), bridge("", station)],
+        [bridge(&pvid("5"), station), bridge("", station)],
+        [bridge(&pvid("5"), station), bridge(&pvid("6"), station)],
+        [bridge(&pvid("5"), station), bridge(&pvid("none"), station)],
+        [bridge(&pvid("5"), station), bridge(&pvid("6"), "")],
+        [bridge(&pvid("6"), &format!("    bridge-vlan 10\n{station}")), bridge("", station)],
+        [
+            bridge(&pvid("6"), "    bridge-vlan 10, 30\n    bridge-fdb 02:00:00:00:0f:04 vlan 10\n"),
+            bridge("", station),
+        ],
+        [
+            bridge(ON, &format!("    bridge-vlan 10, 20\n{station}")),
+            bridge(ON, &format!("    bridge-vlan 10\n{station}")),
+        ],
+        // The kernel deletes no entry of a VLAN that the port has left.
+        [
+            bridge(ON, "    bridge-vlan 10\n    bridge-fdb 02:00:00:00:0f:04 vlan 10\n"),
+            bridge(ON, "    bridge-vlan 20\n    bridge-fdb 02:00:00:00:0f:04 vlan 20\n"),
+        ],
+        // A bridge without a default VLAN gets one only while it has no ports.
+        [bridge(&pvid("none"), "    bridge-vlan 10\n"), bridge("", "")],
+        [bridge(&pvid("none"), "    bridge-vlan 10\n"), bridge(ON, "    bridge-vlan 10\n")],
+        // A port goes from one list to another one.
+        [bridges("eth0", "eth1 eth2"), bridges("eth0 eth1", "eth2")],
+        [bridges("eth0 eth1", "eth2"), bridges("eth0", "eth1 eth2")],
+        [bridges("eth0 eth1", "eth2 eth3"), bridges("eth2 eth3", "eth0 eth1")],
+        // The settings of a link that moves to a namespace.
+        [card("    mtu 1400\n    alias uplink\n"), card(inside)],
+        [
+            card("    mtu 1400\n    alias uplink\n"),
+            card(&format!("{inside}    hwaddress 02:00:00:00:77:04\n")),
+        ],
+    ];
+    let installation = Installation::new("edits");
+    let mut failed = Vec::new();
+    for [from, to] in &edits {
+        let mut system = System::new();
+        assert_eq!(system.edit(&installation, from), [""; 0], "{from}");
+        let wrong = system.edit(&installation, to);
+        if !wrong.is_empty() {
+            failed.push(format!("--- from\n{from}\n--- to\n{to}\n---\n{}", wrong.join("\n")));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
