@@ -83,7 +83,7 @@ pub fn prepare(
     let mut locks: BTreeMap<String, StateLock> = BTreeMap::new();
     // The lock of an interface is taken before ours, as `ifup` does, so that neither waits for the other.
     loop {
-        let targets = Targets::read(options).context("cannot read the stanzas")?;
+        let mut targets = Targets::read(options).context("cannot read the stanzas")?;
         report.of_file(&targets);
         if !targets.wrong.is_empty() {
             return Ok(Err(MISCONFIGURED));
@@ -129,6 +129,8 @@ pub fn prepare(
         }
         if restarts.is_empty() && targets.gone_with_foreign().next().is_none() {
             let scripts = Scripts::due(&targets, &changes);
+            let absent = changes.absent;
+            targets.known.retain(|target| !absent.contains(&target.iface));
             return Ok(Ok(Prepared { targets, found, kernel, locks, state_file, scripts }));
         }
         kernel.unlock();
@@ -155,7 +157,7 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
     kernel.unlock();
     drop(locks);
     let mut code = scripts.run(options, report);
-    for target in targets.known.iter().filter(|target| target.by_ifup) {
+    for target in targets.by_ifup() {
         let begun = Instant::now();
         report.command("ifup", &target.iface);
         if let Err(error) = foreign::ifup(options, &target.iface) {
@@ -177,24 +179,19 @@ pub fn entries(targets: &Targets) -> Vec<Entry> {
     // ifup itself counts those that it brings up.
     let dependents = |iface: &IfName| native().filter(|target| target.depends.contains(iface)).count();
     let entry = |target: &Target| {
-        let name = target.iface.as_str();
-        let is_asked = target.chosen && !targets.is_dependency(name);
-        let is_explicit = is_asked || targets.stanzas.is_auto(name);
-        Entry::new(name, 1 + dependents(&target.iface), is_explicit)
+        Entry::new(target.iface.as_str(), 1 + dependents(&target.iface), targets.is_explicit(target))
     };
     native().filter(|target| !target.configuration.is_empty()).map(entry).collect()
 }
 
 /// The interfaces whose entries are removed from the state file.
 pub fn removed(targets: &Targets) -> BTreeSet<String> {
-    // Of those that others need, such as ports of a bridge, ifup keeps the entry.
-    let gone = targets.gone().filter(|iface| !targets.is_needed(iface));
-    gone.map(ToString::to_string).collect()
+    targets.gone().map(ToString::to_string).collect()
 }
 
 /// What cannot be rolled back: what ifup and ifdown do, and what is deleted for good.
 fn without_way_back(targets: &Targets, changes: &Changes, restarts: &[&Target]) -> Vec<String> {
-    let by_ifup = targets.known.iter().filter(|target| target.by_ifup).chain(restarts.iter().copied());
+    let by_ifup = targets.by_ifup().chain(restarts.iter().copied());
     let lines = by_ifup.map(|target| {
         let (iface, uses) = (&target.iface, target.foreign.join(", "));
         if uses.is_empty() {
@@ -227,7 +224,8 @@ fn would_change(targets: &Targets, changes: &Changes, restarts: &[&Target], repo
         report.command("ifdown", iface);
     }
     let by_ifup = |target: &Target| {
-        target.by_ifup || (!target.foreign.is_empty() && by_ifdown.contains(&&target.iface))
+        (target.by_ifup && !target.is_implied)
+            || (!target.foreign.is_empty() && by_ifdown.contains(&&target.iface))
     };
     let by_ifup: Vec<_> =
         targets.known.iter().filter(|target| by_ifup(target)).map(|target| &target.iface).collect();

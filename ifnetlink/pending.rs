@@ -75,6 +75,9 @@ pub struct Changes<'a> {
     pub removals: usize,
     /// The interfaces that are taken down and brought up again.
     pub again: BTreeSet<IfName>,
+    /// The interfaces without a stanza that others need, but that do not exist. The stanzas of the others say what that
+    /// means: a VLAN needs its link, a bridge comes up without a port.
+    pub absent: BTreeSet<IfName>,
     /// A warning if it is unknown what no stanza asks for, so that it is not removed.
     pub unknown: Option<String>,
 }
@@ -192,13 +195,17 @@ fn attempt<'a>(
         steps.push((pending.iface, pending.former.clone()));
     }
     // Those of which nothing else is to be removed. What goes with a whole interface would go again.
-    let mut settled: BTreeSet<&IfName> = BTreeSet::new();
+    let (mut settled, mut absent) = (BTreeSet::<&IfName>::new(), BTreeSet::new());
     for (place, target) in chosen.iter().enumerate() {
         for (other, freed) in free(target, &chosen, targets, mode, order, &simulated) {
             of_known[other].remove_first(freed, &mut simulated, &mut steps);
         }
         let pending = &mut of_known[place];
         let (mut planned, mut is_missing) = plan(target, &mut simulated);
+        if target.is_implied && planned.is_err() && !exists(&target.iface, &simulated.0) {
+            absent.insert(target.iface.clone());
+            continue;
+        }
         // What only a former stanza has goes last, unless it conflicts with the present one.
         if order.again.contains(&target.iface) || mode == Mode::Rest || !targets.has_former(&target.iface) {
             settled.insert(&target.iface);
@@ -241,7 +248,7 @@ fn attempt<'a>(
     }
     let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
-        if pending.problems.is_empty() && !pending.is_missing {
+        if pending.problems.is_empty() && !pending.is_missing && !absent.contains(&target.iface) {
             if !settled.contains(&target.iface) {
                 match former(&target.iface, targets, &mut simulated) {
                     Ok(former) => pending.surplus = former.plan,
@@ -252,7 +259,7 @@ fn attempt<'a>(
                     }
                 }
             }
-            if let Ok(wanted) = wanted {
+            if let Some(wanted) = wanted.as_ref().ok().filter(|_| !target.is_implied) {
                 let (plan, others) = wanted.surplus(target, targets, &simulated.0);
                 simulated.assume_all(&plan);
                 pending.surplus.append(plan);
@@ -266,8 +273,9 @@ fn attempt<'a>(
         pending.former = removed(pending.iface, mode, targets, &mut simulated);
         steps.push((pending.iface, pending.former.clone()));
     }
+    pending.retain(|pending| !absent.contains(pending.iface));
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
-    Changes { pending, steps, removals, again: order.again.clone(), unknown }
+    Changes { pending, steps, removals, again: order.again.clone(), absent, unknown }
 }
 
 /// The removal of what the stanza of an interface needs and only the former stanzas of others have, such as a port of
@@ -511,7 +519,7 @@ impl Wanted {
 /// executor `static`, with a former stanza, or another program.
 fn unmarked(target: &Target, found: &Snapshot, then: &Snapshot) -> Option<String> {
     let iface = &target.iface;
-    if !target.foreign.is_empty() || iface.as_str() == "lo" {
+    if !target.foreign.is_empty() || target.is_implied || iface.as_str() == "lo" {
         return None;
     }
     let addresses = |state: &Snapshot| state.here().addresses.get(iface).cloned().unwrap_or_default();

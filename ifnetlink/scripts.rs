@@ -38,7 +38,8 @@ impl Scripts {
             |iface: &IfName| changes.steps.iter().any(|(of, plan)| *of == iface && !plan.is_empty());
         let native = || {
             let native = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
-            native.filter(|target| !target.configuration.is_empty())
+            let native = native.filter(|target| !target.configuration.is_empty());
+            native.filter(|target| !changes.absent.contains(&target.iface))
         };
         let again: Vec<&IfName> =
             native().map(|target| &target.iface).filter(|iface| is_again(iface)).collect();

@@ -2,6 +2,7 @@
 
 use crate::all::{NATIVE, PROGRAMS};
 use crate::finding::Finding;
+use ifupdown_ng_netlink::plan::link::lower_link;
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
 use ifupdown_ng_netlink::stanza::{Line, Origin, Phase, Place, Problem, Stanza, Stanzas};
@@ -123,9 +124,32 @@ pub struct ReadStanza {
     pub foreign: Vec<String>,
     /// The stanza, as it is recorded when it is applied.
     pub section: Section,
+    /// The file has none: ifupdown-ng makes it, because others depend on the interface.
+    pub is_implied: bool,
 }
 
 impl ReadStanza {
+    /// Adds the stanzas that ifupdown-ng makes: for each interface that others depend on, and that has none.
+    pub fn add_implied(read: &mut Vec<Self>, stanzas: &Stanzas, executors: &Executors) {
+        let mut next = 0;
+        while let Some(stanza) = read.get(next) {
+            let has_none = |name: &&String| {
+                // ifupdown-ng refuses a template, and always knows the loopback interface.
+                let is_in_file = name.as_str() == "lo" || stanzas.order().any(|known| known == name.as_str());
+                !is_in_file && !read.iter().any(|known| known.iface.as_str() == name.as_str())
+            };
+            let names = stanza.depends.iter().map(|dependency| &dependency.on).filter(has_none);
+            let names: BTreeSet<IfName> = names.filter_map(|name| name.parse().ok()).collect();
+            let made = names.iter().filter_map(|iface| {
+                Self::read(iface, &Stanzas::implied(iface.as_str()), executors)
+                    .map(|stanza| Self { is_implied: true, ..stanza })
+            });
+            let made: Vec<Self> = made.collect();
+            read.extend(made);
+            next += 1;
+        }
+    }
+
     /// Reads the stanza of an interface; `None` if there is none.
     pub fn read(iface: &IfName, stanzas: &Stanzas, executors: &Executors) -> Option<Self> {
         let stanza = stanzas.environment(iface)?;
@@ -170,6 +194,7 @@ impl ReadStanza {
             of_others,
             foreign,
             section,
+            is_implied: false,
         })
     }
 }
@@ -301,12 +326,16 @@ impl<'a> Lines<'a> {
         };
         // ifupdown-ng reads the first line of `requires`.
         let requires = self.all().iter().find(|line| &*line.keyword == "requires");
-        let raw = self.line("vlan-raw-device");
-        let named = [requires, raw, self.line("bond-members")];
+        let named = [requires, self.line("bond-members")];
         let mut depends: Vec<Dependency> = named.into_iter().flatten().flat_map(of).collect();
-        if let (None, Some((raw, _))) = (raw, self.iface.rsplit_once('.')) {
-            let place = self.place("");
-            depends.push(Dependency { on: raw.to_owned(), keyword: "iface".to_owned(), place });
+        let value = |keyword| self.line(keyword).map(|line| line.value.trim());
+        let is_made = value("link-type").is_some_and(|kind| ["dummy", "veth"].contains(&kind));
+        let raw = lower_link(self.iface, value("vlan-raw-device"), value("vlan-id"));
+        if let Some(raw) = raw.filter(|_| !is_made) {
+            let named = self.line("vlan-raw-device").filter(|line| line.value.trim() == raw.as_str());
+            let keyword = named.map_or("iface", |line| &line.keyword).to_owned();
+            let place = named.map_or_else(|| self.place(""), |line| line.place.clone());
+            depends.push(Dependency { on: raw.to_string(), keyword, place });
         }
         depends
     }

@@ -6,6 +6,7 @@ use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
 use ifupdown_ng_netlink::kernel::ifstate::StateFile;
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifupdown};
+use ifupdown_ng_netlink::plan::link::lower_link;
 use ifupdown_ng_netlink::program::edit::{self, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::Stanzas;
@@ -36,6 +37,7 @@ pub struct Options {
 }
 
 /// An interface whose stanza has keywords of our programs.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Target {
     /// The interface.
     pub iface: IfName,
@@ -51,6 +53,8 @@ pub struct Target {
     pub depends: Vec<IfName>,
     /// The executors of others, and the phases for which the stanza has commands.
     pub foreign: Vec<String>,
+    /// The file has no stanza for it: it is brought up with an empty one, because others depend on it.
+    pub is_implied: bool,
     /// It is not up, and ifup has to bring it up: because of those, or of those of an interface that it depends on.
     pub by_ifup: bool,
 }
@@ -64,6 +68,21 @@ pub struct Former {
 }
 
 impl Target {
+    fn new(stanza: ReadStanza, file: &Path, chosen: bool) -> Self {
+        let depends = stanza.depends.iter().filter_map(|dependency| dependency.on.parse().ok());
+        Self {
+            depends: depends.collect(),
+            iface: stanza.iface,
+            configuration: stanza.configuration,
+            chosen,
+            is_created_by_others: stanza.is_created_by_others,
+            section: Section { file: Some(file.to_owned()), ..stanza.section },
+            foreign: stanza.foreign,
+            is_implied: stanza.is_implied,
+            by_ifup: false,
+        }
+    }
+
     /// Adds what has to be read for this interface.
     pub fn query(&self, query: &mut Query) {
         query.here().links.insert(self.iface.clone());
@@ -92,8 +111,8 @@ pub struct Targets {
     pub former: Vec<Former>,
     /// The records of all interfaces.
     pub applied: BTreeMap<IfName, Applied>,
-    /// The interfaces that were not asked for, but on which others depend.
-    dependencies: BTreeSet<String>,
+    /// The interfaces that were named.
+    asked: BTreeSet<String>,
     executors: Executors,
     /// A stanza without a keyword of ours.
     none: Configuration,
@@ -122,9 +141,11 @@ impl Targets {
     pub fn with_records(options: &Options, applied: BTreeMap<IfName, Applied>) -> Result<Self, Refusal> {
         let executors = Executors::installed_in(&options.executors);
         let file = InterfacesFile::read(&options.file.to_string_lossy(), ifupdown::version(), &executors);
-        let InterfacesFile { stanzas, read, findings } =
+        let InterfacesFile { stanzas, mut read, findings } =
             file.map_err(|problem| Refusal::text(problem.to_string()))?;
-        let running = StateFile::new(&options.state_file).names()?;
+        ReadStanza::add_implied(&mut read, &stanzas, &executors);
+        let counted = StateFile::new(&options.state_file).read()?;
+        let running: BTreeSet<String> = counted.iter().map(|entry| entry.name.clone()).collect();
         let named = !options.interfaces.is_empty();
         let asked = |name: &str| {
             if named {
@@ -132,8 +153,8 @@ impl Targets {
             }
             stanzas.is_auto(name) || (!options.auto && running.contains(name))
         };
-        let depending = if options.with_dependencies { read.as_slice() } else { &[] };
-        let dependencies = dependencies(depending, asked, |name| running.contains(name));
+        let is_up = |name: &str| running.contains(name);
+        let dependencies = dependencies(&read, asked, is_up, options.with_dependencies);
         let is_chosen = |name: &str| asked(name) || dependencies.contains(name);
         let (mut warnings, mut wrong): (Vec<Finding>, Vec<Finding>) = findings
             .into_iter()
@@ -148,38 +169,30 @@ impl Targets {
         let (mut known, mut unsound) = (Vec::new(), Vec::new());
         let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for stanza in read {
-            let ReadStanza { iface, configuration, .. } = stanza;
-            let section = Section { file: Some(options.file.clone()), ..stanza.section };
-            let chosen = is_chosen(iface.as_str());
+            let (iface, is_implied) = (&stanza.iface, stanza.is_implied);
+            // It may have a stanza in another interfaces file.
+            let is_others = is_implied && is_of_other(applied.get(iface), &options.file);
+            let chosen = is_chosen(iface.as_str()) && !is_others;
             if !chosen && !running.contains(iface.as_str()) {
-                idle.extend((!configuration.is_empty()).then_some(iface));
+                let is_idle = !is_implied && !stanza.configuration.is_empty();
+                idle.extend(is_idle.then(|| iface.clone()));
                 continue;
             }
-            listed.insert(iface.clone());
+            listed.extend((!is_implied).then(|| iface.clone()));
             if chosen && !stanza.of_others.is_empty() {
-                others.push((iface.clone(), stanza.of_others));
+                others.push((iface.clone(), stanza.of_others.clone()));
             }
             if !stanza.is_sound {
-                unsound.push(iface);
+                unsound.push(iface.clone());
                 continue;
             }
             // An interface that was named may still have objects of ours from an earlier stanza.
-            if named && chosen || !configuration.is_empty() {
-                known.push(Target {
-                    iface,
-                    configuration,
-                    chosen,
-                    is_created_by_others: stanza.is_created_by_others,
-                    section,
-                    depends: stanza
-                        .depends
-                        .iter()
-                        .filter_map(|dependency| dependency.on.parse().ok())
-                        .collect(),
-                    foreign: stanza.foreign,
-                    by_ifup: false,
-                });
+            if named && chosen || !stanza.configuration.is_empty() {
+                known.push(Target::new(stanza, &options.file, chosen));
             }
+        }
+        while let Some(place) = unneeded(&known) {
+            known.remove(place);
         }
         let not_in_file: BTreeSet<String> =
             running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
@@ -199,8 +212,10 @@ impl Targets {
         }
         let unrecorded_names = not_in_file.iter().filter(|name| is_asked(name) && name.as_str() != "lo");
         let unrecorded_names = unrecorded_names.filter_map(|name| name.parse::<IfName>().ok());
+        let explicit = |name: &str| counted.iter().any(|entry| entry.name == name && entry.is_explicit);
         for iface in unrecorded_names.filter(|iface| !applied.contains_key(iface)) {
-            warnings.push(unrecorded(iface, options, &mut former));
+            let was_implied = !explicit(iface.as_str()) && was_implied(&iface, &options.file, &applied);
+            warnings.extend(unrecorded(iface, was_implied, options, &mut former));
         }
         let named = |former: &Former| applied.get(&former.iface).map(|applied| named_in(&applied.sections));
         let former = in_order(former, |former| &former.iface, |former| named(former).unwrap_or_default());
@@ -214,7 +229,7 @@ impl Targets {
             others,
             former,
             applied,
-            dependencies,
+            asked: options.interfaces.iter().cloned().collect(),
             executors,
             none: Configuration::default(),
             listed,
@@ -257,26 +272,21 @@ impl Targets {
         self.applied.get(iface)?.sections.last()
     }
 
-    /// Whether an interface is brought up only because others depend on it.
-    pub fn is_dependency(&self, name: &str) -> bool {
-        self.dependencies.contains(name)
+    /// Whether ifup would count an interface as one that somebody asked for, rather than one that others need.
+    pub fn is_explicit(&self, target: &Target) -> bool {
+        let name = target.iface.as_str();
+        !target.is_implied && (self.stanzas.is_auto(name) || self.asked.contains(name))
     }
 
-    /// The interfaces that have no stanza any more.
+    /// The interfaces that have no stanza any more, and that no other one needs, as a bridge needs its ports.
     pub fn gone(&self) -> impl Iterator<Item = &IfName> {
         let former = self.former.iter().map(|former| &former.iface);
-        former.filter(|iface| !self.has_stanza(iface))
+        former.filter(|iface| !self.has_stanza(iface) && !self.is_known(iface))
     }
 
-    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown. Not one that others need,
-    /// such as a port of a bridge.
+    /// Whether an interface is up that has no stanza any more: it is taken down like by ifdown.
     pub fn is_taken_down(&self, iface: &IfName) -> bool {
-        !self.has_stanza(iface) && !self.is_needed(iface) && self.running.contains(iface.as_str())
-    }
-
-    /// Whether an interface that is up depends on this one. ifup then brings this one up too.
-    pub fn is_needed(&self, iface: &IfName) -> bool {
-        self.known.iter().any(|target| target.depends.contains(iface))
+        !self.has_stanza(iface) && !self.is_known(iface) && self.running.contains(iface.as_str())
     }
 
     /// The interfaces that have no stanza any more, but recorded commands or keywords of executors of others.
@@ -302,6 +312,11 @@ impl Targets {
     /// Those that were asked for and that ifdown and ifup have to bring up again.
     pub fn restarted(&self) -> impl Iterator<Item = &Target> {
         self.known.iter().filter(|target| target.chosen && self.is_restarted(target))
+    }
+
+    /// Those for which ifup has to be run. It brings up those that they need itself.
+    pub fn by_ifup(&self) -> impl Iterator<Item = &Target> {
+        self.known.iter().filter(|target| target.by_ifup && !target.is_implied)
     }
 
     /// The executors of others, and the phases with commands, for which an interface that is up was brought up with another
@@ -436,31 +451,62 @@ fn mark_by_ifup(known: &mut [Target], running: &BTreeSet<String>) {
 }
 
 /// An interface that is up, but has neither a stanza in the file nor a record. It is taken down as one of an empty stanza,
-/// if it cannot be one of another file. Returns what is said about it.
-fn unrecorded(iface: IfName, options: &Options, former: &mut Vec<Former>) -> Finding {
+/// if it cannot be one of another file. Returns what is said about it, unless it never had a stanza.
+fn unrecorded(
+    iface: IfName,
+    was_implied: bool,
+    options: &Options,
+    former: &mut Vec<Former>,
+) -> Option<Finding> {
     let name = iface.to_string();
-    let text = if options.file == Path::new(INTERFACES_FILE) {
+    let text = if was_implied || options.file == Path::new(INTERFACES_FILE) {
         former.push(Former { iface, stanzas: vec![read_old(&Section::default(), true)] });
         "it has no stanza any more, and its addresses stay: nothing records what it had"
     } else {
         "it is up, and nothing records from which file"
     };
-    Finding::new(None, &name, "", format!("{name}: {text}")).into_warning()
+    (!was_implied).then(|| Finding::new(None, &name, "", format!("{name}: {text}")).into_warning())
 }
 
-/// The stanzas on which those that were asked for depend and that are not up, with their own dependencies.
+/// An interface without a stanza on which none of the others depends.
+fn unneeded(known: &[Target]) -> Option<usize> {
+    let needed: BTreeSet<&IfName> = known.iter().flat_map(|target| &target.depends).collect();
+    known.iter().position(|target| target.is_implied && !needed.contains(&target.iface))
+}
+
+/// Whether an interface has a stanza of another interfaces file.
+fn is_of_other(applied: Option<&Applied>, file: &Path) -> bool {
+    let sections = applied.into_iter().flat_map(|applied| &applied.sections);
+    sections.filter_map(|section| section.file.as_deref()).any(|of| of != file)
+}
+
+/// Whether a recorded stanza of this file needed an interface.
+fn was_implied(iface: &IfName, file: &Path, records: &BTreeMap<IfName, Applied>) -> bool {
+    records.iter().any(|(upper, applied)| {
+        let of_file = applied.sections.iter().filter(|section| section.file.as_deref() == Some(file));
+        let of_file: Vec<Section> = of_file.cloned().collect();
+        let is_on_it = lower_link(upper.as_str(), None, None).is_some_and(|lower| lower == *iface);
+        !of_file.is_empty() && (is_on_it || named_in(&of_file).contains(iface))
+    })
+}
+
+/// The interfaces on which those that were asked for depend and that are not up, with their own dependencies: all, or only
+/// those without a stanza.
 fn dependencies(
     read: &[ReadStanza],
     is_asked: impl Fn(&str) -> bool,
     is_up: impl Fn(&str) -> bool,
+    all: bool,
 ) -> BTreeSet<String> {
+    let implied = |name: &str| read.iter().any(|stanza| stanza.is_implied && stanza.iface.as_str() == name);
     let mut found: BTreeSet<String> = BTreeSet::new();
     loop {
         let before = found.len();
         let is_needed = |name: &str| is_asked(name) || found.contains(name);
         let stanzas = read.iter().filter(|stanza| is_needed(stanza.iface.as_str()));
         let needed = stanzas.flat_map(|stanza| &stanza.depends).map(|dependency| &dependency.on);
-        let more: Vec<String> = needed.filter(|on| !is_up(on) && !is_asked(on)).cloned().collect();
+        let is_more = |on: &&String| !is_up(on) && !is_asked(on) && (all || implied(on));
+        let more: Vec<String> = needed.filter(is_more).cloned().collect();
         found.extend(more);
         if found.len() == before {
             return found;

@@ -113,6 +113,22 @@ impl Stanzas {
         stanzas
     }
 
+    /// The stanza that ifupdown-ng makes for an interface that others depend on and that has none (interface.c
+    /// `lif_interface_init`).
+    pub fn implied(name: &str) -> Self {
+        let uses = |executor: &str| Line {
+            keyword: "use".into(),
+            value: executor.into(),
+            place: None,
+            origin: Origin::Implied,
+        };
+        let vlan = name.contains('.').then(|| uses("vlan"));
+        let lines = std::iter::once(uses("link")).chain(vlan).collect();
+        let mut stanzas = Self::default();
+        stanzas.add(name, false, Joined { lines, ..Joined::default() });
+        stanzas
+    }
+
     /// Adds a stanza without lines; returns where its lines belong.
     fn begin(&mut self, name: &str, template: bool) -> (bool, String) {
         self.add(name, template, Joined::default());

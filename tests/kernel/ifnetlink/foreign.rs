@@ -378,7 +378,7 @@ fn scripts(ifupdown: Ifupdown) {
                 gateway 192.0.2.254\n    mtu 1400\n    x-word some words  here\n\n\
                 auto br0\niface br0\n    bridge-ports eth2 eth3\n    bridge-stp no\n    address 198.51.100.1\n    \
                 netmask 255.255.255.0\n\n\
-                auto eth1.5\niface eth1.5\n    address 203.0.113.1/24\n\niface eth2\n\niface eth3\n";
+                auto eth1.5\niface eth1.5\n    address 203.0.113.1/24\n";
     let installed = ifupdown.install(file);
     record_scripts(&installed);
     installed.ifup("-a").ok();

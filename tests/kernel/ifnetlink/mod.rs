@@ -9,6 +9,7 @@ mod edited;
 mod exec;
 mod files;
 mod foreign;
+mod implied;
 mod page;
 mod random;
 mod show;
@@ -34,6 +35,7 @@ pub fn tests() -> Vec<Trial> {
         random::tests(),
         beside::tests(),
         foreign::tests(),
+        implied::tests(),
     ]
     .into_iter()
     .flatten()
