@@ -272,7 +272,7 @@ impl Targets {
         self.applied.get(iface)?.sections.last()
     }
 
-    /// Whether ifup would count an interface as one that somebody asked for, rather than one that others need.
+    /// Whether ifup would count an interface as explicit: one that was asked for, and not only one that others need.
     pub fn is_explicit(&self, target: &Target) -> bool {
         let name = target.iface.as_str();
         !target.is_implied && (self.stanzas.is_auto(name) || self.asked.contains(name))
