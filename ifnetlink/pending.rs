@@ -185,11 +185,7 @@ fn attempt<'a>(
         in_order(first.collect(), |pending| pending.iface, |pending| targets.dependencies_of(pending.iface));
     for pending in first.into_iter().rev() {
         pending.former = match chosen.iter().find(|target| target.iface == *pending.iface) {
-            Some(target) => {
-                let plan = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
-                simulated.assume_all(&plan);
-                plan
-            }
+            Some(target) => taken_down(target, targets, &mut simulated),
             None => removed(pending.iface, mode, targets, &mut simulated),
         };
         steps.push((pending.iface, pending.former.clone()));
@@ -276,6 +272,13 @@ fn attempt<'a>(
     pending.retain(|pending| !absent.contains(pending.iface));
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
     Changes { pending, steps, removals, again: order.again.clone(), absent, unknown }
+}
+
+/// What takes an interface down that is brought up again.
+fn taken_down(target: &Target, targets: &Targets, simulated: &mut Simulated) -> Plan {
+    let plan = edit::take_down(&target.iface, &targets.old(target), &simulated.0);
+    simulated.assume_all(&plan);
+    plan
 }
 
 /// The removal of what the stanza of an interface needs and only the former stanzas of others have, such as a port of

@@ -194,8 +194,10 @@ impl Targets {
         while let Some(place) = unneeded(&known) {
             known.remove(place);
         }
-        let not_in_file: BTreeSet<String> =
-            running.iter().filter(|name| !stanzas.mentions(name)).cloned().collect();
+        // Also one that only an interface without a stanza needs.
+        let is_used = |name: &str| known.iter().any(|target| target.iface.as_str() == name);
+        let not_in_file = running.iter().filter(|name| !stanzas.mentions(name) && !is_used(name));
+        let not_in_file: BTreeSet<String> = not_in_file.cloned().collect();
         let mut known = in_order(known, |target| &target.iface, |target| target.depends.clone());
         mark_by_ifup(&mut known, &running);
         let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
