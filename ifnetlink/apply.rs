@@ -40,7 +40,6 @@ pub struct Request {
 /// # Errors
 /// When the stanzas or the kernel cannot be read, or nothing can be printed.
 pub fn apply(options: &Options, request: Request) -> anyhow::Result<u8> {
-    let options = &Options { with_dependencies: true, ..options.clone() };
     let mut report = Report::new(request);
     let outcome = carry_out(options, request, &mut report);
     if !request.dry_run {
@@ -77,7 +76,6 @@ pub fn prepare(
     request: Request,
     report: &mut Report,
 ) -> anyhow::Result<Result<Prepared, u8>> {
-    let options = &Options { with_dependencies: true, ..options.clone() };
     let state_file = StateFile::new(&options.state_file);
     let mut kernel = Live::new(None, Some(options.executors.clone()));
     let mut locks: BTreeMap<String, StateLock> = BTreeMap::new();

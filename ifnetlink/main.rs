@@ -87,15 +87,16 @@ fn apply(matches: &ArgMatches, detached: Option<&OsStr>) -> anyhow::Result<u8> {
             (false, false) => Output::Text,
         },
     };
+    let options = Options { with_dependencies: true, ..options(matches) };
     // Without a value: 0.
     let seconds = matches.get_one::<u32>("confirm").copied().filter(|seconds| *seconds > 0);
     let limit = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     match detached {
         Some(which) => {
-            trial::run(&options(matches), request, limit.unwrap_or(confirm::DEFAULT), which == confirm::AGAIN)
+            trial::run(&options, request, limit.unwrap_or(confirm::DEFAULT), which == confirm::AGAIN)
         }
         None if request.confirm && !request.dry_run => confirm::apply(request, limit),
-        None => apply::apply(&options(matches), request),
+        None => apply::apply(&options, request),
     }
 }
 

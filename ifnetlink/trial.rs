@@ -37,7 +37,7 @@ pub fn run(options: &Options, request: Request, limit: Duration, is_again: bool)
     let Some(_watch) = lock::watch()? else { return Ok(FAILED) };
     let mut report = Report::new(request);
     let outcome = match Journal::read()?.filter(|_| is_again) {
-        Some(journal) => resume(options, journal, &mut report),
+        Some(journal) => Ok(resume(options, journal, &mut report)),
         None => begin(options, request, limit, &mut report),
     };
     let code = outcome.unwrap_or_else(|error| {
@@ -99,7 +99,7 @@ fn begin(options: &Options, request: Request, limit: Duration, report: &mut Repo
         journal.limit.as_secs()
     );
     syslog::log("ifnetlink", false, &line);
-    wait(options, journal, Some((targets, scripts)), report)
+    Ok(wait(options, journal, Some((targets, scripts)), report))
 }
 
 /// Writes the state file, and notes in the journal that the changes are made.
@@ -128,30 +128,25 @@ fn settle(
 }
 
 /// Continues after this process was killed.
-fn resume(options: &Options, mut journal: Journal, report: &mut Report) -> anyhow::Result<u8> {
+fn resume(options: &Options, mut journal: Journal, report: &mut Report) -> u8 {
     *report = journal.report.clone();
     match journal.phase {
         Phase::Changing | Phase::Returning => {
-            Ok(roll_back(options, journal, "the process that made the changes was killed", report))
+            roll_back(options, journal, "the process that made the changes was killed", report)
         }
         Phase::Waiting => wait(options, journal, None, report),
-        Phase::Keeping => Ok(keep(options, &mut journal, None, report)),
+        Phase::Keeping => keep(options, &mut journal, None, report),
     }
 }
 
 /// Waits for the answer.
-fn wait(
-    options: &Options,
-    mut journal: Journal,
-    planned: Option<Planned>,
-    report: &mut Report,
-) -> anyhow::Result<u8> {
+fn wait(options: &Options, mut journal: Journal, planned: Option<Planned>, report: &mut Report) -> u8 {
     loop {
         // A file that cannot be read is no confirmation.
         match Answer::read().unwrap_or_default() {
-            Some(Answer::Keep) => return Ok(keep(options, &mut journal, planned, report)),
+            Some(Answer::Keep) => return keep(options, &mut journal, planned, report),
             Some(Answer::Return) => {
-                return Ok(roll_back(options, journal, "the changes were refused", report));
+                return roll_back(options, journal, "the changes were refused", report);
             }
             None => {}
         }
@@ -160,7 +155,7 @@ fn wait(
             std::thread::sleep(INTERVAL);
         } else {
             let why = format!("nobody confirmed the changes in {} s", journal.limit.as_secs());
-            return Ok(roll_back(options, journal, &why, report));
+            return roll_back(options, journal, &why, report);
         }
     }
 }
@@ -202,7 +197,6 @@ fn delete(
     targets: Option<Targets>,
     report: &mut Report,
 ) -> anyhow::Result<u8> {
-    let options = &Options { with_dependencies: true, ..options.clone() };
     let state_file = StateFile::new(&options.state_file);
     let mut kernel = Live::new(None, Some(options.executors.clone()));
     let _locks = lock_all(journal, &state_file)?;

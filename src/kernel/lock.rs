@@ -62,12 +62,17 @@ pub fn own_namespace() -> Result<Lock, Refusal> {
     Err(Refusal::text(format!("another run has held the lock for {} s", PATIENCE.as_secs())))
 }
 
+/// Opens a file to be locked, which is made if it is missing.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+    options.open(path)
+}
+
 /// Takes the lock. `None` if another run holds it, or has just deleted the file.
 fn attempt(path: &Path) -> Result<Option<Flock<File>>, Refusal> {
     let refuse = |error: std::io::Error| Refusal::io(&error, path.display());
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
-    let file = match options.open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse(error)),
@@ -121,9 +126,7 @@ pub fn is_watched() -> Result<bool, Refusal> {
 
 fn lock_watched(how: FlockArg) -> Result<Option<Flock<File>>, Refusal> {
     let path = RunDir::open()?.path_of(&watched());
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
-    let file = options.open(&path).map_err(|error| Refusal::io(&error, path.display()))?;
+    let file = open(&path).map_err(|error| Refusal::io(&error, path.display()))?;
     match Flock::lock(file, how) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EAGAIN)) => Ok(None),
