@@ -560,3 +560,6 @@ fn named_in(sections: &[Section]) -> Vec<IfName> {
         sections.iter().flat_map(|section| NAME.into_iter().filter_map(|name| section.values.get(name)));
     values.flat_map(|value| words(value)).filter_map(|word| word.parse().ok()).collect()
 }
+
+#[cfg(test)]
+pub mod tests;

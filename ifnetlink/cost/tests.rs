@@ -6,10 +6,10 @@
 mod edit_table;
 
 use super::{Verdict, judge};
-use crate::all::PROGRAMS;
 use crate::pending::{Mode, pending};
-use crate::targets::{Options, Targets};
-use crate::transaction::whole;
+use crate::targets::Targets;
+use crate::targets::tests::Installation;
+use crate::transaction::{deletes_more, whole};
 use edit_table::TABLES;
 use ifupdown_ng_netlink::kernel::Kernel as _;
 use ifupdown_ng_netlink::model::Simulated;
@@ -20,45 +20,7 @@ use ifupdown_ng_netlink::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// A directory with the files of an installation.
-struct Installation(PathBuf);
-
-impl Installation {
-    fn new() -> Self {
-        let directory = std::env::temp_dir().join(format!("ifnl-interrupts-{}", std::process::id()));
-        let executors = directory.join("executors");
-        fs::create_dir_all(&executors).unwrap();
-        for program in PROGRAMS {
-            fs::write(executors.join(program.name), "\x7fELF").unwrap();
-        }
-        Self(directory)
-    }
-
-    /// An interfaces file, while these interfaces are up, with these records.
-    fn targets(&self, text: &str, applied: BTreeMap<IfName, Applied>) -> Targets {
-        let path = |name: &str| self.0.join(name);
-        fs::write(path("interfaces"), text).unwrap();
-        let counted = applied.keys().map(|iface| format!("{iface}={iface} 1\n"));
-        fs::write(path("ifstate"), counted.collect::<String>()).unwrap();
-        let options = Options {
-            file: path("interfaces"),
-            executors: path("executors"),
-            auto: false,
-            interfaces: Vec::new(),
-            state_file: path("ifstate"),
-            with_dependencies: true,
-        };
-        Targets::with_records(&options, applied).unwrap()
-    }
-}
-
-impl Drop for Installation {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use std::path::Path;
 
 /// The links that the files of the table name, and what else their stanzas need.
 fn start(files: &[&Targets]) -> Simulated {
@@ -107,7 +69,7 @@ fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
         }
         let plan = whole(&changes);
         kernel.assume_all(&plan);
-        if !plan.steps.iter().any(|step| matches!(step.act.op, Op::AddressDel { .. })) {
+        if !deletes_more(&plan, &found) {
             break;
         }
     }
@@ -135,8 +97,8 @@ const KEPT: [(&str, &str); 1] = [(
 
 /// The costs of an edit; `None` if one of the files cannot be applied.
 fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String>> {
-    let old = installation.targets(from, BTreeMap::new());
-    let new = installation.targets(to, BTreeMap::new());
+    let old = installation.targets(from, &BTreeMap::new());
+    let new = installation.targets(to, &BTreeMap::new());
     if !old.wrong.is_empty() || !new.wrong.is_empty() {
         return None;
     }
@@ -145,14 +107,14 @@ fn costs(installation: &Installation, from: &str, to: &str) -> Option<Vec<String
     if !apply(&old, &mut kernel) {
         return None;
     }
-    let new = installation.targets(to, records(&old, kernel.0.here()));
+    let new = installation.targets(to, &records(&old, kernel.0.here()));
     let found = new.look(&mut kernel).unwrap();
     let changes = pending(&new, &found, Mode::Apply { disruptive: false });
     let Verdict { refused, .. } = judge(&new, &found, &changes, false, &mut kernel).unwrap();
     let is_possible = refused.is_empty() || refused.iter().any(|line| line.ends_with("--disruptive"));
     let about = format!("{from}\nto\n{to}");
     assert_eq!(apply(&new, &mut kernel), is_possible, "{about}");
-    assert_eq!(apply(&installation.targets(to, BTreeMap::new()), &mut fresh), is_possible, "{about}");
+    assert_eq!(apply(&installation.targets(to, &BTreeMap::new()), &mut fresh), is_possible, "{about}");
     if !is_possible {
         return None;
     }
@@ -244,7 +206,7 @@ const BESIDE_THE_MODEL: [(&str, usize, Cost); 1] = [("netns-interfaces", 0, Cost
 /// The list for the page: a table of the keywords of which an edit interrupts, and the others. If several edits of the
 /// table have a keyword, the one that costs most counts.
 fn list() -> String {
-    let installation = Installation::new();
+    let installation = Installation::new("interrupts", false);
     let mut all: BTreeMap<&str, [Cost; 3]> = BTreeMap::new();
     for edit in TABLES.into_iter().flatten() {
         let of_keyword = all.entry(edit.keyword).or_insert([Cost::Invalid; 3]);

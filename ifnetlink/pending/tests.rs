@@ -8,9 +8,9 @@
 mod files;
 
 use super::{Mode, pending};
-use crate::all::PROGRAMS;
 use crate::random::Random;
-use crate::targets::{Options, Targets};
+use crate::targets::Targets;
+use crate::targets::tests::Installation;
 use crate::transaction::{deletes_more, whole};
 use files::File;
 use ifupdown_ng_netlink::kernel::apply;
@@ -18,46 +18,12 @@ use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::state::{Applied, Details, Link, LinkKind, Place, Route, Section, Snapshot, Sysctl};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
 
-/// A directory with the files of an installation.
-struct Installation(PathBuf);
-
-impl Installation {
-    fn new(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("ifnl-{name}-{}", std::process::id()));
-        fs::create_dir_all(directory.join("executors")).unwrap();
-        for program in PROGRAMS {
-            fs::write(directory.join("executors").join(program.name), "\x7fELF").unwrap();
-        }
-        Self(directory)
-    }
-
-    /// An interfaces file, while the interfaces with a record are up.
-    fn targets(&self, text: &str, applied: &BTreeMap<IfName, Applied>) -> Targets {
-        let path = |name: &str| self.0.join(name);
-        fs::write(path("interfaces"), text).unwrap();
-        let counted = applied.keys().map(|iface| format!("{iface}={iface} 1\n"));
-        fs::write(path("ifstate"), counted.collect::<String>()).unwrap();
-        let options = Options {
-            file: path("interfaces"),
-            executors: path("executors"),
-            auto: true,
-            interfaces: Vec::new(),
-            state_file: path("ifstate"),
-            with_dependencies: true,
-        };
-        let targets = Targets::with_records(&options, applied.clone()).unwrap();
-        assert_eq!(targets.wrong, [], "{text}");
-        targets
-    }
-}
-
-impl Drop for Installation {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The stanzas of a file without errors, while the interfaces with a record are up.
+fn sound(installation: &Installation, text: &str, applied: &BTreeMap<IfName, Applied>) -> Targets {
+    let targets = installation.targets(text, applied);
+    assert_eq!(targets.wrong, [], "{text}");
+    targets
 }
 
 /// A running system on the model.
@@ -131,10 +97,10 @@ impl System {
     /// Applies an edited file; returns what differs from a new system.
     fn edit(&mut self, installation: &Installation, text: &str) -> Vec<String> {
         let mut fresh = Self::new();
-        if let Err(refused) = fresh.apply(&installation.targets(text, &BTreeMap::new())) {
+        if let Err(refused) = fresh.apply(&sound(installation, text, &BTreeMap::new())) {
             return vec![format!("fresh: {refused}")];
         }
-        let steps = match self.apply(&installation.targets(text, &self.applied.clone())) {
+        let steps = match self.apply(&sound(installation, text, &self.applied.clone())) {
             Err(refused) => return vec![format!("refused: {refused}")],
             Ok(steps) => steps,
         };
@@ -150,7 +116,7 @@ impl System {
 
     /// What `check` finds.
     fn pending(&mut self, installation: &Installation, text: &str) -> Vec<String> {
-        let targets = installation.targets(text, &self.applied);
+        let targets = sound(installation, text, &self.applied);
         let found = targets.look(&mut self.kernel).unwrap();
         let steps = pending(&targets, &found, Mode::Check).steps;
         let lines =
@@ -202,7 +168,7 @@ impl System {
 
 #[test]
 fn random_edits_lead_where_a_new_system_leads() {
-    let installation = Installation::new("random");
+    let installation = Installation::new("random", true);
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds =
         number("IFNL_SEED").map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(8), |seed| seed..seed + 1);
@@ -247,12 +213,12 @@ fn bridges(of_first: &str, of_second: &str) -> String {
 
 #[test]
 fn what_can_only_be_made_again_is_a_problem_while_others_are_on_it() {
-    let installation = Installation::new("shared");
+    let installation = Installation::new("shared", true);
     let mut system = System::new();
     assert_eq!(system.edit(&installation, &bridge("", "")), [""; 0]);
     let edited =
         bridge("", "").replace("    bridge-hw 02:00:00:00:00:b2\n", "    bridge-vlan-filtering no\n");
-    let targets = installation.targets(&edited, &system.applied);
+    let targets = sound(&installation, &edited, &system.applied);
     let found = targets.look(&mut system.kernel).unwrap();
     for mode in [Mode::Check, Mode::Apply { disruptive: false }] {
         let changes = pending(&targets, &found, mode);
@@ -312,7 +278,7 @@ fn edits_lead_where_a_new_system_leads() {
             card(&format!("{inside}    hwaddress 02:00:00:00:77:04\n")),
         ],
     ];
-    let installation = Installation::new("edits");
+    let installation = Installation::new("edits", true);
     let mut failed = Vec::new();
     for [from, to] in &edits {
         let mut system = System::new();
