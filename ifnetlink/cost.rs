@@ -90,14 +90,19 @@ fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result
     let mut told = BTreeSet::new();
     let mut state = None;
     for (name, step) in interrupting {
-        if gone.contains(name) || !told.insert(name) {
+        if gone.contains(name) || told.contains(name) {
             continue;
         }
         if state.is_none() {
             state = Some(look(kernel)?);
         }
-        let losses = state.as_ref().map(|state| losses(name, state)).unwrap_or_default();
+        let mut losses = state.as_ref().map(|state| losses(name, state)).unwrap_or_default();
+        // A link leaves only what its old stanza named, so the edit asks for that.
+        if matches!(&step.act.op, Op::LinkSet { change, .. } if change.master == Some(None)) {
+            losses.retain(|loss| !loss.starts_with("master "));
+        }
         if !losses.is_empty() {
+            told.insert(name);
             lines.push(format!(
                 "{name}: `{}` interrupts the interface, which has {}",
                 step.act,

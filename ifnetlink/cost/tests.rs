@@ -184,7 +184,7 @@ impl Cost {
             {
                 Self::Again
             }
-            Some(costs) if has(costs, "master ") => Self::Master,
+            Some(costs) if has(costs, "master") => Self::Master,
             Some(costs) => panic!("{costs:?}"),
         }
     }
