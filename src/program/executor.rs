@@ -106,15 +106,18 @@ pub fn configure(programs: &[&Program], stanza: &Stanza) -> (Configuration, Vec<
         }
         problems.append(&mut wrong);
     }
-    // Programs that read the same keyword find the same problem.
-    let mut told = Vec::new();
-    problems.retain(|problem| {
-        !told.contains(problem) && {
-            told.push(problem.clone());
-            true
+    (Configuration { parts }, each_once(problems))
+}
+
+/// Programs that read the same keyword, or need the same interface, find the same problem.
+fn each_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut told: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !told.contains(&problem) {
+            told.push(problem);
         }
-    });
-    (Configuration { parts }, problems)
+    }
+    told
 }
 
 /// A stanza as a program read it.
@@ -185,7 +188,7 @@ impl Configuration {
                 Err(mut conflicts) => problems.append(&mut conflicts),
             }
         }
-        if problems.is_empty() { Ok(whole) } else { Err((whole, problems)) }
+        if problems.is_empty() { Ok(whole) } else { Err((whole, each_once(problems))) }
     }
 
     /// What to do after a phase of ifup failed.
