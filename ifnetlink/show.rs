@@ -123,7 +123,7 @@ fn look(kernel: &mut Live) -> anyhow::Result<Snapshot> {
     }
     for (place, read) in kernel.read(&query)?.places {
         if let Some(state) = found.places.get_mut(&place) {
-            state.routes = read.routes;
+            state.routes.clone_from(&read.routes);
         }
     }
     Ok(found)

@@ -11,7 +11,7 @@ use ifupdown_ng_netlink::program::edit::{self, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
-use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, TableRef};
+use ifupdown_ng_netlink::state::{Applied, Query, Section, Shared, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl Target {
 /// The interfaces that were asked for, and the others that are up.
 pub struct Targets {
     /// The whole interfaces file.
-    pub stanzas: Stanzas,
+    pub stanzas: Shared<Stanzas>,
     /// The stanzas that can be worked on, each after those that it depends on.
     pub known: Vec<Target>,
     /// What is wrong in the file or in the stanzas that were asked for, and names that have no stanza.
@@ -222,7 +222,7 @@ impl Targets {
         let named = |former: &Former| applied.get(&former.iface).map(|applied| named_in(&applied.sections));
         let former = in_order(former, |former| &former.iface, |former| named(former).unwrap_or_default());
         Ok(Self {
-            stanzas,
+            stanzas: stanzas.into(),
             known,
             wrong,
             warnings,

@@ -29,7 +29,7 @@ fn start(files: &[&Targets]) -> Simulated {
         let needed = target.configuration.simulated(&target.iface, Phase::Create);
         start.netns.extend(needed.netns);
         for (place, state) in needed.places {
-            start.places.entry(place).or_default().sysctls.extend(state.sysctls);
+            start.places.entry(place).or_default().sysctls.extend(state.sysctls.clone());
         }
     }
     let here = start.here_mut();

@@ -12,7 +12,7 @@ use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
 use crate::state::{
     Link, LinkKind, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, ORIGINAL, Place, Query, Record, Role,
-    Route, Snapshot, State, Until, Wait, Wants,
+    Route, Shared, Snapshot, State, Until, Wait, Wants,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -34,7 +34,7 @@ pub struct Live {
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
     /// The stanzas of that file, once they have been read.
-    stanzas: Option<Stanzas>,
+    stanzas: Option<Shared<Stanzas>>,
     /// The directory of the executors that ifup runs inside a namespace, if it is not the usual one.
     executors: Option<PathBuf>,
 }
@@ -52,10 +52,10 @@ impl Live {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn stanzas(&mut self) -> Result<Option<&Stanzas>, Refusal> {
+    pub fn stanzas(&mut self) -> Result<Option<&Shared<Stanzas>>, Refusal> {
         if let (None, Some(file)) = (&self.stanzas, &self.interfaces_file) {
             let read = interfaces_file::in_use(&file.to_string_lossy());
-            self.stanzas = Some(read.map_err(|problem| Refusal::text(problem.to_string()))?);
+            self.stanzas = Some(read.map_err(|problem| Refusal::text(problem.to_string()))?.into());
         }
         Ok(self.stanzas.as_ref())
     }
@@ -293,7 +293,7 @@ impl Live {
         let is = self.read_netns(&netns, true)?;
         found.netns.insert(netns, is);
         let state = self.read_place(&place, &wants, found)?;
-        found.places.insert(place, state);
+        found.places.insert(place, state.into());
         Ok(())
     }
 }
@@ -307,7 +307,7 @@ impl Kernel for Live {
         let asked = self.asked(query, &mut found)?;
         for (place, wants) in &asked {
             let state = self.read_place(place, wants, &found)?;
-            found.places.insert(place.clone(), state);
+            found.places.insert(place.clone(), state.into());
         }
         let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
         let beside_bridge = query.stanzas_beside_bridge && found.here().links.values().any(is_bridge);

@@ -95,7 +95,7 @@ impl Simulated {
         let inode = 1 + simulated.netns.len() as u64;
         let id = NetnsId { inode, ..NetnsId::default() };
         simulated.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
-        simulated.places.insert(Place::In(netns), State::new_namespace());
+        simulated.places.insert(Place::In(netns), State::new_namespace().into());
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl Simulated {
         {
             return Err(Errno::EEXIST);
         }
-        let mut indices = ends.map(|(at, _)| places.get(at).map_or(2, State::next_index));
+        let mut indices = ends.map(|(at, _)| places.get(at).map_or(2, |state| state.next_index()));
         indices[1] += u32::from(at == there);
         let nsids = [
             self.0.netns.get(&netns(there)).and_then(|found| match found {

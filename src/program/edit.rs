@@ -12,7 +12,7 @@ use crate::model::Simulated;
 use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step};
 use crate::program::executor::Configuration;
-use crate::stanza::{Phase, Problem};
+use crate::stanza::{Phase, Problem, Stanzas};
 use crate::state::{LinkKind, Query, Record, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
@@ -79,12 +79,12 @@ impl Old {
         };
         let values = self.values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
         let values = values.chain(ports.map(|ports| ("bridge-ports", ports)));
-        let mut stanzas = stanzas.clone().with_stanza(at.iface, values);
+        let mut stanzas = Stanzas::clone(stanzas).with_stanza(at.iface, values);
         for (iface, values) in &self.beside {
             let values = values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
             stanzas = stanzas.with_stanza(iface, values);
         }
-        self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas), ..found.clone() })
+        self.configuration.plan(at, &Snapshot { stanzas: Some(stanzas.into()), ..found.clone() })
     }
 }
 

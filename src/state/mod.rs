@@ -12,6 +12,7 @@ mod record;
 mod route;
 mod rule;
 mod saved;
+mod shared;
 mod sysctl;
 
 pub use address::LinkAddress;
@@ -24,6 +25,7 @@ pub use record::{APPLIED, DIRECTORY, LinkOriginal, NestedRecord, ORIGINAL, Origi
 pub use route::Route;
 pub use rule::{Action, Rule};
 pub use saved::{Kept, Links, Noun, Saved, SavedPlace, Subject};
+pub use shared::Shared;
 pub use sysctl::Sysctl;
 
 use crate::stanza::Stanzas;
@@ -144,7 +146,7 @@ impl State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// By namespace; one that does not exist is missing.
-    pub places: BTreeMap<Place, State>,
+    pub places: BTreeMap<Place, Shared<State>>,
     /// The numbers that rt_tables gives to names.
     pub table_names: BTreeMap<String, TableId>,
     /// The namespaces that were asked for, and those that links of the interfaces in question were put into, by a
@@ -162,7 +164,7 @@ pub struct Snapshot {
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
     /// The stanzas of the interfaces file in use, if they could be read.
-    pub stanzas: Option<Stanzas>,
+    pub stanzas: Option<Shared<Stanzas>>,
 }
 
 impl Snapshot {
@@ -190,7 +192,7 @@ impl Snapshot {
             Place::In(netns) if self.same.contains_key(netns) => self.places.get(&self.place(place)),
             _ => self.places.get(place),
         }
-        .unwrap_or_else(|| Self::nothing())
+        .map_or_else(|| Self::nothing(), |state| state)
     }
 
     /// What a reference leads to, if it was asked for.
@@ -208,7 +210,7 @@ impl Snapshot {
 
     /// The state of the namespace that the executor was started in.
     pub fn here(&self) -> &State {
-        self.places.get(&Place::Here).unwrap_or_else(|| Self::nothing())
+        self.places.get(&Place::Here).map_or_else(|| Self::nothing(), |state| state)
     }
 
     fn nothing() -> &'static State {

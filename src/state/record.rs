@@ -1,6 +1,6 @@
 //! Records: data that must survive from one invocation to the next, because the kernel does not show it.
 
-use crate::state::{NetnsId, NetnsLink, Sysctl};
+use crate::state::{NetnsId, NetnsLink, Role, Sysctl};
 use crate::values::{IfName, Mac, Mtu};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,7 +40,12 @@ impl Record {
 
     /// The namespace and the name of a link that we moved or created there.
     pub fn netns_link(link: &NetnsLink) -> Self {
-        Self(format!("{}:{}", link.role.word(), link.iface))
+        Self::link_elsewhere(link.role, &link.iface)
+    }
+
+    /// The same, by the interface of the stanza.
+    pub fn link_elsewhere(role: Role, iface: &IfName) -> Self {
+        Self(format!("{}:{iface}", role.word()))
     }
 
     /// That we made the namespace with this inode.

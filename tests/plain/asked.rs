@@ -2,7 +2,7 @@
 //! what its executor did not ask for.
 
 use ifupdown_ng_netlink::state::{
-    Link, LinkKind, Netns, Place, Query, Record, Role, Snapshot, State, Sysctl, Wants,
+    Link, LinkKind, Netns, Place, Query, Record, Role, Shared, Snapshot, State, Sysctl, Wants,
 };
 use ifupdown_ng_netlink::values::{NetnsRef, TableId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The part of a state that answers a query.
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
-    let nothing = State::default();
+    let nothing = Shared::<State>::default();
     let mut asked: BTreeMap<Place, Wants> = BTreeMap::new();
     for (place, wants) in &query.places {
         asked.entry(found.place(place)).or_default().extend(wants.clone());
@@ -20,9 +20,9 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             Place::Here => found.places.get(place).unwrap_or(&nothing),
             Place::In(_) => found.places.get(place)?,
         };
-        Some((place.clone(), part(wants, state, &table_names)))
+        Some((place.clone(), part(wants, state, &table_names).into()))
     });
-    let mut places: BTreeMap<Place, State> = places.collect();
+    let mut places: BTreeMap<Place, Shared<State>> = places.collect();
     let asks = |netns: &NetnsRef| query.netns.keys().any(|asked| found.canonical(asked) == netns);
     let mut netns = chosen(&found.netns, asks);
     for (reference, is) in &mut netns {
@@ -49,7 +49,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             if !is_alone {
                 netns.insert(now.clone(), is.clone());
                 let state = found.at(&place);
-                places.insert(place, part(&wants, state, &table_names));
+                places.insert(place, part(&wants, state, &table_names).into());
             }
         }
         // The namespace of the peer of an interface that is asked for.

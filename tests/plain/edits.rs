@@ -9,7 +9,7 @@ use super::invariants::text;
 use super::random::{Case, case_of};
 use ifupdown_ng_netlink::kernel::apply;
 use ifupdown_ng_netlink::program::edit::{self, Old};
-use ifupdown_ng_netlink::state::{Place, Query, Section, Snapshot};
+use ifupdown_ng_netlink::state::{Place, Query, Section, Snapshot, State};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,7 @@ fn start(old: &Case, new: &Case, interfaces: [&Interface; 2]) -> Snapshot {
     let mut start = old.start(interfaces[0]);
     let other = new.start(interfaces[1]);
     for (place, state) in other.places {
+        let state = State::clone(&state);
         let known = start.places.entry(place).or_default();
         for (name, link) in state.links {
             known.links.entry(name).or_insert(link);

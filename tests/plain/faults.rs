@@ -15,7 +15,7 @@ use ifupdown_ng_netlink::plan::netns::move_link;
 use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
 use ifupdown_ng_netlink::stanza::Phase;
-use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Snapshot};
+use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Snapshot, State};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -129,6 +129,7 @@ impl Trial<'_> {
             found.located.clear();
             // The settings of a link that is gone do not exist.
             for state in found.places.values_mut() {
+                let state: &mut State = state;
                 let links = &state.links;
                 state.sysctls.retain(|key, _| {
                     let key = key.to_string();

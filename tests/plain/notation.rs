@@ -73,7 +73,7 @@ pub fn parse(text: &str) -> Snapshot {
                 other => panic!("{other}: not what a namespace is"),
             };
             if matches!(what, Netns::Is(_)) {
-                found.places.insert(Place::In(netns.clone()), State::new_namespace());
+                found.places.insert(Place::In(netns.clone()), State::new_namespace().into());
             }
             while words.last() == Some(&"process") {
                 words.pop();
@@ -116,7 +116,7 @@ pub fn parse(text: &str) -> Snapshot {
             _ => Place::Here,
         };
         let noun = if noun == "in" { words.pop().expect("an object") } else { noun };
-        let state = found.places.entry(place).or_default();
+        let state: &mut State = found.places.entry(place).or_default();
         match noun {
             "rules" => {
                 assert_eq!(word::<String>(&mut words), "default");
@@ -205,7 +205,7 @@ pub fn parse(text: &str) -> Snapshot {
         assert!(words.is_empty(), "{line:?}: what is {words:?}?");
     }
     if !stanzas.is_empty() {
-        found.stanzas = Some(Stanzas::parse(&stanzas));
+        found.stanzas = Some(Stanzas::parse(&stanzas).into());
     }
     found
 }

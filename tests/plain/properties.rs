@@ -70,7 +70,7 @@ proptest! {
                 let phases = [Phase::PreUp, Phase::Up, Phase::PostUp];
                 prop_assert_eq!(interface.left_to_do(phases, &kernel), [""; 0], "{}", interface.text);
                 let everywhere = |kernel: &Faulty| {
-                    kernel.snapshot().places.values().map(notation_write::write).collect::<String>()
+                    kernel.snapshot().places.values().map(|state| notation_write::write(state)).collect::<String>()
                 };
                 let before = everywhere(&kernel);
                 prop_assert_eq!(interface.up(&mut kernel), End::Done);

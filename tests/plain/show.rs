@@ -22,7 +22,7 @@ use super::schema::Schema;
 use super::support::skip;
 use filter::{Filter, Missing};
 use ifupdown_ng_netlink::stanza::environment::Output;
-use ifupdown_ng_netlink::state::{Details, Peer, Place, Snapshot};
+use ifupdown_ng_netlink::state::{Details, Peer, Place, Snapshot, State};
 use ifupdown_ng_netlink::values::NetnsRef;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -103,6 +103,7 @@ fn found() -> Snapshot {
 /// Gives each link an index and a MTU.
 fn indexed(mut found: Snapshot) -> Snapshot {
     for state in found.places.values_mut() {
+        let state: &mut State = state;
         for (index, name) in (100..).zip(state.links.keys()) {
             let details =
                 Details { index, mac: "02:00:00:00:00:01".parse().ok(), mtu: 1500, alias: None, peer: None };

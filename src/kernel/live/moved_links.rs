@@ -141,12 +141,10 @@ impl Live {
     /// Adds the index of a link to its record. If that fails, the link is recognized by its name.
     pub(super) fn note_index(&mut self, iface: &IfName, role: Role, place: &Place, name: &IfName) {
         let index = self.look_for(place, name).ok().flatten().map(|seen| seen.index);
-        let Ok(known) = all(self.lock.as_ref().map(Lock::directory)) else { return };
-        let is_it = |known: &NetnsLinkRecord| known.link.iface == *iface && known.link.role == role;
-        let Some(record) = known.into_iter().find(is_it).filter(|known| known.index != index) else {
-            return;
-        };
-        let key = Record::netns_link(&record.link);
+        let key = Record::link_elsewhere(role, iface);
+        let known = RunDir::read(&key).ok().flatten();
+        let known = known.and_then(|text| NetnsLinkRecord::parse(iface.clone(), role, &text));
+        let Some(record) = known.filter(|known| known.index != index) else { return };
         let text = NetnsLinkRecord { index, ..record }.to_string();
         let _ = RunDir::open().and_then(|directory| directory.write(&key, &text));
     }
@@ -154,14 +152,12 @@ impl Live {
 
 /// All links of ours that are in another namespace.
 pub(super) fn all(own: Option<&RunDir>) -> Result<Vec<NetnsLinkRecord>, Refusal> {
-    let records = own.map_or_else(|| RunDir::list(""), |own| own.records(""))?;
     let mut found = Vec::new();
     for role in [Role::Moved, Role::Peer] {
-        let own = records.iter().filter_map(|(name, text)| {
-            let iface = name.strip_prefix(role.word())?.strip_prefix(':')?;
-            NetnsLinkRecord::parse(iface.parse().ok()?, role, text)
-        });
-        found.extend(own);
+        let prefix = format!("{}:", role.word());
+        let records = own.map_or_else(|| RunDir::list(&prefix), |own| own.records(&prefix))?;
+        let parse = |(name, text): (String, String)| NetnsLinkRecord::parse(name.parse().ok()?, role, &text);
+        found.extend(records.into_iter().filter_map(parse));
     }
     Ok(found)
 }

@@ -8,7 +8,7 @@ use crate::plan::bridge::scope::Scope;
 use crate::plan::op::{BridgeOp, NewLink, Op};
 use crate::plan::{At, Plan};
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{BridgeOptions, LinkKind, PortOptions, Snapshot, State, VlanDevice};
+use crate::state::{BridgeOptions, LinkKind, PortOptions, Shared, Snapshot, State, VlanDevice};
 use crate::values::{IfName, Vid, VlanRange};
 
 impl Config {
@@ -157,7 +157,7 @@ impl Config {
                 let own = found.stanzas.as_ref().and_then(|stanzas| stanzas.stanza(iface));
                 wrong.extend(two_ways(&stanza, own.as_ref()));
             }
-            let reads = |stanzas: &Stanzas| stanzas.executors(&port).any(|name| name == "bridge");
+            let reads = |stanzas: &Shared<Stanzas>| stanzas.executors(&port).any(|name| name == "bridge");
             if !wrong.is_empty() && found.stanzas.as_ref().is_some_and(reads) {
                 // The executor of the port reports the problem itself.
                 let reason = format!("its stanza is invalid; see `ifnetlink check {port}`");

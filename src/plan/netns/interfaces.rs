@@ -65,7 +65,7 @@ impl Planner for Interfaces {
         // is in the simulated state already, as one that does not exist yet.
         if !simulated.netns.contains_key(&self.netns) {
             simulated.netns.insert(self.netns.clone(), Netns::Is(Existing::default()));
-            simulated.places.insert(Place::In(self.netns.clone()), State::new_namespace());
+            simulated.places.insert(Place::In(self.netns.clone()), State::new_namespace().into());
         }
     }
 }

@@ -215,6 +215,6 @@ pub fn assume(netns: &NetnsRef, simulated: &mut Snapshot) {
     } else {
         let id = NetnsId { inode: 1 + simulated.netns.len() as u64, ..NetnsId::default() };
         simulated.netns.insert(netns.clone(), Netns::Is(Existing { id, ..Existing::default() }));
-        simulated.places.entry(Place::In(netns.clone())).or_insert_with(State::new_namespace);
+        simulated.places.entry(Place::In(netns.clone())).or_insert_with(|| State::new_namespace().into());
     }
 }
