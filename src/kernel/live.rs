@@ -12,7 +12,7 @@ use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
 use crate::state::{
     Link, LinkKind, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, ORIGINAL, Place, Query, Record, Role,
-    Route, Shared, Snapshot, State, Until, Wait, Wants,
+    Route, Shared, Snapshot, State, Sysctl, Until, Wait, Wants,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -30,6 +30,8 @@ pub struct Live {
     /// By the canonical reference to the namespace.
     channels: BTreeMap<Place, Channel>,
     references: References,
+    /// The processes by namespace, once a query has needed them.
+    processes: Option<BTreeMap<u64, BTreeSet<u32>>>,
     lock: Option<Lock>,
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
@@ -161,7 +163,8 @@ impl Live {
             let file = self.references.resolve(netns)?.file;
             existing.nsid = self.channel(&Place::Here)?.nsid(file.as_fd())?;
             if processes {
-                existing.processes = netns::processes(existing.id.inode);
+                let all = self.processes.get_or_insert_with(netns::processes);
+                existing.processes = all.get(&existing.id.inode).cloned().into_iter().flatten().collect();
             }
         }
         Ok(found)
@@ -236,6 +239,15 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Sysctls of a namespace that was just made. Their values depend on the kernel, and some on the first namespace
+/// (Documentation/admin-guide/sysctl/net.rst `devconf_inherit_init_net`). None if the user may not make a namespace.
+fn of_new_namespaces(sysctls: &BTreeSet<&Sysctl>) -> Result<BTreeMap<Sysctl, String>, Refusal> {
+    let Ok(netns) = netns::named::new() else { return Ok(BTreeMap::new()) };
+    let read = |key: &&Sysctl| Ok(sysctls::read(key)?.map(|value| ((*key).clone(), value)));
+    let values = netns::within(&netns, || sysctls.iter().map(read).collect::<Result<Vec<_>, Refusal>>())??;
+    Ok(values.into_iter().flatten().collect())
+}
+
 impl Live {
     /// What to read, by the canonical references to the namespaces that exist.
     fn asked(&mut self, query: &Query, found: &mut Snapshot) -> Result<BTreeMap<Place, Wants>, Refusal> {
@@ -269,31 +281,40 @@ impl Live {
         Ok(canonical)
     }
 
-    /// Reads the namespace that a link was put into, unless it is the only one that was asked for: the stanza may name
-    /// another one by now, or the process that it names has ended. What is read is what was asked about the others, and
-    /// what it takes to delete the namespace.
+    /// Reads the namespaces that links were put into, unless one is the only one that was asked for: the stanza may name
+    /// another one by now, or the process that it names has ended. What is read is what was asked about these links
+    /// elsewhere, and what it takes to delete the namespace.
     fn read_recorded(
         &mut self,
-        record: &NetnsLinkRecord,
+        records: &[&NetnsLinkRecord],
+        asked: &BTreeMap<Place, Wants>,
         query: &Query,
         found: &mut Snapshot,
     ) -> Result<(), Refusal> {
-        let Some(netns) = self.present(record) else { return Ok(()) };
-        let netns = self.note_reference(&netns, found)?;
-        let place = Place::In(netns.clone());
-        let mut known =
-            found.netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_))).map(|(netns, _)| netns);
-        if known.next() == Some(&netns) && known.next().is_none() {
-            return Ok(());
+        let existing = found.netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_)));
+        let existing: Vec<NetnsRef> = existing.map(|(netns, _)| netns.clone()).collect();
+        let mut again: BTreeMap<NetnsRef, Wants> = BTreeMap::new();
+        for record in records {
+            let Some(netns) = self.present(record) else { continue };
+            let netns = self.note_reference(&netns, found)?;
+            if existing == [netns.clone()] {
+                continue;
+            }
+            let wants = again.entry(netns.clone()).or_insert_with(|| {
+                let mut wants = asked.get(&Place::In(netns)).cloned().unwrap_or_default();
+                wants.extend(Wants { originals: true, all_links: true, ..Wants::default() });
+                wants.records.insert(Record::keep());
+                wants
+            });
+            wants.extend(query.wherever(&record.link.iface));
         }
-        let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
-        wants.records.insert(Record::keep());
-        let others = query.places.iter().filter(|(at, _)| **at != Place::Here);
-        others.for_each(|(_, also)| wants.extend(also.clone()));
-        let is = self.read_netns(&netns, true)?;
-        found.netns.insert(netns, is);
-        let state = self.read_place(&place, &wants, found)?;
-        found.places.insert(place, state.into());
+        for (netns, wants) in again {
+            let is = self.read_netns(&netns, true)?;
+            found.netns.insert(netns.clone(), is);
+            let place = Place::In(netns);
+            let state = self.read_place(&place, &wants, found)?;
+            found.places.insert(place, state.into());
+        }
         Ok(())
     }
 }
@@ -301,10 +322,18 @@ impl Live {
 impl Kernel for Live {
     fn read(&mut self, query: &Query) -> Result<Snapshot, Refusal> {
         let mut found = Snapshot::default();
+        self.processes = None;
         if query.table_names {
             found.table_names = rt_tables::read();
         }
         let asked = self.asked(query, &mut found)?;
+        let is_absent = |place: &Place| *place != Place::Here && !asked.contains_key(&found.place(place));
+        let absent = query.places.iter().filter(|(place, _)| is_absent(place));
+        let sysctls: BTreeSet<&Sysctl> =
+            absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
+        if !sysctls.is_empty() {
+            found.of_new_namespaces = of_new_namespaces(&sysctls)?;
+        }
         for (place, wants) in &asked {
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state.into());
@@ -334,15 +363,15 @@ impl Kernel for Live {
         if !query.netns.is_empty() || !query.located.is_empty() {
             found.netns_links = moved_links::all(self.lock.as_ref().map(Lock::directory))?;
         }
-        for record in found.netns_links.clone() {
+        let records = found.netns_links.clone();
+        let is_asked = |record: &&NetnsLinkRecord| query.located.contains(&record.link.iface);
+        let records: Vec<&NetnsLinkRecord> = records.iter().filter(is_asked).collect();
+        self.read_recorded(&records, &asked, query, &mut found)?;
+        for record in records {
             let NetnsLink { iface, role, netns, .. } = &record.link;
-            if !query.located.contains(iface) {
-                continue;
-            }
-            self.read_recorded(&record, query, &mut found)?;
             match role {
                 Role::Moved => {
-                    let located = match self.find(&record)? {
+                    let located = match self.find(record)? {
                         moved_links::Found::At(located) => located,
                         moved_links::Found::Nowhere => continue,
                         moved_links::Found::Uncertain(what) => {

@@ -163,6 +163,8 @@ pub struct Snapshot {
     pub uncertain: BTreeMap<IfName, String>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
+    /// Sysctls of a namespace that was just made: those that were asked for in a namespace that does not exist.
+    pub of_new_namespaces: BTreeMap<Sysctl, String>,
     /// The stanzas of the interfaces file in use, if they could be read.
     pub stanzas: Option<Shared<Stanzas>>,
 }
@@ -188,11 +190,14 @@ impl Snapshot {
 
     /// The state of a place; empty if the place does not exist.
     pub fn at(&self, place: &Place) -> &State {
-        match place {
+        let known = match place {
             Place::In(netns) if self.same.contains_key(netns) => self.places.get(&self.place(place)),
             _ => self.places.get(place),
+        };
+        match known {
+            Some(state) => state,
+            None => Self::nothing(),
         }
-        .map_or_else(|| Self::nothing(), |state| state)
     }
 
     /// What a reference leads to, if it was asked for.
@@ -210,7 +215,7 @@ impl Snapshot {
 
     /// The state of the namespace that the executor was started in.
     pub fn here(&self) -> &State {
-        self.places.get(&Place::Here).map_or_else(|| Self::nothing(), |state| state)
+        self.at(&Place::Here)
     }
 
     fn nothing() -> &'static State {

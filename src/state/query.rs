@@ -132,6 +132,11 @@ pub struct Query {
     pub netns: BTreeMap<NetnsRef, bool>,
     /// All records of our links in other namespaces, and where these interfaces are now.
     pub located: BTreeSet<IfName>,
+    /// In a query for many interfaces: what to read in the namespace where one of them is now. Without an entry, it is
+    /// what is asked about all other namespaces.
+    pub elsewhere: BTreeMap<IfName, Wants>,
+    /// The sysctls of a namespace that was just made, beside those that are asked about one that does not exist.
+    pub of_new_namespaces: BTreeSet<Sysctl>,
     /// Whether these files can be trusted as interfaces files, whose commands run as root.
     pub files: BTreeSet<PathBuf>,
     /// The stanzas of the interfaces file in use.
@@ -165,6 +170,40 @@ pub enum Until {
 }
 
 impl Query {
+    /// Adds the query for one of many interfaces.
+    pub fn add(&mut self, iface: &IfName, own: Self) {
+        let others = own.places.iter().filter(|(place, _)| **place != Place::Here);
+        for (_, wants) in others {
+            self.elsewhere.entry(iface.clone()).or_default().extend(wants.clone());
+        }
+        for (place, wants) in own.places {
+            self.places.entry(place).or_default().extend(wants);
+        }
+        self.table_names |= own.table_names;
+        for (netns, processes) in own.netns {
+            *self.netns.entry(netns).or_default() |= processes;
+        }
+        self.located.extend(own.located);
+        self.files.extend(own.files);
+        self.stanzas |= own.stanzas;
+        self.stanzas_beside_bridge |= own.stanzas_beside_bridge;
+        self.of_new_namespaces.extend(own.of_new_namespaces);
+    }
+
+    /// What to read in the namespace where an interface is now.
+    pub fn wherever(&self, iface: &IfName) -> Wants {
+        let mut all = Wants::default();
+        match self.elsewhere.get(iface) {
+            Some(wants) => all.extend(wants.clone()),
+            None if !self.elsewhere.is_empty() => {}
+            None => {
+                let others = self.places.iter().filter(|(place, _)| **place != Place::Here);
+                others.for_each(|(_, wants)| all.extend(wants.clone()));
+            }
+        }
+        all
+    }
+
     /// What to read in the namespace that the executor was started in.
     pub fn here(&mut self) -> &mut Wants {
         self.places.entry(Place::Here).or_default()

@@ -23,6 +23,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         Some((place.clone(), part(wants, state, &table_names).into()))
     });
     let mut places: BTreeMap<Place, Shared<State>> = places.collect();
+    let is_there: BTreeSet<Place> = places.keys().cloned().collect();
     let asks = |netns: &NetnsRef| query.netns.keys().any(|asked| found.canonical(asked) == netns);
     let mut netns = chosen(&found.netns, asks);
     for (reference, is) in &mut netns {
@@ -31,6 +32,9 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             existing.processes.clear();
         }
     }
+    let existing = netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_)));
+    let existing: Vec<NetnsRef> = existing.map(|(netns, _)| netns.clone()).collect();
+    let mut again: BTreeMap<Place, Wants> = BTreeMap::new();
     for record in &found.netns_links {
         if !query.located.contains(&record.link.iface) {
             continue;
@@ -41,15 +45,15 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         let now = found.netns.iter().find(|(netns, is)| *netns == was && is_there(is));
         if let Some((now, is)) = now.or_else(|| found.netns.iter().find(|(_, is)| is_there(is))) {
             let place = Place::In(now.clone());
-            let mut known = netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_))).map(|(netns, _)| netns);
-            let is_alone = known.next() == Some(now) && known.next().is_none();
-            let mut wants = Wants { originals: true, all_links: true, ..Wants::default() };
-            wants.records.insert(Record::keep());
-            asked.iter().filter(|(at, _)| **at != Place::Here).for_each(|(_, all)| wants.extend(all.clone()));
-            if !is_alone {
+            if existing != [now.clone()] {
                 netns.insert(now.clone(), is.clone());
-                let state = found.at(&place);
-                places.insert(place, part(&wants, state, &table_names).into());
+                let wants = again.entry(place.clone()).or_insert_with(|| {
+                    let mut wants = asked.get(&place).cloned().unwrap_or_default();
+                    wants.extend(Wants { originals: true, all_links: true, ..Wants::default() });
+                    wants.records.insert(Record::keep());
+                    wants
+                });
+                wants.extend(query.wherever(&record.link.iface));
             }
         }
         // The namespace of the peer of an interface that is asked for.
@@ -57,6 +61,14 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
             netns.entry(was.clone()).or_insert_with(|| is.clone());
         }
     }
+    for (place, wants) in again {
+        let state = part(&wants, found.at(&place), &table_names);
+        places.insert(place, state.into());
+    }
+    let is_absent = |place: &Place| *place != Place::Here && !is_there.contains(&found.place(place));
+    let absent = query.places.iter().filter(|(place, _)| is_absent(place));
+    let of_new: BTreeSet<&Sysctl> =
+        absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
     let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
     let here = places.get(&Place::Here);
     let beside_bridge =
@@ -71,6 +83,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         netns_links: found.netns_links.iter().filter(|_| ours).cloned().collect(),
         located: chosen(&found.located, |iface| query.located.contains(iface)),
         uncertain: chosen(&found.uncertain, |iface| query.located.contains(iface)),
+        of_new_namespaces: chosen(&found.of_new_namespaces, |key| of_new.contains(key)),
         untrusted: chosen(&found.untrusted, |file| query.files.contains(file)),
     }
 }

@@ -20,6 +20,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use nix::{getsockopt_impl, libc, sockopt_impl};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
@@ -147,19 +148,23 @@ fn stranded(errno: Errno) -> ! {
     std::process::exit(1);
 }
 
-/// The processes in the namespace with this inode that are visible to us.
-pub fn processes(inode: u64) -> Vec<u32> {
+/// The processes that are visible to us, by the inode of their namespace.
+pub fn processes() -> BTreeMap<u64, BTreeSet<u32>> {
+    let mut known: BTreeMap<u64, BTreeSet<u32>> = BTreeMap::new();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut pids: Vec<u32> = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    pids.retain(|pid| inode_of(NetnsRef::Pid(*pid).path()) == Some(inode));
-    pids.sort_unstable();
-    pids
+    for pid in pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+        if let Some(inode) = inode_of(NetnsRef::Pid(pid).path()) {
+            known.entry(inode).or_default().insert(pid);
+        }
+    }
+    known
 }
 
 /// References that may lead to the namespace with this inode after its recorded reference no longer does: another name,
 /// a process in it, a mount, or an open file of a process.
 pub fn search(inode: u64) -> impl Iterator<Item = NetnsRef> {
-    let processes = std::iter::once_with(move || processes(inode)).flatten().map(NetnsRef::Pid);
+    let processes = std::iter::once_with(move || processes().remove(&inode).unwrap_or_default());
+    let processes = processes.flatten().map(NetnsRef::Pid);
     let mounts = std::iter::once_with(move || mounts(inode)).flatten();
     let files = std::iter::once_with(move || open_files(inode)).flatten();
     let names = named::all().filter(move |name| inode_of(name.path()) == Some(inode));
