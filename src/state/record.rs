@@ -166,6 +166,11 @@ pub struct LinkOriginal {
 }
 
 impl LinkOriginal {
+    /// Whether no setting is recorded.
+    pub fn is_empty(&self) -> bool {
+        *self == Self { index: self.index, ..Self::default() }
+    }
+
     /// Parses the text that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.splitn(4, ' ');

@@ -5,8 +5,8 @@ use crate::plan::bridge::effects::with_ageing;
 use crate::plan::op::{Act, BridgeOp, End, LinkChange, Nested, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
-    BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, NetnsLink, Place, PortOptions, Record, Snapshot,
-    State, Sysctl, VlanDevice,
+    BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, LinkOriginal, NetnsLink, Place, PortOptions,
+    Record, Snapshot, State, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
 
@@ -208,11 +208,35 @@ impl Way<'_> {
         }
         let value = |state: &Snapshot| state.at(at).records.get(key).cloned();
         let set = |value: String| Op::RecordSet { key: key.clone(), value };
-        match (value(&self.base.0), value(self.to.fresh)) {
+        let now = value(&self.base.0);
+        let of_settings = now.as_ref().filter(|_| *key == Record::link(self.to.iface));
+        let wanted = match of_settings.and_then(|text| self.still_changed(text)) {
+            Some(original) => (!original.is_empty()).then(|| original.to_string()),
+            None => value(self.to.fresh),
+        };
+        match (now, wanted) {
             (Some(now), None) => self.push(at, Op::RecordDel(key.clone()), Some(set(now))),
             (Some(now), Some(wanted)) if now != wanted => self.push(at, set(wanted), Some(set(now))),
             _ => {}
         }
+    }
+
+    /// The recorded settings of the link that the new stanza changes too: those that are not restored in the state to
+    /// reach. `None` if this is not known.
+    fn still_changed(&self, text: &str) -> Option<LinkOriginal> {
+        let original = LinkOriginal::parse(text)?;
+        let fresh = self.to.fresh;
+        let then = match fresh.located.get(self.to.iface) {
+            Some(located) => fresh.at(&located.place).details.get(&located.name),
+            None => fresh.here().details.get(self.to.iface),
+        }?;
+        let alias = then.alias.as_deref().unwrap_or_default();
+        Some(LinkOriginal {
+            mac: original.mac.filter(|mac| then.mac != Some(*mac)),
+            mtu: original.mtu.filter(|mtu| then.mtu != mtu.0),
+            alias: original.alias.filter(|text| text != alias),
+            ..original
+        })
     }
 
     /// A link has to exist in both states, or in none, and to be of the same kind.

@@ -24,6 +24,8 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-renumbered", ifupdown, renumbered));
         tests.push(trial("apply-netns", ifupdown, netns));
         tests.push(trial("apply-netns-sysctl", ifupdown, netns_sysctl));
+        let native = Ifupdown { executors: Executors::Native, ..ifupdown };
+        tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
         tests.push(trial("apply-disruptive", ifupdown, disruptive));
     }
@@ -285,6 +287,26 @@ fn netns_sysctl(ifupdown: Ifupdown) {
     changed(&installed, &stanza("eth2", ""), "");
     assert_eq!(ttl(), "64\n", "no stanza sets it");
     changed(&installed, "auto lo\niface lo\n", "");
+}
+
+/// An edit that adds settings of a card and removes other keywords. ifdown restores the settings.
+fn settings(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install("auto lo\niface lo\n");
+    let br0 = "auto br0\niface br0\n    bridge-ports none\n";
+    let card = |lines: &str| format!("{br0}auto eth1\niface eth1\n{lines}");
+    let link = || ip("-d -o link show eth1");
+    assert!(link().contains("mtu 1500") && !link().contains("alias"), "{}", link());
+    changed(&installed, &card("    bridge-member br0\n    bridge-isolated yes\n    mtu 1450\n"), "");
+    let with =
+        card("    bridge-member br0\n    alias uplink\n    mtu 1400\n    hwaddress 02:00:00:00:00:77\n");
+    let address = link().split_once("link/ether ").unwrap().1[..17].to_owned();
+    changed(&installed, &with, "");
+    assert!(link().contains("mtu 1400") && link().contains("alias uplink"), "{}", link());
+    assert!(link().contains("link/ether 02:00:00:00:00:77"), "{}", link());
+    installed.ifdown("-a").quiet();
+    assert!(link().contains("mtu 1500") && !link().contains("alias"), "{}", link());
+    assert!(link().contains(&address), "{}", link());
 }
 
 /// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are deleted.
