@@ -13,6 +13,7 @@ use crate::matrix;
 use crate::random::Random;
 use crate::state::State;
 use libtest_mimic::Trial;
+use serde_json::Value;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -78,11 +79,43 @@ fn sequence(seed: u64, lost: &mut usize) {
         let checked = installed.ifnetlink("check");
         assert!(checked.status == 0 && checked.stdout.is_empty(), "{when}\n{ran}\n{checked}");
         let (state, counted) = fresh(ifupdown, &text);
-        state.assert_same(&machine.now(), &format!("{when}\n{ran}"));
+        without_mtu_of_vlans(state)
+            .assert_same(&without_mtu_of_vlans(machine.now()), &format!("{when}\n{ran}"));
+        forget_what_ifup_put_back(&machine, &ran, &new.names());
         assert_eq!(machine.counted(), counted, "{when}\n{ran}");
         file = new;
     }
     machine.down(&before, &format!("IFNL_SEED={seed} {version:?}: ifdown -a of\n{file}"));
+}
+
+/// The state without the MTU of VLAN interfaces. The kernel lowers it when the link below gets a smaller one for a while,
+/// and does not raise it again (net/8021q/vlan.c `vlan_device_event`).
+fn without_mtu_of_vlans(state: State) -> State {
+    state.map(|line| {
+        let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+        if value["linkinfo"]["info_kind"] == "vlan" {
+            value.as_object_mut().unwrap().remove("mtu");
+        }
+        value.to_string()
+    })
+}
+
+/// An `ifup` of another interface can put back an entry that `apply` has removed. With `-i`, nothing tells whether it is
+/// that of another file: `apply` names it and leaves it. Here it is removed by hand.
+fn forget_what_ifup_put_back(machine: &Machine, ran: &Ran, names: &[&str]) {
+    let path = machine.installed.path("/run/ifstate");
+    let text = fs::read_to_string(&path).unwrap();
+    let is_named = |name: &str| {
+        let line = format!("ifnetlink: warning: {name}: it is up, and nothing records from which file");
+        ran.stderr.lines().any(|known| known == line)
+    };
+    let is_known = |line: &&str| {
+        let name = line.split('=').next().unwrap();
+        names.contains(&name) || !is_named(name)
+    };
+    let mut lines: Vec<&str> = text.lines().filter(is_known).collect();
+    lines.push("");
+    fs::write(&path, lines.join("\n")).unwrap();
 }
 
 /// Runs programs at once; some start before the file is replaced by the new one, some after it.
