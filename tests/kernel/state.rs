@@ -50,15 +50,17 @@ impl State {
         state
     }
 
-    /// The same without the carriers of links: a bridge that had a port has none until it has a port again, and one
-    /// that never had a port has one.
+    /// The same without the carriers of links, which the routes over them show too: a bridge that had a port has none until
+    /// it has a port again, and one that never had a port has one.
     pub fn without_carriers(mut self) -> Self {
         for (about, lines) in &mut self.0 {
             for line in lines.iter_mut() {
                 *line = line
                     .replace("\"NO-CARRIER\",", "")
                     .replace(",\"LOWER_UP\"", "")
-                    .replace("\"operstate\":\"DOWN\"", "\"operstate\":\"UNKNOWN\"");
+                    .replace("\"operstate\":\"DOWN\"", "\"operstate\":\"UNKNOWN\"")
+                    .replace(",\"linkdown\"", "")
+                    .replace("[\"linkdown\"]", "[]");
             }
             if !about.ends_with("rules") {
                 lines.sort_unstable();
