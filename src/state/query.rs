@@ -132,7 +132,7 @@ pub struct Query {
     pub netns: BTreeMap<NetnsRef, bool>,
     /// All records of our links in other namespaces, and where these interfaces are now.
     pub located: BTreeSet<IfName>,
-    /// In a query for many interfaces: what to read in the namespace where one of them is now. Without an entry, it is
+    /// In a query for many interfaces: what to read in the namespace where each of them is now. If it is empty, that is
     /// what is asked about all other namespaces.
     pub elsewhere: BTreeMap<IfName, Wants>,
     /// The sysctls of a namespace that was just made, beside those that are asked about one that does not exist.
@@ -192,15 +192,12 @@ impl Query {
 
     /// What to read in the namespace where an interface is now.
     pub fn wherever(&self, iface: &IfName) -> Wants {
-        let mut all = Wants::default();
-        match self.elsewhere.get(iface) {
-            Some(wants) => all.extend(wants.clone()),
-            None if !self.elsewhere.is_empty() => {}
-            None => {
-                let others = self.places.iter().filter(|(place, _)| **place != Place::Here);
-                others.for_each(|(_, wants)| all.extend(wants.clone()));
-            }
+        if !self.elsewhere.is_empty() {
+            return self.elsewhere.get(iface).cloned().unwrap_or_default();
         }
+        let mut all = Wants::default();
+        let others = self.places.iter().filter(|(place, _)| **place != Place::Here);
+        others.for_each(|(_, wants)| all.extend(wants.clone()));
         all
     }
 
