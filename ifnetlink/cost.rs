@@ -96,11 +96,9 @@ fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result
         if state.is_none() {
             state = Some(look(kernel)?);
         }
-        let mut losses = state.as_ref().map(|state| losses(name, state)).unwrap_or_default();
         // A link leaves only what its old stanza named, so the edit asks for that.
-        if matches!(&step.act.op, Op::LinkSet { change, .. } if change.master == Some(None)) {
-            losses.retain(|loss| !loss.starts_with("master "));
-        }
+        let leaves = matches!(&step.act.op, Op::LinkSet { change, .. } if change.master == Some(None));
+        let losses = state.as_ref().map(|state| losses(name, leaves, state)).unwrap_or_default();
         if !losses.is_empty() {
             told.insert(name);
             lines.push(format!(
@@ -137,11 +135,12 @@ fn look(kernel: &mut impl Kernel) -> Result<State, Refusal> {
     Ok(kernel.read(&query)?.here().clone())
 }
 
-/// What a link would lose: its master, its members, its addresses, its routes in main and our routes, and the links on
+/// What a link would lose: its master, unless it `leaves` that by itself, its members, its addresses, its routes in main and our routes, and the links on
 /// top of it.
-fn losses(name: &IfName, state: &State) -> Vec<String> {
+fn losses(name: &IfName, leaves: bool, state: &State) -> Vec<String> {
     let Some(link) = state.links.get(name).filter(|link| link.up) else { return Vec::new() };
-    let mut losses: Vec<String> = link.master.iter().map(|master| format!("master {master}")).collect();
+    let master = link.master.iter().filter(|_| !leaves);
+    let mut losses: Vec<String> = master.map(|master| format!("master {master}")).collect();
     losses.extend(state.members(name).map(|member| format!("member {member}")));
     losses.extend(state.addresses.get(name).into_iter().flatten().map(|address| address.net.to_string()));
     let routes = state.routes.iter().filter(|route| route.dev.as_ref() == Some(name));
