@@ -11,7 +11,7 @@ use ifupdown_ng_netlink::program::edit::{self, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
-use ifupdown_ng_netlink::state::{Applied, Place, Query, Section, Shared, Snapshot, TableRef};
+use ifupdown_ng_netlink::state::{Applied, Query, Section, Shared, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -388,9 +388,6 @@ impl Targets {
             edit::query(iface, stanzas, self.configuration(iface), &mut own);
             query.add(iface, own);
         }
-        // A namespace may be deleted and made again.
-        let others = query.places.iter().filter(|(place, _)| **place != Place::Here);
-        query.of_new_namespaces = others.flat_map(|(_, wants)| wants.sysctls.clone()).collect();
         // To find what no stanza asks for any more, read everything of ours.
         query.here().rules = true;
         query.here().vrfs.all = true;

@@ -168,10 +168,7 @@ fn forget(name: &str) -> Result<(), Refusal> {
 }
 
 /// Makes a namespace, which exists as long as the file is open. The calling thread stays in its own.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn new() -> Result<File, Refusal> {
+fn new() -> Result<File, Refusal> {
     let back = own()?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
     let new = own();
