@@ -388,6 +388,8 @@ impl Targets {
             edit::query(iface, stanzas, self.configuration(iface), &mut own);
             query.add(iface, own);
         }
+        // A namespace may be deleted and made again.
+        query.of_new_namespaces = query.of_others().sysctls;
         // To find what no stanza asks for any more, read everything of ours.
         query.here().rules = true;
         query.here().vrfs.all = true;

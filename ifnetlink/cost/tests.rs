@@ -32,6 +32,8 @@ fn start(files: &[&Targets]) -> Simulated {
             start.places.entry(place).or_default().sysctls.extend(state.sysctls.clone());
         }
     }
+    let forwarding = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+    start.of_new_namespaces = forwarding.map(|key| (key.parse().unwrap(), "0".to_owned())).into();
     let here = start.here_mut();
     *here = std::mem::take(here).with_default_rules();
     for (index, name) in (1..).zip(["lo", "eth1", "eth2", "eth3"]) {

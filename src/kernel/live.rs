@@ -12,7 +12,7 @@ use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
 use crate::state::{
     Link, LinkKind, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, ORIGINAL, Place, Query, Record, Role,
-    Route, Shared, Snapshot, State, Until, Wait, Wants,
+    Route, Shared, Snapshot, State, Sysctl, Until, Wait, Wants,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -239,6 +239,15 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Sysctls of a namespace that was just made. Their values depend on the kernel, and some on the first namespace
+/// (Documentation/admin-guide/sysctl/net.rst `devconf_inherit_init_net`). None if the user may not make a namespace.
+fn of_new_namespaces(sysctls: &BTreeSet<&Sysctl>) -> Result<BTreeMap<Sysctl, String>, Refusal> {
+    let Ok(netns) = netns::named::new() else { return Ok(BTreeMap::new()) };
+    let read = |key: &&Sysctl| Ok(sysctls::read(key)?.map(|value| ((*key).clone(), value)));
+    let values = netns::within(&netns, || sysctls.iter().map(read).collect::<Result<Vec<_>, Refusal>>())??;
+    Ok(values.into_iter().flatten().collect())
+}
+
 impl Live {
     /// What to read, by the canonical references to the namespaces that exist.
     fn asked(&mut self, query: &Query, found: &mut Snapshot) -> Result<BTreeMap<Place, Wants>, Refusal> {
@@ -318,6 +327,13 @@ impl Kernel for Live {
             found.table_names = rt_tables::read();
         }
         let asked = self.asked(query, &mut found)?;
+        let is_absent = |place: &Place| *place != Place::Here && !asked.contains_key(&found.place(place));
+        let absent = query.places.iter().filter(|(place, _)| is_absent(place));
+        let sysctls: BTreeSet<&Sysctl> =
+            absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
+        if !sysctls.is_empty() {
+            found.of_new_namespaces = of_new_namespaces(&sysctls)?;
+        }
         for (place, wants) in &asked {
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state.into());

@@ -95,7 +95,9 @@ impl Simulated {
         let inode = 1 + simulated.netns.len() as u64;
         let id = NetnsId { inode, ..NetnsId::default() };
         simulated.netns.insert(netns.clone(), Netns::Is(Existing { id, ours: true, ..Existing::default() }));
-        simulated.places.insert(Place::In(netns), State::new_namespace().into());
+        let sysctls = simulated.of_new_namespaces.clone();
+        let new = State { sysctls, ..State::new_namespace() };
+        simulated.places.insert(Place::In(netns), new.into());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{LinkKind, Query, Record, Route, Section, Snapshot};
+use crate::state::{LinkKind, Place, Query, Record, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
 use std::collections::BTreeMap;
@@ -155,12 +155,15 @@ pub fn plan(
     }
     keep_table(iface, &base.0, &mut fresh.0);
     keep_nested(iface, found, &mut base.0);
+    keep_sysctls(found, &wanted, &mut base.0);
     let in_place = Difference { touched: &touched, made: &made, wanted: &wanted, fresh: &fresh.0, iface };
     if let Some(steps) = in_place.steps(&base) {
         let mut after = Simulated(found.clone());
         let steps = possible(steps, &mut after);
-        if up(iface, &plan, &mut after).is_ok() && in_place.steps(&after).is_some_and(|left| left.is_empty())
-        {
+        let removed = after.0.clone();
+        let is_up = up(iface, &plan, &mut after).is_ok();
+        keep_sysctls(&removed, &wanted, &mut after.0);
+        if is_up && in_place.steps(&after).is_some_and(|left| left.is_empty()) {
             return Ok(Removal { plan: steps, is_down: false });
         }
     }
@@ -291,6 +294,21 @@ fn keep_nested(iface: &IfName, found: &Snapshot, base: &mut Snapshot) {
         Some(record) => records.insert(key, record.clone()),
         None => records.remove(&key),
     };
+}
+
+/// The sysctls inside a namespace, if they are recorded: the same. Those that the new stanza sets have its values.
+fn keep_sysctls(before: &Snapshot, wanted: &[Step], base: &mut Snapshot) {
+    for (place, state) in before.places.iter().filter(|(place, _)| **place != Place::Here) {
+        let Some(kept) = base.places.get_mut(place) else { continue };
+        for (record, text) in &state.records {
+            let Some(key) = record.sysctl() else { continue };
+            kept.records.insert(record.clone(), text.clone());
+            let sets = |step: &Step| matches!(&step.act.op, Op::SysctlSet { key: set, .. } if *set == key);
+            if !wanted.iter().any(|step| step.act.at == *place && sets(step)) {
+                kept.sysctls.extend(state.sysctls.get(&key).map(|value| (key, value.clone())));
+            }
+        }
+    }
 }
 
 /// The steps that are possible, one after the other.

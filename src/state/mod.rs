@@ -163,6 +163,8 @@ pub struct Snapshot {
     pub uncertain: BTreeMap<IfName, String>,
     /// The files that cannot be trusted, and why.
     pub untrusted: BTreeMap<PathBuf, String>,
+    /// Sysctls of a namespace that was just made: those that were asked for in a namespace that does not exist.
+    pub of_new_namespaces: BTreeMap<Sysctl, String>,
     /// The stanzas of the interfaces file in use, if they could be read.
     pub stanzas: Option<Shared<Stanzas>>,
 }

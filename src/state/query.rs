@@ -135,6 +135,8 @@ pub struct Query {
     /// In a query for many interfaces: what to read in the namespace where each of them is now. If it is empty, that is
     /// what is asked about all other namespaces.
     pub elsewhere: BTreeMap<IfName, Wants>,
+    /// The sysctls of a namespace that was just made, beside those that are asked about one that does not exist.
+    pub of_new_namespaces: BTreeSet<Sysctl>,
     /// Whether these files can be trusted as interfaces files, whose commands run as root.
     pub files: BTreeSet<PathBuf>,
     /// The stanzas of the interfaces file in use.
@@ -182,6 +184,7 @@ impl Query {
         self.files.extend(own.files);
         self.stanzas |= own.stanzas;
         self.stanzas_beside_bridge |= own.stanzas_beside_bridge;
+        self.of_new_namespaces.extend(own.of_new_namespaces);
     }
 
     /// What to read in the namespace where an interface is now.
@@ -193,7 +196,7 @@ impl Query {
     }
 
     /// What to read in all other namespaces, as if they were one.
-    fn of_others(&self) -> Wants {
+    pub fn of_others(&self) -> Wants {
         let mut all = Wants::default();
         let others = self.places.iter().filter(|(place, _)| **place != Place::Here);
         others.for_each(|(_, wants)| all.extend(wants.clone()));

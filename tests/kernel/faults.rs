@@ -9,12 +9,14 @@ mod tamper;
 
 use crate::features::{Feature, needs};
 use crate::lab::{command, in_lab, own_run, phase};
-use crate::shown::{Shown, files_in_run};
+use crate::shown::Shown;
+use crate::state::files_in_run;
 use crate::tampered::{DOWN, UP, link};
 use libtest_mimic::Trial;
 use scenes::{SCENES, Scene};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use tamper::{Tampered, calls, stopped, tampered};
 
 pub fn tests() -> Vec<Trial> {
@@ -29,7 +31,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// One in this many faults, where not all are tried; of the acts of other processes, more.
-const SHORT: [usize; 2] = [32, 6];
+const SHORT: [usize; 2] = [48, 9];
 
 /// The columns: a name, the call with the fault, and the kind of fault.
 const FAULTS: [(&str, &str, &str); 9] = [
@@ -68,7 +70,7 @@ fn state() -> Vec<String> {
         all.push(fs::read_to_string(format!("/proc/sys/net/ipv4/{key}_l3mdev_accept")).unwrap_or_default());
     }
     all.push(fs::read_to_string("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").unwrap_or_default());
-    all.extend(files_in_run());
+    all.extend(files_in_run(Path::new("/run")));
     all
 }
 

@@ -3,8 +3,7 @@
 use crate::lab::{ip_two_lists, run};
 use crate::state::without_noise;
 use serde_json::Value;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Lists, as `ip -j` and `bridge -j` print them.
@@ -111,28 +110,4 @@ fn quiet(mut value: Value) -> Option<Value> {
         info.as_object_mut()?.retain(|key, _| keep.contains(&key.as_str()));
     }
     Some(value)
-}
-
-/// The files below `/run` that are ours, or those of named namespaces.
-pub fn files_in_run() -> Vec<String> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    let mut folders = vec![PathBuf::from("/run")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path.clone());
-            }
-            found.push(path);
-        }
-    }
-    // The inode numbers of namespaces differ.
-    let mut names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
-    for name in &mut names {
-        if let Some((before, _)) = name.split_once("/netns:") {
-            *name = format!("{before}/netns:");
-        }
-    }
-    names.sort();
-    names
 }

@@ -43,10 +43,7 @@ impl State {
     /// The same, with the files below `/run` of an installation, without ifupdown-ng's own files.
     pub fn with_run(installed: &Installed) -> Self {
         let mut state = Self::now();
-        let mut files = Vec::new();
-        list(&installed.path("/run"), "/run", &mut files);
-        files.sort_unstable();
-        state.0.insert("files", files);
+        state.0.insert("files", files_in_run(&installed.path("/run")));
         state
     }
 
@@ -265,7 +262,14 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// The files below a directory, by their paths from there.
+/// The files below this directory, which is a machine's `/run`, without ifupdown-ng's own.
+pub fn files_in_run(run: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    list(run, "/run", &mut files);
+    files.sort_unstable();
+    files
+}
+
 fn list(directory: &Path, above: &str, files: &mut Vec<String>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

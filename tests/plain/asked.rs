@@ -23,6 +23,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         Some((place.clone(), part(wants, state, &table_names).into()))
     });
     let mut places: BTreeMap<Place, Shared<State>> = places.collect();
+    let is_there: BTreeSet<Place> = places.keys().cloned().collect();
     let asks = |netns: &NetnsRef| query.netns.keys().any(|asked| found.canonical(asked) == netns);
     let mut netns = chosen(&found.netns, asks);
     for (reference, is) in &mut netns {
@@ -64,6 +65,10 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         let state = part(&wants, found.at(&place), &table_names);
         places.insert(place, state.into());
     }
+    let is_absent = |place: &Place| *place != Place::Here && !is_there.contains(&found.place(place));
+    let absent = query.places.iter().filter(|(place, _)| is_absent(place));
+    let of_new: BTreeSet<&Sysctl> =
+        absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
     let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
     let here = places.get(&Place::Here);
     let beside_bridge =
@@ -78,6 +83,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         netns_links: found.netns_links.iter().filter(|_| ours).cloned().collect(),
         located: chosen(&found.located, |iface| query.located.contains(iface)),
         uncertain: chosen(&found.uncertain, |iface| query.located.contains(iface)),
+        of_new_namespaces: chosen(&found.of_new_namespaces, |key| of_new.contains(key)),
         untrusted: chosen(&found.untrusted, |file| query.files.contains(file)),
     }
 }

@@ -168,7 +168,10 @@ fn forget(name: &str) -> Result<(), Refusal> {
 }
 
 /// Makes a namespace, which exists as long as the file is open. The calling thread stays in its own.
-fn new() -> Result<File, Refusal> {
+///
+/// # Errors
+/// The kernel refuses.
+pub fn new() -> Result<File, Refusal> {
     let back = own()?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
     let new = own();

@@ -1,7 +1,7 @@
 //! Kernel parameters inside a namespace.
 //!
-//! In a namespace that we made, they are gone with the namespace. In another program's namespace, their former values
-//! are recorded there with the interfaces whose stanzas want them changed, and restored when the last of these leaves.
+//! Their former values are recorded there with the interfaces whose stanzas want them changed, and restored when the
+//! last of these leaves.
 
 use crate::plan::Plan;
 use crate::plan::netns::namespace;
@@ -87,22 +87,13 @@ pub fn forget(arriving: &NetnsLink, found: &Snapshot) -> Plan {
 pub fn set(settings: &[Setting], link: &NetnsLink, forgotten: &Plan, found: &Snapshot) -> Plan {
     let (place, mut plan) = (Place::In(link.netns.clone()), Plan::default());
     let inside = found.at(&place);
-    let foreign = found.existing(&link.netns).is_some_and(|existing| !existing.ours);
     let deleted = |record: &Record| {
         forgotten.steps.iter().any(|step| matches!(&step.act.op, Op::RecordDel(deleted) if deleted == record))
     };
     let mut known = State { sysctls: inside.sysctls.clone(), ..State::default() };
     known.records.extend(inside.records.clone().into_iter().filter(|(record, _)| !deleted(record)));
     for Setting { key, value } in settings {
-        if foreign {
-            plan.set_sysctl(&place, key, value, &link.iface, &known);
-            continue;
-        }
-        let now = inside.sysctls.get(key);
-        let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
-        if !now.is_some_and(|now| now.split_whitespace().eq(value.split_whitespace())) {
-            plan.push_at(&place, set(value), now.map(|now| set(now)));
-        }
+        plan.set_sysctl(&place, key, value, &link.iface, &known);
     }
     plan
 }

@@ -174,7 +174,7 @@ impl Way<'_> {
         }
     }
 
-    /// A sysctl. In a namespace that ends with the old stanza, it has a new value only in a new namespace.
+    /// A sysctl. If its value in a new namespace is not known, only a new namespace has it.
     fn sysctl(&mut self, at: &Place, key: &Sysctl) -> Option<()> {
         let value = |state: &Snapshot| state.at(at).sysctls.get(key).cloned();
         match (value(&self.base.0), value(self.to.fresh)) {

@@ -10,6 +10,7 @@ use crate::probe::{PORT, ping};
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-veth", ifupdown, veth));
         tests.push(trial("apply-renumbered", ifupdown, renumbered));
         tests.push(trial("apply-netns", ifupdown, netns));
+        tests.push(trial("apply-netns-sysctl", ifupdown, netns_sysctl));
         let native = Ifupdown { executors: Executors::Native, ..ifupdown };
         tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
@@ -263,6 +265,28 @@ fn netns(ifupdown: Ifupdown) {
     );
     installed.interfaces(&changed);
     installed.ifdown("-a");
+}
+
+/// A sysctl is set in a namespace that the same run makes. It is restored when the stanzas that set it are gone, and the
+/// namespace stays.
+fn netns_sysctl(ifupdown: Ifupdown) {
+    const TTL: &str = "net.ipv4.ip_default_ttl";
+    let _hosts = cards();
+    let installed = ifupdown.install("auto lo\niface lo\n");
+    let stanza = |card: &str, lines: &str| {
+        format!("auto {card}\niface {card}\n    use netns\n    netns blue\n{lines}\n")
+    };
+    let setting = format!("    netns-sysctl {TTL}=77\n");
+    let all = stanza("eth0", &setting) + &stanza("eth1", &setting) + &stanza("eth2", "");
+    changed(&installed, &all, "");
+    let blue = Netns::at(&installed.path("/run/netns/blue"));
+    let ttl = || blue.within(|| fs::read_to_string("/proc/sys/net/ipv4/ip_default_ttl").unwrap());
+    assert_eq!(ttl(), "77\n");
+    changed(&installed, &(stanza("eth1", &setting) + &stanza("eth2", "")), "");
+    assert_eq!(ttl(), "77\n", "eth1 still sets it");
+    changed(&installed, &stanza("eth2", ""), "");
+    assert_eq!(ttl(), "64\n", "no stanza sets it");
+    changed(&installed, "auto lo\niface lo\n", "");
 }
 
 /// An edit that adds settings of a card and removes other keywords. ifdown restores the settings.

@@ -129,26 +129,31 @@ pub fn spellings() {
 /// A changed parameter is restored when the last stanza that changes it goes, also while other links of ours are there.
 pub fn owners() {
     cards(&["eth0", "eth1"]);
-    ip("netns add blue");
     let ttl = || ip(&format!("netns exec blue sysctl -n {TTL}"));
-    let was = ttl();
     let plain = ["netns blue".to_owned()];
     let changed = ["netns blue".to_owned(), format!("netns-sysctl {TTL}=77")];
-    // Only the first one changes it, and is the first to go.
-    phases("eth0", UP, &changed);
-    phases("eth1", UP, &plain);
-    assert_eq!(ttl(), "77\n");
-    phases("eth0", DOWN, &changed);
-    assert_eq!(ttl(), was, "still changed");
-    phases("eth1", DOWN, &plain);
-    assert_eq!(files(), "");
-    // The line is removed from the stanza while it is up.
-    phases("eth0", UP, &changed);
-    phases("eth1", UP, &plain);
-    phases("eth0", DOWN, &plain);
-    assert_eq!(ttl(), was, "still changed");
-    phases("eth1", DOWN, &plain);
-    assert_eq!(files(), "");
+    let was = "64\n"; // the kernel's default
+    for of_others in [false, true] {
+        if of_others {
+            ip("netns add blue");
+        }
+        // Only the first one changes it, and is the first to go.
+        phases("eth0", UP, &changed);
+        phases("eth1", UP, &plain);
+        assert_eq!(ttl(), "77\n");
+        phases("eth0", DOWN, &changed);
+        assert_eq!(ttl(), was, "still changed");
+        phases("eth1", DOWN, &plain);
+        assert_eq!(files(), "");
+        // The line is removed from the stanza while it is up.
+        phases("eth0", UP, &changed);
+        phases("eth1", UP, &plain);
+        phases("eth0", DOWN, &plain);
+        assert_eq!(ttl(), was, "still changed");
+        phases("eth1", DOWN, &plain);
+        assert_eq!(files(), "");
+        assert_eq!(ip("netns").contains("blue"), of_others);
+    }
     // Two stanzas that version 0.1 brought up: it recorded the value only, and the last one restores it.
     phases("eth0", UP, &changed);
     phases("eth1", UP, &changed);
@@ -160,7 +165,7 @@ pub fn owners() {
     phases("eth0", DOWN, &changed);
     assert_eq!(ttl(), "77\n");
     phases("eth1", DOWN, &changed);
-    assert_eq!((ttl(), files()), (was.clone(), String::new()));
+    assert_eq!((ttl(), files()), (was.to_owned(), String::new()));
 }
 
 /// The named process ends while its namespace lives on: by another process, a mount, or an open file.
