@@ -9,10 +9,10 @@ use std::str::FromStr;
 pub struct Centiseconds(pub u32);
 
 impl Centiseconds {
-    /// Whether the kernel may show one time as the other: it counts in its own ticks, of at most one hundredth of a
-    /// second, and rounds (include/linux/jiffies.h `clock_t_to_jiffies`).
+    /// Whether the kernel may show this time as the other one: it counts in its own ticks, and rounds down by less than
+    /// two hundredths of a second (kernel/time/time.c `clock_t_to_jiffies`, `jiffies_to_clock_t`).
     pub fn rounds_to(self, other: Self) -> bool {
-        self.0.abs_diff(other.0) <= 1
+        self.0.checked_sub(other.0).is_some_and(|less| less <= 1)
     }
 }
 

@@ -80,7 +80,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-ageing" => &["0", "300", "10.01"],
         "bridge-bridgeprio" => &["0", "4096", "65535"],
         // Some are not a whole number of the kernel's ticks, of 1 or 4 ms.
-        "bridge-fd" => &["2", "15", "2.01"],
+        "bridge-fd" => &["2", "15", "2.5"],
         "bridge-hello" => &["1", "2.5", "1.25"],
         "bridge-maxage" => &["6", "20", "6.25"],
         "bridge-pathcost" => &["4", "eth0 100, eth1 200"],
