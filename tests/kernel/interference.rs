@@ -7,14 +7,15 @@
 //! - After a forced `ifdown` of everything (every third time twice) nothing of ours is left. Every fourth time,
 //!   everything that other programs created is then removed, and `ifup -a` gives the full state again.
 //!
-//! `IFNL_SEQUENCES` (50) is the number of sequences, which are the same each time. `IFNL_SEED` names one sequence, and
-//! only this one is run. A failure prints the seed and the acts so far.
+//! `IFNL_SEQUENCES` (50, 16 in the short form) is the number of sequences, which are the same each time. `IFNL_SEED`
+//! names one sequence, and only this one is run. A failure prints the seed and the acts so far.
 //!
 //! The state is checked with `ip -j`, `bridge -j`, the files below `/run` and pings.
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{Netns, Ran, in_lab, ip, ip_batch, run};
+use crate::matrix::count;
 use crate::probe::ping;
 use crate::random::Random;
 use crate::shown::Shown;
@@ -48,8 +49,8 @@ fn sequences(share: u64) {
         let text = std::env::var(name).ok().filter(|text| !text.is_empty());
         text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
     };
-    let all =
-        number("IFNL_SEED").map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(50), |seed| seed..seed + 1);
+    let all = number("IFNL_SEED")
+        .map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(count(50, 16) as u64), |seed| seed..seed + 1);
     let plans: Vec<Plan> = all.map(Plan::new).filter(|plan| plan.share() == share).collect();
     let mut failed = Vec::new();
     let mut full = BTreeMap::new();

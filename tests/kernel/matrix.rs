@@ -17,6 +17,11 @@ pub fn count(whole: usize, short: usize) -> usize {
     if is_whole() { whole } else { short }
 }
 
+/// All of them in the whole matrix, or otherwise one in so many.
+pub fn some<T>(all: impl IntoIterator<Item = T>, each: usize) -> impl Iterator<Item = T> {
+    all.into_iter().step_by(count(1, each))
+}
+
 /// The variants to run. They differ from test to test, so that every variant is run with some test. They also differ by
 /// `IFNL_VARIANT` (a number), so that two kernels share the variants.
 pub fn chosen(tests: Vec<Trial>) -> Vec<Trial> {
