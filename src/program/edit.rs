@@ -16,6 +16,7 @@ use crate::stanza::{Phase, Problem, Stanzas};
 use crate::state::{LinkKind, Place, Query, Record, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// A plan; or the part of it without conflicts, and the conflicts.
@@ -29,6 +30,8 @@ pub struct Old {
     ports: Ports,
     /// The stanzas that other interfaces had then: a bridge gives its ports the VLANs of theirs.
     beside: Vec<(IfName, BTreeMap<String, String>)>,
+    /// Once it is known.
+    reads_stanzas: OnceCell<bool>,
 }
 
 /// The value of `bridge-ports` in a recorded stanza.
@@ -48,7 +51,7 @@ impl Old {
             (None, Some(ports)) if requires.as_ref() == Some(&ports) => Ports::Unknown,
             (None, ports) => Ports::Known(ports),
         };
-        Self { configuration, values, ports, beside: Vec::new() }
+        Self { configuration, values, ports, beside: Vec::new(), reads_stanzas: OnceCell::new() }
     }
 
     /// The same beside recorded stanzas of other interfaces. Those with ports are left out.
@@ -66,13 +69,27 @@ impl Old {
         self.configuration.query(at, query);
     }
 
+    /// Whether planners read the interfaces file in any phase.
+    fn reads_stanzas(&self, iface: &IfName) -> bool {
+        *self.reads_stanzas.get_or_init(|| {
+            let mut query = Query::default();
+            Phase::UP
+                .into_iter()
+                .chain(Phase::DOWN)
+                .for_each(|phase| self.query(at(iface, phase), &mut query));
+            query.stanzas || query.stanzas_beside_bridge
+        })
+    }
+
     /// The plan for one phase. The stanza in the file, which planners of bridges and their ports read, is another one by
     /// now.
     ///
     /// # Errors
     /// As for [`Configuration::plan`].
     pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
-        let Some(stanzas) = &found.stanzas else { return self.configuration.plan(at, found) };
+        let Some(stanzas) = found.stanzas.as_ref().filter(|_| self.reads_stanzas(at.iface)) else {
+            return self.configuration.plan(at, found);
+        };
         let ports = match &self.ports {
             Ports::Known(written) => written.as_deref(),
             Ports::Unknown => stanzas.text(at.iface, "bridge-ports"),
