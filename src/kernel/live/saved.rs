@@ -1,7 +1,7 @@
 //! Saves the state of namespaces, and restores it.
 
 use crate::kernel::live::Live;
-use crate::kernel::netlink::saved::{Failure, RawChannel, Restoration, Site, save};
+use crate::kernel::netlink::saved::{Failure, RawChannel, Restoration, Site, nsids, save};
 use crate::kernel::netns;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, sysctls};
@@ -32,10 +32,16 @@ impl Live {
         // After the links: the kernel gives a namespace an id when it first shows a link that leads there.
         let all: Vec<Place> = saved.places.keys().cloned().collect();
         for (place, of) in &mut saved.places {
+            let mut shown = nsids(of.messages(Noun::Link));
             for other in all.iter().filter(|other| *other != place) {
+                if shown.is_empty() {
+                    break;
+                }
                 let file = self.open(other)?;
                 let nsid = self.channel(place)?.nsid(file.as_fd())?;
-                of.nsids.extend(nsid.map(|nsid| (nsid, other.clone())));
+                if let Some(nsid) = nsid.filter(|nsid| shown.remove(nsid)) {
+                    of.nsids.insert(nsid, other.clone());
+                }
             }
         }
         Ok(saved)

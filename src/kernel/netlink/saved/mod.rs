@@ -145,15 +145,17 @@ pub fn save(channel: &mut RawChannel) -> Result<BTreeMap<Noun, Vec<Vec<u8>>>, Re
 pub fn affected(Saved { places }: &Saved, links: &Links) -> Links {
     let saved: BTreeMap<&Place, Vec<link::Link>> =
         places.iter().map(|(place, of)| (place, link::parse(of.messages(Noun::Link)))).collect();
+    let names: BTreeMap<(&Place, u32), &IfName> = saved
+        .iter()
+        .flat_map(|(place, all)| all.iter().map(move |link| ((*place, link.index), &link.name)))
+        .collect();
     let mut affected = links.clone();
     loop {
         let mut more = Vec::new();
         for (place, all) in &saved {
             let has = |place: &Place, index: Option<u32>| {
-                let names = affected.get(place);
-                let of_index = |link: &&link::Link| Some(link.index) == index;
-                let link = saved.get(place).and_then(|all| all.iter().find(of_index));
-                link.is_some_and(|link| names.is_some_and(|names| names.contains(&link.name)))
+                let name = index.and_then(|index| names.get(&(place, index)));
+                name.is_some_and(|name| affected.get(place).is_some_and(|names| names.contains(*name)))
             };
             for link in all {
                 let below = match link.nsid() {
@@ -174,6 +176,11 @@ pub fn affected(Saved { places }: &Saved, links: &Links) -> Links {
             affected.entry(place).or_default().insert(name);
         }
     }
+}
+
+/// The ids of other namespaces (nsid) that saved links lead to.
+pub fn nsids(links: &[Vec<u8>]) -> BTreeSet<i32> {
+    link::parse(links).iter().filter_map(link::Link::nsid).collect()
 }
 
 /// A namespace that is restored.
