@@ -8,6 +8,7 @@ use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::Phase;
 use ifupdown_ng_netlink::state::Section;
 use ifupdown_ng_netlink::values::IfName;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -30,9 +31,9 @@ impl Scripts {
             return Self(Vec::new());
         }
         // ifdown runs those of the others.
-        let by_ifdown = |iface: &IfName| targets.gone_with_foreign().any(|(other, _)| other == iface);
-        let gone: Vec<&IfName> =
-            targets.gone().filter(|iface| targets.is_taken_down(iface) && !by_ifdown(iface)).collect();
+        let by_ifdown: BTreeSet<&IfName> = targets.gone_with_foreign().map(|(iface, _)| iface).collect();
+        let gone = targets.gone().filter(|iface| targets.is_taken_down(iface) && !by_ifdown.contains(iface));
+        let gone: Vec<&IfName> = gone.collect();
         let is_again = |iface: &IfName| changes.again.contains(iface);
         let has_changes =
             |iface: &IfName| changes.steps.iter().any(|(of, plan)| *of == iface && !plan.is_empty());

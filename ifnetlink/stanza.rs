@@ -8,6 +8,7 @@ use ifupdown_ng_netlink::stanza::keywords::{LISTS, OURS, Unknown};
 use ifupdown_ng_netlink::stanza::{Line, Origin, Phase, Place, Problem, Stanza, Stanzas};
 use ifupdown_ng_netlink::state::Section;
 use ifupdown_ng_netlink::values::{IfName, words};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
@@ -18,13 +19,15 @@ pub struct Executors {
     /// Those that are installed in the directory.
     installed: Vec<&'static Program>,
     directory: PathBuf,
+    /// Whether there is an executor of this name, once it was asked for.
+    found: RefCell<BTreeMap<String, bool>>,
 }
 
 impl Executors {
     /// Those in this directory.
     pub fn installed_in(directory: &Path) -> Self {
         let installed = PROGRAMS.iter().copied().filter(|program| is_ours(directory, program.name)).collect();
-        Self { installed, directory: directory.to_owned() }
+        Self { installed, directory: directory.to_owned(), found: RefCell::default() }
     }
 
     /// The program of this package that does the work of an executor. The work of some stock executors is done here,
@@ -73,7 +76,8 @@ impl Executors {
 
     /// Whether ifupdown-ng finds an executor of this name. It skips one that is missing.
     fn exists(&self, name: &str) -> bool {
-        self.directory.join(name).exists()
+        let mut found = self.found.borrow_mut();
+        *found.entry(name.to_owned()).or_insert_with(|| self.directory.join(name).exists())
     }
 }
 
