@@ -10,6 +10,7 @@ mod apply;
 mod check;
 mod confirm;
 mod cost;
+mod deletions;
 mod exec;
 mod file;
 mod finding;

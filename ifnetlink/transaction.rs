@@ -1,5 +1,6 @@
 //! The native part of `ifnetlink apply`: all changes are made, or the state before them is restored.
 
+use crate::deletions::in_sequence;
 use crate::pending::{Changes, Mode, pending};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -82,8 +83,11 @@ fn make_changes(
             Extent::Removals if disruptive => drop(changes.steps.drain(..changes.removals)),
             Extent::Whole | Extent::Removals => {}
         }
-        let plan = whole(&changes);
-        report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());
+        let steps = in_sequence(&changes);
+        let mut progress = Progress::of(&steps);
+        let plan = Plan { steps: steps.into_iter().map(|(_, step)| step).collect(), ..Plan::default() };
+        let warnings = changes.steps.iter().flat_map(|(_, plan)| &plan.warnings);
+        report.warn(changes.unknown.iter().chain(warnings).cloned());
         for pending in &changes.pending {
             report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
         }
@@ -92,7 +96,6 @@ fn make_changes(
         }
         record(targets, &found, false).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.
-        let mut progress = Progress::of(&changes);
         let outcome = apply::up_with(&plan, kernel, |steps| progress.reach(steps, report));
         let refused = outcome.map_err(|failure| Failure { undone: 0, stuck: Vec::new(), ..*failure })?;
         report.warn(refused.iter().map(ToString::to_string));

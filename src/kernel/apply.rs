@@ -75,9 +75,17 @@ pub fn up_with(
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<Failure>, Box<Failure>> {
     let (mut done, mut refused): (Vec<&Step>, Vec<Failure>) = (Vec::new(), Vec::new());
+    let mut deleted = 0;
     for (before, step) in plan.steps.iter().enumerate() {
         progress(before);
+        if deleted <= before {
+            deleted = before + delete_together(&plan.steps[before..], kernel);
+        }
         log::info!("{}", step.act);
+        if before < deleted {
+            done.push(step);
+            continue;
+        }
         let Err(cause) = kernel.apply(&step.act) else {
             done.push(step);
             continue;
@@ -100,6 +108,17 @@ pub fn up_with(
     }
     progress(plan.steps.len());
     Ok(refused)
+}
+
+/// Deletes the links that the first steps delete, if these are several, at once. The number of steps that are made then.
+fn delete_together(steps: &[Step], kernel: &mut impl Kernel) -> usize {
+    let Some(Step { act: Act { at, op: Op::LinkDel { .. } }, .. }) = steps.first() else { return 0 };
+    let names = steps.iter().map_while(|step| match &step.act.op {
+        Op::LinkDel { name, .. } if step.act.at == *at => Some(name),
+        _ => None,
+    });
+    let names: Vec<&IfName> = names.collect();
+    if names.len() > 1 && kernel.delete_links(at, &names) { names.len() } else { 0 }
 }
 
 /// A rollback.

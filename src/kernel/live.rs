@@ -408,6 +408,11 @@ impl Kernel for Live {
         }
         outcome
     }
+
+    fn delete_links(&mut self, at: &Place, names: &[&IfName]) -> bool {
+        // One by one, they have errors of their own.
+        self.channel(at).and_then(|channel| channel.delete_links(names)).unwrap_or(false)
+    }
 }
 
 /// How long an IPv6 address may be checked for duplicates: the kernel waits for up to a second, then sends a probe and

@@ -17,7 +17,8 @@ pub mod syslog;
 pub mod trust;
 
 use crate::plan::op::{Act, BridgeOp, LinkChange, Op};
-use crate::state::{Query, Snapshot};
+use crate::state::{Place, Query, Snapshot};
+use crate::values::IfName;
 use nix::errno::Errno;
 use std::fmt;
 
@@ -35,6 +36,11 @@ pub trait Kernel {
     /// # Errors
     /// The kernel refuses the change, or its answer is lost.
     fn apply(&mut self, act: &Act) -> Result<(), Refusal>;
+
+    /// Deletes several links at once, which takes about as long as one. If it is false, none is deleted.
+    fn delete_links(&mut self, _at: &Place, _names: &[&IfName]) -> bool {
+        false
+    }
 }
 
 /// The reason why the kernel refused a request.

@@ -19,11 +19,11 @@ use rtnetlink::packet_route::rule::RuleMessage;
 const RTM_NEWLINK: u16 = 16;
 /// The length of the header before the attributes of a link (`struct ifinfomsg`).
 const LINK_HEADER: usize = 16;
-/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, alias, link's namespace
+/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, alias, group, link's namespace
 /// (include/uapi/linux/if_link.h).
 const IFLA_IFNAME: u16 = 3;
 const IFLA_IFALIAS: u16 = 20;
-const LINK_ATTRIBUTES: [u16; 8] = [1, 3, 4, 5, 10, 18, 20, 37];
+const LINK_ATTRIBUTES: [u16; 9] = [1, 3, 4, 5, 10, 18, 20, 27, 37];
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
 

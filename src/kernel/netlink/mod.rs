@@ -13,6 +13,7 @@ mod fdb;
 mod fixture;
 #[cfg(test)]
 mod fuzz;
+mod group;
 mod link;
 mod link_message;
 mod message;

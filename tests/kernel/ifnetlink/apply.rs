@@ -5,12 +5,13 @@ use crate::bridges::vlans;
 use crate::examples::cards;
 use crate::flows::Flow;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
-use crate::lab::{Netns, command, ip, ip_json, settle};
+use crate::lab::{Netns, command, ip, ip_json, run, settle};
 use crate::probe::{PORT, ping};
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-renumbered", ifupdown, renumbered));
         tests.push(trial("apply-netns", ifupdown, netns));
         tests.push(trial("apply-netns-sysctl", ifupdown, netns_sysctl));
+        tests.push(trial("apply-many-gone", ifupdown, many_gone));
         let native = Ifupdown { executors: Executors::Native, ..ifupdown };
         tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
@@ -287,6 +289,47 @@ fn netns_sysctl(ifupdown: Ifupdown) {
     changed(&installed, &stanza("eth2", ""), "");
     assert_eq!(ttl(), "64\n", "no stanza sets it");
     changed(&installed, "auto lo\niface lo\n", "");
+}
+
+/// All stanzas go. The kernel deletes the links at once; if another program has a link in the group that is used for
+/// that, one by one, and that link stays.
+fn many_gone(ifupdown: Ifupdown) {
+    const GROUP: &str = "1768320620";
+    let _hosts = cards();
+    let nothing = "auto lo\niface lo\n";
+    let installed = ifupdown.install(nothing);
+    installed.ifup("-a").ok();
+    let pair = |n| {
+        format!(
+            "auto w{n}\niface w{n}\n    address 10.0.{n}.1/24\n    use veth-peer\n    veth-peer x{n}\n    \
+             veth-peer-netns n{n}\n    veth-peer-address 10.0.{n}.2/24\n    veth-peer-gateway 10.0.{n}.1\n"
+        )
+    };
+    let mut file: String = std::iter::once(nothing.to_owned()).chain((1..=4).map(pair)).collect();
+    file += "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n\
+             auto br0\niface br0\n    bridge-ports eth1\n    bridge-vlan-aware yes\n\
+             auto eth2\niface eth2\n    vrf-member red\n";
+    for other in [false, true] {
+        if other {
+            ip("link add theirs type dummy");
+            ip(&format!("link set theirs group {GROUP}"));
+        }
+        let before = State::with_run(&installed);
+        changed(&installed, &file, "");
+        installed.interfaces(nothing);
+        let calls = installed.path("/tmp/calls");
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-e", "trace=sendto", "-e", "signal=none", "-o"]).arg(&calls);
+        strace.arg("chroot").arg(installed.path("/"));
+        strace.args(["/mnt/ifnetlink", "apply", "--disruptive", "-E", "/mnt/executors"]);
+        run(strace.args(["-i", "/mnt/interfaces"])).quiet();
+        let calls = fs::read_to_string(&calls).unwrap();
+        fs::remove_file(installed.path("/tmp/calls")).unwrap();
+        assert_eq!(calls.matches("nlmsg_type=RTM_DELLINK").count(), if other { 6 } else { 1 }, "{calls}");
+        settle();
+        before.assert_same(&State::with_run(&installed), "all gone");
+    }
+    assert!(ip("-d link show theirs").contains(&format!("group {GROUP} ")));
 }
 
 /// An edit that adds settings of a card and removes other keywords. ifdown restores the settings.

@@ -1,0 +1,203 @@
+//! The order of the steps: links of different stanzas are deleted one after the other, so that the kernel can delete
+//! them together. It waits each time until nothing uses a deleted link any more (net/core/dev.c
+//! `unregister_netdevice_many_notify`), which takes longer than all other steps.
+
+use crate::pending::Changes;
+use ifupdown_ng_netlink::plan::Step;
+use ifupdown_ng_netlink::plan::op::{LinkChange, Op};
+use ifupdown_ng_netlink::state::Place;
+use ifupdown_ng_netlink::values::{IfName, NetnsRef};
+use std::collections::BTreeSet;
+
+/// The steps of all stanzas in the order in which they are made, each with its interface. Left out are steps whose
+/// object goes with a link that is deleted anyway.
+pub fn in_sequence<'a>(changes: &Changes<'a>) -> Vec<(&'a IfName, Step)> {
+    let (first, removals) = changes.steps.split_at(changes.removals);
+    let mut all: Vec<_> =
+        first.iter().flat_map(|(iface, plan)| plan.steps.iter().map(|step| (*iface, step.clone()))).collect();
+    let mut group = Group::default();
+    for (iface, plan) in removals {
+        let removal = Removal::new(iface, &plan.steps);
+        if !group.takes(&removal) {
+            std::mem::take(&mut group).end(&mut all);
+        }
+        group.add(removal);
+    }
+    group.end(&mut all);
+    all
+}
+
+type Steps<'a> = Vec<(&'a IfName, Step)>;
+
+/// The steps of one stanza: those before the first deletion of a link, the deletion, and those after it.
+struct Removal<'a> {
+    before: Steps<'a>,
+    deletion: Option<(&'a IfName, Step)>,
+    after: Steps<'a>,
+}
+
+impl<'a> Removal<'a> {
+    fn new(iface: &'a IfName, steps: &[Step]) -> Self {
+        let is_deletion =
+            |step: &Step| step.act.at == Place::Here && matches!(step.act.op, Op::LinkDel { .. });
+        let mut before: Steps<'a> = steps.iter().map(|step| (iface, step.clone())).collect();
+        let Some(place) = steps.iter().position(is_deletion) else {
+            return Self { before, deletion: None, after: Vec::new() };
+        };
+        let after = before.split_off(place + 1);
+        let deletion = before.pop();
+        if let Some(Op::LinkDel { name, .. }) = deletion.as_ref().map(|(_, step)| &step.act.op) {
+            before.retain(|(_, step)| !goes_with(name, step));
+        }
+        Self { before, deletion, after }
+    }
+}
+
+/// Whether all that a step does is done by the deletion of this link too.
+fn goes_with(link: &IfName, Step { act, .. }: &Step) -> bool {
+    let only_down = LinkChange { up: Some(false), ..LinkChange::default() };
+    act.at == Place::Here
+        && match &act.op {
+            Op::AddressDel { dev, .. } => dev == link,
+            Op::LinkSet { name, change } => name == link && *change == only_down,
+            _ => false,
+        }
+}
+
+/// Removals whose links are deleted together.
+#[derive(Default)]
+struct Group<'a> {
+    before: Steps<'a>,
+    deletions: Steps<'a>,
+    after: Steps<'a>,
+}
+
+impl<'a> Group<'a> {
+    /// Whether the steps before a deletion can be made before the deletions of this group, and what follows them.
+    fn takes(&self, removal: &Removal<'_>) -> bool {
+        let gone: BTreeSet<_> =
+            self.deletions.iter().chain(&self.after).flat_map(|(_, step)| step.act.links()).collect();
+        let netns: BTreeSet<Place> = self
+            .after
+            .iter()
+            .filter_map(|(_, step)| match &step.act.op {
+                Op::NetnsDel(name) => Some(Place::In(NetnsRef::Name(name.clone()))),
+                _ => None,
+            })
+            .collect();
+        removal.before.iter().all(|(_, Step { act, .. })| {
+            let is_of_links = matches!(
+                act.op,
+                Op::RouteDel(_) | Op::AddressDel { .. } | Op::LinkSet { .. } | Op::Bridge(_)
+            );
+            is_of_links
+                && !netns.contains(&act.at)
+                && act.links().iter().all(|link| !gone.contains(link) && !netns.contains(&link.0))
+        })
+    }
+
+    fn add(&mut self, removal: Removal<'a>) {
+        self.before.extend(removal.before);
+        self.deletions.extend(removal.deletion);
+        self.after.extend(removal.after);
+    }
+
+    fn end(self, all: &mut Steps<'a>) {
+        all.extend(self.before);
+        all.extend(self.deletions);
+        all.extend(self.after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_sequence;
+    use crate::pending::Changes;
+    use ifupdown_ng_netlink::plan::Plan;
+    use ifupdown_ng_netlink::plan::op::Op;
+    use ifupdown_ng_netlink::state::{LinkAddress, LinkKind, Place};
+    use ifupdown_ng_netlink::values::{IfName, NetnsRef};
+    use std::collections::BTreeSet;
+
+    fn name(text: &str) -> IfName {
+        text.parse().unwrap()
+    }
+
+    fn del(text: &str) -> Op {
+        Op::LinkDel { name: name(text), kind: LinkKind::Other("veth".to_owned()) }
+    }
+
+    fn plan(ops: &[(&Place, Op)]) -> Plan {
+        let mut plan = Plan::default();
+        for (at, op) in ops {
+            plan.push_at(at, op.clone(), None);
+        }
+        plan
+    }
+
+    /// The steps of these plans, which all remove something.
+    fn steps(plans: &[(&IfName, Plan)]) -> Vec<String> {
+        let changes = Changes {
+            pending: Vec::new(),
+            steps: plans.to_vec(),
+            removals: 0,
+            again: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            unknown: None,
+        };
+        in_sequence(&changes).iter().map(|(iface, step)| format!("{iface}: {}", step.act)).collect()
+    }
+
+    fn netns(text: &str) -> Place {
+        Place::In(NetnsRef::Name(text.to_owned()))
+    }
+
+    #[test]
+    fn links_of_several_stanzas_are_deleted_one_after_the_other() {
+        let pair = |iface: &str, blue: &str| {
+            let address = LinkAddress::ours("10.0.0.1/24".parse().unwrap());
+            plan(&[
+                (&netns(blue), Op::set_up(&name("inner"), false)),
+                (&Place::Here, Op::AddressDel { dev: name(iface), address }),
+                (&Place::Here, Op::set_up(&name(iface), false)),
+                (&Place::Here, del(iface)),
+                (&Place::Here, Op::NetnsDel(blue.to_owned())),
+            ])
+        };
+        let (w1, w2) = (name("w1"), name("w2"));
+        assert_eq!(
+            steps(&[(&w2, pair("w2", "two")), (&w1, pair("w1", "one"))]),
+            [
+                "w2: ip -n two link set inner down",
+                "w1: ip -n one link set inner down",
+                "w2: ip link del w2 type veth",
+                "w1: ip link del w1 type veth",
+                "w2: ip netns del two",
+                "w1: ip netns del one",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_needs_a_deletion_before_it_follows_it() {
+        let (w1, w2) = (name("w1"), name("w2"));
+        // A step on the other link.
+        let other = Op::set_master(&w1, Some(&name("br0")));
+        let first = plan(&[(&Place::Here, del("w1"))]);
+        let second = plan(&[(&Place::Here, other), (&Place::Here, del("w2"))]);
+        assert_eq!(
+            steps(&[(&w1, first), (&w2, second)]),
+            ["w1: ip link del w1 type veth", "w2: ip link set w1 master br0", "w2: ip link del w2 type veth"]
+        );
+        // A namespace is deleted after a link, and something is in it.
+        let first = plan(&[(&Place::Here, del("w1")), (&Place::Here, Op::NetnsDel("blue".to_owned()))]);
+        let second = plan(&[(&netns("blue"), Op::set_up(&name("inner"), false)), (&Place::Here, del("w2"))]);
+        let expected = [
+            "w1: ip link del w1 type veth",
+            "w1: ip netns del blue",
+            "w2: ip -n blue link set inner down",
+            "w2: ip link del w2 type veth",
+        ];
+        assert_eq!(steps(&[(&w1, first), (&w2, second)]), expected);
+    }
+}
