@@ -70,33 +70,33 @@ struct Group<'a> {
     before: Steps<'a>,
     deletions: Steps<'a>,
     after: Steps<'a>,
+    /// The links of the deletions and of what follows them.
+    links: BTreeSet<(Place, IfName)>,
+    /// The namespaces that are deleted.
+    netns: BTreeSet<Place>,
 }
 
 impl<'a> Group<'a> {
     /// Whether the steps before a deletion can be made before the deletions of this group, and what follows them.
     fn takes(&self, removal: &Removal<'_>) -> bool {
-        let gone: BTreeSet<_> =
-            self.deletions.iter().chain(&self.after).flat_map(|(_, step)| step.act.links()).collect();
-        let netns: BTreeSet<Place> = self
-            .after
-            .iter()
-            .filter_map(|(_, step)| match &step.act.op {
-                Op::NetnsDel(name) => Some(Place::In(NetnsRef::Name(name.clone()))),
-                _ => None,
-            })
-            .collect();
         removal.before.iter().all(|(_, Step { act, .. })| {
             let is_of_links = matches!(
                 act.op,
                 Op::RouteDel(_) | Op::AddressDel { .. } | Op::LinkSet { .. } | Op::Bridge(_)
             );
-            is_of_links
-                && !netns.contains(&act.at)
-                && act.links().iter().all(|link| !gone.contains(link) && !netns.contains(&link.0))
+            let is_free =
+                |link: &(Place, IfName)| !self.links.contains(link) && !self.netns.contains(&link.0);
+            is_of_links && !self.netns.contains(&act.at) && act.links().iter().all(is_free)
         })
     }
 
     fn add(&mut self, removal: Removal<'a>) {
+        for (_, Step { act, .. }) in removal.deletion.iter().chain(&removal.after) {
+            self.links.extend(act.links());
+            if let Op::NetnsDel(name) = &act.op {
+                self.netns.insert(Place::In(NetnsRef::Name(name.clone())));
+            }
+        }
         self.before.extend(removal.before);
         self.deletions.extend(removal.deletion);
         self.after.extend(removal.after);
