@@ -2,7 +2,7 @@
 
 use crate::kernel::Refusal;
 use crate::kernel::netlink::Channel;
-use crate::kernel::netlink::link_message::{all, named};
+use crate::kernel::netlink::link_message::{all, decode, group, named};
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::values::IfName;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
@@ -19,16 +19,8 @@ impl Channel {
     /// The kernel refuses. Then none is deleted either.
     pub fn delete_links(&mut self, names: &[&IfName]) -> Result<bool, Refusal> {
         let groups = self.dump(&RouteNetlinkMessage::GetLink(all()), |answer| {
-            let RouteNetlinkMessage::NewLink(LinkMessage { attributes, .. }) = answer else { return None };
-            let name = attributes.iter().find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => name.parse::<IfName>().ok(),
-                _ => None,
-            });
-            let group = attributes.iter().find_map(|attribute| match attribute {
-                LinkAttribute::Group(group) => Some(*group),
-                _ => None,
-            });
-            Some((name?, group?))
+            let RouteNetlinkMessage::NewLink(message) = answer else { return None };
+            Some((decode(&message)?.0, group(&message)?))
         })?;
         let groups: BTreeMap<IfName, u32> = groups.into_iter().collect();
         let is_used = groups.values().any(|group| *group == DELETED);

@@ -214,6 +214,14 @@ pub(super) fn master_index(message: &LinkMessage) -> Option<u32> {
     })
 }
 
+/// The group of a link in a message.
+pub(super) fn group(message: &LinkMessage) -> Option<u32> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Group(group) => Some(*group),
+        _ => None,
+    })
+}
+
 /// The details of a link in a message.
 pub(super) fn details(message: &LinkMessage) -> Details {
     let mut details = Details { index: message.header.index, mac: None, mtu: 0, alias: None, peer: None };
