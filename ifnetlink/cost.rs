@@ -4,7 +4,6 @@
 use crate::foreign;
 use crate::pending::{Changes, Mode, missing, pending};
 use crate::targets::Targets;
-use crate::transaction::whole;
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
@@ -47,6 +46,13 @@ pub fn judge(
         refused.extend(costs.drain(..).map(advice));
     }
     Ok(Verdict { refused, costs })
+}
+
+/// All steps, in order.
+fn whole(changes: &Changes) -> Plan {
+    let mut whole = Plan::default();
+    changes.steps.iter().for_each(|(_, plan)| whole.append(plan.clone()));
+    whole
 }
 
 /// The interfaces that have no stanza any more.

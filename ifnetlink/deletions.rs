@@ -3,15 +3,15 @@
 //! `unregister_netdevice_many_notify`), which takes longer than all other steps.
 
 use crate::pending::Changes;
-use ifupdown_ng_netlink::plan::Step;
 use ifupdown_ng_netlink::plan::op::{LinkChange, Op};
+use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::state::Place;
 use ifupdown_ng_netlink::values::{IfName, NetnsRef};
 use std::collections::BTreeSet;
 
-/// The steps of all stanzas in the order in which they are made, each with its interface. Left out are steps whose
-/// object goes with a link that is deleted anyway.
-pub fn in_sequence<'a>(changes: &Changes<'a>) -> Vec<(&'a IfName, Step)> {
+/// All steps in the order in which they are made, and the interface of each. Left out are steps whose object goes with a
+/// link that is deleted anyway.
+pub fn in_sequence<'a>(changes: &Changes<'a>) -> (Plan, Vec<&'a IfName>) {
     let (first, removals) = changes.steps.split_at(changes.removals);
     let mut all: Vec<_> =
         first.iter().flat_map(|(iface, plan)| plan.steps.iter().map(|step| (*iface, step.clone()))).collect();
@@ -24,7 +24,9 @@ pub fn in_sequence<'a>(changes: &Changes<'a>) -> Vec<(&'a IfName, Step)> {
         group.add(removal);
     }
     group.end(&mut all);
-    all
+    let (ifaces, steps) = all.into_iter().unzip();
+    let warnings = changes.steps.iter().flat_map(|(_, plan)| plan.warnings.clone()).collect();
+    (Plan { steps, warnings }, ifaces)
 }
 
 type Steps<'a> = Vec<(&'a IfName, Step)>;
@@ -145,7 +147,8 @@ mod tests {
             absent: BTreeSet::new(),
             unknown: None,
         };
-        in_sequence(&changes).iter().map(|(iface, step)| format!("{iface}: {}", step.act)).collect()
+        let (plan, ifaces) = in_sequence(&changes);
+        ifaces.iter().zip(&plan.steps).map(|(iface, step)| format!("{iface}: {}", step.act)).collect()
     }
 
     fn netns(text: &str) -> Place {

@@ -26,10 +26,11 @@ struct Spent {
 }
 
 impl<'a> Progress<'a> {
-    /// Before the first of these steps.
-    pub fn of(steps: &[(&'a IfName, Step)]) -> Self {
+    /// Before the first of these steps, which are of these interfaces.
+    pub fn of(steps: &[Step], ifaces: &[&'a IfName]) -> Self {
+        let of_each = steps.iter().zip(ifaces);
         let steps: Vec<_> =
-            steps.iter().map(|(iface, step)| (!step.act.op.is_a_note()).then_some(*iface)).collect();
+            of_each.map(|(step, iface)| (!step.act.op.is_a_note()).then_some(*iface)).collect();
         let mut of = BTreeMap::<_, Spent>::new();
         for iface in steps.iter().flatten() {
             let spent = of.entry(*iface).or_default();

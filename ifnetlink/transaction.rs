@@ -83,11 +83,9 @@ fn make_changes(
             Extent::Removals if disruptive => drop(changes.steps.drain(..changes.removals)),
             Extent::Whole | Extent::Removals => {}
         }
-        let steps = in_sequence(&changes);
-        let mut progress = Progress::of(&steps);
-        let plan = Plan { steps: steps.into_iter().map(|(_, step)| step).collect(), ..Plan::default() };
-        let warnings = changes.steps.iter().flat_map(|(_, plan)| &plan.warnings);
-        report.warn(changes.unknown.iter().chain(warnings).cloned());
+        let (plan, ifaces) = in_sequence(&changes);
+        let mut progress = Progress::of(&plan.steps, &ifaces);
+        report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());
         for pending in &changes.pending {
             report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
         }
@@ -165,13 +163,6 @@ pub fn deletes_more(plan: &Plan, found: &Snapshot) -> bool {
 pub const CANNOT_READ: &str = "cannot read the state of the kernel";
 /// Our record was not written.
 pub const CANNOT_RECORD: &str = "cannot record the applied stanza";
-
-/// All steps, in order.
-pub fn whole(changes: &Changes) -> Plan {
-    let mut whole = Plan::default();
-    changes.steps.iter().for_each(|(_, plan)| whole.append(plan.clone()));
-    whole
-}
 
 /// Records that the stanzas are applied; once all changes are made, also that no former one is.
 fn record<'a>(targets: &'a Targets, found: &Snapshot, is_done: bool) -> Result<(), Refusal> {

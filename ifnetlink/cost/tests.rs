@@ -6,10 +6,11 @@
 mod edit_table;
 
 use super::{Verdict, judge};
+use crate::deletions::in_sequence;
 use crate::pending::{Mode, pending};
 use crate::targets::Targets;
 use crate::targets::tests::Installation;
-use crate::transaction::{deletes_more, whole};
+use crate::transaction::deletes_more;
 use edit_table::TABLES;
 use ifupdown_ng_netlink::kernel::Kernel as _;
 use ifupdown_ng_netlink::model::Simulated;
@@ -69,7 +70,7 @@ fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
         if changes.pending.iter().any(|pending| !pending.problems.is_empty()) {
             return false;
         }
-        let plan = whole(&changes);
+        let (plan, _) = in_sequence(&changes);
         kernel.assume_all(&plan);
         if !deletes_more(&plan, &found) {
             break;

@@ -8,10 +8,11 @@
 mod files;
 
 use super::{Mode, pending};
+use crate::deletions::in_sequence;
 use crate::random::Random;
 use crate::targets::Targets;
 use crate::targets::tests::Installation;
-use crate::transaction::{deletes_more, whole};
+use crate::transaction::deletes_more;
 use files::File;
 use ifupdown_ng_netlink::kernel::apply;
 use ifupdown_ng_netlink::model::Simulated;
@@ -74,7 +75,7 @@ impl System {
             if !problems.is_empty() {
                 return Err(format!("{text}{}", problems.join("\n")));
             }
-            let plan = whole(&changes);
+            let (plan, _) = in_sequence(&changes);
             apply::up(&plan, &mut self.kernel).map_err(|failure| format!("{text}{failure}"))?;
             if !deletes_more(&plan, &found) {
                 break;
