@@ -240,7 +240,7 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
 }
 
 /// Sysctls of a namespace that was just made. Their values depend on the kernel, and some on the first namespace
-/// (Documentation/admin-guide/sysctl/net.rst `devconf_inherit_init_net`). None if the user may not make a namespace.
+/// (Documentation/admin-guide/sysctl/net.rst `devconf_inherit_init_net`). Empty if the user may not make a namespace.
 fn of_new_namespaces(sysctls: &BTreeSet<&Sysctl>) -> Result<BTreeMap<Sysctl, String>, Refusal> {
     let Ok(netns) = netns::named::new() else { return Ok(BTreeMap::new()) };
     let read = |key: &&Sysctl| Ok(sysctls::read(key)?.map(|value| ((*key).clone(), value)));
@@ -327,10 +327,7 @@ impl Kernel for Live {
             found.table_names = rt_tables::read();
         }
         let asked = self.asked(query, &mut found)?;
-        let is_absent = |place: &Place| *place != Place::Here && !asked.contains_key(&found.place(place));
-        let absent = query.places.iter().filter(|(place, _)| is_absent(place));
-        let sysctls: BTreeSet<&Sysctl> =
-            absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
+        let sysctls = query.sysctls_of_new_namespaces(|place| asked.contains_key(&found.place(place)));
         if !sysctls.is_empty() {
             found.of_new_namespaces = of_new_namespaces(&sysctls)?;
         }

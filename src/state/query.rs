@@ -195,6 +195,12 @@ impl Query {
         self.of_others()
     }
 
+    /// The sysctls to read in a namespace that was just made: also those of places that do not exist.
+    pub fn sysctls_of_new_namespaces(&self, exists: impl Fn(&Place) -> bool) -> BTreeSet<&Sysctl> {
+        let absent = self.places.iter().filter(|(place, _)| **place != Place::Here && !exists(place));
+        absent.flat_map(|(_, wants)| &wants.sysctls).chain(&self.of_new_namespaces).collect()
+    }
+
     /// What to read in all other namespaces, as if they were one.
     pub fn of_others(&self) -> Wants {
         let mut all = Wants::default();

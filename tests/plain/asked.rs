@@ -65,10 +65,7 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         let state = part(&wants, found.at(&place), &table_names);
         places.insert(place, state.into());
     }
-    let is_absent = |place: &Place| *place != Place::Here && !is_there.contains(&found.place(place));
-    let absent = query.places.iter().filter(|(place, _)| is_absent(place));
-    let of_new: BTreeSet<&Sysctl> =
-        absent.flat_map(|(_, wants)| &wants.sysctls).chain(&query.of_new_namespaces).collect();
+    let of_new = query.sysctls_of_new_namespaces(|place| is_there.contains(&found.place(place)));
     let is_bridge = |link: &Link| matches!(link.kind, LinkKind::Bridge(_));
     let here = places.get(&Place::Here);
     let beside_bridge =
