@@ -252,6 +252,11 @@ impl Installed {
 
     /// Our `ifnetlink` with these arguments: the first is the command.
     pub fn ifnetlink(&self, arguments: &str) -> Ran {
+        run(&mut self.ifnetlink_command(arguments))
+    }
+
+    /// The same as a command, not yet run.
+    pub fn ifnetlink_command(&self, arguments: &str) -> Command {
         let mut command = Command::new("chroot");
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.arg(&self.root).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
@@ -262,7 +267,14 @@ impl Installed {
         if ["check", "apply"].contains(&name) {
             command.args(["-i", "/mnt/interfaces"]);
         }
-        run(&mut command)
+        command
+    }
+
+    /// `ifnetlink` under `strace` with these options.
+    pub fn traced_ifnetlink(&self, options: &[&str], arguments: &str) -> Ran {
+        let command = self.ifnetlink_command(arguments);
+        let mut strace = Command::new("strace");
+        run(strace.args(options).arg(command.get_program()).args(command.get_args()))
     }
 
     /// Takes all interfaces down, whatever ifupdown-ng has counted: a forced ifup counts once more, and an interface

@@ -15,7 +15,7 @@
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{Netns, Ran, in_lab, ip, ip_batch, run};
-use crate::matrix::count;
+use crate::matrix::{count, seeds};
 use crate::probe::ping;
 use crate::random::Random;
 use crate::shown::Shown;
@@ -45,12 +45,7 @@ mod known {
 }
 
 fn sequences(share: u64) {
-    let number = |name: &str| {
-        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
-        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
-    };
-    let all = number("IFNL_SEED")
-        .map_or_else(|| 0..number("IFNL_SEQUENCES").unwrap_or(count(50, 16) as u64), |seed| seed..seed + 1);
+    let all = seeds("IFNL_SEQUENCES", count(50, 16));
     let plans: Vec<Plan> = all.map(Plan::new).filter(|plan| plan.share() == share).collect();
     let mut failed = Vec::new();
     let mut full = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! The matrix: tests that differ only in the version of ifupdown-ng, the set of executors or the shell.
 
 use libtest_mimic::Trial;
+use std::ops::Range;
 
 /// The variants, as they appear between slashes in a test's name.
 const VARIANTS: [&str; 9] =
@@ -44,4 +45,16 @@ pub fn chosen(tests: Vec<Trial>) -> Vec<Trial> {
         variants.swap_remove(which)
     };
     kinds.into_iter().enumerate().map(one).collect()
+}
+
+/// The seeds of a test: the one that `IFNL_SEED` names, or as many as a variable says; without it, this number.
+pub fn seeds(variable: &str, number: usize) -> Range<u64> {
+    let value = |name: &str| {
+        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
+        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
+    };
+    match value("IFNL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..value(variable).unwrap_or(number as u64),
+    }
 }

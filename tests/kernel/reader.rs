@@ -24,6 +24,7 @@
 use crate::features::{Feature, needs};
 use crate::ifupdown::{self, Version};
 use crate::lab::{SCRATCH, bind, in_lab, run};
+use crate::matrix::seeds;
 use crate::random::Random;
 use ifupdown_ng_netlink::kernel::interfaces_file;
 use ifupdown_ng_netlink::stanza::Stanzas;
@@ -49,15 +50,9 @@ const FIRST: &str = "/tmp/interfaces";
 
 fn compare(name: &str, version: Version, rules: Rules) {
     enter(version);
-    let number = |name: &str| {
-        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
-        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
-    };
-    let seeds =
-        number("IFNL_SEED").map_or_else(|| 0..number("IFNL_FILES").unwrap_or(100), |seed| seed..seed + 1);
     let (mut same, mut refused, mut endless) = (0, 0, 0);
     let mut failed = Vec::new();
-    for seed in seeds {
+    for seed in seeds("IFNL_FILES", 100) {
         let files = setup(seed);
         for (name, text) in &files {
             fs::write(name, text).unwrap();

@@ -5,7 +5,7 @@
 
 use crate::features::{Feature, needs};
 use crate::lab::{Netns, SCRATCH, command, in_lab, ip_json, own_run, settle};
-use crate::matrix::count;
+use crate::matrix::{count, seeds};
 use crate::random::Random;
 use crate::state::State;
 use ifupdown_ng_netlink::kernel::live::Live;
@@ -314,16 +314,8 @@ fn change(random: &mut Random, full: bool, links: &[&str], own: &str) -> String 
 
 /// Random changes, each sequence in namespaces of its own.
 fn sequences(full: bool) {
-    let number = |name: &str| {
-        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
-        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
-    };
-    let seeds = number("IFNL_SEED").map_or_else(
-        || 0..number("IFNL_SEQUENCES").unwrap_or(count(40, if full { 4 } else { 1 }) as u64),
-        |seed| seed..seed + 1,
-    );
     let mut failed = Vec::new();
-    for seed in seeds {
+    for seed in seeds("IFNL_SEQUENCES", count(40, if full { 4 } else { 1 })) {
         let outcome = std::panic::catch_unwind(|| in_lab(|| sequence(seed, full)));
         failed.extend(outcome.is_err().then_some(seed));
     }

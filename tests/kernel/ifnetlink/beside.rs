@@ -5,7 +5,7 @@
 //! `IFNL_SEQUENCES` and `IFNL_SEED` as for the random edits.
 
 use super::files::File;
-use super::random::{Machine, fresh, seeds};
+use super::random::{Machine, fresh};
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
 use crate::lab::{Ran, in_lab, run};
@@ -32,7 +32,7 @@ pub fn tests() -> Vec<Trial> {
 fn sequences() {
     let mut failed = Vec::new();
     let mut lost = 0;
-    for seed in seeds(matrix::count(20, 1)) {
+    for seed in matrix::seeds("IFNL_SEQUENCES", matrix::count(20, 1)) {
         if catch_unwind(AssertUnwindSafe(|| in_lab(|| sequence(seed, &mut lost)))).is_err() {
             println!("beside: IFNL_SEED={seed} fails\n");
             failed.push(seed);

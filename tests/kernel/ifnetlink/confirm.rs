@@ -20,7 +20,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -261,10 +261,7 @@ impl Session {
             let mut full = OpenOptions::new().write(true).custom_flags(options.bits()).open(&name).unwrap();
             while full.write(&[b'.'; 100]).is_ok() {}
         }
-        let mut command = Command::new("chroot");
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.arg(installed.path("/")).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
-        command.args(["-E", "/mnt/executors", "-i", "/mnt/interfaces"]);
+        let mut command = installed.ifnetlink_command(arguments);
         command.stdin(open()).stdout(open()).stderr(open()).process_group(0);
         Self { process: command.spawn().unwrap(), terminal: File::from(std::os::fd::OwnedFd::from(master)) }
     }

@@ -28,22 +28,10 @@ pub fn tests() -> Vec<Trial> {
     (0..2).map(share).collect()
 }
 
-/// The seeds of the sequences: of the named one, or of this number of sequences.
-pub fn seeds(number: usize) -> std::ops::Range<u64> {
-    let variable = |name: &str| {
-        let text = std::env::var(name).ok().filter(|text| !text.is_empty());
-        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text}: not a number")))
-    };
-    match variable("IFNL_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..variable("IFNL_SEQUENCES").unwrap_or(number as u64),
-    }
-}
-
 fn sequences(share: u64) {
     let mut failed = Vec::new();
     let mut edits = 0;
-    for seed in seeds(matrix::count(20, 2)).filter(|seed| seed % 2 == share) {
+    for seed in matrix::seeds("IFNL_SEQUENCES", matrix::count(20, 2)).filter(|seed| seed % 2 == share) {
         let outcome = catch_unwind(AssertUnwindSafe(|| in_lab(|| sequence(seed, &mut edits))));
         if outcome.is_err() {
             println!("random: IFNL_SEED={seed} fails\n");

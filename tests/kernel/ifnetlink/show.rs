@@ -4,7 +4,7 @@ use crate::examples::cards;
 use crate::features::{Feature, needs};
 use crate::ifnetlink::trial;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
-use crate::lab::{Netns, Ran, born_with_a_namespace, command, in_lab, ip, ip_json, run, settle};
+use crate::lab::{Netns, born_with_a_namespace, command, in_lab, ip, ip_json, run, settle};
 use crate::schema::valid;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -207,11 +207,7 @@ fn by_hand(installed: &Installed, words: &str) {
 
 /// The text for a wide terminal: each link and all its addresses in one line.
 fn wide(installed: &Installed, arguments: &str) -> String {
-    let mut command = Command::new("chroot");
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("COLUMNS", "1000");
-    command.arg(installed.path("/")).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
-    let ran: Ran = run(&mut command);
-    ran.quiet().stdout.clone()
+    run(installed.ifnetlink_command(arguments).env("COLUMNS", "1000")).quiet().stdout
 }
 
 /// What is shown as JSON, after all of it was compared with `ip` and `bridge`, and the text too.

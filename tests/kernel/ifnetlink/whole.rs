@@ -4,14 +4,13 @@ use super::trial;
 use crate::examples::cards;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
-use crate::lab::{command, in_lab, ip, ip_json, run, settle};
+use crate::lab::{command, in_lab, ip, ip_json, settle};
 use crate::matrix;
 use crate::schema::valid;
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 
 /// A file without interfaces.
 pub const NOTHING: &str = "auto lo\niface lo inet loopback\n";
@@ -228,19 +227,9 @@ fn interrupted(ifupdown: Ifupdown, fate: &str) {
     let mut failures = 0;
     for number in (step..).step_by(step) {
         installed.interfaces(&to);
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", "trace=sendto", "-e"]);
-        strace.arg(format!("inject=sendto:{fate}:when={number}")).arg("chroot").arg(installed.path("/"));
-        strace.args([
-            "/mnt/ifnetlink",
-            "apply",
-            "--disruptive",
-            "-E",
-            "/mnt/executors",
-            "-i",
-            "/mnt/interfaces",
-        ]);
-        let ran = run(&mut strace);
+        let inject = format!("inject=sendto:{fate}:when={number}");
+        let options = ["-f", "-o", "/dev/null", "-e", "trace=sendto", "-e", &inject];
+        let ran = installed.traced_ifnetlink(&options, "apply --disruptive");
         settle();
         if ran.status == 0 {
             break;
