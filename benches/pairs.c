@@ -9,26 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GROUP 0x70616972
+#include "netlink.h"
 
-static struct {
-	struct nlmsghdr header;
-	char rest[1024];
-} request;
-static unsigned sequence;
+#define GROUP 0x70616972
 
 static void fail(const char *what)
 {
@@ -36,59 +27,28 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void begin(int type, int flags, const void *head, size_t length)
+static void make(int fd, const char *what)
 {
-	request.header = (struct nlmsghdr){ NLMSG_LENGTH(length), type, NLM_F_REQUEST | NLM_F_ACK | flags, ++sequence, 0 };
-	memcpy(NLMSG_DATA(&request.header), head, length);
-}
-
-static struct rtattr *add(int kind, const void *value, size_t length)
-{
-	struct rtattr *attribute = (void *)((char *)&request + NLMSG_ALIGN(request.header.nlmsg_len));
-	attribute->rta_type = kind;
-	attribute->rta_len = RTA_LENGTH(length);
-	if (value)
-		memcpy(RTA_DATA(attribute), value, length);
-	request.header.nlmsg_len = NLMSG_ALIGN(request.header.nlmsg_len) + RTA_SPACE(length);
-	return attribute;
-}
-
-static void end(struct rtattr *nest)
-{
-	nest->rta_len = (char *)&request + request.header.nlmsg_len - (char *)nest;
-}
-
-static void talk(int fd, const char *what)
-{
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr error;
-		char rest[1024];
-	} answer;
-	if (send(fd, &request, request.header.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
+	int error = talk(fd);
+	if (error > 0)
+		errno = error;
+	if (error)
 		fail(what);
-	if (answer.error.error) {
-		errno = -answer.error.error;
-		fail(what);
-	}
 }
 
 static int netlink(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	if (fd < 0 || connect(fd, (void *)&kernel, sizeof kernel))
+	if (fd < 0)
 		fail("netlink");
 	return fd;
 }
 
-static void up(int fd, int index, const char *name)
+static void up(int fd, int index)
 {
 	struct ifinfomsg link = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	begin(RTM_NEWLINK, 0, &link, sizeof link);
-	if (name)
-		add(IFLA_IFNAME, name, strlen(name) + 1);
-	talk(fd, "up");
+	make(fd, "up");
 }
 
 static size_t parse(int family, const char *text, unsigned char *address)
@@ -106,7 +66,7 @@ static void address(int fd, int index, int family, int length, const char *text)
 	add(IFA_LOCAL, bytes, size);
 	add(IFA_ADDRESS, bytes, size);
 	add(IFA_PROTO, &protocol, 1);
-	talk(fd, "address");
+	make(fd, "address");
 }
 
 static void route(int fd, int index, int family, const char *gateway)
@@ -117,7 +77,7 @@ static void route(int fd, int index, int family, const char *gateway)
 	begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
 	add(RTA_GATEWAY, bytes, size);
 	add(RTA_OIF, &index, sizeof index);
-	talk(fd, "route");
+	make(fd, "route");
 }
 
 static void one_up(int here, int own, int number)
@@ -130,31 +90,20 @@ static void one_up(int here, int own, int number)
 	if (unshare(CLONE_NEWNET) || mount("/proc/thread-self/ns/net", path, NULL, MS_BIND, NULL))
 		fail(path);
 	int there = netlink(), file = open(path, O_RDONLY | O_CLOEXEC);
-	up(there, 1, NULL);
+	up(there, 1);
 
-	struct ifinfomsg link = { 0 };
-	begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
-	add(IFLA_IFNAME, name, strlen(name) + 1);
-	struct rtattr *info = add(IFLA_LINKINFO, NULL, 0);
-	add(IFLA_INFO_KIND, "veth", 4);
-	struct rtattr *data = add(IFLA_INFO_DATA, NULL, 0);
-	struct rtattr *other = add(VETH_INFO_PEER, &link, sizeof link);
-	add(IFLA_IFNAME, peer, strlen(peer) + 1);
-	add(IFLA_NET_NS_FD, &file, sizeof file);
-	end(other);
-	end(data);
-	end(info);
-	talk(here, "pair");
+	begin_pair(name, peer, file);
+	make(here, "pair");
 
 	int inside = if_nametoindex(peer);
 	if (setns(own, CLONE_NEWNET))
 		fail("setns");
 	int outside = if_nametoindex(name);
-	up(here, outside, NULL);
+	up(here, outside);
 	sprintf(gateway, "10.%d.%d.1", number / 250, number % 250);
 	address(here, outside, AF_INET, 24, gateway);
 	sprintf(text, "10.%d.%d.2", number / 250, number % 250);
-	up(there, inside, NULL);
+	up(there, inside);
 	address(there, inside, AF_INET, 24, text);
 	route(there, inside, AF_INET, gateway);
 	sprintf(gateway, "fd00:%x::1", number);
@@ -176,11 +125,11 @@ static void all_down(int here, int count)
 		begin(RTM_SETLINK, 0, &link, sizeof link);
 		add(IFLA_IFNAME, text, strlen(text) + 1);
 		add(IFLA_GROUP, &group, sizeof group);
-		talk(here, "group");
+		make(here, "group");
 	}
 	begin(RTM_DELLINK, 0, &link, sizeof link);
 	add(IFLA_GROUP, &group, sizeof group);
-	talk(here, "delete");
+	make(here, "delete");
 	for (int number = 1; number <= count; number++) {
 		sprintf(text, "/run/netns/n%d", number);
 		if (umount2(text, MNT_DETACH) || unlink(text))

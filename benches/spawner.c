@@ -3,7 +3,8 @@
  *
  * Reads the variants from stdin, one for each line: NAME, then words: VARIABLE=VALUE for the environment, which
  * otherwise has only PATH, then the program and its arguments. More programs may follow, each after a word `+`. A
- * program after a word `;;` is started after the others and not measured: it undoes what they did. All variants are run
+ * program after a word `;;` is started after the others and not measured: it undoes what they did. Neither are the
+ * programs before a word `::`, which prepare what is measured. All variants are run
  * once a round, in a new random order each round, so that other load on the machine affects all of them equally.
  *
  * Prints a line for each: NAME, then median, shortest and longest time in nanoseconds, from before posix_spawn to after
@@ -32,7 +33,7 @@ struct step {
 struct variant {
 	char *name;
 	struct step steps[STEPS];
-	int measured, all;
+	int first, measured, all;
 	long long *times;
 	long resident, faults, processes;
 };
@@ -74,7 +75,7 @@ static void run(struct variant *v, struct step *step)
 		fprintf(stderr, "spawner: %s: %s ended with status %#x\n", v->name, step->program[0], status);
 		exit(1);
 	}
-	if (step < v->steps + v->measured) {
+	if (step >= v->steps + v->first && step < v->steps + v->measured) {
 		v->faults = usage.ru_minflt;
 		if (usage.ru_maxrss > v->resident)
 			v->resident = usage.ru_maxrss;
@@ -110,9 +111,11 @@ static void parse(struct variant *v, char *line)
 	v->name = strtok(line, " \t\n");
 	struct step *step = begin(v);
 	while ((word = strtok(NULL, " \t\n"))) {
+		if (strcmp(word, "::") == 0)
+			v->first = v->all;
 		if (strcmp(word, ";;") == 0)
 			v->measured = v->all;
-		if (strcmp(word, ";;") == 0 || strcmp(word, "+") == 0)
+		if (strcmp(word, "::") == 0 || strcmp(word, ";;") == 0 || strcmp(word, "+") == 0)
 			step = begin(v);
 		else if (step->words == 0 && word[0] != '/' && strchr(word, '='))
 			step->environment[step->variables++] = word;
@@ -154,6 +157,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < count; i++) {
 			struct variant *v = &variants[order[i]];
 			int step = 0;
+			while (step < v->first)
+				run(v, &v->steps[step++]);
 			long before = processes();
 			long long start = now();
 			while (step < v->measured)
