@@ -81,13 +81,22 @@ pub fn prepare(
     let mut locks: BTreeMap<String, StateLock> = BTreeMap::new();
     // The lock of an interface is taken before ours, as `ifup` does, so that neither waits for the other.
     loop {
-        let mut targets = Targets::read(options).context("cannot read the stanzas")?;
+        let mut targets = Targets::read(options).context(CANNOT_READ_STANZAS)?;
         report.of_file(&targets);
         if !targets.wrong.is_empty() {
             return Ok(Err(MISCONFIGURED));
         }
         if !request.dry_run {
+            // Those that surely change, so that the kernel need not be read again with their locks.
+            let is_first = locks.is_empty();
+            if is_first {
+                locks = lock_all(&targets.unapplied(), &state_file)?;
+            }
             kernel.lock().context(CANNOT_LOCK)?;
+            if is_first && !locks.is_empty() && !targets.are_current(options).context(CANNOT_READ_STANZAS)? {
+                kernel.unlock();
+                continue;
+            }
             match journal::find()? {
                 journal::Found::Nothing => {}
                 journal::Found::Waiting(_) => {
@@ -119,10 +128,7 @@ pub fn prepare(
             kernel.unlock();
             let names: BTreeSet<String> = locks.keys().cloned().chain(touched).collect();
             locks.clear();
-            for name in names {
-                let lock = state_file.lock(&name).with_context(|| format!("{name}: cannot lock it"))?;
-                locks.insert(name, lock);
-            }
+            locks = lock_all(&names, &state_file)?;
             continue;
         }
         if restarts.is_empty() && targets.gone_with_foreign().next().is_none() {
@@ -138,6 +144,22 @@ pub fn prepare(
             return Ok(Err(FAILED));
         }
     }
+}
+
+/// Takes the locks of some interfaces. All runs take them in the same order, so that none waits for another one that
+/// waits for it.
+///
+/// # Errors
+/// One cannot be taken.
+pub fn lock_all(
+    names: &BTreeSet<String>,
+    state_file: &StateFile,
+) -> anyhow::Result<BTreeMap<String, StateLock>> {
+    let lock = |name: &String| {
+        let lock = state_file.lock(name).with_context(|| format!("{name}: cannot lock it"))?;
+        Ok((name.clone(), lock))
+    };
+    names.iter().map(lock).collect()
 }
 
 fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow::Result<u8> {
@@ -175,9 +197,16 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
 pub fn entries(targets: &Targets) -> Vec<Entry> {
     let native = || targets.known.iter().filter(|target| !target.by_ifup);
     // ifup itself counts those that it brings up.
-    let dependents = |iface: &IfName| native().filter(|target| target.depends.contains(iface)).count();
+    let mut dependents: BTreeMap<&IfName, usize> = BTreeMap::new();
+    for target in native() {
+        let on: BTreeSet<&IfName> = target.depends.iter().collect();
+        for iface in on {
+            *dependents.entry(iface).or_default() += 1;
+        }
+    }
+    let count = |iface: &IfName| 1 + dependents.get(iface).copied().unwrap_or_default();
     let entry = |target: &Target| {
-        Entry::new(target.iface.as_str(), 1 + dependents(&target.iface), targets.is_explicit(target))
+        Entry::new(target.iface.as_str(), count(&target.iface), targets.is_explicit(target))
     };
     native().filter(|target| !target.configuration.is_empty()).map(entry).collect()
 }
@@ -210,6 +239,8 @@ pub const WAITING: &str = "a change waits for its confirmation; keep it with `if
 pub const ABANDONED: &str =
     "the last change was neither confirmed nor rolled back: its processes were killed";
 const CANNOT_LOCK: &str = "cannot lock out other runs";
+/// The interfaces file or our records cannot be read.
+pub const CANNOT_READ_STANZAS: &str = "cannot read the stanzas";
 /// The state file cannot be read or written.
 pub const CANNOT_WRITE_STATE: &str = "cannot write the state file of ifupdown-ng";
 

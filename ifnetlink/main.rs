@@ -7,6 +7,7 @@ mod across;
 #[path = "../executors/all.rs"]
 mod all;
 mod apply;
+mod by_name;
 mod check;
 mod confirm;
 mod cost;
@@ -47,6 +48,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use targets::{INTERFACES_FILE, Options};
+
+/// That of musl gives memory back to the kernel, and asks for it again, thousands of times in an `apply`.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     // `apply` starts this program again to run ifup inside a namespace.

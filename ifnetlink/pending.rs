@@ -12,10 +12,11 @@ use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
-    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State,
+    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Rule, Snapshot, State,
 };
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// What is pending for one interface.
@@ -317,7 +318,7 @@ fn free(
 
 /// What only the former stanzas of an interface have; or why the present one could not go up from nothing.
 fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Result<Removal, Vec<Problem>> {
-    let Some(former) = targets.former.iter().find(|former| former.iface == *iface) else {
+    let Some(former) = targets.former.of(iface) else {
         return Ok(Removal::default());
     };
     let removal = if targets.is_taken_down(iface) {
@@ -406,6 +407,19 @@ fn assume_up(simulated: &mut Simulated, iface: &IfName) {
     }
 }
 
+/// Removes our addresses, routes and rules.
+fn without_ours(state: &mut State) {
+    if state.routes.iter().any(Route::is_ours) {
+        state.routes.retain(|route| !route.is_ours());
+    }
+    let has_ours = |_: &IfName, addresses: &Vec<LinkAddress>| addresses.iter().any(LinkAddress::is_ours);
+    state.addresses.update(has_ours, |_, addresses| addresses.retain(|address| !address.is_ours()));
+    let is_ours = |rule: &Rule| rule.protocol == OUR_PROTOCOL;
+    if state.rules.values().flatten().any(is_ours) {
+        state.rules.values_mut().for_each(|rules| rules.retain(|rule| !is_ours(rule)));
+    }
+}
+
 /// The addresses, routes and rules of ours that the stanzas ask for.
 struct Wanted {
     addresses: Vec<(Place, IfName, IpNet)>,
@@ -428,15 +442,7 @@ impl Wanted {
             ));
         }
         let mut simulated = Simulated(found.clone());
-        for state in simulated.0.places.values_mut() {
-            state.routes.retain(|route| !route.is_ours());
-            for addresses in state.addresses.values_mut() {
-                addresses.retain(|address| !address.is_ours());
-            }
-            for rules in state.rules.values_mut() {
-                rules.retain(|rule| rule.protocol != OUR_PROTOCOL);
-            }
-        }
+        simulated.0.places.update_all(|_, state| without_ours(state));
         let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
             let (mut planned, _) = plan(target, &mut simulated);
@@ -476,7 +482,8 @@ impl Wanted {
         target.query(&mut query);
         let own_table = found.here().vrf_table(&target.iface);
         let (mut plan, mut routes_left) = (Plan::default(), Vec::new());
-        let others = targets.may_need_routes(found);
+        let others = OnceCell::new();
+        let others = || others.get_or_init(|| targets.may_need_routes(found));
         for (place, wants) in &query.places {
             let (here, state) = (*place == Place::Here, found.at(place));
             let devices: BTreeSet<&IfName> =
@@ -501,7 +508,7 @@ impl Wanted {
             }
             let wanted = |route: &&Route| self.routes.iter().any(|(at, own)| at == place && own.same(route));
             for route in state.routes.iter().filter(its).filter(|route| !wanted(route)) {
-                if here && !others.is_empty() {
+                if here && !others().is_empty() {
                     routes_left.push(route.clone());
                 } else {
                     let op = Op::RouteDel(route.clone());
@@ -514,7 +521,8 @@ impl Wanted {
             let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
             plan.append(restore(&State { rules, ..State::default() }));
         }
-        (plan, kept(&routes_left, &others))
+        let kept = (!routes_left.is_empty()).then(|| kept(&routes_left, others()));
+        (plan, kept)
     }
 }
 
@@ -545,12 +553,11 @@ fn unmarked(target: &Target, found: &Snapshot, then: &Snapshot) -> Option<String
 
 /// A warning about routes that no stanza of the file has. They are kept if an interface whose stanza was not read may
 /// need them.
-fn kept(routes: &[Route], others: &BTreeSet<String>) -> Option<String> {
+fn kept(routes: &[Route], others: &BTreeSet<String>) -> String {
     let join = |names: Vec<String>| names.join(", ");
     let routes = join(routes.iter().map(ToString::to_string).collect());
     let names = join(others.iter().cloned().collect());
-    let line = format!(
+    format!(
         "routes that no stanza has are kept: {routes}; {names} may need them, whose stanzas are in another file"
-    );
-    (!routes.is_empty()).then_some(line)
+    )
 }

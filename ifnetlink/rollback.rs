@@ -96,7 +96,8 @@ impl Before {
                 part.kernel_rules.retain(|rule| !has(rule));
             }
         }
-        Ok(Self { saved: kernel.save(&kept)?, records: RunDir::list("")?, parts })
+        let saved = if parts.is_empty() { Saved::default() } else { kernel.save(&kept)? };
+        Ok(Self { saved, records: RunDir::list("")?, parts })
     }
 
     /// Returns to that state. The changes of some stanzas stay, since other programs have changed these interfaces since;

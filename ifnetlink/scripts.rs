@@ -44,11 +44,14 @@ impl Scripts {
         };
         let again: Vec<&IfName> =
             native().map(|target| &target.iface).filter(|iface| is_again(iface)).collect();
+        let directory = |phase| Some((phase, ifupdown::scripts(phase)?));
+        let [up, down] = [Phase::UP, Phase::DOWN]
+            .map(|phases| phases.into_iter().filter_map(directory).collect::<Vec<_>>());
         let mut scripts = Self(Vec::new());
         for iface in gone.into_iter().rev().chain(again.into_iter().rev()) {
             let present = native().find(|target| target.iface == *iface).map(|target| &target.section);
             let section = targets.newest(iface).or(present).cloned().unwrap_or_default();
-            scripts.add(iface, Phase::DOWN, &section);
+            scripts.add(iface, &down, &section);
         }
         for target in native() {
             let iface = &target.iface;
@@ -56,18 +59,18 @@ impl Scripts {
             let is_up =
                 targets.running.contains(iface.as_str()) || (targets.is_lost(iface) && !has_changes(iface));
             if is_again(iface) || !is_up {
-                scripts.add(iface, Phase::UP, &target.section);
+                scripts.add(iface, &up, &target.section);
             }
         }
         scripts
     }
 
-    fn add(&mut self, iface: &IfName, phases: [Phase; 4], section: &Section) {
-        let due = |phase| {
-            let (iface, section) = (iface.clone(), section.clone());
-            Some(Due { iface, phase, directory: ifupdown::scripts(phase)?, section })
+    fn add(&mut self, iface: &IfName, directories: &[(Phase, PathBuf)], section: &Section) {
+        let due = |(phase, directory): &(Phase, PathBuf)| {
+            let (iface, directory, section) = (iface.clone(), directory.clone(), section.clone());
+            Due { iface, phase: *phase, directory, section }
         };
-        self.0.extend(phases.into_iter().filter_map(due));
+        self.0.extend(directories.iter().map(due));
     }
 
     /// Adds them to the changes that are printed.

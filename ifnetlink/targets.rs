@@ -1,13 +1,14 @@
 //! The stanzas to work on, read by the executors that ifupdown-ng would run for them.
 
 use crate::all::{ALL, PROGRAMS};
+use crate::by_name::{ByName, Named};
 use crate::file::InterfacesFile;
 use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
-use ifupdown_ng_netlink::kernel::ifstate::StateFile;
+use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile};
 use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifupdown};
 use ifupdown_ng_netlink::plan::link::lower_link;
-use ifupdown_ng_netlink::program::edit::{self, Old};
+use ifupdown_ng_netlink::program::edit::{self, Beside, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
@@ -67,6 +68,18 @@ pub struct Former {
     pub stanzas: Vec<Old>,
 }
 
+impl Named for Target {
+    fn iface(&self) -> &IfName {
+        &self.iface
+    }
+}
+
+impl Named for Former {
+    fn iface(&self) -> &IfName {
+        &self.iface
+    }
+}
+
 impl Target {
     fn new(stanza: ReadStanza, file: &Path, chosen: bool) -> Self {
         let depends = stanza.depends.iter().filter_map(|dependency| dependency.on.parse().ok());
@@ -95,7 +108,7 @@ pub struct Targets {
     /// The whole interfaces file.
     pub stanzas: Shared<Stanzas>,
     /// The stanzas that can be worked on, each after those that it depends on.
-    pub known: Vec<Target>,
+    pub known: ByName<Target>,
     /// What is wrong in the file or in the stanzas that were asked for, and names that have no stanza.
     pub wrong: Vec<Finding>,
     /// Warnings about these.
@@ -108,11 +121,13 @@ pub struct Targets {
     /// The interfaces that were asked for, with the keywords that only other executors read.
     pub others: Vec<(IfName, Vec<String>)>,
     /// The former stanzas of the interfaces that were asked for, and of those that have none any more.
-    pub former: Vec<Former>,
+    pub former: ByName<Former>,
     /// The records of all interfaces.
     pub applied: BTreeMap<IfName, Applied>,
     /// The interfaces that were named.
     asked: BTreeSet<String>,
+    /// The state file.
+    counted: Vec<Entry>,
     executors: Executors,
     /// A stanza without a keyword of ours.
     none: Configuration,
@@ -161,8 +176,8 @@ impl Targets {
             .filter(|finding| finding.concerns(is_chosen))
             .partition(|found| found.is_warning);
         let is_known = |name: &str| {
-            let up = running.iter().map(String::as_str).chain(applied.keys().map(IfName::as_str));
-            stanzas.interfaces().chain(up).any(|known| known == name)
+            let mut up = running.iter().map(String::as_str).chain(applied.keys().map(IfName::as_str));
+            stanzas.has(name) || up.any(|known| known == name)
         };
         let unknown = options.interfaces.iter().filter(|name| !is_known(name));
         wrong.extend(unknown.map(|name| no_stanza(name, &options.file)));
@@ -200,15 +215,17 @@ impl Targets {
         let not_in_file: BTreeSet<String> = not_in_file.cloned().collect();
         let mut known = in_order(known, |target| &target.iface, |target| target.depends.clone());
         mark_by_ifup(&mut known, &running);
+        let known = ByName::from(known);
         let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
         let mut former = Vec::new();
+        let beside = beside(&applied);
         for (iface, records) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
-            let target = known.iter().find(|target| target.iface == *iface);
+            let target = known.of(iface);
             let is_ours = target.map_or(!idle.contains(iface), |target| target.chosen);
             if is_ours && !unsound.contains(iface) {
                 let with_native = running.contains(iface.as_str());
                 let stanzas = old(records, target, &options.file, with_native);
-                let stanzas = beside(stanzas, iface, &applied);
+                let stanzas: Vec<Old> = stanzas.into_iter().map(|old| old.beside(beside.clone())).collect();
                 former.extend((!stanzas.is_empty()).then(|| Former { iface: iface.clone(), stanzas }));
             }
         }
@@ -229,15 +246,39 @@ impl Targets {
             running,
             unsound,
             others,
-            former,
+            former: former.into(),
             applied,
             asked: options.interfaces.iter().cloned().collect(),
+            counted,
             executors,
             none: Configuration::default(),
             listed,
             not_in_file,
             idle,
         })
+    }
+
+    /// The interfaces that are to be brought up or taken down, or whose stanzas were edited, by their records.
+    pub fn unapplied(&self) -> BTreeSet<String> {
+        let is_applied = |target: &Target| {
+            let iface = &target.iface;
+            self.running.contains(iface.as_str())
+                && self.applied.contains_key(iface)
+                && !self.has_former(iface)
+        };
+        let changed =
+            self.known.iter().filter(|target| target.chosen && !target.by_ifup && !is_applied(target));
+        changed.map(|target| &target.iface).chain(self.gone()).map(ToString::to_string).collect()
+    }
+
+    /// Whether the records and the state file are still as they were read.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn are_current(&self, options: &Options) -> Result<bool, Refusal> {
+        let counted = StateFile::new(&options.state_file).read()?;
+        Ok(counted == self.counted
+            && applied::all()?.iter().map(|(iface, applied)| (iface, applied)).eq(&self.applied))
     }
 
     /// The stanzas by which an interface is taken down: those that are recorded, or the present one.
@@ -251,7 +292,7 @@ impl Targets {
     /// The interfaces that an interface depends on, or depended on with the recorded stanzas.
     pub fn dependencies_of(&self, iface: &IfName) -> Vec<IfName> {
         let former = self.applied.get(iface).map(|applied| named_in(&applied.sections));
-        let target = self.known.iter().find(|target| target.iface == *iface);
+        let target = self.known.of(iface);
         former
             .into_iter()
             .flatten()
@@ -335,17 +376,17 @@ impl Targets {
 
     /// Whether an interface had another stanza.
     pub fn has_former(&self, iface: &IfName) -> bool {
-        self.former.iter().any(|former| former.iface == *iface)
+        self.former.of(iface).is_some()
     }
 
     /// Whether the stanza of an interface can be worked on.
     pub fn is_known(&self, iface: &IfName) -> bool {
-        self.known.iter().any(|target| target.iface == *iface)
+        self.known.of(iface).is_some()
     }
 
     /// The stanza of an interface as our executors read it; an empty one if it has none any more.
     pub fn configuration(&self, iface: &IfName) -> &Configuration {
-        let target = self.known.iter().find(|target| target.iface == *iface);
+        let target = self.known.of(iface);
         target.map_or(&self.none, |target| &target.configuration)
     }
 
@@ -369,7 +410,7 @@ impl Targets {
 
     /// Whether the file has a stanza for an interface.
     pub fn has_stanza(&self, iface: &IfName) -> bool {
-        self.stanzas.interfaces().any(|name| name == iface.as_str())
+        self.stanzas.has(iface.as_str())
     }
 
     /// The state of the kernel for all of them.
@@ -393,6 +434,7 @@ impl Targets {
         // To find what no stanza asks for any more, read everything of ours.
         query.here().rules = true;
         query.here().vrfs.all = true;
+        query.netns_links = true;
         query.here().links.extend(self.idle.iter().cloned());
         for wants in query.places.values_mut().chain(query.elsewhere.values_mut()) {
             wants.routes.insert(TableRef::Ours);
@@ -420,13 +462,9 @@ fn old(applied: &Applied, target: Option<&Target>, file: &Path, with_native: boo
     former.map(|section| read_old(section, with_native)).collect()
 }
 
-/// The same beside the recorded stanzas of all other interfaces.
-fn beside(old: Vec<Old>, iface: &IfName, records: &BTreeMap<IfName, Applied>) -> Vec<Old> {
-    let newest = |(other, applied): (_, &'_ Applied)| Some((other, applied.sections.last()?.clone()));
-    let others: Vec<(&IfName, Section)> =
-        records.iter().filter(|(other, _)| *other != iface).filter_map(newest).collect();
-    let others = || others.iter().map(|(other, section)| (*other, section));
-    old.into_iter().map(|old| old.beside(others())).collect()
+/// The stanzas that were applied last, as those that are beside each of them.
+fn beside(records: &BTreeMap<IfName, Applied>) -> Beside {
+    Beside::of(records.iter().filter_map(|(iface, applied)| Some((iface, applied.sections.last()?))))
 }
 
 /// A recorded stanza, also as the stock executors read it.
@@ -524,31 +562,31 @@ fn dependencies(
 
 /// Puts each interface after those that it depends on.
 pub fn in_order<T>(
-    mut from: Vec<T>,
+    from: Vec<T>,
     iface: impl Fn(&T) -> &IfName,
     depends: impl Fn(&T) -> Vec<IfName>,
 ) -> Vec<T> {
-    /// Moves an interface to the others, after the interfaces that it depends on.
-    fn take<T>(
-        name: &IfName,
-        from: &mut Vec<T>,
-        to: &mut Vec<T>,
-        iface: &impl Fn(&T) -> &IfName,
-        depends: &impl Fn(&T) -> Vec<IfName>,
-    ) {
-        let Some(place) = from.iter().position(|item| iface(item) == name) else { return };
-        let item = from.remove(place);
-        for name in depends(&item) {
-            take(&name, from, to, iface, depends);
-        }
-        to.push(item);
+    let names: Vec<IfName> = from.iter().map(|item| iface(item).clone()).collect();
+    let mut left: BTreeMap<&IfName, T> = names.iter().zip(from).collect();
+    let mut ordered = Vec::new();
+    for name in &names {
+        take(name, &mut left, &mut ordered, &depends);
     }
-    let mut to = Vec::new();
-    while let Some(first) = from.first() {
-        let name = iface(first).clone();
-        take(&name, &mut from, &mut to, &iface, &depends);
+    ordered
+}
+
+/// Moves an interface to the others, after the interfaces that it depends on.
+fn take<T>(
+    name: &IfName,
+    from: &mut BTreeMap<&IfName, T>,
+    to: &mut Vec<T>,
+    depends: &impl Fn(&T) -> Vec<IfName>,
+) {
+    let Some(item) = from.remove(name) else { return };
+    for name in depends(&item) {
+        take(&name, from, to, depends);
     }
-    to
+    to.push(item);
 }
 
 /// The interfaces that recorded stanzas name.

@@ -16,7 +16,7 @@ use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot};
 use ifupdown_ng_netlink::values::IfName;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Not all of a rollback succeeded.
 pub const ROLLED_BACK_IN_PART: u8 = 4;
@@ -75,6 +75,7 @@ fn make_changes(
     report: &mut Report,
     begin: &mut dyn FnMut(Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let (mut applied, mut has_changed) = (targets.applied.clone(), false);
     for disruptive in [true, false] {
         let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
         let mut changes = pending(targets, &found, mode);
@@ -84,6 +85,7 @@ fn make_changes(
             Extent::Whole | Extent::Removals => {}
         }
         let (plan, ifaces) = in_sequence(&changes);
+        has_changed |= !plan.is_empty();
         let mut progress = Progress::of(&plan.steps, &ifaces);
         report.warn(changes.unknown.iter().chain(&plan.warnings).cloned());
         for pending in &changes.pending {
@@ -92,7 +94,7 @@ fn make_changes(
         if disruptive {
             begin(Before::read(&changes.steps, kernel).context(CANNOT_READ)?)?;
         }
-        record(targets, &found, false).context(CANNOT_RECORD)?;
+        record(targets, &found, false, kernel, &mut applied).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.
         let outcome = apply::up_with(&plan, kernel, |steps| progress.reach(steps, report));
         let refused = outcome.map_err(|failure| Failure { undone: 0, stuck: Vec::new(), ..*failure })?;
@@ -106,10 +108,13 @@ fn make_changes(
     if extent == Extent::Trial {
         return Ok(());
     }
-    let mut query = Query::default();
-    query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
-    let after = kernel.read(&query).context(CANNOT_READ)?;
-    record(targets, &after, true).context(CANNOT_RECORD)
+    let mut after = found;
+    if has_changed {
+        let mut query = Query::default();
+        query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
+        after = kernel.read(&query).context(CANNOT_READ)?;
+    }
+    record(targets, &after, true, kernel, &mut applied).context(CANNOT_RECORD)
 }
 
 /// Whether the object of a change is gone for good: a link that is made again has another index, and no sockets and
@@ -165,7 +170,15 @@ pub const CANNOT_READ: &str = "cannot read the state of the kernel";
 pub const CANNOT_RECORD: &str = "cannot record the applied stanza";
 
 /// Records that the stanzas are applied; once all changes are made, also that no former one is.
-fn record<'a>(targets: &'a Targets, found: &Snapshot, is_done: bool) -> Result<(), Refusal> {
+/// `applied` are the records that are there.
+fn record<'a>(
+    targets: &'a Targets,
+    found: &Snapshot,
+    is_done: bool,
+    kernel: &Live,
+    applied: &mut BTreeMap<IfName, Applied>,
+) -> Result<(), Refusal> {
+    let directory = kernel.directory()?;
     let chosen = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
     // A record of values for executors of others alone would not be renewed by the next `ifup`.
     let is_renewed = |target: &&Target| target.foreign.is_empty() || target.section.has_any(&OURS);
@@ -173,7 +186,7 @@ fn record<'a>(targets: &'a Targets, found: &Snapshot, is_done: bool) -> Result<(
     let present = chosen.filter(is_renewed).map(|target| (&target.iface, section(target)));
     let gone = targets.gone().map(|iface| (iface, None));
     for (iface, section) in present.chain(gone) {
-        let before = applied::read(iface)?.unwrap_or_default();
+        let before = applied.entry(iface.clone()).or_default();
         let mut after = before.clone();
         if let Some(section) = section {
             let index = found.here().details.get(iface).map(|details| details.index);
@@ -183,11 +196,12 @@ fn record<'a>(targets: &'a Targets, found: &Snapshot, is_done: bool) -> Result<(
             after.sections.retain(|other| section.is_some_and(|section| other.values == section.values));
         }
         if after.sections != before.sections {
-            applied::write(iface, &after)?;
+            applied::write_in(&directory, iface, &after)?;
+            *before = after;
         }
     }
     if is_done {
-        targets.stale().try_for_each(|iface| applied::write(iface, &Applied::default()))
+        targets.stale().try_for_each(|iface| applied::write_in(&directory, iface, &Applied::default()))
     } else {
         Ok(())
     }

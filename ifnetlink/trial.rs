@@ -4,7 +4,7 @@
 //! a lost connection, stops it. If it is killed, the process in the foreground starts it again: it goes on from the
 //! journal.
 
-use crate::apply::{self, CANNOT_WRITE_STATE, Prepared, Request, prepare};
+use crate::apply::{self, CANNOT_READ_STANZAS, CANNOT_WRITE_STATE, Prepared, Request, lock_all, prepare};
 use crate::journal::{self, Answer, Journal, Outcome, Phase};
 use crate::report::Report;
 use crate::rollback::Before;
@@ -12,7 +12,7 @@ use crate::scripts::Scripts;
 use crate::targets::{Options, Targets};
 use crate::transaction::{self, CANNOT_READ, Extent, ROLLED_BACK_IN_PART};
 use anyhow::Context as _;
-use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile, StateLock};
+use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile};
 use ifupdown_ng_netlink::kernel::live::Live;
 use ifupdown_ng_netlink::kernel::lock;
 use ifupdown_ng_netlink::kernel::run_dir::RunDir;
@@ -199,16 +199,17 @@ fn delete(
 ) -> anyhow::Result<u8> {
     let state_file = StateFile::new(&options.state_file);
     let mut kernel = Live::new(None, Some(options.executors.clone()));
-    let _locks = lock_all(journal, &state_file)?;
+    let names = journal.before.parts.keys().map(ToString::to_string).collect();
+    let _locks = lock_all(&names, &state_file)?;
     kernel.lock().context("cannot lock out other runs")?;
     let mut targets = match targets {
         Some(targets) => targets,
         // The process that read them was killed.
-        None => Targets::read(options).context("cannot read the stanzas")?,
+        None => Targets::read(options).context(CANNOT_READ_STANZAS)?,
     };
     // An interface that ifup or ifdown has changed since is as they left it.
     let is_used = |iface: &IfName| is_used(iface, journal, &state_file);
-    for target in &mut targets.known {
+    for target in targets.known.iter_mut() {
         target.chosen &= !is_used(&target.iface);
     }
     targets.former.retain(|former| !is_used(&former.iface));
@@ -219,13 +220,6 @@ fn delete(
         state_file.change(&[], &apply::removed(&targets)).context(CANNOT_WRITE_STATE)?;
     }
     Ok(code)
-}
-
-/// The locks of all interfaces that were changed.
-fn lock_all(journal: &Journal, state_file: &StateFile) -> anyhow::Result<Vec<StateLock>> {
-    let lock =
-        |iface: &IfName| state_file.lock(iface.as_str()).with_context(|| format!("{iface}: cannot lock it"));
-    journal.before.parts.keys().map(lock).collect()
 }
 
 /// Returns to the state before, but for the interfaces that ifup or ifdown has changed since.

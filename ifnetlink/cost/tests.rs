@@ -86,9 +86,10 @@ fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
         kernel.0.here_mut().sysctls.retain(|key, _| !key.to_string().contains(&format!(".{iface}.")));
     }
     // The kernel picks an address for each new link.
-    for details in kernel.0.places.values_mut().flat_map(|state| state.details.values_mut()) {
-        details.mac = details.mac.or("02:00:00:00:00:99".parse().ok());
-    }
+    kernel.0.places.update_all(|_, state| {
+        let has_none = |_: &IfName, details: &Details| details.mac.is_none();
+        state.details.update(has_none, |_, details| details.mac = "02:00:00:00:00:99".parse().ok());
+    });
     true
 }
 

@@ -119,7 +119,8 @@ fn is_vrf(kind: &LinkKind) -> bool {
 fn belonging(state: &State, name: &str) -> BTreeSet<IfName> {
     let mut found: BTreeSet<IfName> = BTreeSet::new();
     let mut next: Vec<&IfName> = state.links.keys().filter(|link| link.as_str() == name).collect();
-    let and_upper = next.iter().any(|name| !is_vrf(&state.links[*name].kind));
+    let is_no_vrf = |link: &&IfName| state.links.get(*link).is_some_and(|link| !is_vrf(&link.kind));
+    let and_upper = next.iter().any(is_no_vrf);
     while let Some(name) = next.pop() {
         if found.insert(name.clone()) {
             next.extend(state.members(name));

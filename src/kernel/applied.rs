@@ -57,7 +57,15 @@ fn own_id() -> Result<NetnsId, Refusal> {
 /// # Errors
 /// It cannot be written.
 pub fn write(iface: &IfName, applied: &Applied) -> Result<(), Refusal> {
-    let (directory, record) = (RunDir::open()?, Record::applied(iface));
+    write_in(&RunDir::open()?, iface, applied)
+}
+
+/// The same in this directory, which is that of the calling thread's namespace.
+///
+/// # Errors
+/// As for [`write`].
+pub fn write_in(directory: &RunDir, iface: &IfName, applied: &Applied) -> Result<(), Refusal> {
+    let record = Record::applied(iface);
     if applied.sections.is_empty() {
         return directory.remove(&record);
     }

@@ -81,9 +81,11 @@ impl StateFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Refusal::io(&error, self.0.display())),
         };
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut names): (Vec<Entry>, _) = (Vec::new(), BTreeSet::new());
         for entry in String::from_utf8_lossy(&text).lines().filter_map(Entry::parse) {
-            entries.retain(|known| known.name != entry.name);
+            if !names.insert(entry.name.clone()) {
+                entries.retain(|known| known.name != entry.name);
+            }
             entries.push(entry);
         }
         Ok(entries)

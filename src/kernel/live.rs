@@ -5,14 +5,15 @@ mod saved;
 
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Channel;
+use crate::kernel::netns::named::Made;
 use crate::kernel::netns::resolved::References;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Kernel, Refusal, interfaces_file, lock, netns, rt_tables, sysctls, trust};
 use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
 use crate::state::{
-    Link, LinkKind, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, ORIGINAL, Place, Query, Record, Role,
-    Route, Shared, Snapshot, State, Sysctl, Until, Wait, Wants,
+    Link, LinkKind, Map, NestedRecord, Netns, NetnsLink, NetnsLinkRecord, NetnsLinks, ORIGINAL, Place, Query,
+    Record, Role, Route, Shared, Snapshot, State, Sysctl, Until, Wait, Wants,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -30,9 +31,13 @@ pub struct Live {
     /// By the canonical reference to the namespace.
     channels: BTreeMap<Place, Channel>,
     references: References,
+    /// The namespace that this run was started in, once it is needed.
+    own: Option<Rc<File>>,
     /// The processes by namespace, once a query has needed them.
     processes: Option<BTreeMap<u64, BTreeSet<u32>>>,
     lock: Option<Lock>,
+    /// Our links in other namespaces, by their records, once they are read under the lock.
+    moved_links: Option<NetnsLinks>,
     /// The interfaces file in use.
     interfaces_file: Option<PathBuf>,
     /// The stanzas of that file, once they have been read.
@@ -68,14 +73,34 @@ impl Live {
     /// Another run does not end.
     pub fn lock(&mut self) -> Result<(), Refusal> {
         if self.lock.is_none() {
-            self.lock = Some(lock::own_namespace()?);
+            self.hold(Some(lock::own_namespace()?));
         }
         Ok(())
     }
 
+    /// Takes a lock over, or releases the one that is held. Only with a lock, nothing else changes our records.
+    fn hold(&mut self, lock: Option<Lock>) {
+        self.lock = lock;
+        self.forget_records();
+    }
+
+    /// Forgets what was read in our records.
+    fn forget_records(&mut self) {
+        self.references.made = Made::new(self.lock.as_ref().map(Lock::directory).cloned());
+        self.moved_links = None;
+    }
+
+    /// Our directory for this namespace.
+    ///
+    /// # Errors
+    /// As for [`RunDir::open`].
+    pub fn directory(&self) -> Result<RunDir, Refusal> {
+        self.lock.as_ref().map(Lock::directory).cloned().map_or_else(RunDir::open, Ok)
+    }
+
     /// Lets other runs in this namespace continue.
     pub fn unlock(&mut self) {
-        self.lock = None;
+        self.hold(None);
     }
 
     /// Releases the lock, as the last action: the kernel frees everything else faster at the end of the process.
@@ -135,7 +160,7 @@ impl Live {
     /// The namespace of a place.
     fn open(&mut self, place: &Place) -> Result<Rc<File>, Refusal> {
         match place {
-            Place::Here => netns::own().map(Rc::new),
+            Place::Here => self.own(),
             Place::In(netns) => Ok(self.references.resolve(netns)?.file),
         }
     }
@@ -144,15 +169,29 @@ impl Live {
     fn within<T>(&mut self, place: &Place, work: impl FnOnce() -> T) -> Result<T, Refusal> {
         match place {
             Place::Here => Ok(work()),
-            Place::In(_) => netns::within(&*self.open(place)?, work),
+            Place::In(_) => {
+                let (netns, back) = (self.open(place)?, self.own()?);
+                netns::within_and_back(&netns, &back, work)
+            }
         }
+    }
+
+    /// The namespace that this run was started in.
+    fn own(&mut self) -> Result<Rc<File>, Refusal> {
+        if let Some(own) = &self.own {
+            return Ok(own.clone());
+        }
+        let own = Rc::new(netns::own()?);
+        self.own = Some(own.clone());
+        Ok(own)
     }
 
     fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
         let mut state = State::default();
         self.channel(place)?.read(wants, &found.table_names, &mut state)?;
         if !wants.sysctls.is_empty() || !wants.records.is_empty() || wants.originals {
-            self.within(place, || read_files(wants, &mut state))??;
+            let locked = self.lock.as_ref().map(Lock::directory).filter(|_| *place == Place::Here).cloned();
+            self.within(place, || read_files(wants, locked.as_ref(), &mut state))??;
         }
         Ok(state)
     }
@@ -206,33 +245,35 @@ impl Live {
             let record = NestedRecord { id, file: nested.file.clone() };
             RunDir::open()?.write(&key, &record.to_string())?;
         }
-        let held = self.lock.take().is_some();
+        let held = self.lock.is_some();
+        self.hold(None);
         let outcome = netns::inside::run(nested, self.executors.as_deref());
         if !nested.up && outcome.is_ok() {
             RunDir::open()?.remove(&key)?;
         }
         if held {
-            self.lock = Some(lock::own_namespace()?);
+            self.hold(Some(lock::own_namespace()?));
         }
         outcome
     }
 }
 
-fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
+/// Reads sysctls and records of the calling thread's namespace. `locked` is its directory if this run holds the lock of it.
+fn read_files(wants: &Wants, locked: Option<&RunDir>, state: &mut State) -> Result<(), Refusal> {
     for key in &wants.sysctls {
         if let Some(value) = sysctls::read(key)? {
             state.sysctls.insert(key.clone(), value);
         }
     }
     if wants.originals {
-        for (name, text) in RunDir::list(ORIGINAL)? {
+        for (name, text) in locked.map_or_else(|| RunDir::list(ORIGINAL), |own| own.records(ORIGINAL))? {
             let Some(key) = Record::of(ORIGINAL, &name).sysctl() else { continue };
             state.sysctls.extend(sysctls::read(&key)?.map(|value| (key.clone(), value)));
             state.records.insert(Record::original(&key), text);
         }
     }
     for record in &wants.records {
-        if let Some(value) = RunDir::read(record)? {
+        if let Some(value) = locked.map_or_else(|| RunDir::read(record), |own| own.get(record))? {
             state.records.insert(record.clone(), value);
         }
     }
@@ -241,35 +282,40 @@ fn read_files(wants: &Wants, state: &mut State) -> Result<(), Refusal> {
 
 /// Sysctls of a namespace that was just made. Their values depend on the kernel, and some on the first namespace
 /// (Documentation/admin-guide/sysctl/net.rst `devconf_inherit_init_net`). Empty if the user may not make a namespace.
-fn of_new_namespaces(sysctls: &BTreeSet<&Sysctl>) -> Result<BTreeMap<Sysctl, String>, Refusal> {
-    let Ok(netns) = netns::named::new() else { return Ok(BTreeMap::new()) };
+fn of_new_namespaces(sysctls: &BTreeSet<&Sysctl>) -> Result<Map<Sysctl, String>, Refusal> {
+    let Ok(netns) = netns::named::new() else { return Ok(Map::new()) };
     let read = |key: &&Sysctl| Ok(sysctls::read(key)?.map(|value| ((*key).clone(), value)));
     let values = netns::within(&netns, || sysctls.iter().map(read).collect::<Result<Vec<_>, Refusal>>())??;
     Ok(values.into_iter().flatten().collect())
 }
 
 impl Live {
-    /// What to read, by the canonical references to the namespaces that exist.
-    fn asked(&mut self, query: &Query, found: &mut Snapshot) -> Result<BTreeMap<Place, Wants>, Refusal> {
+    /// What to read, by the canonical references to the namespaces that exist; and those of [`Query::netns`] that exist.
+    fn asked(
+        &mut self,
+        query: &Query,
+        found: &mut Snapshot,
+    ) -> Result<(BTreeMap<Place, Wants>, BTreeSet<NetnsRef>), Refusal> {
         let mut asked: BTreeMap<Place, Wants> = BTreeMap::new();
         let places = query.places.keys().filter_map(|place| match place {
             Place::Here => None,
             Place::In(netns) => Some(netns),
         });
-        for netns in places.chain(query.netns.keys()) {
+        let (mut existing, mut named) = (BTreeSet::new(), BTreeSet::new());
+        for netns in places.chain(query.netns.keys()).collect::<BTreeSet<_>>() {
             if matches!(self.references.look(netns)?, Netns::Is(_)) {
-                self.note_reference(netns, found)?;
+                let canonical = self.note_reference(netns, found)?;
+                existing.insert(netns);
+                named.extend(query.netns.contains_key(netns).then_some(canonical));
             }
         }
         for (place, wants) in &query.places {
-            if let Place::In(netns) = place {
-                if !matches!(self.references.look(netns)?, Netns::Is(_)) {
-                    continue;
-                }
+            if matches!(place, Place::In(netns) if !existing.contains(netns)) {
+                continue;
             }
             asked.entry(found.place(place)).or_default().extend(wants.clone());
         }
-        Ok(asked)
+        Ok((asked, named))
     }
 
     /// Notes by which reference the state of a namespace is found.
@@ -281,41 +327,31 @@ impl Live {
         Ok(canonical)
     }
 
-    /// Reads the namespaces that links were put into, unless one is the only one that was asked for: the stanza may name
-    /// another one by now, or the process that it names has ended. What is read is what was asked about these links
-    /// elsewhere, and what it takes to delete the namespace.
-    fn read_recorded(
+    /// Also asks for the namespaces that links were put into, unless one is the only one that was asked for: the stanza
+    /// may name another one by now, or the process that it names has ended. What is read there is what was asked about
+    /// these links elsewhere, and what it takes to delete the namespace. Returns these namespaces.
+    fn ask_where_recorded(
         &mut self,
         records: &[&NetnsLinkRecord],
-        asked: &BTreeMap<Place, Wants>,
         query: &Query,
+        asked: &mut BTreeMap<Place, Wants>,
+        existing: &BTreeSet<NetnsRef>,
         found: &mut Snapshot,
-    ) -> Result<(), Refusal> {
-        let existing = found.netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_)));
-        let existing: Vec<NetnsRef> = existing.map(|(netns, _)| netns.clone()).collect();
-        let mut again: BTreeMap<NetnsRef, Wants> = BTreeMap::new();
+    ) -> Result<BTreeSet<NetnsRef>, Refusal> {
+        let mut recorded = BTreeSet::new();
         for record in records {
             let Some(netns) = self.present(record) else { continue };
             let netns = self.note_reference(&netns, found)?;
-            if existing == [netns.clone()] {
+            if existing.len() == 1 && existing.contains(&netns) {
                 continue;
             }
-            let wants = again.entry(netns.clone()).or_insert_with(|| {
-                let mut wants = asked.get(&Place::In(netns)).cloned().unwrap_or_default();
-                wants.extend(Wants { originals: true, all_links: true, ..Wants::default() });
-                wants.records.insert(Record::keep());
-                wants
-            });
+            let wants = asked.entry(Place::In(netns.clone())).or_default();
+            wants.extend(Wants { originals: true, all_links: true, ..Wants::default() });
+            wants.records.insert(Record::keep());
             wants.extend(query.wherever(&record.link.iface));
+            recorded.insert(netns);
         }
-        for (netns, wants) in again {
-            let is = self.read_netns(&netns, true)?;
-            found.netns.insert(netns.clone(), is);
-            let place = Place::In(netns);
-            let state = self.read_place(&place, &wants, found)?;
-            found.places.insert(place, state.into());
-        }
-        Ok(())
+        Ok(recorded)
     }
 }
 
@@ -324,9 +360,20 @@ impl Kernel for Live {
         let mut found = Snapshot::default();
         self.processes = None;
         if query.table_names {
-            found.table_names = rt_tables::read();
+            found.table_names = rt_tables::read().into();
         }
-        let asked = self.asked(query, &mut found)?;
+        if query.netns_links {
+            found.netns_links = self.moved_links()?;
+        } else {
+            for iface in &query.located {
+                found.netns_links.extend(self.moved_links_of(iface)?);
+            }
+        }
+        let records = found.netns_links.clone();
+        let is_asked = |record: &&NetnsLinkRecord| query.located.contains(&record.link.iface);
+        let records: Vec<&NetnsLinkRecord> = records.values().filter(is_asked).collect();
+        let (mut asked, existing) = self.asked(query, &mut found)?;
+        let recorded = self.ask_where_recorded(&records, query, &mut asked, &existing, &mut found)?;
         let sysctls = query.sysctls_of_new_namespaces(|place| asked.contains_key(&found.place(place)));
         if !sysctls.is_empty() {
             found.of_new_namespaces = of_new_namespaces(&sysctls)?;
@@ -357,13 +404,10 @@ impl Kernel for Live {
                 known.extend(nsid.map(|nsid| (other.clone(), nsid)));
             }
         }
-        if !query.netns.is_empty() || !query.located.is_empty() {
-            found.netns_links = moved_links::all(self.lock.as_ref().map(Lock::directory))?;
+        for netns in recorded {
+            let is = self.read_netns(&netns, true)?;
+            found.netns.insert(netns, is);
         }
-        let records = found.netns_links.clone();
-        let is_asked = |record: &&NetnsLinkRecord| query.located.contains(&record.link.iface);
-        let records: Vec<&NetnsLinkRecord> = records.iter().filter(is_asked).collect();
-        self.read_recorded(&records, &asked, query, &mut found)?;
         for record in records {
             let NetnsLink { iface, role, netns, .. } = &record.link;
             match role {
@@ -453,12 +497,12 @@ impl Live {
             })?,
             Op::NetnsLinkSet(link) => self.note(link),
             Op::NetnsLinkDel(link) => self.forget(link),
-            Op::NetnsAdd(name) => netns::named::add(name),
+            Op::NetnsAdd(name) => self.references.add(name),
             Op::NetnsDel(name) => {
                 // An open socket would keep the namespace, and all that is in it, alive.
                 self.channels.retain(|place, _| *place == Place::Here);
                 self.references.close();
-                netns::named::delete(name)
+                netns::named::delete(name, &mut self.references.made)
             }
             Op::LinkMove(moving) => self.move_link(at, moving),
             Op::VethAdd(new) => {

@@ -6,6 +6,7 @@ use crate::kernel::{Refusal, trust};
 use crate::state::{DIRECTORY, PENDING, Record};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -21,7 +22,7 @@ const LOCK: &str = "lock";
 const UNFINISHED: &str = ".new";
 
 /// The directory of one network namespace.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RunDir(PathBuf);
 
 impl RunDir {
@@ -88,10 +89,15 @@ impl RunDir {
     /// It exists and cannot be read.
     pub fn read(record: &Record) -> Result<Option<String>, Refusal> {
         let directory = Self::path()?;
-        if !is_private(&directory)? {
-            return Ok(None);
-        }
-        let path = directory.join(record.file_name());
+        if is_private(&directory)? { Self(directory).get(record) } else { Ok(None) }
+    }
+
+    /// Reads a record of this directory.
+    ///
+    /// # Errors
+    /// It exists and cannot be read.
+    pub fn get(&self, record: &Record) -> Result<Option<String>, Refusal> {
+        let path = self.path_of(record);
         match read_file(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -285,8 +291,29 @@ fn is_private(path: &Path) -> Result<bool, Refusal> {
     Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
 }
 
+thread_local! {
+    /// The directories that passed the check. No other user can change or replace them since, so they are checked once.
+    static CHECKED: RefCell<BTreeSet<PathBuf>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Checks a directory, unless it has passed the check before: then it may be gone by now.
+fn once(path: &Path, check: impl FnOnce() -> Result<bool, Refusal>) -> Result<bool, Refusal> {
+    if CHECKED.with_borrow(|checked| checked.contains(path)) {
+        return Ok(true);
+    }
+    let is_fine = check()?;
+    if is_fine {
+        CHECKED.with_borrow_mut(|checked| checked.insert(path.to_owned()));
+    }
+    Ok(is_fine)
+}
+
 /// Whether a directory exists at this path. It must belong to us, and no other user may write there.
 fn is_own(path: &Path) -> Result<bool, Refusal> {
+    once(path, || check_own(path))
+}
+
+fn check_own(path: &Path) -> Result<bool, Refusal> {
     let Some(found) = look(path)? else { return Ok(false) };
     let own = nix::unistd::geteuid();
     if found.is_dir() && found.uid() == 0 && !own.is_root() {
@@ -304,8 +331,10 @@ fn is_own(path: &Path) -> Result<bool, Refusal> {
 /// Whether the directory above all of ours exists. Other users must not be able to replace ours.
 fn is_above_safe() -> Result<bool, Refusal> {
     let Some(above) = Path::new(DIRECTORY).parent() else { return Ok(false) };
-    let Some(found) = look(above)? else { return Ok(false) };
-    trust::others_replace(above, &found).map_or(Ok(true), |reason| refuse(&reason))
+    once(above, || {
+        let Some(found) = look(above)? else { return Ok(false) };
+        trust::others_replace(above, &found).map_or(Ok(true), |reason| refuse(&reason))
+    })
 }
 
 fn look(path: &Path) -> Result<Option<Metadata>, Refusal> {

@@ -9,7 +9,7 @@ use crate::kernel::{Kernel, Refusal};
 use crate::plan::Plan;
 use crate::plan::op::{Act, Op};
 use crate::state::{Link, LinkKind, Query, Route, Rule, Snapshot, State};
-use crate::values::{Family, RouteKind, TableId};
+use crate::values::{Family, IfName, RouteKind, TableId};
 use nix::errno::Errno;
 
 /// A kernel that is only its state.
@@ -79,14 +79,15 @@ impl State {
                 Ok(())
             }
             Op::LinkDel { name, .. } => {
-                self.links.remove(name).ok_or(Errno::ENODEV)?;
+                let link = self.links.remove(name).ok_or(Errno::ENODEV)?;
                 self.details.remove(name);
                 self.addresses.remove(name);
-                for link in self.links.values_mut().filter(|link| link.master.as_ref() == Some(name)) {
-                    link.master = None;
+                if matches!(link.kind, LinkKind::Vrf(_) | LinkKind::Bridge(_)) {
+                    let is_member = |_: &IfName, link: &Link| link.master.as_ref() == Some(name);
+                    self.links.update(is_member, |_, link| link.master = None);
                 }
                 self.bridge_gone(name);
-                self.routes.retain(|route| route.dev.as_ref() != Some(name));
+                self.lose_routes(name);
                 // The VLANs on it go with it (net/8021q/vlan.c `vlan_device_event`).
                 let is_on_it = |kind: &LinkKind| matches!(kind, LinkKind::Vlan(vlan) if vlan.lower.as_ref() == Some(name));
                 let on_it: Vec<_> = self
@@ -108,10 +109,10 @@ impl State {
             Op::RouteAdd(route) => self.add_route(route),
             Op::RouteAppend(route) => {
                 let automatic = |found: &Route| found.competes_with(route) && found.is_automatic();
-                let (beside, others) = self.routes.drain(..).partition(automatic);
-                self.routes = others;
+                let (beside, others): (Vec<Route>, Vec<Route>) = self.routes.drain(..).partition(automatic);
+                self.routes = others.into();
                 let outcome = self.add_route(route);
-                self.routes.splice(0..0, Vec::from_iter(beside as Vec<Route>));
+                self.routes.splice(0..0, beside);
                 outcome
             }
             Op::RouteReplace(route) => {
@@ -190,6 +191,14 @@ impl State {
         let first = rules.iter().position(fits).ok_or(Errno::ENOENT)?;
         rules.remove(first);
         Ok(())
+    }
+
+    /// Removes the routes over a link.
+    pub(crate) fn lose_routes(&mut self, dev: &IfName) {
+        let is_over = |route: &Route| route.dev.as_ref() == Some(dev);
+        if self.routes.iter().any(is_over) {
+            self.routes.retain(|route| !is_over(route));
+        }
     }
 
     fn add_route(&mut self, route: &Route) -> Result<(), Errno> {

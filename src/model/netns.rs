@@ -4,7 +4,7 @@ use crate::model::Simulated;
 use crate::plan::op::{Move, NewVeth, Op};
 use crate::state::{
     Details, Existing, Link, LinkKind, Located, NestedRecord, Netns, NetnsId, NetnsLinkRecord, Peer, Place,
-    Record, Role, State, VlanFlags, VlanLink,
+    Record, Role, Shared, State, VlanFlags, VlanLink,
 };
 use crate::values::{IfName, NetnsRef};
 use nix::errno::Errno;
@@ -23,9 +23,10 @@ impl Simulated {
                 let inside = simulated.places.remove(&Place::In(netns.clone())).unwrap_or_default();
                 for details in inside.details.values() {
                     if let Some(peer) = details.peer {
-                        for state in simulated.places.values_mut() {
-                            state.other_end_goes((details.index, peer.index), None);
-                        }
+                        let of = (details.index, peer.index);
+                        let has_it =
+                            |_: &Place, state: &Shared<State>| state.other_ends(of, None).next().is_some();
+                        simulated.places.update(has_it, |_, state| state.other_end_goes(of, None));
                     }
                 }
                 match simulated.netns.insert(netns, Netns::Absent) {
@@ -35,22 +36,14 @@ impl Simulated {
             }
             Op::NetnsLinkSet(link) => {
                 let id = simulated.existing(&link.netns).map(|existing| existing.id).unwrap_or_default();
-                // One record for each interface and role.
-                let key = (&link.iface, link.role);
-                simulated.netns_links.retain(|known| (&known.link.iface, known.link.role) != key);
-                simulated.netns_links.push(NetnsLinkRecord {
-                    link: link.clone(),
-                    id,
-                    mac: None,
-                    index: None,
-                });
+                let record = NetnsLinkRecord { link: link.clone(), id, mac: None, index: None };
+                simulated.netns_links.insert((link.iface.clone(), link.role), record);
                 Ok(())
             }
             Op::NetnsLinkDel(link) => {
-                let (iface, role) = (&link.iface, link.role);
-                simulated.netns_links.retain(|known| (&known.link.iface, known.link.role) != (iface, role));
-                if role == Role::Moved {
-                    simulated.located.remove(iface);
+                simulated.netns_links.remove(&(link.iface.clone(), link.role));
+                if link.role == Role::Moved {
+                    simulated.located.remove(&link.iface);
                 }
                 Ok(())
             }
@@ -65,9 +58,11 @@ impl Simulated {
                 if let Some(index) =
                     simulated.at(at).details.get(name).and_then(|d| Some((d.index, d.peer?.index)))
                 {
-                    for (place, state) in &mut simulated.places {
-                        state.other_end_goes(index, (place == at).then_some(name));
-                    }
+                    let but = |place: &Place| (place == at).then_some(name);
+                    let has_it = |place: &Place, state: &Shared<State>| {
+                        state.other_ends(index, but(place)).next().is_some()
+                    };
+                    simulated.places.update(has_it, |place, state| state.other_end_goes(index, but(place)));
                 }
                 return None;
             }
@@ -116,14 +111,15 @@ impl Simulated {
         let details = from.details.remove(name);
         from.addresses.remove(name);
         from.bridge_gone(name);
-        from.routes.retain(|route| route.dev.as_ref() != Some(name));
+        from.lose_routes(name);
         link.up = false;
         link.master = None;
         let kind = link.kind.clone();
         let there = places.entry(to.clone()).or_default();
         there.links.insert(new_name.clone(), link);
+        there.highest.0 = None;
         there.details.extend(details.map(|details| (new_name.clone(), details)));
-        for record in &self.0.netns_links {
+        for record in self.0.netns_links.values() {
             let link = &record.link;
             if link.role == Role::Moved && link.name == *name && is_place(&link.netns, at) {
                 self.0.located.remove(&link.iface);
@@ -146,8 +142,7 @@ impl Simulated {
         {
             return Err(Errno::EEXIST);
         }
-        let mut indices = ends.map(|(at, _)| places.get(at).map_or(2, |state| state.next_index()));
-        indices[1] += u32::from(at == there);
+        let indices = ends.map(|(at, _)| places.entry(at.clone()).or_default().next_index());
         let nsids = [
             self.0.netns.get(&netns(there)).and_then(|found| match found {
                 Netns::Is(existing) => existing.nsid,
@@ -182,28 +177,36 @@ impl State {
         state
     }
 
-    /// Deletes the other end of a pair. `of` are the indexes of the deleted end and of the other one; `but` is the name
-    /// of the deleted end if it is in this namespace.
+    /// The other end of a pair. `of` are the indexes of the deleted end and of the other one; `but` is the name of the
+    /// deleted end if it is in this namespace.
+    fn other_ends<'a>(&'a self, of: (u32, u32), but: Option<&'a IfName>) -> impl Iterator<Item = &'a IfName> {
+        let is_it = move |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
+        let ends = self.details.iter().filter(move |(name, details)| Some(*name) != but && is_it(details));
+        let is_veth = |kind: &LinkKind| matches!(kind, LinkKind::Other(kind) if kind == "veth");
+        let is_pair = move |name: &&IfName| self.links.get(*name).is_some_and(|link| is_veth(&link.kind));
+        ends.map(|(name, _)| name).filter(is_pair)
+    }
+
+    /// Deletes it.
     fn other_end_goes(&mut self, of: (u32, u32), but: Option<&IfName>) {
-        let is_it = |d: &Details| d.peer.is_some_and(|peer| (peer.index, d.index) == of);
-        let ends = self.details.iter().filter(|(name, details)| Some(*name) != but && is_it(details));
-        let names: Vec<IfName> = ends.map(|(name, _)| name.clone()).collect();
+        let names: Vec<IfName> = self.other_ends(of, but).cloned().collect();
         for name in names {
-            let pair = |link: &Link| link.kind == LinkKind::Other("veth".to_owned());
-            if self.links.get(&name).is_some_and(pair) {
-                self.links.remove(&name);
-                self.details.remove(&name);
-                self.addresses.remove(&name);
-                self.routes.retain(|route| route.dev.as_ref() != Some(&name));
-                self.bridge_gone(&name);
-            }
+            self.links.remove(&name);
+            self.details.remove(&name);
+            self.addresses.remove(&name);
+            self.lose_routes(&name);
+            self.bridge_gone(&name);
         }
     }
 
     /// An index that no link has.
-    fn next_index(&self) -> u32 {
-        let most = self.details.values().map(|details| details.index).max().unwrap_or_default();
-        most.max(1 + u32::try_from(self.links.len()).unwrap_or_default()) + 1
+    fn next_index(&mut self) -> u32 {
+        let least = 1 + u32::try_from(self.links.len()).unwrap_or_default();
+        let highest =
+            || self.details.values().map(|details| details.index).max().unwrap_or_default().max(least);
+        let next = self.highest.0.unwrap_or_else(highest) + 1;
+        self.highest.0 = Some(next);
+        next
     }
 
     /// The kind of a new link as the kernel shows it afterwards.
@@ -240,10 +243,11 @@ impl State {
                 self.details.insert(name.clone(), details);
             }
             LinkKind::Other(kind) if kind == "veth" => {
-                self.details.insert(name.clone(), new(index, at(index + 1)));
+                let peer = self.next_index();
+                self.details.insert(name.clone(), new(index, at(peer)));
                 let names = (0..).filter_map(|number: u32| format!("veth{number}").parse::<IfName>().ok());
                 if let Some(other) = names.into_iter().find(|other| !self.links.contains_key(other)) {
-                    self.insert(&other, "veth", new(index + 1, at(index)));
+                    self.insert(&other, "veth", new(peer, at(index)));
                 }
             }
             LinkKind::Other(_) => {

@@ -13,11 +13,12 @@ use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{LinkKind, Place, Query, Record, Route, Section, Snapshot};
+use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A plan; or the part of it without conflicts, and the conflicts.
 type Planned = Result<Plan, (Plan, Vec<Problem>)>;
@@ -29,9 +30,21 @@ pub struct Old {
     values: BTreeMap<String, String>,
     ports: Ports,
     /// The stanzas that other interfaces had then: a bridge gives its ports the VLANs of theirs.
-    beside: Vec<(IfName, BTreeMap<String, String>)>,
+    beside: Beside,
     /// Once it is known.
     reads_stanzas: OnceCell<bool>,
+}
+
+/// Recorded stanzas of several interfaces, beside each of which the others were applied. Those with ports are left out.
+#[derive(Clone, Default)]
+pub struct Beside(Rc<[(IfName, BTreeMap<String, String>)]>);
+
+impl Beside {
+    /// These stanzas.
+    pub fn of<'a>(stanzas: impl Iterator<Item = (&'a IfName, &'a Section)>) -> Self {
+        let stanzas = stanzas.filter(|(_, section)| !section.values.contains_key("bridge-ports"));
+        Self(stanzas.map(|(iface, section)| (iface.clone(), section.values.clone())).collect())
+    }
 }
 
 /// The value of `bridge-ports` in a recorded stanza.
@@ -51,17 +64,13 @@ impl Old {
             (None, Some(ports)) if requires.as_ref() == Some(&ports) => Ports::Unknown,
             (None, ports) => Ports::Known(ports),
         };
-        Self { configuration, values, ports, beside: Vec::new(), reads_stanzas: OnceCell::new() }
+        Self { configuration, values, ports, beside: Beside::default(), reads_stanzas: OnceCell::new() }
     }
 
-    /// The same beside recorded stanzas of other interfaces. Those with ports are left out.
+    /// The same beside other recorded stanzas.
     #[must_use]
-    pub fn beside<'a>(self, others: impl Iterator<Item = (&'a IfName, &'a Section)>) -> Self {
-        let others = others.filter(|(_, section)| !section.values.contains_key("bridge-ports"));
-        Self {
-            beside: others.map(|(iface, section)| (iface.clone(), section.values.clone())).collect(),
-            ..self
-        }
+    pub fn beside(self, beside: Beside) -> Self {
+        Self { beside, ..self }
     }
 
     /// What to read for this phase.
@@ -97,7 +106,7 @@ impl Old {
         let values = self.values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
         let values = values.chain(ports.map(|ports| ("bridge-ports", ports)));
         let mut stanzas = Stanzas::clone(stanzas).with_stanza(at.iface, values);
-        for (iface, values) in &self.beside {
+        for (iface, values) in self.beside.0.iter().filter(|(other, _)| other != at.iface) {
             let values = values.iter().map(|(keyword, value)| (keyword.as_str(), value.as_str()));
             stanzas = stanzas.with_stanza(iface, values);
         }
@@ -263,9 +272,8 @@ fn without_members(iface: &IfName, found: &Snapshot) -> Snapshot {
     let mut found = found.clone();
     let here = found.here_mut();
     if here.vrf_table(iface).is_some() {
-        for link in here.links.values_mut().filter(|link| link.master.as_ref() == Some(iface)) {
-            link.master = None;
-        }
+        let is_member = |_: &IfName, link: &Link| link.master.as_ref() == Some(iface);
+        here.links.update(is_member, |_, link| link.master = None);
     }
     found
 }
@@ -282,11 +290,12 @@ fn as_joined_now(iface: &IfName, simulated: &mut Simulated) {
 /// The state in which a port could get VLANs from its old stanza: VLAN filtering may be off by now.
 fn with_filtering(clean: &Simulated) -> Simulated {
     let mut then = clean.clone();
-    for link in then.0.here_mut().links.values_mut() {
+    let is_bridge = |_: &IfName, link: &Link| matches!(link.kind, LinkKind::Bridge(_));
+    then.0.here_mut().links.update(is_bridge, |_, link| {
         if let LinkKind::Bridge(options) = &mut link.kind {
             options.filtering = Some(true);
         }
-    }
+    });
     then
 }
 

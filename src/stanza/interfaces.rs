@@ -210,7 +210,7 @@ impl Stanzas {
         let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
         let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
         let named = |joined: &Joined| joined.lines.iter().any(|line| word(&line.value));
-        self.interfaces.iter().any(|(iface, joined)| iface == name || vlan(iface) || named(joined))
+        self.has(name) || self.interfaces.iter().any(|(iface, joined)| vlan(iface) || named(joined))
     }
 
     /// The lines of an interface's stanza.
@@ -241,6 +241,11 @@ impl Stanzas {
     /// The interfaces, by name.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
         self.interfaces.keys().map(String::as_str)
+    }
+
+    /// Whether there is a stanza for an interface.
+    pub fn has(&self, iface: &str) -> bool {
+        self.interfaces.contains_key(iface)
     }
 
     /// Whether `ifup -a` brings it up.

@@ -179,8 +179,9 @@ fn meant(keyword: &str) -> Option<&'static str> {
     let near = |ours: &&'static str| {
         let most = if rest(keyword).min(rest(ours)) > 4 { 2 } else { 1 };
         let is_begun = ours.starts_with(keyword) && ours.len() - keyword.len() <= 4 && rest(keyword) > 4;
-        match distance(keyword, ours) {
-            letters if letters <= most => Some(letters),
+        let can_be = keyword.len().abs_diff(ours.len()) <= most;
+        match can_be.then(|| distance(keyword, ours)) {
+            Some(letters) if letters <= most => Some(letters),
             _ if is_begun => Some(3),
             _ => None,
         }

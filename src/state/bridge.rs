@@ -1,7 +1,8 @@
 //! Bridges and their ports: settings, VLANs, forwarding database (bridge(8)).
 
+use crate::state::{Map, Shared};
 use crate::values::{Centiseconds, IfName, Mac, Vid, VlanProtocol, VlanSet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Settings of a bridge. If it was read, all settings that the kernel has; if it is wanted, only those to be set.
@@ -235,28 +236,15 @@ pub struct VlanDevice {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bridging {
     /// Links that can be ports: Ethernet, not loopback, and neither a bridge nor a VRF.
-    pub eligible: BTreeSet<IfName>,
+    pub eligible: Shared<BTreeSet<IfName>>,
     /// The lower link of each VLAN, MAC-VLAN and similar link.
-    pub lower: BTreeMap<IfName, IfName>,
+    pub lower: Map<IfName, IfName>,
     /// The ports among the links.
-    pub ports: BTreeMap<IfName, PortState>,
+    pub ports: Map<IfName, PortState>,
     /// VLANs of ports and of bridges.
-    pub vlans: BTreeMap<IfName, VlanSet>,
+    pub vlans: Map<IfName, VlanSet>,
     /// Static entries by port.
-    pub fdb: BTreeMap<IfName, BTreeSet<FdbEntry>>,
-}
-
-impl Bridging {
-    /// Nothing found.
-    pub const fn new() -> Self {
-        Self {
-            eligible: BTreeSet::new(),
-            lower: BTreeMap::new(),
-            ports: BTreeMap::new(),
-            vlans: BTreeMap::new(),
-            fdb: BTreeMap::new(),
-        }
-    }
+    pub fdb: Map<IfName, BTreeSet<FdbEntry>>,
 }
 
 /// The state of a port.

@@ -6,6 +6,7 @@ mod address;
 mod applied;
 mod bridge;
 mod link;
+mod map;
 mod netns;
 mod query;
 mod record;
@@ -19,6 +20,7 @@ pub use address::LinkAddress;
 pub use applied::{Applied, Section};
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
 pub use link::{Details, Link, LinkKind, Peer, VlanFlags, VlanLink};
+pub use map::Map;
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};
 pub use query::{BridgingWants, Query, TableRef, Until, VrfWants, Wait, Wants};
 pub use record::{APPLIED, DIRECTORY, LinkOriginal, NestedRecord, ORIGINAL, Original, PENDING, Record};
@@ -43,26 +45,40 @@ pub const KERNEL_PROTOCOL: u8 = 2;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// Links by name.
-    pub links: BTreeMap<IfName, Link>,
+    pub links: Map<IfName, Link>,
     /// More about these links.
-    pub details: BTreeMap<IfName, Details>,
+    pub details: Map<IfName, Details>,
     /// Rules in the kernel's order; a family that the kernel does not have is missing.
-    pub rules: BTreeMap<Family, Vec<Rule>>,
+    pub rules: Shared<BTreeMap<Family, Vec<Rule>>>,
     /// Routes.
-    pub routes: Vec<Route>,
+    pub routes: Shared<Vec<Route>>,
     /// The tables that have routes.
-    pub used_tables: BTreeSet<TableId>,
+    pub used_tables: Shared<BTreeSet<TableId>>,
     /// Addresses by link, without those that the kernel adds by itself (IPv6 link-local).
-    pub addresses: BTreeMap<IfName, Vec<LinkAddress>>,
+    pub addresses: Map<IfName, Vec<LinkAddress>>,
     /// Sysctls; one that the kernel does not have is missing.
-    pub sysctls: BTreeMap<Sysctl, String>,
+    pub sysctls: Map<Sysctl, String>,
     /// Records; one that does not exist is missing.
-    pub records: BTreeMap<Record, String>,
+    pub records: Map<Record, String>,
     /// Bridges and their ports.
     pub bridging: Bridging,
     /// The ids (nsid) of other namespaces in this namespace.
-    pub nsids: BTreeMap<Place, i32>,
+    pub nsids: Map<Place, i32>,
+    /// For [`crate::model`].
+    pub highest: Highest,
 }
+
+/// The highest index of a link in a namespace, once it is needed. It follows from the links, so all are equal.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Highest(pub Option<u32>);
+
+impl PartialEq for Highest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Highest {}
 
 impl State {
     /// Whether a link is on top of another one, directly or not, as a VLAN on a bridge.
@@ -142,29 +158,32 @@ impl State {
     }
 }
 
+/// The records of our links in other namespaces, by the interface of the stanza.
+pub type NetnsLinks = Map<(IfName, Role), NetnsLinkRecord>;
+
 /// All that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// By namespace; one that does not exist is missing.
-    pub places: BTreeMap<Place, Shared<State>>,
+    pub places: Map<Place, Shared<State>>,
     /// The numbers that rt_tables gives to names.
-    pub table_names: BTreeMap<String, TableId>,
+    pub table_names: Shared<BTreeMap<String, TableId>>,
     /// The namespaces that were asked for, and those that links of the interfaces in question were put into, by a
     /// reference that leads there now.
-    pub netns: BTreeMap<NetnsRef, Netns>,
+    pub netns: Map<NetnsRef, Netns>,
     /// Each namespace has one reference in `netns`, and one place in `places`. Another reference that leads to the same
     /// namespace stands here with that one.
-    pub same: BTreeMap<NetnsRef, NetnsRef>,
+    pub same: Map<NetnsRef, NetnsRef>,
     /// The records of our links in other namespaces.
-    pub netns_links: Vec<NetnsLinkRecord>,
+    pub netns_links: NetnsLinks,
     /// Where our moved interfaces are now, unless they are back here under their own name.
-    pub located: BTreeMap<IfName, Located>,
+    pub located: Map<IfName, Located>,
     /// Our interfaces that were not found for certain, each with a message about the link in its place.
-    pub uncertain: BTreeMap<IfName, String>,
+    pub uncertain: Map<IfName, String>,
     /// The files that cannot be trusted, and why.
-    pub untrusted: BTreeMap<PathBuf, String>,
+    pub untrusted: Map<PathBuf, String>,
     /// Sysctls of a namespace that was just made: those that were asked for in a namespace that does not exist.
-    pub of_new_namespaces: BTreeMap<Sysctl, String>,
+    pub of_new_namespaces: Map<Sysctl, String>,
     /// The stanzas of the interfaces file in use, if they could be read.
     pub stanzas: Option<Shared<Stanzas>>,
 }
@@ -219,19 +238,8 @@ impl Snapshot {
     }
 
     fn nothing() -> &'static State {
-        static NOTHING: State = State {
-            links: BTreeMap::new(),
-            details: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            routes: Vec::new(),
-            used_tables: BTreeSet::new(),
-            addresses: BTreeMap::new(),
-            sysctls: BTreeMap::new(),
-            records: BTreeMap::new(),
-            bridging: Bridging::new(),
-            nsids: BTreeMap::new(),
-        };
-        &NOTHING
+        thread_local!(static NOTHING: &'static State = Box::leak(Box::default()));
+        NOTHING.with(|nothing| *nothing)
     }
 
     /// The same, mutable.

@@ -70,6 +70,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Moved, Self::Peer];
+
     /// The word of the role in the names of records.
     pub fn word(self) -> &'static str {
         match self {

@@ -122,6 +122,7 @@ impl Wants {
 }
 
 /// What to read before planning.
+#[allow(clippy::struct_excessive_bools, reason = "each asks for another part")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// By namespace.
@@ -130,8 +131,10 @@ pub struct Query {
     pub table_names: bool,
     /// These namespaces. If the value is true, also the processes in the namespace.
     pub netns: BTreeMap<NetnsRef, bool>,
-    /// All records of our links in other namespaces, and where these interfaces are now.
+    /// The records of the links that these interfaces have in other namespaces, and where the interfaces are now.
     pub located: BTreeSet<IfName>,
+    /// The records of all our links in other namespaces.
+    pub netns_links: bool,
     /// In a query for many interfaces: what to read in the namespace where each of them is now. If it is empty, that is
     /// what is asked about all other namespaces.
     pub elsewhere: BTreeMap<IfName, Wants>,
@@ -181,6 +184,7 @@ impl Query {
             *self.netns.entry(netns).or_default() |= processes;
         }
         self.located.extend(own.located);
+        self.netns_links |= own.netns_links;
         self.files.extend(own.files);
         self.stanzas |= own.stanzas;
         self.stanzas_beside_bridge |= own.stanzas_beside_bridge;

@@ -27,3 +27,9 @@ impl<T> From<T> for Shared<T> {
         Self(Rc::new(value))
     }
 }
+
+impl<T: FromIterator<A>, A> FromIterator<A> for Shared<T> {
+    fn from_iter<I: IntoIterator<Item = A>>(entries: I) -> Self {
+        T::from_iter(entries).into()
+    }
+}

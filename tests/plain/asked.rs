@@ -2,14 +2,14 @@
 //! what its executor did not ask for.
 
 use ifupdown_ng_netlink::state::{
-    Link, LinkKind, Netns, Place, Query, Record, Role, Shared, Snapshot, State, Sysctl, Wants,
+    Link, LinkKind, Map, Netns, Place, Query, Record, Role, Shared, Snapshot, State, Sysctl, Wants,
 };
 use ifupdown_ng_netlink::values::{NetnsRef, TableId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of a state that answers a query.
 pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
-    let table_names = if query.table_names { found.table_names.clone() } else { BTreeMap::new() };
+    let table_names = if query.table_names { found.table_names.clone() } else { Shared::default() };
     let nothing = Shared::<State>::default();
     let mut asked: BTreeMap<Place, Wants> = BTreeMap::new();
     for (place, wants) in &query.places {
@@ -22,20 +22,22 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
         };
         Some((place.clone(), part(wants, state, &table_names).into()))
     });
-    let mut places: BTreeMap<Place, Shared<State>> = places.collect();
+    let mut places: Map<Place, Shared<State>> = places.collect();
     let is_there: BTreeSet<Place> = places.keys().cloned().collect();
     let asks = |netns: &NetnsRef| query.netns.keys().any(|asked| found.canonical(asked) == netns);
     let mut netns = chosen(&found.netns, asks);
-    for (reference, is) in &mut netns {
-        let with = query.netns.iter().any(|(asked, with)| *with && found.canonical(asked) == reference);
-        if let (Netns::Is(existing), false) = (is, with) {
+    let is_with =
+        |netns: &NetnsRef| query.netns.iter().any(|(asked, with)| *with && found.canonical(asked) == netns);
+    let without = |netns: &NetnsRef, _: &Netns| !is_with(netns);
+    netns.update(without, |_, is| {
+        if let Netns::Is(existing) = is {
             existing.processes.clear();
         }
-    }
+    });
     let existing = netns.iter().filter(|(_, is)| matches!(is, Netns::Is(_)));
     let existing: Vec<NetnsRef> = existing.map(|(netns, _)| netns.clone()).collect();
     let mut again: BTreeMap<Place, Wants> = BTreeMap::new();
-    for record in &found.netns_links {
+    for record in found.netns_links.values() {
         if !query.located.contains(&record.link.iface) {
             continue;
         }
@@ -70,14 +72,15 @@ pub fn asked_for(query: &Query, found: &Snapshot) -> Snapshot {
     let here = places.get(&Place::Here);
     let beside_bridge =
         query.stanzas_beside_bridge && here.is_some_and(|here| here.links.values().any(is_bridge));
-    let ours = !query.netns.is_empty() || !query.located.is_empty();
     Snapshot {
         places,
         table_names,
         stanzas: found.stanzas.clone().filter(|_| query.stanzas || beside_bridge),
         netns,
         same: found.same.clone(),
-        netns_links: found.netns_links.iter().filter(|_| ours).cloned().collect(),
+        netns_links: chosen(&found.netns_links, |(iface, _)| {
+            query.netns_links || query.located.contains(iface)
+        }),
         located: chosen(&found.located, |iface| query.located.contains(iface)),
         uncertain: chosen(&found.uncertain, |iface| query.located.contains(iface)),
         of_new_namespaces: chosen(&found.of_new_namespaces, |key| of_new.contains(key)),
@@ -138,6 +141,6 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
     shown
 }
 
-fn chosen<K: Ord + Clone, V: Clone>(all: &BTreeMap<K, V>, is: impl Fn(&K) -> bool) -> BTreeMap<K, V> {
+fn chosen<K: Ord + Clone, V: Clone>(all: &Map<K, V>, is: impl Fn(&K) -> bool) -> Map<K, V> {
     all.iter().filter(|(key, _)| is(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }

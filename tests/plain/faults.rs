@@ -15,7 +15,7 @@ use ifupdown_ng_netlink::plan::netns::move_link;
 use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::plan::vrf::layout::kernel_l3mdev;
 use ifupdown_ng_netlink::stanza::Phase;
-use ifupdown_ng_netlink::state::{LinkKind, Netns, Place, Snapshot, State};
+use ifupdown_ng_netlink::state::{LinkKind, Map, Netns, Place, Snapshot, State};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -53,7 +53,7 @@ fn everything(found: &Snapshot) -> String {
         }
         // The model does not know the earlier sysctls of a namespace.
         if *place != Place::Here {
-            state.sysctls.clear();
+            state.sysctls = Map::new();
         }
         let text = text(&state);
         let mut lines: Vec<&str> = text.lines().collect();
@@ -68,7 +68,7 @@ fn everything(found: &Snapshot) -> String {
             let _ = writeln!(all, "{netns} is there");
         }
     }
-    let netns_links = found.netns_links.iter().map(|record| format!("{:?}", record.link));
+    let netns_links = found.netns_links.values().map(|record| format!("{:?}", record.link));
     let located = found.located.iter().map(|(name, located)| format!("{name} is located: {located:?}"));
     let mut rest: Vec<String> = netns_links.chain(located).collect();
     rest.sort();
@@ -125,10 +125,10 @@ impl Trial<'_> {
         };
         let show = |found: &Snapshot| {
             let mut found = without(found, place);
-            found.netns_links.clear();
-            found.located.clear();
+            found.netns_links = Map::new();
+            found.located = Map::new();
             // The settings of a link that is gone do not exist.
-            for state in found.places.values_mut() {
+            found.places.update_all(|_, state| {
                 let state: &mut State = state;
                 let links = &state.links;
                 state.sysctls.retain(|key, _| {
@@ -136,7 +136,7 @@ impl Trial<'_> {
                     let link = key.strip_suffix(".addr_gen_mode").and_then(|key| key.rsplit('.').next());
                     link.is_none_or(|link| links.contains_key(link))
                 });
-            }
+            });
             everything(&found)
         };
         let iface = &self.scene.interface.name;
@@ -165,7 +165,7 @@ impl Trial<'_> {
             let _ = kernel.apply(&step.act);
         }
         let mut forgotten = kernel.0.clone();
-        forgotten.netns_links.retain(|record| record.link.iface != interface.name);
+        forgotten.netns_links.retain(|_, record| record.link.iface != interface.name);
         [kernel.0, forgotten]
     }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 /// The state as text, without what the kernel adds with the first VRF and never deletes.
 pub fn text(state: &State) -> String {
     let mut state = state.clone();
-    for (family, rules) in &mut state.rules {
+    for (family, rules) in state.rules.iter_mut() {
         rules.retain(|rule| *rule != kernel_l3mdev(*family));
     }
     let mut text = notation_write::write(&state);
@@ -80,7 +80,7 @@ pub fn sealed(state: &State) -> Vec<Family> {
 pub fn at_every_step(kernel: &Faulty, start: &State, noise: &State, about: &str) {
     for (step, state) in &kernel.history {
         let show = || format!("{about}at {step}\n{}", notation_write::write(state));
-        for (family, rules) in &start.rules {
+        for (family, rules) in start.rules.iter() {
             if rules.iter().any(is_local) {
                 assert!(state.rules[family].iter().any(is_local), "{family} without local: {}", show());
             }

@@ -107,7 +107,8 @@ pub fn parse(text: &str) -> Snapshot {
                 word(&mut words)
             });
             let link = NetnsLink { iface, role, netns, name };
-            found.netns_links.push(NetnsLinkRecord { link, id, mac: None, index });
+            let key = (link.iface.clone(), link.role);
+            found.netns_links.insert(key, NetnsLinkRecord { link, id, mac: None, index });
             assert!(words.is_empty(), "{line:?}: what is {words:?}?");
             continue;
         }

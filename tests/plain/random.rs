@@ -202,15 +202,15 @@ impl Case {
         *state = std::mem::take(state).with_default_rules();
         let noise = self.noise();
         let numbers = notation::parse("table named 10\ntable other 1001\n").table_names;
-        start.table_names.extend(numbers);
+        start.table_names.extend(numbers.iter().map(|(name, id)| (name.clone(), *id)));
         let state = start.here_mut();
         state.links.extend(noise.links);
         state.addresses.extend(noise.addresses);
-        state.routes.extend(noise.routes);
+        state.routes.extend(noise.routes.iter().cloned());
         state.sysctls.extend(noise.sysctls);
-        for (family, rules) in noise.rules {
-            let all = state.rules.entry(family).or_default();
-            all.extend(rules);
+        for (family, rules) in noise.rules.iter() {
+            let all = state.rules.entry(*family).or_default();
+            all.extend_from_slice(rules);
             all.sort_by_key(|rule| rule.priority);
         }
         // Another program sets it up, after us.

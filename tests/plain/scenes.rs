@@ -145,7 +145,7 @@ fn of_plan(case: &Path) -> Option<Scene> {
 
 /// Turns the links that are recorded as pairs into pairs: the notation has no indexes.
 fn tie_pairs(found: &mut Snapshot) {
-    for (n, record) in (1..).zip(found.netns_links.clone()) {
+    for (n, (_, record)) in (1..).zip(found.netns_links.clone()) {
         let NetnsLink { iface, role: Role::Peer, netns, name } = record.link else { continue };
         let there = Place::In(netns);
         if found.here().links.contains_key(&iface) && found.at(&there).links.contains_key(&name) {

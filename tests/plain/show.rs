@@ -102,19 +102,19 @@ fn found() -> Snapshot {
 
 /// Gives each link an index and a MTU.
 fn indexed(mut found: Snapshot) -> Snapshot {
-    for state in found.places.values_mut() {
+    found.places.update_all(|_, state| {
         let state: &mut State = state;
         for (index, name) in (100..).zip(state.links.keys()) {
             let details =
                 Details { index, mac: "02:00:00:00:00:01".parse().ok(), mtu: 1500, alias: None, peer: None };
             state.details.entry(name.clone()).or_insert(details);
         }
-    }
+    });
     found
 }
 
 fn index(found: &Snapshot, place: &Place, name: &str) -> u32 {
-    found.at(place).details[name].index
+    found.at(place).details.get(name).unwrap().index
 }
 
 const FILE: Output = Output { terminal: false, colours: false, width: 80 };
@@ -234,7 +234,7 @@ fn no_line_is_longer_than_the_terminal_is_wide() {
     let more = notation::parse(&addresses.collect::<Vec<_>>().join("\n"));
     long.here_mut().addresses.extend(more.here().addresses.clone());
     let route = "route fd00:1:2:3:4:5:6:7/128 via fe80::1 dev eth0 src fd00:30::40 metric 77 table 10 onlink proto 73";
-    long.here_mut().routes.extend(notation::parse(route).here().routes.clone());
+    long.here_mut().routes.extend(notation::parse(route).here().routes.iter().cloned());
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let widest = draw::draw(&view(&long), &Output { width: 10_000, ..FILE });
     for width in (1..=120).chain([200]) {

@@ -35,7 +35,7 @@ fn it_goes_up_stays_up_and_goes_down_without_a_trace() {
 sysctl -w net.ipv4.conf.eth0.proxy_arp=1
 ";
     assert_eq!(phase(Phase::PreUp, &mut kernel), set);
-    assert_eq!(kernel.0.here().sysctls[&key], "1");
+    assert_eq!(kernel.0.here().sysctls.get(&key).unwrap(), "1");
     assert_eq!(phase(Phase::PreUp, &mut kernel), "", "again");
     let back = "sysctl -w net.ipv4.conf.eth0.proxy_arp=0
 rm /run/ifupdown-ng-netlink/sysctl:net.ipv4.conf.eth0.proxy_arp

@@ -5,7 +5,9 @@ use crate::kernel::lock::Lock;
 use crate::kernel::netns::resolved::Resolved;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, netns};
-use crate::state::{LinkKind, Located, NetnsLink, NetnsLinkRecord, Place, Record, Role, State, Wants};
+use crate::state::{
+    LinkKind, Located, Map, NetnsLink, NetnsLinkRecord, NetnsLinks, Place, Record, Role, State, Wants,
+};
 use crate::values::{IfName, Mac, NetnsRef};
 use std::collections::BTreeMap;
 
@@ -94,18 +96,19 @@ impl Live {
 
     /// Deletes the record of a link. If its namespace is gone, the records about that namespace are deleted too.
     pub(super) fn forget(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
-        let known = all(self.lock.as_ref().map(Lock::directory))?;
-        let is_it = |known: &&NetnsLinkRecord| known.link.iface == link.iface && known.link.role == link.role;
-        if let Some(record) = known.iter().find(is_it) {
+        let known = self.moved_links()?;
+        if let Some(record) = known.get(&(link.iface.clone(), link.role)) {
             let inode = record.id.inode;
             // Another namespace may have the number by now, also one that we made.
             let has_it = |other: &NetnsLinkRecord| other.link != record.link && other.id.inode == inode;
-            let is_used = known.iter().any(has_it) || RunDir::read(&Record::made(inode))?.is_some();
+            let is_used = known.values().any(has_it) || self.references.made.text(inode)?.is_some();
             if !is_used && self.is_gone(record) {
                 RunDir::forget(inode, "");
             }
         }
-        RunDir::open()?.remove(&Record::netns_link(link))
+        self.directory()?.remove(&Record::netns_link(link))?;
+        self.moved_links.iter_mut().for_each(|known| drop(known.remove(&(link.iface.clone(), link.role))));
+        Ok(())
     }
 
     /// Whether no reference leads to the namespace that a link was put into.
@@ -133,31 +136,66 @@ impl Live {
     /// Records the namespace that a link is about to be moved to or created in.
     pub(super) fn note(&mut self, link: &NetnsLink) -> Result<(), Refusal> {
         let id = self.references.resolve(&link.netns)?.id;
-        let mac = self.look_for(&Place::Here, &link.iface)?.and_then(|seen| seen.mac);
+        // Hardware may come back on its own, and is recognized by its address then.
+        let mac = match link.role {
+            Role::Moved => self.look_for(&Place::Here, &link.iface)?.and_then(|seen| seen.mac),
+            Role::Peer => None,
+        };
         let record = NetnsLinkRecord { link: link.clone(), id, mac, index: None };
-        RunDir::open()?.write(&Record::netns_link(link), &record.to_string())
+        self.record(&record)
     }
 
     /// Adds the index of a link to its record. If that fails, the link is recognized by its name.
     pub(super) fn note_index(&mut self, iface: &IfName, role: Role, place: &Place, name: &IfName) {
         let index = self.look_for(place, name).ok().flatten().map(|seen| seen.index);
-        let key = Record::link_elsewhere(role, iface);
-        let known = RunDir::read(&key).ok().flatten();
-        let known = known.and_then(|text| NetnsLinkRecord::parse(iface.clone(), role, &text));
-        let Some(record) = known.filter(|known| known.index != index) else { return };
-        let text = NetnsLinkRecord { index, ..record }.to_string();
-        let _ = RunDir::open().and_then(|directory| directory.write(&key, &text));
+        let known = self.moved_links_of(iface).unwrap_or_default();
+        let known = known.get(&(iface.clone(), role)).filter(|known| known.index != index);
+        let Some(record) = known.cloned() else { return };
+        let _ = self.record(&NetnsLinkRecord { index, ..record });
+    }
+
+    fn record(&mut self, record: &NetnsLinkRecord) -> Result<(), Refusal> {
+        self.directory()?.write(&Record::netns_link(&record.link), &record.to_string())?;
+        let key = (record.link.iface.clone(), record.link.role);
+        self.moved_links.iter_mut().for_each(|known| drop(known.insert(key.clone(), record.clone())));
+        Ok(())
+    }
+
+    /// All links of ours that are in another namespace.
+    pub(super) fn moved_links(&mut self) -> Result<NetnsLinks, Refusal> {
+        if let Some(known) = &self.moved_links {
+            return Ok(known.clone());
+        }
+        let mut found = Map::new();
+        for role in Role::ALL {
+            let prefix = format!("{}:", role.word());
+            let own = self.lock.as_ref().map(Lock::directory);
+            let records = own.map_or_else(|| RunDir::list(&prefix), |own| own.records(&prefix))?;
+            found.extend(
+                records.into_iter().filter_map(|(name, text)| parsed(name.parse().ok()?, role, &text)),
+            );
+        }
+        self.moved_links = self.lock.as_ref().map(|_| found.clone());
+        Ok(found)
+    }
+
+    /// The links of one interface.
+    pub(super) fn moved_links_of(&self, iface: &IfName) -> Result<NetnsLinks, Refusal> {
+        let mut found = Map::new();
+        for role in Role::ALL {
+            if let Some(known) = &self.moved_links {
+                let key = (iface.clone(), role);
+                found.extend(known.get(&key).map(|record| (key.clone(), record.clone())));
+            } else {
+                let text = RunDir::read(&Record::link_elsewhere(role, iface))?;
+                found.extend(text.and_then(|text| parsed(iface.clone(), role, &text)));
+            }
+        }
+        Ok(found)
     }
 }
 
-/// All links of ours that are in another namespace.
-pub(super) fn all(own: Option<&RunDir>) -> Result<Vec<NetnsLinkRecord>, Refusal> {
-    let mut found = Vec::new();
-    for role in [Role::Moved, Role::Peer] {
-        let prefix = format!("{}:", role.word());
-        let records = own.map_or_else(|| RunDir::list(&prefix), |own| own.records(&prefix))?;
-        let parse = |(name, text): (String, String)| NetnsLinkRecord::parse(name.parse().ok()?, role, &text);
-        found.extend(records.into_iter().filter_map(parse));
-    }
-    Ok(found)
+fn parsed(iface: IfName, role: Role, text: &str) -> Option<((IfName, Role), NetnsLinkRecord)> {
+    let record = NetnsLinkRecord::parse(iface.clone(), role, text)?;
+    Some(((iface, role), record))
 }

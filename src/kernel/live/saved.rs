@@ -80,6 +80,8 @@ impl Live {
             restore_records(&mut restoration);
         }
         failures.extend(restoration.into_failures());
+        // It may have changed our records.
+        self.forget_records();
         failures
     }
 

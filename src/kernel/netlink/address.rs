@@ -2,6 +2,7 @@
 
 use crate::kernel::Refusal;
 use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::link::FEW;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::state::{LinkAddress, State};
 use crate::values::{Family, IfName};
@@ -10,23 +11,37 @@ use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The protocol number of a link-local address that the kernel added (`IFAPROT_KERNEL_LL`).
 const KERNEL_LINK_LOCAL: u8 = 3;
 
 impl Channel {
-    /// The addresses on a link, without those that the kernel adds by itself.
-    pub(super) fn read_addresses(&mut self, link: &IfName) -> Result<Vec<LinkAddress>, Refusal> {
-        let Some(index) = self.index_of(link)? else { return Ok(Vec::new()) };
-        let mut query = AddressMessage::default();
-        query.header.family = AddressFamily::Unspec;
-        query.header.index = index;
-        self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
-            RouteNetlinkMessage::NewAddress(message) if message.header.index == index => decode(&message),
-            _ => None,
-        })
+    /// Adds the addresses on these links, which were read, to the state; without those that the kernel adds by itself.
+    pub(super) fn read_addresses(&mut self, on: &BTreeSet<IfName>, state: &mut State) -> Result<(), Refusal> {
+        let of = |link: &IfName| Some((link.clone(), state.details.get(link)?.index));
+        let links: Vec<(IfName, u32)> = on.iter().filter_map(of).collect();
+        let mut found: BTreeMap<u32, Vec<LinkAddress>> = BTreeMap::new();
+        let all = [None];
+        let each: Vec<Option<u32>> = links.iter().map(|(_, index)| Some(*index)).collect();
+        for asked in if links.len() > FEW { &all[..] } else { &each } {
+            let mut query = AddressMessage::default();
+            query.header.family = AddressFamily::Unspec;
+            query.header.index = asked.unwrap_or_default();
+            let answers = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
+                RouteNetlinkMessage::NewAddress(message) => Some((message.header.index, decode(&message)?)),
+                _ => None,
+            })?;
+            // A kernel before 5.0 answers with all addresses.
+            let answers = answers.into_iter().filter(|(index, _)| asked.is_none_or(|asked| asked == *index));
+            answers.for_each(|(index, address)| found.entry(index).or_default().push(address));
+        }
+        let none = Vec::new();
+        state.addresses.extend(
+            links.into_iter().map(|(link, index)| (link, found.get(&index).unwrap_or(&none).clone())),
+        );
+        Ok(())
     }
 
     /// Adds the addresses on all links that were read to the state, without the IPv6 link-local addresses that the

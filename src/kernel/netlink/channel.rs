@@ -6,6 +6,7 @@
 use crate::kernel::Refusal;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::kernel::netlink::socket::{BlockingSocket, Fault};
+use crate::values::IfName;
 use futures::Stream;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +17,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::proto::{Connection, ConnectionHandle, new_connection_with_socket};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
+use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
@@ -46,6 +48,8 @@ pub struct Channel<C: Content = RouteNetlinkMessage> {
     connection: Connection<C, BlockingSocket>,
     handle: ConnectionHandle<C>,
     is_broken: bool,
+    /// The indexes of links, from one change of links by this channel to the next.
+    pub(super) indexes: BTreeMap<IfName, u32>,
 }
 
 impl<C: Content> fmt::Debug for Channel<C> {
@@ -70,7 +74,7 @@ impl<C: Content> Channel<C> {
         socket.set_cap_ack(true).map_err(refuse)?;
         // Makes the kernel filter dumps by the fields of the request, and refuse fields that it does not know.
         socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
-        Ok(Self { connection, handle, is_broken: false })
+        Ok(Self { connection, handle, is_broken: false, indexes: BTreeMap::new() })
     }
 
     /// Whether the channel cannot be used any more: the socket failed, or an answer was not read to its end. A new

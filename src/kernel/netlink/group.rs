@@ -31,7 +31,7 @@ impl Channel {
         let deleted = put.and_then(|()| {
             let mut message = LinkMessage::default();
             message.attributes.push(LinkAttribute::Group(DELETED));
-            self.change(RouteNetlinkMessage::DelLink(message), 0)
+            self.change_links(|channel| channel.change(RouteNetlinkMessage::DelLink(message), 0))
         });
         if let Err(refusal) = deleted {
             for (name, group) in groups.iter().filter(|(name, _)| names.contains(name)) {

@@ -9,14 +9,23 @@ use crate::state::{Link, LinkKind, Peer, State, VlanLink, Wants};
 use crate::values::IfName;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkMessage};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How many objects are asked for one by one. More are faster found among all.
+pub(super) const FEW: usize = 8;
 
 impl Channel {
     /// Reads the wanted links, and their masters.
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
-        if wants.all_links {
+        let mut by_index: BTreeMap<u32, Option<(IfName, Link)>> = BTreeMap::new();
+        if wants.all_links || wants.links.len() > FEW {
             found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
+            by_index.extend(found.iter().map(Found::with_index));
+        }
+        if !wants.all_links {
+            found.retain(|found| wants.links.contains(&found.name));
         }
         let known: BTreeSet<IfName> = found.iter().map(|found: &Found| found.name.clone()).collect();
         let mut asked = BTreeMap::new();
@@ -41,9 +50,13 @@ impl Channel {
             found.iter().map(|found| (found.details.index, found.name.clone())).collect();
         for Found { name, mut link, details, master, port, .. } in found {
             if let Some(index) = master {
-                if let Some((master_name, master)) = self.by_index(index)? {
-                    link.master = Some(asked.get(&index).unwrap_or(&master_name).clone());
-                    state.links.entry(master_name).or_insert(master);
+                let known = match by_index.entry(index) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.by_index(index)?),
+                };
+                if let Some((master_name, master)) = known {
+                    link.master = Some(asked.get(&index).unwrap_or(master_name).clone());
+                    state.links.entry(master_name.clone()).or_insert(master.clone());
                 }
             }
             if let (LinkKind::Vlan(vlan), Some(Peer { index, nsid: None })) = (&mut link.kind, details.peer) {

@@ -26,6 +26,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Its index, and what the answer to a question for that index is.
+    pub(super) fn with_index(&self) -> (u32, Option<(IfName, Link)>) {
+        (self.details.index, Some((self.name.clone(), self.link.clone())))
+    }
+
     /// `None` for other answers.
     pub(super) fn of(answer: RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewLink(message) = answer else { return None };

@@ -71,21 +71,21 @@ impl Channel {
                 }
             }
         }
-        for link in wants.addresses.iter().filter(|link| state.links.contains_key(*link)) {
-            let addresses = self.read_addresses(link)?;
-            state.addresses.insert(link.clone(), addresses);
-        }
+        self.read_addresses(&wants.addresses, state)?;
         if wants.all_addresses {
             self.read_all_addresses(state)?;
         }
         if wants.used_tables {
-            state.used_tables = self.used_tables()?;
+            state.used_tables = self.used_tables()?.into();
         }
-        for table in state.tables(&wants.routes, names) {
-            self.read_routes(Some(table), state)?;
+        let tables = state.tables(&wants.routes, names);
+        let mut names_by_index =
+            state.details.iter().map(|(name, link)| (link.index, name.clone())).collect();
+        for table in &tables {
+            self.read_routes(Some(*table), &tables, &mut names_by_index, state)?;
         }
         if wants.routes.contains(&TableRef::Ours) {
-            self.read_routes(None, state)?;
+            self.read_routes(None, &tables, &mut names_by_index, state)?;
         }
         // A table that never existed belongs to no VRF. This is found out without reading all VRFs.
         let mut all_vrfs = wants.vrfs.all;
@@ -105,6 +105,31 @@ impl Channel {
     /// # Errors
     /// The kernel refuses. A change that netlink cannot make is an error of the caller, and refused too.
     pub fn apply(&mut self, op: &Op) -> Result<(), Refusal> {
+        let is_of_links = !matches!(
+            op,
+            Op::AddressAdd { .. }
+                | Op::AddressDel { .. }
+                | Op::RouteAdd(_)
+                | Op::RouteAppend(_)
+                | Op::RouteReplace(_)
+                | Op::RouteDel(_)
+        );
+        if is_of_links {
+            return self.change_links(|channel| channel.make(op));
+        }
+        // Another program may have made a link anew.
+        self.make(op).inspect_err(|_| self.indexes.clear())
+    }
+
+    /// Makes a change of links, after which a name may mean another one.
+    fn change_links(&mut self, change: impl FnOnce(&mut Self) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        self.indexes.clear();
+        let outcome = change(self);
+        self.indexes.clear();
+        outcome
+    }
+
+    fn make(&mut self, op: &Op) -> Result<(), Refusal> {
         match op {
             Op::LinkAdd(new) => self.link_add(new),
             Op::LinkDel { name, .. } => self.link_del(name),
@@ -135,10 +160,15 @@ impl Channel {
 
     /// The index of a link that must exist.
     fn index(&mut self, name: &IfName) -> Result<u32, Refusal> {
-        self.index_of(name)?.ok_or_else(|| Refusal {
+        if let Some(index) = self.indexes.get(name) {
+            return Ok(*index);
+        }
+        let index = self.index_of(name)?.ok_or_else(|| Refusal {
             errno: Some(Errno::ENODEV),
             text: Some(format!("there is no interface {name}")),
             answer_lost: false,
-        })
+        })?;
+        self.indexes.insert(name.clone(), index);
+        Ok(index)
     }
 }

@@ -18,10 +18,12 @@ impl Channel {
     pub fn link_move(&mut self, name: &IfName, to: BorrowedFd<'_>, new_name: &IfName) -> Result<(), Refusal> {
         // An unchanged name is left out, since it may be an alternative one.
         let mut message = if name == new_name { LinkMessage::default() } else { named(new_name) };
-        message.header.index = self.index(name)?;
         message.attributes.push(LinkAttribute::NetNsFd(to.as_raw_fd()));
-        // Never with NLM_F_CREATE, which could create a link instead.
-        self.change(RouteNetlinkMessage::SetLink(message), 0)
+        self.change_links(|channel| {
+            message.header.index = channel.index(name)?;
+            // Never with NLM_F_CREATE, which could create a link instead.
+            channel.change(RouteNetlinkMessage::SetLink(message), 0)
+        })
     }
 
     /// The id (nsid) of another namespace in this channel's namespace, if it has one.

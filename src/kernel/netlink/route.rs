@@ -11,15 +11,19 @@ use rtnetlink::packet_core::NLM_F_CREATE;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 impl Channel {
     /// Adds routes with at most one next hop to the state, of both families: those of a table, or our routes in all
-    /// tables.
-    pub(super) fn read_routes(&mut self, table: Option<TableId>, state: &mut State) -> Result<(), Refusal> {
-        let mut names: BTreeMap<u32, Option<IfName>> = BTreeMap::new();
+    /// tables but those that were `read`. `names` are those of the links that are known already, by index.
+    pub(super) fn read_routes(
+        &mut self,
+        table: Option<TableId>,
+        read: &BTreeSet<TableId>,
+        names: &mut BTreeMap<u32, IfName>,
+        state: &mut State,
+    ) -> Result<(), Refusal> {
         for family in Family::BOTH {
             let mut query = RouteMessage::default();
             query.header.address_family = family.address_family();
@@ -47,13 +51,12 @@ impl Channel {
             };
             for (mut route, dev) in found {
                 if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
-                    route.dev = match names.entry(index) {
-                        Entry::Occupied(known) => known.get().clone(),
-                        Entry::Vacant(new) => new.insert(self.name_of(index)?).clone(),
-                    };
+                    if !names.contains_key(&index) {
+                        names.extend(self.name_of(index)?.map(|name| (index, name)));
+                    }
+                    route.dev = names.get(&index).cloned();
                 }
-                // The routes of a table that was asked for are in the state already.
-                if table.is_some() || !state.routes.contains(&route) {
+                if table.is_some() || !read.contains(&route.table) {
                     state.routes.push(route);
                 }
             }

@@ -10,8 +10,7 @@ pub mod resolved;
 
 use crate::kernel::Refusal;
 use crate::kernel::mounts::{self, Mount};
-use crate::kernel::run_dir::RunDir;
-use crate::state::{NetnsId, Record};
+use crate::state::NetnsId;
 use crate::values::NetnsRef;
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
@@ -26,6 +25,7 @@ use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The calling thread's own namespace.
 pub const OWN: &str = "/proc/thread-self/ns/net";
@@ -87,8 +87,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// The kernel does not show it, or the file is a namespace of another kind (EINVAL).
 pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
     let found = file.metadata().map_err(|error| Refusal::io(&error, "namespace"))?;
-    let boot = fs::read_to_string(BOOT_ID).map_err(|error| Refusal::io(&error, BOOT_ID))?;
-    let boot = u128::from_str_radix(&boot.trim_end().replace('-', ""), 16).unwrap_or_default();
+    let boot = boot()?;
     let cookie = within(file, || {
         let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
         getsockopt(&socket, NetnsCookie)
@@ -98,6 +97,17 @@ pub fn id(netns: &NetnsRef, file: &File) -> Result<NetnsId, Refusal> {
         None => i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec()),
     };
     Ok(NetnsId { boot, inode: found.ino(), cookie: cookie.ok(), born })
+}
+
+/// That number, read once.
+fn boot() -> Result<u128, Refusal> {
+    static BOOT: OnceLock<u128> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(*boot);
+    }
+    let text = fs::read_to_string(BOOT_ID).map_err(|error| Refusal::io(&error, BOOT_ID))?;
+    let boot = u128::from_str_radix(&text.trim_end().replace('-', ""), 16).unwrap_or_default();
+    Ok(*BOOT.get_or_init(|| boot))
 }
 
 /// The identity of the calling thread's own namespace, with the start time of process 1 as its time of birth. It is
@@ -131,10 +141,17 @@ fn start_time(pid: u32) -> Option<i128> {
 /// The namespace cannot be entered. If the thread cannot return, the process ends: all later actions would be in the
 /// wrong namespace.
 pub fn within<T>(netns: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
-    let back = own()?;
+    within_and_back(netns, &own()?, work)
+}
+
+/// The same with the thread's own namespace, to which it returns.
+///
+/// # Errors
+/// As for [`within`].
+pub fn within_and_back<T>(netns: &File, back: &File, work: impl FnOnce() -> T) -> Result<T, Refusal> {
     setns(netns, CloneFlags::CLONE_NEWNET).map_err(Refusal::errno)?;
     let result = work();
-    if let Err(errno) = setns(&back, CloneFlags::CLONE_NEWNET) {
+    if let Err(errno) = setns(back, CloneFlags::CLONE_NEWNET) {
         stranded(errno);
     }
     Ok(result)
@@ -200,15 +217,4 @@ fn link(inode: u64) -> String {
 fn inode_of(path: impl AsRef<Path>) -> Option<u64> {
     let found = fs::metadata(path).ok()?;
     Some(found.ino())
-}
-
-/// The record that we made a namespace: its key, and its value with identity and name.
-fn made(id: NetnsId, name: &str) -> (Record, String) {
-    (Record::made(id.inode), format!("{id} {name}"))
-}
-
-/// Whether the record of a namespace that we made has this identity and name.
-fn is_recorded(id: NetnsId, name: &str) -> Result<bool, Refusal> {
-    let (key, value) = made(id, name);
-    Ok(RunDir::read(&key)?.is_some_and(|recorded| recorded == value))
 }

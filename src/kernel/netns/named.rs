@@ -1,6 +1,6 @@
 //! Makes and deletes named namespaces as ip-netns(8) does.
 
-use crate::kernel::netns::{id, is_recorded, made, own, stranded};
+use crate::kernel::netns::{id, own, stranded};
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, trust};
 use crate::state::{NetnsId, Record};
@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
@@ -26,23 +27,29 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const MADE: &str = "made";
 
 /// Whether we made the namespace that a reference leads to.
-pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId) -> Result<bool, Refusal> {
+pub(super) fn is_ours(netns: &NetnsRef, id: NetnsId, made: &mut Made) -> Result<bool, Refusal> {
     match netns {
-        NetnsRef::Name(name) => is_recorded(id, name),
+        NetnsRef::Name(name) => made.is_recorded(id, name),
         NetnsRef::Pid(_) | NetnsRef::Path(_) => Ok(false),
     }
 }
 
 /// Whether a file that is not a namespace, or a missing file, is what one of our runs left when it was stopped, or what
 /// is left of one of our namespaces that another program deleted.
-pub(super) fn is_unfinished(netns: &NetnsRef) -> Result<bool, Refusal> {
+pub(super) fn is_unfinished(netns: &NetnsRef, made: &mut Made) -> Result<bool, Refusal> {
     let NetnsRef::Name(name) = netns else { return Ok(false) };
-    let recorded = RunDir::list(PREFIX)?.iter().any(|(_, text)| named_so(text, name));
-    match fs::symlink_metadata(netns.path()) {
-        Ok(file) => Ok(recorded && file.is_file() && file.len() == 0),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(recorded || is_ours_and_empty()?),
-        Err(_) => Ok(false),
-    }
+    let is_missing =
+        || fs::symlink_metadata(netns.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    Ok(is_left(name, made)? || (is_missing() && is_ours_and_empty(made)?))
+}
+
+/// Whether it is left by a run of ours: its record is there, but the file is empty or missing.
+fn is_left(name: &str, made: &mut Made) -> Result<bool, Refusal> {
+    Ok(made.has(name)?
+        && match fs::symlink_metadata(Path::new(NAMED).join(name)) {
+            Ok(file) => file.is_file() && file.len() == 0,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        })
 }
 
 /// Checks that a name cannot be redirected: only root can write to the directory, and a link in it belongs to root.
@@ -69,45 +76,146 @@ pub fn all() -> impl Iterator<Item = NetnsRef> {
 }
 
 /// Whether we made the directory and it is not needed any more.
-fn is_ours_and_empty() -> Result<bool, Refusal> {
-    let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
-    Ok((empty || !Path::new(NAMED).exists()) && RunDir::read(&Record::directory())?.is_some())
+fn is_ours_and_empty(made: &Made) -> Result<bool, Refusal> {
+    let is_empty = || {
+        let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
+        empty || !Path::new(NAMED).exists()
+    };
+    Ok(made.read_directory()?.is_some() && is_empty())
 }
 
 /// The prefix of the keys of [`Record::made`].
 const PREFIX: &str = "netns:";
 
-fn named_so(text: &str, name: &str) -> bool {
-    text.rsplit_once(' ').is_some_and(|(_, recorded)| recorded == name)
+/// The records of the namespaces that we made. The value of each is the identity and the name.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Those of the directory whose lock this run holds, once they are read: nothing else changes them.
+    texts: Option<BTreeMap<u64, String>>,
+    /// The inodes by the name.
+    names: BTreeMap<String, BTreeSet<u64>>,
+    locked: Option<RunDir>,
+}
+
+impl Made {
+    /// Those of the calling thread's namespace. `locked` is its directory if this run holds the lock of it.
+    pub fn new(locked: Option<RunDir>) -> Self {
+        Self { locked, ..Self::default() }
+    }
+
+    fn directory(&self) -> Result<RunDir, Refusal> {
+        self.locked.clone().map_or_else(RunDir::open, Ok)
+    }
+
+    /// The record about the directory of the names.
+    fn read_directory(&self) -> Result<Option<String>, Refusal> {
+        self.locked
+            .as_ref()
+            .map_or_else(|| RunDir::read(&Record::directory()), |own| own.get(&Record::directory()))
+    }
+
+    fn read(&mut self) -> Result<(), Refusal> {
+        if self.texts.is_some() && self.locked.is_some() {
+            return Ok(());
+        }
+        let records = self.locked.as_ref().map_or_else(|| RunDir::list(PREFIX), |own| own.records(PREFIX))?;
+        self.texts = Some(BTreeMap::new());
+        self.names = BTreeMap::new();
+        for (inode, text) in records {
+            inode.parse().into_iter().for_each(|inode| self.note(inode, &text));
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, inode: u64, text: &str) {
+        if let Some((_, name)) = text.rsplit_once(' ') {
+            self.names.entry(name.to_owned()).or_default().insert(inode);
+        }
+        self.texts.iter_mut().for_each(|texts| drop(texts.insert(inode, text.to_owned())));
+    }
+
+    /// The record of the namespace with this inode.
+    ///
+    /// # Errors
+    /// It exists and cannot be read.
+    pub fn text(&mut self, inode: u64) -> Result<Option<String>, Refusal> {
+        if self.locked.is_none() {
+            return RunDir::read(&Record::made(inode));
+        }
+        self.read()?;
+        Ok(self.texts.as_ref().and_then(|texts| texts.get(&inode)).cloned())
+    }
+
+    /// Whether the record of a namespace that we made has this identity and name.
+    pub(super) fn is_recorded(&mut self, id: NetnsId, name: &str) -> Result<bool, Refusal> {
+        Ok(self.text(id.inode)?.is_some_and(|recorded| recorded == text(id, name)))
+    }
+
+    /// Whether there is a record about a namespace of this name.
+    fn has(&mut self, name: &str) -> Result<bool, Refusal> {
+        self.read()?;
+        Ok(self.names.contains_key(name))
+    }
+
+    fn add(&mut self, id: NetnsId, name: &str) -> Result<(), Refusal> {
+        self.directory()?.write(&Record::made(id.inode), &text(id, name))?;
+        self.note(id.inode, &text(id, name));
+        Ok(())
+    }
+
+    fn remove(&mut self, inode: u64) -> Result<(), Refusal> {
+        self.directory()?.remove(&Record::made(inode))?;
+        self.texts.iter_mut().for_each(|texts| drop(texts.remove(&inode)));
+        self.names.retain(|_, inodes| {
+            inodes.remove(&inode);
+            !inodes.is_empty()
+        });
+        Ok(())
+    }
+
+    /// Deletes the records about namespaces of this name.
+    fn forget(&mut self, name: &str) -> Result<(), Refusal> {
+        self.read()?;
+        for inode in self.names.remove(name).unwrap_or_default() {
+            RunDir::forget(inode, "");
+            self.directory()?.remove(&Record::made(inode))?;
+            self.texts.iter_mut().for_each(|texts| drop(texts.remove(&inode)));
+        }
+        Ok(())
+    }
+}
+
+/// The value of the record of a namespace.
+fn text(id: NetnsId, name: &str) -> String {
+    format!("{id} {name}")
 }
 
 /// Makes a namespace and gives it a name. `lo` in it is down.
 ///
 /// # Errors
 /// A namespace of that name exists, or the kernel refuses.
-pub fn add(name: &str) -> Result<(), Refusal> {
+pub fn add(name: &str, known: &mut Made) -> Result<(File, NetnsId), Refusal> {
     let lock = lock()?;
-    let outcome = add_locked(name);
+    let outcome = add_locked(name, known);
     if outcome.is_err() {
-        unshare_directory(lock)?;
+        unshare_directory(lock, known)?;
     }
     outcome
 }
 
-fn add_locked(name: &str) -> Result<(), Refusal> {
+fn add_locked(name: &str, known: &mut Made) -> Result<(File, NetnsId), Refusal> {
     let path = Path::new(NAMED).join(name);
     let about = |error: &std::io::Error| Refusal::io(error, path.display());
     share()?;
     let netns = new()?;
     // The record is written before the file, so that the rest of a stopped run is known to be ours.
     let id = id(&NetnsRef::Name(name.to_owned()), &netns)?;
-    let (key, value) = made(id, name);
-    if is_unfinished(&NetnsRef::Name(name.to_owned()))? {
+    if is_left(name, known)? {
         remove_file(&path)?;
-        forget(name)?;
+        known.forget(name)?;
     }
     RunDir::forget(id.inode, "");
-    RunDir::open()?.write(&key, &value)?;
+    known.add(id, name)?;
     let made = OpenOptions::new()
         .read(true)
         .write(true)
@@ -122,17 +230,20 @@ fn add_locked(name: &str) -> Result<(), Refusal> {
                 about(&errno.into())
             })
         });
-    if made.is_err() {
-        RunDir::open()?.remove(&key)?;
+    match made {
+        Ok(()) => Ok((netns, id)),
+        Err(refusal) => {
+            known.remove(id.inode)?;
+            Err(refusal)
+        }
     }
-    made
 }
 
 /// Deletes the name of a namespace. The namespace exists as long as a process or a socket is in it.
 ///
 /// # Errors
 /// The kernel refuses. It is not an error if the name does not exist.
-pub fn delete(name: &str) -> Result<(), Refusal> {
+pub fn delete(name: &str, known: &mut Made) -> Result<(), Refusal> {
     let path = Path::new(NAMED).join(name);
     let lock = lock()?;
     if let Ok(file) = fs::metadata(&path) {
@@ -144,8 +255,8 @@ pub fn delete(name: &str) -> Result<(), Refusal> {
         Err(errno) => return Err(Refusal::io(&errno.into(), path.display())),
     }
     remove_file(&path)?;
-    forget(name)?;
-    unshare_directory(lock)
+    known.forget(name)?;
+    unshare_directory(lock, known)
 }
 
 fn remove_file(path: &Path) -> Result<(), Refusal> {
@@ -153,18 +264,6 @@ fn remove_file(path: &Path) -> Result<(), Refusal> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Refusal::io(&error, path.display())),
         _ => Ok(()),
     }
-}
-
-/// Deletes the record that we made a namespace of this name.
-fn forget(name: &str) -> Result<(), Refusal> {
-    for (inode, text) in RunDir::list(PREFIX)? {
-        let Ok(inode) = inode.parse() else { continue };
-        if named_so(&text, name) {
-            RunDir::forget(inode, "");
-            RunDir::open()?.remove(&Record::made(inode))?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes a namespace, which exists as long as the file is open. The calling thread stays in its own.
@@ -269,18 +368,18 @@ fn clear_stage() {
 }
 
 /// Removes the directory, if it is empty and we made it.
-fn unshare_directory(lock: Flock<File>) -> Result<(), Refusal> {
-    if !is_ours_and_empty()? {
+fn unshare_directory(lock: Flock<File>, known: &Made) -> Result<(), Refusal> {
+    if !is_ours_and_empty(known)? {
         return Ok(());
     }
     clear_stage();
     // It is fine if the directory is not mounted. The lock is still held during the removal.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
-    if RunDir::read(&Record::directory())?.as_deref() == Some(MADE) {
+    if known.read_directory()?.as_deref() == Some(MADE) {
         // A directory that is not empty stays.
         let _ = fs::remove_dir(NAMED);
     }
-    RunDir::open()?.remove(&Record::directory())?;
+    known.directory()?.remove(&Record::directory())?;
     drop(lock);
     Ok(())
 }

@@ -7,9 +7,9 @@
 //! messages need the spelling of the stanza, and only this file has to know that two are equal.
 
 use crate::kernel::Refusal;
-use crate::kernel::netns::{OWN, attempt, id, inode_of, is_recorded, named};
-use crate::kernel::run_dir::RunDir;
-use crate::state::{Existing, Netns, NetnsId, Record};
+use crate::kernel::netns::named::Made;
+use crate::kernel::netns::{OWN, attempt, id, inode_of, named};
+use crate::state::{Existing, Netns, NetnsId};
 use crate::values::NetnsRef;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -29,7 +29,11 @@ pub struct Resolved {
 
 /// The namespaces that this run has resolved.
 #[derive(Debug, Default)]
-pub struct References(BTreeMap<NetnsRef, Resolved>);
+pub struct References {
+    known: BTreeMap<NetnsRef, Resolved>,
+    /// The records of those that we made.
+    pub made: Made,
+}
 
 impl References {
     /// The namespace that a reference leads to.
@@ -37,20 +41,20 @@ impl References {
     /// # Errors
     /// There is none, or the file is no network namespace (EINVAL, or without a number).
     pub fn resolve(&mut self, netns: &NetnsRef) -> Result<Resolved, Refusal> {
-        if let Some(known) = self.0.get(netns) {
+        if let Some(known) = self.known.get(netns) {
             return Ok(known.clone());
         }
         let file = attempt(netns)?
             .ok_or_else(|| Refusal::text(format!("{}: not a namespace", netns.path().display())))?;
         let id = id(netns, &file)?;
         // Both files are open, so an equal number is the same namespace.
-        let same = self.0.values().find(|known| known.id.inode == id.inode);
+        let same = self.known.values().find(|known| known.id.inode == id.inode);
         let (file, canonical) = match same {
             Some(known) => (known.file.clone(), known.canonical.clone()),
-            None => (Rc::new(file), made_as(id)?.unwrap_or_else(|| netns.clone())),
+            None => (Rc::new(file), made_as(id, &mut self.made)?.unwrap_or_else(|| netns.clone())),
         };
         let resolved = Resolved { file, id, canonical };
-        self.0.insert(netns.clone(), resolved.clone());
+        self.known.insert(netns.clone(), resolved.clone());
         Ok(resolved)
     }
 
@@ -63,35 +67,46 @@ impl References {
             Ok(resolved) => resolved,
             // Other cases: only the number of the process is left (ESRCH), or a part of the path is a file.
             Err(Refusal { errno: Some(Errno::ENOENT | Errno::ESRCH | Errno::ENOTDIR), .. }) => {
-                let ours = named::is_unfinished(netns)?;
+                let ours = named::is_unfinished(netns, &mut self.made)?;
                 return Ok(if ours { Netns::Broken { ours } } else { Netns::Absent });
             }
             // A namespace of another kind.
             Err(Refusal { errno: Some(Errno::EINVAL), .. }) => return Ok(Netns::Broken { ours: false }),
             Err(refusal) => match attempt(netns) {
-                Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns)? }),
+                Ok(None) => return Ok(Netns::Broken { ours: named::is_unfinished(netns, &mut self.made)? }),
                 _ => return Err(refusal),
             },
         };
         Ok(Netns::Is(Existing {
             id,
             own: inode_of(OWN) == Some(id.inode),
-            ours: named::is_ours(&canonical, id)?,
+            ours: named::is_ours(&canonical, id, &mut self.made)?,
             ..Existing::default()
         }))
     }
 
+    /// Makes a namespace with this name.
+    ///
+    /// # Errors
+    /// A namespace of that name exists, or the kernel refuses.
+    pub fn add(&mut self, name: &str) -> Result<(), Refusal> {
+        let netns = NetnsRef::Name(name.to_owned());
+        let (file, id) = named::add(name, &mut self.made)?;
+        self.known.insert(netns.clone(), Resolved { file: Rc::new(file), id, canonical: netns });
+        Ok(())
+    }
+
     /// Closes all namespaces: an open file would keep one that is deleted.
     pub fn close(&mut self) {
-        self.0.clear();
+        self.known.clear();
     }
 }
 
 /// The name under which we made a namespace, if the name still leads there.
-fn made_as(id: NetnsId) -> Result<Option<NetnsRef>, Refusal> {
-    let Some(text) = RunDir::read(&Record::made(id.inode))? else { return Ok(None) };
+fn made_as(id: NetnsId, made: &mut Made) -> Result<Option<NetnsRef>, Refusal> {
+    let Some(text) = made.text(id.inode)? else { return Ok(None) };
     let Some((_, name)) = text.rsplit_once(' ') else { return Ok(None) };
-    let made = NetnsRef::Name(name.to_owned());
-    let leads_there = inode_of(made.path()) == Some(id.inode);
-    Ok((leads_there && is_recorded(id, name)?).then_some(made))
+    let netns = NetnsRef::Name(name.to_owned());
+    let leads_there = inode_of(netns.path()) == Some(id.inode);
+    Ok((leads_there && made.is_recorded(id, name)?).then_some(netns))
 }

@@ -4,6 +4,7 @@ use crate::plan::op::{BridgeOp, LinkChange, Op};
 use crate::state::{BridgeOptions, FdbEntry, LinkKind, PortOptions, PortState, State};
 use crate::values::{Centiseconds, IfName, Mtu, Vid, VlanProtocol, VlanRange, VlanSet};
 use nix::errno::Errno;
+use std::collections::BTreeSet;
 
 /// The default settings of a new bridge.
 fn new_bridge() -> BridgeOptions {
@@ -154,7 +155,7 @@ impl State {
             // A link loses its routes when it becomes a member of a VRF or leaves it (drivers/net/vrf.c
             // `cycle_netdev`).
             if former.iter().chain(master).any(|master| self.vrf_table(master).is_some()) {
-                self.routes.retain(|route| route.dev.as_ref() != Some(name));
+                self.lose_routes(name);
             }
         }
         Ok(())
@@ -184,9 +185,10 @@ impl State {
             BridgeOp::FdbAdd { port, entry } => {
                 self.bridging.ports.get(port).ok_or(Errno::EINVAL)?;
                 for entry in self.entries_of(port, *entry) {
-                    for entries in self.bridging.fdb.values_mut() {
+                    let has_it = |_: &IfName, entries: &BTreeSet<FdbEntry>| entries.contains(&entry);
+                    self.bridging.fdb.update(has_it, |_, entries| {
                         entries.remove(&entry);
-                    }
+                    });
                     self.bridging.fdb.entry(port.clone()).or_default().insert(entry);
                 }
                 Ok(())
@@ -243,16 +245,16 @@ impl State {
         let on_bridge = |name: &IfName| {
             name == bridge || self.links.get(name).is_some_and(|link| link.master.as_ref() == Some(bridge))
         };
-        for (_, set) in self.bridging.vlans.iter_mut().filter(|(name, _)| on_bridge(name)) {
-            // A VLAN that is the PVID and tagged was not given by the bridge (`vlan_default_pvid`).
-            let is_default = |range: &VlanRange| range.pvid && range.untagged && Some(range.first) == former;
-            let follows = former.is_none() || set.ranges().iter().any(is_default);
-            if !follows || default.is_some_and(|default| set.contains(default)) {
-                continue;
-            }
+        // A VLAN that is the PVID and tagged was not given by the bridge (`vlan_default_pvid`).
+        let is_default = |range: &VlanRange| range.pvid && range.untagged && Some(range.first) == former;
+        let follows = |name: &IfName, set: &VlanSet| {
+            let had_default = former.is_none() || set.ranges().iter().any(is_default);
+            on_bridge(name) && had_default && default.is_none_or(|default| !set.contains(default))
+        };
+        self.bridging.vlans.update(follows, |_, set| {
             VlanSet::access(former).ranges().into_iter().for_each(|range| set.remove(range));
             VlanSet::access(default).ranges().into_iter().for_each(|range| set.insert(range));
-        }
+        });
         Ok(())
     }
 }

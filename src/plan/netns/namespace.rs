@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 /// Reads all that [`ensure`] and, with `at_the_end`, [`abandon`] need.
 pub fn query(netns: &NetnsRef, at_the_end: bool, query: &mut Query) {
     *query.netns.entry(netns.clone()).or_default() |= at_the_end;
+    query.netns_links |= at_the_end;
     let wants = query.at(&Place::In(netns.clone()));
     wants.all_links |= at_the_end;
     wants.links.extend("lo".parse::<IfName>().ok());
@@ -146,7 +147,7 @@ fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
         let is_renamed =
             |r: &NetnsLinkRecord| r.link.role == Role::Moved && r.index.is_some() && r.index == index;
         let is_it = |r: &NetnsLinkRecord| r.id.same(existing.id) && (r.link.name == **link || is_renamed(r));
-        found.netns_links.iter().any(is_it)
+        found.netns_links.values().any(is_it)
     };
     // The link belongs to another stanza, whose ifdown deletes the namespace.
     if inside.iter().any(ours) {
@@ -165,8 +166,7 @@ fn abandon(netns: &NetnsRef, leaving: &[&IfName], found: &Snapshot) -> Plan {
 
 /// The record of the link that a stanza put into a namespace.
 pub fn recorded<'a>(iface: &IfName, role: Role, found: &'a Snapshot) -> Option<&'a NetnsLinkRecord> {
-    let is_it = |r: &&NetnsLinkRecord| r.link.iface == *iface && r.link.role == role;
-    found.netns_links.iter().find(is_it)
+    found.netns_links.get(&(iface.clone(), role))
 }
 
 /// Whether a reference leads to the namespace that a link was put into.

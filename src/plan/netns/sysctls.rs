@@ -64,6 +64,7 @@ impl FromStr for Settings {
 
 /// What to read.
 pub fn query(settings: &[Setting], place: &Place, query: &mut Query) {
+    query.netns_links = true;
     let wants = query.at(place);
     wants.originals = true;
     wants.sysctls.extend(settings.iter().map(|setting| setting.key.clone()));
@@ -106,7 +107,7 @@ fn others<'a>(link: &NetnsLink, place: &Place, found: &'a Snapshot) -> BTreeSet<
             && other.link.iface != link.iface
             && namespace::is_where(other, netns, found)
     };
-    found.netns_links.iter().filter(other).map(|other| &other.link.iface).collect()
+    found.netns_links.values().filter(other).map(|other| &other.link.iface).collect()
 }
 
 /// Restores the recorded values that only the stanza of this interface wanted changed, in the namespace that the

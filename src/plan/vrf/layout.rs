@@ -237,7 +237,7 @@ fn bring_local_back(plan: &mut Plan, rules: &[Rule], family: Family) {
 /// Deletes our rules, and restores the kernel's own.
 pub fn restore(state: &State) -> Plan {
     let mut plan = Plan::default();
-    for (&family, rules) in &state.rules {
+    for (&family, rules) in state.rules.iter() {
         let ours = || rules.iter().filter(|rule| is_ours(rule));
         bring_local_back(&mut plan, rules, family);
         plan.delete_rules(moved_by_us(rules));

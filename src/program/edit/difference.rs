@@ -5,8 +5,8 @@ use crate::plan::bridge::effects::with_ageing;
 use crate::plan::op::{Act, BridgeOp, End, LinkChange, Nested, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
-    BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, LinkOriginal, NetnsLink, Place, PortOptions,
-    Record, Snapshot, State, Sysctl, VlanDevice,
+    BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, LinkOriginal, Place, PortOptions, Record,
+    Snapshot, State, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
 
@@ -151,11 +151,8 @@ impl Way<'_> {
                 (exists(&self.base.0) == exists(self.to.fresh)).then_some(())?;
             }
             Op::NetnsLinkSet(link) | Op::NetnsLinkDel(link) => {
-                let known = |state: &Snapshot| {
-                    let same = |known: &NetnsLink| (&known.iface, known.role) == (&link.iface, link.role);
-                    let mut records = state.netns_links.iter().map(|record| &record.link);
-                    records.find(|known| same(known)).cloned()
-                };
+                let key = (link.iface.clone(), link.role);
+                let known = |state: &Snapshot| state.netns_links.get(&key).map(|record| record.link.clone());
                 (known(&self.base.0) == known(self.to.fresh)).then_some(())?;
             }
             Op::Nested(nested) => self.nested(nested),

@@ -3,7 +3,7 @@
 use super::notation_write::write;
 use crate::shown::Shown;
 use ifupdown_ng_netlink::state;
-use ifupdown_ng_netlink::state::{BridgeOptions, LinkKind, OUR_PROTOCOL, Place, Snapshot};
+use ifupdown_ng_netlink::state::{BridgeOptions, LinkKind, OUR_PROTOCOL, Place, Snapshot, State};
 use ifupdown_ng_netlink::values::{Centiseconds, IfName};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ pub fn written(found: &Snapshot) -> Vec<String> {
     for (netns, found) in &found.netns {
         lines.extend(matches!(found, state::Netns::Is(_)).then(|| format!("{netns} is there")));
     }
-    lines.extend(found.netns_links.iter().map(|record| format!("{:?}", record.link)));
+    lines.extend(found.netns_links.values().map(|record| format!("{:?}", record.link)));
     lines.extend(
         found
             .located
@@ -40,18 +40,19 @@ pub fn written(found: &Snapshot) -> Vec<String> {
 /// Removes from the kernel's state what the kernel chooses by itself: port costs by the port's speed, links that it
 /// created by itself, and times that it rounds to ticks.
 pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String>) -> Snapshot {
-    for (place, state) in &mut found.places {
+    found.places.update_all(|place, state| {
+        let state: &mut State = state;
         let modelled = model.at(place);
         let nobodys = |name: &IfName| born.contains(&name.to_string()) && !modelled.links.contains_key(name);
         state.links.retain(|name, _| !nobodys(name));
         state.details.retain(|name, _| !nobodys(name));
         state.bridging.eligible.retain(|name| !nobodys(name));
-        for (name, port) in &mut state.bridging.ports {
+        state.bridging.ports.update_all(|name, port| {
             if modelled.bridging.ports.get(name).is_some_and(|port| port.options.cost.is_none()) {
                 port.options.cost = None;
             }
-        }
-        for (name, link) in &mut state.links {
+        });
+        state.links.update_all(|name, link| {
             let modelled = modelled.links.get(name).map(|link| &link.kind);
             if let (LinkKind::Bridge(options), Some(LinkKind::Bridge(modelled))) = (&mut link.kind, modelled)
             {
@@ -61,8 +62,8 @@ pub fn as_modelled(mut found: Snapshot, model: &Snapshot, born: &BTreeSet<String
                     }
                 }
             }
-        }
-    }
+        });
+    });
     found
 }
 
