@@ -11,6 +11,7 @@ use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::{DRIFTED, MISCONFIGURED};
+use ifupdown_ng_netlink::state::Shared;
 use ifupdown_ng_netlink::values::IfName;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -153,11 +154,11 @@ fn summary(is_well: bool, all: &[Pending<'_>], others: &[(IfName, Vec<String>)])
 /// The changes of a plan that make a difference. A plan may add a rule a second time and delete the first one, so that
 /// it comes after another new rule (`vrf-rules jump`): then only the new rule is a difference.
 fn different(plan: &Plan) -> impl Iterator<Item = &Act> {
-    let moved = |step: &Step| {
+    let moved = |step: &Shared<Step>| {
         let (Op::RuleAdd { rule, .. } | Op::RuleDel(rule) | Op::RuleDelDuplicate(rule)) = &step.act.op else {
             return false;
         };
-        let is_here = |other: &&Step| other.act.at == step.act.at;
+        let is_here = |other: &&Shared<Step>| other.act.at == step.act.at;
         let others = || plan.steps.iter().filter(is_here).map(|other| &other.act.op);
         let added = others().any(|op| matches!(op, Op::RuleAdd { rule: other, .. } if other == rule));
         let deleted = others()

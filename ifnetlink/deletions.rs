@@ -5,7 +5,7 @@
 use crate::pending::Changes;
 use ifupdown_ng_netlink::plan::op::{LinkChange, Op};
 use ifupdown_ng_netlink::plan::{Plan, Step};
-use ifupdown_ng_netlink::state::Place;
+use ifupdown_ng_netlink::state::{Place, Shared};
 use ifupdown_ng_netlink::values::{IfName, NetnsRef};
 use std::collections::BTreeSet;
 
@@ -29,19 +29,19 @@ pub fn in_sequence<'a>(changes: &Changes<'a>) -> (Plan, Vec<&'a IfName>) {
     (Plan { steps, warnings }, ifaces)
 }
 
-type Steps<'a> = Vec<(&'a IfName, Step)>;
+type Steps<'a> = Vec<(&'a IfName, Shared<Step>)>;
 
 /// The steps of one stanza: those before the first deletion of a link, the deletion, and those after it.
 struct Removal<'a> {
     before: Steps<'a>,
-    deletion: Option<(&'a IfName, Step)>,
+    deletion: Option<(&'a IfName, Shared<Step>)>,
     after: Steps<'a>,
 }
 
 impl<'a> Removal<'a> {
-    fn new(iface: &'a IfName, steps: &[Step]) -> Self {
+    fn new(iface: &'a IfName, steps: &[Shared<Step>]) -> Self {
         let is_deletion =
-            |step: &Step| step.act.at == Place::Here && matches!(step.act.op, Op::LinkDel { .. });
+            |step: &Shared<Step>| step.act.at == Place::Here && matches!(step.act.op, Op::LinkDel { .. });
         let mut before: Steps<'a> = steps.iter().map(|step| (iface, step.clone())).collect();
         let Some(place) = steps.iter().position(is_deletion) else {
             return Self { before, deletion: None, after: Vec::new() };
@@ -81,7 +81,8 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     /// Whether the steps before a deletion can be made before the deletions of this group, and what follows them.
     fn takes(&self, removal: &Removal<'_>) -> bool {
-        removal.before.iter().all(|(_, Step { act, .. })| {
+        removal.before.iter().all(|(_, step)| {
+            let act = &step.act;
             let is_of_links = matches!(
                 act.op,
                 Op::RouteDel(_) | Op::AddressDel { .. } | Op::LinkSet { .. } | Op::Bridge(_)
@@ -93,7 +94,8 @@ impl<'a> Group<'a> {
     }
 
     fn add(&mut self, removal: Removal<'a>) {
-        for (_, Step { act, .. }) in removal.deletion.iter().chain(&removal.after) {
+        for (_, step) in removal.deletion.iter().chain(&removal.after) {
+            let act = &step.act;
             self.links.extend(act.links());
             if let Op::NetnsDel(name) = &act.op {
                 self.netns.insert(Place::In(NetnsRef::Name(name.clone())));

@@ -12,7 +12,7 @@ use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
-    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Rule, Snapshot, State,
+    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Rule, Shared, Snapshot, State,
 };
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
@@ -357,7 +357,7 @@ fn is_of_default_vlan(plan: &Plan) -> bool {
 
 /// Whether an interface is in another namespace, or moves to one.
 fn is_inside(iface: &IfName, planned: &Result<Plan, (Plan, Vec<Problem>)>, simulated: &Simulated) -> bool {
-    let moves = |step: &Step| matches!(&step.act.op, Op::LinkMove(moved) if moved.name == *iface);
+    let moves = |step: &Shared<Step>| matches!(&step.act.op, Op::LinkMove(moved) if moved.name == *iface);
     simulated.0.located.contains_key(iface) || planned.as_ref().is_ok_and(|plan| plan.steps.iter().any(moves))
 }
 
@@ -422,7 +422,7 @@ fn without_ours(state: &mut State) {
 
 /// The addresses, routes and rules of ours that the stanzas ask for.
 struct Wanted {
-    addresses: Vec<(Place, IfName, IpNet)>,
+    addresses: BTreeSet<(Place, IfName, IpNet)>,
     routes: Vec<(Place, Route)>,
     /// The families that have rules.
     rules: BTreeSet<Family>,
@@ -443,7 +443,7 @@ impl Wanted {
         }
         let mut simulated = Simulated(found.clone());
         simulated.0.places.update_all(|_, state| without_ours(state));
-        let mut wanted = Self { addresses: Vec::new(), routes: Vec::new(), rules: BTreeSet::new() };
+        let mut wanted = Self { addresses: BTreeSet::new(), routes: Vec::new(), rules: BTreeSet::new() };
         for target in &targets.known {
             let (mut planned, _) = plan(target, &mut simulated);
             if planned.is_err() {
@@ -460,9 +460,14 @@ impl Wanted {
             simulated.assume_all(&plan);
             assume_up(&mut simulated, &target.iface);
             for step in plan.steps {
-                match step.act.op {
-                    Op::AddressAdd { dev, address } => wanted.addresses.push((step.act.at, dev, address.net)),
-                    Op::RouteAdd(route) | Op::RouteReplace(route) => wanted.routes.push((step.act.at, route)),
+                let at = &step.act.at;
+                match &step.act.op {
+                    Op::AddressAdd { dev, address } => {
+                        wanted.addresses.insert((at.clone(), dev.clone(), address.net));
+                    }
+                    Op::RouteAdd(route) | Op::RouteReplace(route) => {
+                        wanted.routes.push((at.clone(), route.clone()));
+                    }
                     Op::RuleAdd { rule, .. } if rule.protocol == OUR_PROTOCOL => {
                         wanted.rules.insert(rule.family);
                     }

@@ -2,6 +2,7 @@
 
 use crate::report::Report;
 use ifupdown_ng_netlink::plan::Step;
+use ifupdown_ng_netlink::state::Shared;
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ struct Spent {
 
 impl<'a> Progress<'a> {
     /// Before the first of these steps, which are of these interfaces.
-    pub fn of(steps: &[Step], ifaces: &[&'a IfName]) -> Self {
+    pub fn of(steps: &[Shared<Step>], ifaces: &[&'a IfName]) -> Self {
         let of_each = steps.iter().zip(ifaces);
         let steps: Vec<_> =
             of_each.map(|(step, iface)| (!step.act.op.is_a_note()).then_some(*iface)).collect();

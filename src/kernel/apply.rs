@@ -4,7 +4,7 @@ use crate::kernel::{Kernel, Refusal, When};
 use crate::plan::netns::move_link;
 use crate::plan::op::{Act, LinkChange, Move, Op};
 use crate::plan::{Plan, Step};
-use crate::state::{Action, LinkKind, NetnsLink, Place, Record, Route};
+use crate::state::{Action, LinkKind, NetnsLink, Place, Record, Route, Shared};
 use crate::values::IfName;
 use nix::errno::Errno;
 use std::fmt;
@@ -111,8 +111,8 @@ pub fn up_with(
 }
 
 /// Deletes the links that the first steps delete, if these are several, at once. The number of steps that are made then.
-fn delete_together(steps: &[Step], kernel: &mut impl Kernel) -> usize {
-    let Some(Step { act: Act { at, op: Op::LinkDel { .. } }, .. }) = steps.first() else { return 0 };
+fn delete_together(steps: &[Shared<Step>], kernel: &mut impl Kernel) -> usize {
+    let Some(&Act { ref at, op: Op::LinkDel { .. } }) = steps.first().map(|step| &step.act) else { return 0 };
     let names = steps.iter().map_while(|step| match &step.act.op {
         Op::LinkDel { name, .. } if step.act.at == *at => Some(name),
         _ => None,
@@ -159,7 +159,8 @@ impl Undo {
 /// Every change that failed.
 pub fn down(plan: &Plan, kernel: &mut impl Kernel) -> Result<(), Vec<Failure>> {
     let (mut failures, mut held) = (Vec::new(), Held::default());
-    for Step { act, .. } in &plan.steps {
+    for step in &plan.steps {
+        let act = &step.act;
         if held.holds(act) {
             continue;
         }

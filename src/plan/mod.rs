@@ -10,7 +10,7 @@ pub mod vrf;
 
 use crate::plan::op::{Act, Op};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Original, Place, Query, Record, Route, Rule, Snapshot, State, Sysctl};
+use crate::state::{Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl};
 use crate::values::IfName;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -63,11 +63,14 @@ pub struct Step {
     pub best_effort: bool,
 }
 
+/// Steps in their order. Many plans have the same ones.
+pub type Steps = Vec<Shared<Step>>;
+
 /// The steps of a phase, and warnings about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The steps.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// Messages to the user although nothing failed, a line each.
     pub warnings: Vec<String>,
 }
@@ -82,7 +85,7 @@ impl Plan {
     pub fn push_at(&mut self, at: &Place, op: Op, undo: Option<Op>) {
         let act = |op| Act { at: at.clone(), op };
         let undo = undo.map(act).into_iter().collect();
-        self.steps.push(Step { act: act(op), undo, best_effort: false });
+        self.steps.push(Step { act: act(op), undo, best_effort: false }.into());
     }
 
     /// Adds a step in the executor's own namespace that the kernel may refuse.

@@ -10,10 +10,10 @@ mod difference;
 use crate::kernel::Kernel as _;
 use crate::model::Simulated;
 use crate::plan::op::{Act, Op};
-use crate::plan::{At, Plan, Step};
+use crate::plan::{At, Plan, Step, Steps};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Snapshot};
+use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Shared, Snapshot};
 use crate::values::IfName;
 use difference::Difference;
 use std::cell::OnceCell;
@@ -163,7 +163,7 @@ pub fn plan(
         made.extend(up(iface, &plan, &mut then.clone()).unwrap_or_else(|(steps, _)| steps));
     }
     // With a bridge or a VRF go also the ports and the routes of other stanzas.
-    let is_own = |step: &Step| match &step.act.op {
+    let is_own = |step: &Shared<Step>| match &step.act.op {
         Op::LinkSet { name, .. } => name == iface || made.iter().any(|made| sets_link(made, name)),
         Op::RouteDel(route) => made.iter().any(|made| adds_route(made, route)),
         _ => true,
@@ -227,7 +227,7 @@ fn up(
     iface: &IfName,
     plan: &dyn Fn(At<'_>, &Snapshot) -> Planned,
     simulated: &mut Simulated,
-) -> Result<Vec<Step>, (Vec<Step>, Vec<Problem>)> {
+) -> Result<Steps, (Steps, Vec<Problem>)> {
     let mut steps = Vec::new();
     for phase in Phase::UP {
         match plan(at(iface, phase), &simulated.0) {
@@ -323,13 +323,14 @@ fn keep_nested(iface: &IfName, found: &Snapshot, base: &mut Snapshot) {
 }
 
 /// The sysctls inside a namespace, if they are recorded: the same. Those that the new stanza sets have its values.
-fn keep_sysctls(before: &Snapshot, wanted: &[Step], base: &mut Snapshot) {
+fn keep_sysctls(before: &Snapshot, wanted: &[Shared<Step>], base: &mut Snapshot) {
     for (place, state) in before.places.iter().filter(|(place, _)| **place != Place::Here) {
         let Some(kept) = base.places.get_mut(place) else { continue };
         for (record, text) in &state.records {
             let Some(key) = record.sysctl() else { continue };
             kept.records.insert(record.clone(), text.clone());
-            let sets = |step: &Step| matches!(&step.act.op, Op::SysctlSet { key: set, .. } if *set == key);
+            let sets =
+                |step: &Shared<Step>| matches!(&step.act.op, Op::SysctlSet { key: set, .. } if *set == key);
             if !wanted.iter().any(|step| step.act.at == *place && sets(step)) {
                 kept.sysctls.extend(state.sysctls.get(&key).map(|value| (key, value.clone())));
             }

@@ -34,7 +34,7 @@ use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::op::{Act, BridgeOp, Op};
 use ifupdown_ng_netlink::plan::{At, Plan, Step};
 use ifupdown_ng_netlink::stanza::Phase;
-use ifupdown_ng_netlink::state::{Place, Query, Snapshot, TableRef};
+use ifupdown_ng_netlink::state::{Place, Query, Shared, Snapshot, TableRef};
 use interfaces::{End, Interface};
 use judge::{as_ip_shows, as_modelled, written};
 use libtest_mimic::Trial;
@@ -241,7 +241,7 @@ impl Both {
             for act in undo {
                 self.make(act).map_err(|why| format!("{phase}, taking back {why}"))?;
             }
-            let can_be_taken_back = |step: &Step| !step.undo.is_empty();
+            let can_be_taken_back = |step: &Shared<Step>| !step.undo.is_empty();
             let all_taken_back = !self.lost_address && plan.steps[..done].iter().all(can_be_taken_back);
             // The rules that the kernel added with the first VRF stay.
             let without_kernel_rules = |lines: Vec<String>| -> Vec<String> {

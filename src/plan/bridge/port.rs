@@ -40,7 +40,7 @@ impl Draft {
         // An error of the model is ignored: the kernel decides.
         let _ = self.state.change_port(&op);
         let undo = undo.into_iter().map(Act::here).collect();
-        self.plan.steps.push(Step { act: Act::here(op), undo, best_effort: false });
+        self.plan.steps.push(Step { act: Act::here(op), undo, best_effort: false }.into());
     }
 
     fn bridge_op(&mut self, op: BridgeOp, undo: impl IntoIterator<Item = BridgeOp>) {

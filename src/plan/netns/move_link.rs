@@ -48,13 +48,13 @@ pub fn set_out(link: NetnsLink, here: &State, plan: &mut Plan) {
         undo.push(Act::here(Op::set_up(&iface, true)));
     }
     undo.push(Act::here(Op::NetnsLinkDel(link.clone())));
-    plan.steps.push(Step { act: Act::here(Op::NetnsLinkSet(link)), undo, best_effort: false });
+    plan.steps.push(Step { act: Act::here(Op::NetnsLinkSet(link)), undo, best_effort: false }.into());
     let moving = |name: &IfName, to: &Place, new_name: &IfName| {
         Op::LinkMove(Move { name: name.clone(), to: to.clone(), new_name: new_name.clone() })
     };
     let back = Act { at: place.clone(), op: moving(&inner, &Place::Here, &iface) };
     let act = Act::here(moving(&iface, &place, &inner));
-    plan.steps.push(Step { act, undo: vec![back], best_effort: false });
+    plan.steps.push(Step { act, undo: vec![back], best_effort: false }.into());
 }
 
 /// Deletes the record of the moved interface.

@@ -6,18 +6,18 @@ use crate::plan::op::{Act, BridgeOp, End, LinkChange, Nested, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
     BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, LinkOriginal, Place, PortOptions, Record,
-    Snapshot, State, Sysctl, VlanDevice,
+    Shared, Snapshot, State, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
 
 /// Two states, and the objects in which they may differ.
 pub struct Difference<'a> {
     /// The steps that touch these objects.
-    pub touched: &'a [Step],
+    pub touched: &'a [Shared<Step>],
     /// The steps of the old stanza from nothing.
-    pub made: &'a [Step],
+    pub made: &'a [Shared<Step>],
     /// The steps of the new stanza from nothing.
-    pub wanted: &'a [Step],
+    pub wanted: &'a [Shared<Step>],
     /// The state to reach.
     pub fresh: &'a Snapshot,
     /// The interface of the stanza. Other executors set it up and down.
@@ -28,13 +28,14 @@ impl Difference<'_> {
     /// The steps from `base` to the state to reach; `None` if there is no way in place.
     pub fn steps(&self, base: &Simulated) -> Option<Plan> {
         let mut way = Way { to: self, base: base.clone(), plan: Plan::default() };
-        for Step { act, undo, .. } in self.touched {
+        for step in self.touched {
+            let Step { act, undo, .. } = &**step;
             way.object(act)?;
             undo.iter().try_for_each(|act| way.object(act))?;
         }
         // Static entries go while the port is in their VLAN. Ports are released last: a bridge without ports takes no
         // VLAN.
-        let rank = |step: &Step| match &step.act.op {
+        let rank = |step: &Shared<Step>| match &step.act.op {
             Op::Bridge(BridgeOp::FdbDel { .. }) => 0,
             Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. } => 2,
             _ => 1,
