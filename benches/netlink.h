@@ -35,7 +35,7 @@ static void end(struct rtattr *nest)
 }
 
 /* A new veth pair. The other end is in a namespace, an open file, unless that is negative. */
-static void begin_pair(const char *name, const char *peer, int netns)
+static inline void begin_pair(const char *name, const char *peer, int netns)
 {
 	struct ifinfomsg link = { 0 };
 	begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);

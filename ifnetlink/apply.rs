@@ -56,6 +56,8 @@ pub struct Prepared {
     pub targets: Targets,
     /// What the kernel has.
     pub found: Snapshot,
+    /// The changes to make.
+    pub changes: Changes,
     /// The kernel, locked.
     pub kernel: Live,
     /// The locks of the interfaces that change, by name.
@@ -133,9 +135,8 @@ pub fn prepare(
         }
         if restarts.is_empty() && targets.gone_with_foreign().next().is_none() {
             let scripts = Scripts::due(&targets, &changes);
-            let absent = changes.absent;
-            targets.known.retain(|target| !absent.contains(&target.iface));
-            return Ok(Ok(Prepared { targets, found, kernel, locks, state_file, scripts }));
+            targets.known.retain(|target| !changes.absent.contains(&target.iface));
+            return Ok(Ok(Prepared { targets, found, changes, kernel, locks, state_file, scripts }));
         }
         kernel.unlock();
         locks.clear();
@@ -163,13 +164,16 @@ pub fn lock_all(
 }
 
 fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow::Result<u8> {
-    let Prepared { targets, found, mut kernel, locks, state_file, scripts } =
+    let Prepared { targets, found, changes, mut kernel, locks, state_file, scripts } =
         match prepare(options, request, report)? {
             Ok(prepared) => prepared,
             Err(code) => return Ok(code),
         };
     journal::forget()?;
-    let code = transaction::carry_out(&targets, found, Extent::Whole, &mut kernel, report, |_| Ok(()))?;
+    let code =
+        transaction::carry_out(&targets, found, Some(changes), Extent::Whole, &mut kernel, report, |_| {
+            Ok(())
+        })?;
     if code != 0 {
         return Ok(code);
     }
@@ -259,7 +263,7 @@ fn would_change(targets: &Targets, changes: &Changes, restarts: &[&Target], repo
     let by_ifup: Vec<_> =
         targets.known.iter().filter(|target| by_ifup(target)).map(|target| &target.iface).collect();
     let is_native = |iface: &IfName| targets.has_stanza(iface) || !by_ifdown.contains(&iface);
-    report.changes(changes.steps.iter().filter(|(iface, _)| is_native(iface) && !by_ifup.contains(iface)));
+    report.changes(changes.steps.iter().filter(|(iface, _)| is_native(iface) && !by_ifup.contains(&iface)));
     Scripts::due(targets, changes).list(report);
     for iface in by_ifup {
         report.command("ifup", iface);
@@ -292,7 +296,7 @@ fn foreign_down(
 
 /// The interfaces that change, or whose entry in the state file does.
 fn touched(targets: &Targets, changes: &Changes, restarts: &[&Target]) -> BTreeSet<String> {
-    let planned = changes.steps.iter().filter(|(_, plan)| !plan.is_empty()).map(|(iface, _)| *iface);
+    let planned = changes.steps.iter().filter(|(_, plan)| !plan.is_empty()).map(|(iface, _)| iface);
     let new = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
     let new = new.map(|target| &target.iface).filter(|iface| !targets.running.contains(iface.as_str()));
     let restarts = restarts.iter().map(|target| &target.iface);

@@ -137,7 +137,7 @@ pub fn check(options: &Options, machine: bool) -> anyhow::Result<u8> {
 }
 
 /// The lines at the end for a terminal: whether nothing differs, and what was not compared.
-fn summary(is_well: bool, all: &[Pending<'_>], others: &[(IfName, Vec<String>)]) -> String {
+fn summary(is_well: bool, all: &[Pending], others: &[(IfName, Vec<String>)]) -> String {
     let mut text = String::new();
     let compared: Vec<_> = all.iter().map(|pending| pending.iface.as_str()).collect();
     if is_well && !compared.is_empty() {

@@ -56,8 +56,8 @@ fn whole(changes: &Changes) -> Plan {
 }
 
 /// The interfaces that have no stanza any more.
-fn gone<'a>(changes: &Changes<'a>) -> BTreeSet<&'a IfName> {
-    changes.pending.iter().filter(|pending| pending.is_gone).map(|pending| pending.iface).collect()
+fn gone(changes: &Changes) -> BTreeSet<&IfName> {
+    changes.pending.iter().filter(|pending| pending.is_gone).map(|pending| &pending.iface).collect()
 }
 
 /// Why the changes cannot be made.
@@ -65,7 +65,7 @@ fn refusals(changes: &Changes) -> Vec<String> {
     let mut lines = Vec::new();
     for pending in &changes.pending {
         if pending.is_missing {
-            lines.push(format!("{}: {}", pending.iface, missing(pending.iface, true)));
+            lines.push(format!("{}: {}", pending.iface, missing(&pending.iface, true)));
         }
         lines.extend(pending.problems.iter().map(|problem| format!("{}: {problem}", pending.iface)));
     }

@@ -11,10 +11,12 @@ use std::collections::BTreeSet;
 
 /// All steps in the order in which they are made, and the interface of each. Left out are steps whose object goes with a
 /// link that is deleted anyway.
-pub fn in_sequence<'a>(changes: &Changes<'a>) -> (Plan, Vec<&'a IfName>) {
+pub fn in_sequence(changes: &Changes) -> (Plan, Vec<&IfName>) {
     let (first, removals) = changes.steps.split_at(changes.removals);
-    let mut all: Vec<_> =
-        first.iter().flat_map(|(iface, plan)| plan.steps.iter().map(|step| (*iface, step.clone()))).collect();
+    let mut all = Steps::new();
+    for (iface, plan) in first {
+        all.extend(plan.steps.iter().map(|step| (iface, step.clone())));
+    }
     let mut group = Group::default();
     for (iface, plan) in removals {
         let removal = Removal::new(iface, &plan.steps);
@@ -143,7 +145,7 @@ mod tests {
     fn steps(plans: &[(&IfName, Plan)]) -> Vec<String> {
         let changes = Changes {
             pending: Vec::new(),
-            steps: plans.to_vec(),
+            steps: plans.iter().map(|(iface, plan)| ((*iface).clone(), plan.clone())).collect(),
             removals: 0,
             again: BTreeSet::new(),
             absent: BTreeSet::new(),

@@ -49,10 +49,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 use targets::{INTERFACES_FILE, Options};
 
-/// That of musl gives memory back to the kernel, and asks for it again, thousands of times in an `apply`.
-#[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
-
 fn main() -> ExitCode {
     // `apply` starts this program again to run ifup inside a namespace.
     if let Some(arguments) = arguments::inside() {

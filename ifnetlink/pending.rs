@@ -17,12 +17,12 @@ use ifupdown_ng_netlink::state::{
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is pending for one interface.
-pub struct Pending<'a> {
+pub struct Pending {
     /// The interface.
-    pub iface: &'a IfName,
+    pub iface: IfName,
     /// The removal of what conflicts with the stanza, or of all if there is none any more.
     pub former: Plan,
     /// No stanza of the file has keywords of ours for it any more.
@@ -39,10 +39,10 @@ pub struct Pending<'a> {
     pub kept: Vec<String>,
 }
 
-impl<'a> Pending<'a> {
-    fn new(iface: &'a IfName, is_gone: bool) -> Self {
+impl Pending {
+    fn new(iface: &IfName, is_gone: bool) -> Self {
         Self {
-            iface,
+            iface: iface.clone(),
             former: Plan::default(),
             is_gone,
             plan: Plan::default(),
@@ -54,24 +54,19 @@ impl<'a> Pending<'a> {
     }
 
     /// Adds a removal that is made before the changes.
-    fn remove_first(
-        &mut self,
-        removal: Plan,
-        simulated: &mut Simulated,
-        steps: &mut Vec<(&'a IfName, Plan)>,
-    ) {
+    fn remove_first(&mut self, removal: Plan, simulated: &mut Simulated, steps: &mut Vec<(IfName, Plan)>) {
         simulated.assume_all(&removal);
-        steps.push((self.iface, removal.clone()));
+        steps.push((self.iface.clone(), removal.clone()));
         self.former.append(removal);
     }
 }
 
 /// What is pending for the interfaces that were asked for, in the order of the changes.
-pub struct Changes<'a> {
+pub struct Changes {
     /// For each interface.
-    pub pending: Vec<Pending<'a>>,
+    pub pending: Vec<Pending>,
     /// All changes in order, each with the interface of its stanza.
-    pub steps: Vec<(&'a IfName, Plan)>,
+    pub steps: Vec<(IfName, Plan)>,
     /// From here on, `steps` only removes what no stanza has any more.
     pub removals: usize,
     /// The interfaces that are taken down and brought up again.
@@ -110,7 +105,7 @@ struct Order {
 /// What is pending for the interfaces that were asked for. Each plan starts from the state that the plans before it
 /// lead to. What is removed is removed last, unless it is in the way. Interfaces whose stanzas cannot be followed in
 /// place are taken down and brought up again, with those that depend on them, if the mode allows it.
-pub fn pending<'a>(targets: &'a Targets, found: &Snapshot, mode: Mode) -> Changes<'a> {
+pub fn pending(targets: &Targets, found: &Snapshot, mode: Mode) -> Changes {
     let wanted = Wanted::of(targets, found);
     let mut order = Order::default();
     let first = attempt(targets, found, mode, &wanted, &order);
@@ -163,15 +158,15 @@ fn simulated_after(planned: &Result<Plan, (Plan, Vec<Problem>)>, before: &Simula
     after
 }
 
-fn attempt<'a>(
-    targets: &'a Targets,
+fn attempt(
+    targets: &Targets,
     found: &Snapshot,
     mode: Mode,
     wanted: &Result<Wanted, String>,
     order: &Order,
-) -> Changes<'a> {
+) -> Changes {
     let mut simulated = Simulated(found.clone());
-    let mut steps: Vec<(&IfName, Plan)> = Vec::new();
+    let mut steps: Vec<(IfName, Plan)> = Vec::new();
     let gone: Vec<_> = targets.former.iter().filter(|former| !targets.is_known(&former.iface)).collect();
     let is_left_out = |target: &Target| mode != Mode::Check && target.by_ifup;
     let chosen = targets.known.iter().filter(|target| target.chosen && !is_left_out(target));
@@ -181,15 +176,15 @@ fn attempt<'a>(
     let (of_gone, of_known) = pending.split_at_mut(gone.len());
     let is_first =
         |iface: &IfName| order.again.contains(iface) || (order.gone_first && !targets.is_known(iface));
-    let first = of_gone.iter_mut().chain(of_known.iter_mut()).filter(|pending| is_first(pending.iface));
-    let first =
-        in_order(first.collect(), |pending| pending.iface, |pending| targets.dependencies_of(pending.iface));
+    let first = of_gone.iter_mut().chain(of_known.iter_mut()).filter(|pending| is_first(&pending.iface));
+    let depends = |pending: &&mut Pending| targets.dependencies_of(&pending.iface);
+    let first = in_order(first.collect(), |pending| &pending.iface, depends);
     for pending in first.into_iter().rev() {
-        pending.former = match chosen.iter().find(|target| target.iface == *pending.iface) {
+        pending.former = match chosen.iter().find(|target| target.iface == pending.iface) {
             Some(target) => taken_down(target, targets, &mut simulated),
-            None => removed(pending.iface, mode, targets, &mut simulated),
+            None => removed(&pending.iface, mode, targets, &mut simulated),
         };
-        steps.push((pending.iface, pending.former.clone()));
+        steps.push((pending.iface.clone(), pending.former.clone()));
     }
     // Those of which nothing else is to be removed. What goes with a whole interface would go again.
     let (mut settled, mut absent) = (BTreeSet::<&IfName>::new(), BTreeSet::new());
@@ -241,7 +236,7 @@ fn attempt<'a>(
         }
         simulated.assume_all(&pending.plan);
         assume_up(&mut simulated, &target.iface);
-        steps.push((pending.iface, pending.plan.clone()));
+        steps.push((pending.iface.clone(), pending.plan.clone()));
     }
     let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
@@ -263,14 +258,14 @@ fn attempt<'a>(
                 pending.kept.extend(others);
             }
             pending.kept.extend(unmarked(target, found, &simulated.0));
-            steps.push((pending.iface, pending.surplus.clone()));
+            steps.push((pending.iface.clone(), pending.surplus.clone()));
         }
     }
     for pending in of_gone.iter_mut().rev().filter(|_| !order.gone_first) {
-        pending.former = removed(pending.iface, mode, targets, &mut simulated);
-        steps.push((pending.iface, pending.former.clone()));
+        pending.former = removed(&pending.iface, mode, targets, &mut simulated);
+        steps.push((pending.iface.clone(), pending.former.clone()));
     }
-    pending.retain(|pending| !absent.contains(pending.iface));
+    pending.retain(|pending| !absent.contains(&pending.iface));
     let unknown = wanted.as_ref().err().filter(|_| !pending.is_empty()).cloned();
     Changes { pending, steps, removals, again: order.again.clone(), absent, unknown }
 }
@@ -521,9 +516,10 @@ impl Wanted {
                 }
             }
         }
-        if own_table.is_some() && targets.may_need_rules(found).is_empty() {
-            let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
-            let rules = unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
+        let unwanted = found.here().rules.iter().filter(|(family, _)| !self.rules.contains(family));
+        let rules: Shared<BTreeMap<_, _>> =
+            unwanted.map(|(family, rules)| (*family, rules.clone())).collect();
+        if own_table.is_some() && !rules.is_empty() && targets.may_need_rules(found).is_empty() {
             plan.append(restore(&State { rules, ..State::default() }));
         }
         let kept = (!routes_left.is_empty()).then(|| kept(&routes_left, others()));

@@ -82,7 +82,7 @@ impl Report {
         self.lines.push((iface.clone(), format!("run-parts {}", directory.display())));
     }
 
-    pub fn changes<'a>(&mut self, steps: impl IntoIterator<Item = &'a (&'a IfName, Plan)>) {
+    pub fn changes<'a>(&mut self, steps: impl IntoIterator<Item = &'a (IfName, Plan)>) {
         for (iface, plan) in steps {
             let acts = plan.steps.iter().map(|step| &step.act).filter(|act| !act.op.is_a_note());
             self.lines.extend(acts.map(|act| ((*iface).clone(), act.to_string())));

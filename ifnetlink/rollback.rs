@@ -71,11 +71,11 @@ impl Before {
     ///
     /// # Errors
     /// The kernel or our records cannot be read.
-    pub fn read(steps: &[(&IfName, Plan)], kernel: &mut Live) -> Result<Self, Refusal> {
+    pub fn read(steps: &[(IfName, Plan)], kernel: &mut Live) -> Result<Self, Refusal> {
         let mut kept: BTreeMap<Place, Kept> = BTreeMap::from([(Place::Here, Kept::default())]);
         let mut parts: BTreeMap<IfName, Part> = BTreeMap::new();
         for (iface, plan) in steps.iter().filter(|(_, plan)| !plan.is_empty()) {
-            let part = parts.entry((*iface).clone()).or_default();
+            let part = parts.entry(iface.clone()).or_default();
             for step in &plan.steps {
                 std::iter::once(&step.act).chain(&step.undo).for_each(|act| part.add(act, &mut kept));
                 match &step.act.op {

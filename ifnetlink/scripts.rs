@@ -36,7 +36,7 @@ impl Scripts {
         let gone: Vec<&IfName> = gone.collect();
         let is_again = |iface: &IfName| changes.again.contains(iface);
         let has_changes =
-            |iface: &IfName| changes.steps.iter().any(|(of, plan)| *of == iface && !plan.is_empty());
+            |iface: &IfName| changes.steps.iter().any(|(of, plan)| of == iface && !plan.is_empty());
         let native = || {
             let native = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
             let native = native.filter(|target| !target.configuration.is_empty());

@@ -33,14 +33,15 @@ pub enum Extent {
     Removals,
 }
 
-/// Applies the native part, or restores what was there before. Returns the exit status. `begin` is called before the
-/// first change.
+/// Applies the native part, or restores what was there before. Returns the exit status. `changes` are those for what was
+/// found, if they are known. `begin` is called before the first change.
 ///
 /// # Errors
 /// When something cannot be read before the first change, or `begin` fails.
 pub fn carry_out(
     targets: &Targets,
     found: Snapshot,
+    changes: Option<Changes>,
     extent: Extent,
     kernel: &mut Live,
     report: &mut Report,
@@ -52,7 +53,9 @@ pub fn carry_out(
         before = Some(read);
         Ok(())
     };
-    let Err(error) = make_changes(targets, found, extent, kernel, report, &mut keep) else { return Ok(0) };
+    let Err(error) = make_changes(targets, found, changes, extent, kernel, report, &mut keep) else {
+        return Ok(0);
+    };
     let Some(before) = before else { return Err(error) };
     let left = before.restore(&BTreeSet::new(), None, kernel);
     report.errors.push(format!("{error:#}; {}", outcome(&left)));
@@ -70,6 +73,7 @@ pub fn outcome(left: &[String]) -> &'static str {
 fn make_changes(
     targets: &Targets,
     mut found: Snapshot,
+    mut known: Option<Changes>,
     extent: Extent,
     kernel: &mut Live,
     report: &mut Report,
@@ -78,7 +82,7 @@ fn make_changes(
     let (mut applied, mut has_changed) = (targets.applied.clone(), false);
     for disruptive in [true, false] {
         let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
-        let mut changes = pending(targets, &found, mode);
+        let mut changes = known.take().unwrap_or_else(|| pending(targets, &found, mode));
         match extent {
             Extent::Trial => withhold_deletions(&mut changes, &found),
             Extent::Removals if disruptive => drop(changes.steps.drain(..changes.removals)),

@@ -56,7 +56,7 @@ pub fn run(options: &Options, request: Request, limit: Duration, is_again: bool)
 
 /// Makes the changes and waits.
 fn begin(options: &Options, request: Request, limit: Duration, report: &mut Report) -> anyhow::Result<u8> {
-    let Prepared { targets, found, mut kernel, locks, state_file, scripts } =
+    let Prepared { targets, found, changes, mut kernel, locks, state_file, scripts } =
         match prepare(options, request, report)? {
             Ok(prepared) => prepared,
             Err(code) => return Ok(code),
@@ -76,7 +76,8 @@ fn begin(options: &Options, request: Request, limit: Duration, report: &mut Repo
         journal.before = before.clone();
         journal.write().context(CANNOT_WRITE)
     };
-    let code = transaction::carry_out(&targets, found, Extent::Trial, &mut kernel, report, write)?;
+    let code =
+        transaction::carry_out(&targets, found, Some(changes), Extent::Trial, &mut kernel, report, write)?;
     if code != 0 {
         return Ok(code);
     }
@@ -215,7 +216,7 @@ fn delete(
     targets.former.retain(|former| !is_used(&former.iface));
     let found = targets.look(&mut kernel).context(CANNOT_READ)?;
     let begin = |_: &Before| Ok(());
-    let code = transaction::carry_out(&targets, found, Extent::Removals, &mut kernel, report, begin)?;
+    let code = transaction::carry_out(&targets, found, None, Extent::Removals, &mut kernel, report, begin)?;
     if code == 0 {
         state_file.change(&[], &apply::removed(&targets)).context(CANNOT_WRITE_STATE)?;
     }

@@ -19,3 +19,9 @@ pub mod program;
 pub mod stanza;
 pub mod state;
 pub mod values;
+
+/// That of musl asks the kernel for memory by the page, and returns it at once: a tenth of the time of a start that makes a
+/// veth pair, and thousands of times in an `ifnetlink apply`.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

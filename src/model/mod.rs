@@ -67,13 +67,14 @@ impl State {
                 if self.links.contains_key(&new.name) {
                     return Err(Errno::EEXIST);
                 }
-                let first_vrf = self.vrfs().next().is_none();
+                let is_vrf = matches!(new.kind, LinkKind::Vrf(_));
+                let is_first = is_vrf && self.vrfs().next().is_none();
                 let kind = self.kind_of_new(&new.kind)?;
                 let link = Link { kind, master: None, up: false };
                 self.links.insert(new.name.clone(), link);
                 self.details_of_new(&new.name, &new.kind);
                 self.bridge_made(&new.name, &new.kind);
-                if first_vrf && matches!(new.kind, LinkKind::Vrf(_)) {
+                if is_first {
                     self.add_l3mdev_rules();
                 }
                 Ok(())

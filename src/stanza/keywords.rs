@@ -180,11 +180,8 @@ fn meant(keyword: &str) -> Option<&'static str> {
         let most = if rest(keyword).min(rest(ours)) > 4 { 2 } else { 1 };
         let is_begun = ours.starts_with(keyword) && ours.len() - keyword.len() <= 4 && rest(keyword) > 4;
         let can_be = keyword.len().abs_diff(ours.len()) <= most;
-        match can_be.then(|| distance(keyword, ours)) {
-            Some(letters) if letters <= most => Some(letters),
-            _ if is_begun => Some(3),
-            _ => None,
-        }
+        let letters = if can_be { distance(keyword, ours, most) } else { None };
+        letters.or(is_begun.then_some(3))
     };
     // "vrf" and "netns" are similar to too many words.
     let ours = OURS.into_iter().filter(|ours| ours.contains('-'));
@@ -193,23 +190,25 @@ fn meant(keyword: &str) -> Option<&'static str> {
         .map(|(_, ours)| ours)
 }
 
-/// How many letters have to be added, removed, changed or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
+/// How many letters have to be added, removed, changed or swapped with their neighbour; `None` if these are more than `most`.
+fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            if i == 0 || j == 0 {
-                rows[i][j] = i + j;
-                continue;
-            }
-            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+    let (mut before, mut row): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    for i in 1..=a.len() {
+        let mut next = vec![i];
+        for j in 1..=b.len() {
+            let changed = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(row[j] + 1).min(next[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
+                least = least.min(before[j - 2] + 1);
             }
-            rows[i][j] = least;
+            next.push(least);
         }
+        // A later row is at least as far as this one or the one before.
+        if next.iter().chain(&row).all(|letters| *letters > most) {
+            return None;
+        }
+        (before, row) = (row, next);
     }
-    rows[a.len()][b.len()]
+    row.last().copied().filter(|letters| *letters <= most)
 }

@@ -1,7 +1,7 @@
 //! VLANs (IEEE 802.1Q) and the membership of ports in them.
 
 use crate::values::Invalid;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -187,33 +187,60 @@ impl FromStr for VlanRange {
 /// untagged frames.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VlanSet {
-    /// The VLANs, and whether their frames are sent untagged.
-    members: BTreeMap<Vid, bool>,
+    /// The VLANs in order, as few runs as possible.
+    runs: Vec<Run>,
     pvid: Option<Vid>,
+}
+
+/// VLANs with consecutive numbers whose frames are all sent untagged, or all tagged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    first: u16,
+    last: u16,
+    untagged: bool,
 }
 
 impl VlanSet {
     /// An access port: one VLAN, untagged in both directions, or no VLAN at all.
     pub fn access(vid: Option<Vid>) -> Self {
-        Self { members: vid.map(|vid| (vid, true)).into_iter().collect(), pvid: vid }
+        let run = |Vid(vid)| Run { first: vid, last: vid, untagged: true };
+        Self { runs: vid.map(run).into_iter().collect(), pvid: vid }
     }
 
     /// Adds the VLANs of the range with its flags, and replaces earlier flags. A new PVID replaces the old one.
     pub fn insert(&mut self, range: VlanRange) {
-        for vid in (range.first.0..=range.last.0).map(Vid) {
-            self.members.insert(vid, range.untagged);
-            if range.pvid {
-                self.pvid = Some(vid);
-            } else if self.pvid == Some(vid) {
-                self.pvid = None;
+        let Vid(first) = range.first;
+        self.cut(range);
+        let place = self.runs.partition_point(|run| run.first < first);
+        self.runs.insert(place, Run { first, last: range.last.0, untagged: range.untagged });
+        self.runs.dedup_by(|next, run| {
+            let continues = run.last + 1 == next.first && run.untagged == next.untagged;
+            if continues {
+                run.last = next.last;
             }
+            continues
+        });
+        if range.pvid {
+            self.pvid = Some(range.last);
+        } else {
+            self.pvid = self.pvid.filter(|vid| !(range.first..=range.last).contains(vid));
         }
     }
 
     /// Removes these VLANs.
     pub fn remove(&mut self, range: VlanRange) {
-        self.members.retain(|vid, _| !(range.first..=range.last).contains(vid));
-        self.pvid = self.pvid.filter(|vid| self.members.contains_key(vid));
+        self.cut(range);
+        self.pvid = self.pvid.filter(|vid| self.contains(*vid));
+    }
+
+    /// Removes these VLANs from the runs.
+    fn cut(&mut self, VlanRange { first: Vid(first), last: Vid(last), .. }: VlanRange) {
+        let around = |run: Run| {
+            let before = Run { last: run.last.min(first.saturating_sub(1)), ..run };
+            let after = Run { first: run.first.max(last + 1), ..run };
+            [before, after].into_iter().filter(|rest| rest.first <= rest.last)
+        };
+        self.runs = self.runs.iter().copied().flat_map(around).collect();
     }
 
     /// The VLAN of incoming untagged frames.
@@ -223,49 +250,66 @@ impl VlanSet {
 
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.runs.is_empty()
     }
 
     /// Whether the set contains this VLAN.
     pub fn contains(&self, vid: Vid) -> bool {
-        self.members.contains_key(&vid)
+        self.run_of(vid).is_some()
+    }
+
+    fn run_of(&self, Vid(vid): Vid) -> Option<&Run> {
+        let place = self.runs.partition_point(|run| run.last < vid);
+        self.runs.get(place).filter(|run| run.first <= vid)
     }
 
     /// All VLANs.
     pub fn vids(&self) -> Vec<Vid> {
-        self.members.keys().copied().collect()
+        self.runs.iter().flat_map(|run| run.first..=run.last).map(Vid).collect()
     }
 
     /// All VLANs, as the fewest ranges.
     pub fn ranges(&self) -> Vec<VlanRange> {
-        self.ranges_where(|_| true)
+        self.ranges_where(&Self::default(), |_| true)
     }
 
     /// The VLANs that `other` does not have.
     pub fn without(&self, other: &Self) -> Vec<VlanRange> {
-        self.ranges_where(|vid| !other.members.contains_key(&vid))
+        self.ranges_where(other, |vid| !other.contains(vid))
     }
 
     /// The VLANs that `other` does not have, or has with other flags.
     pub fn differing(&self, other: &Self) -> Vec<VlanRange> {
-        self.ranges_where(|vid| self.treatment(vid) != other.treatment(vid))
+        self.ranges_where(other, |vid| self.treatment(vid) != other.treatment(vid))
     }
 
     fn treatment(&self, vid: Vid) -> Option<(bool, bool)> {
-        self.members.get(&vid).map(|untagged| (*untagged, self.pvid == Some(vid)))
+        self.run_of(vid).map(|run| (run.untagged, self.pvid == Some(vid)))
     }
 
-    fn ranges_where(&self, picked: impl Fn(Vid) -> bool) -> Vec<VlanRange> {
+    /// The VLANs for which the function is true. It must depend only on how they are in both sets.
+    fn ranges_where(&self, other: &Self, picked: impl Fn(Vid) -> bool) -> Vec<VlanRange> {
+        // Where something changes in one of the sets: between these, all VLANs are alike.
+        let runs = self.runs.iter().chain(&other.runs).flat_map(|run| [run.first, run.last + 1]);
+        let pvids = self.pvid.into_iter().chain(other.pvid).flat_map(|Vid(vid)| [vid, vid + 1]);
+        let changes: BTreeSet<u16> = runs.chain(pvids).collect();
         let mut ranges: Vec<VlanRange> = Vec::new();
-        for (&vid, &untagged) in self.members.iter().filter(|(vid, _)| picked(**vid)) {
-            let pvid = self.pvid == Some(vid);
+        for (first, after) in changes.iter().zip(changes.iter().skip(1)) {
+            let (first, last) = (Vid(*first), Vid(after - 1));
+            let Some(Run { untagged, .. }) = self.run_of(first).copied().filter(|_| picked(first)) else {
+                continue;
+            };
+            let pvid = self.pvid == Some(first);
             match ranges.last_mut() {
-                Some(last)
-                    if last.last.0 + 1 == vid.0 && !pvid && !last.pvid && last.untagged == untagged =>
+                Some(before)
+                    if before.last.0 + 1 == first.0
+                        && !pvid
+                        && !before.pvid
+                        && before.untagged == untagged =>
                 {
-                    last.last = vid;
+                    before.last = last;
                 }
-                _ => ranges.push(VlanRange { first: vid, last: vid, pvid, untagged }),
+                _ => ranges.push(VlanRange { first, last, pvid, untagged }),
             }
         }
         ranges
@@ -283,7 +327,8 @@ impl FromStr for VlanSet {
         }
         let super::List(ranges) = text.parse::<super::List<VlanRange>>()?;
         for range in ranges {
-            if let Some(twice) = set.members.keys().find(|vid| (range.first..=range.last).contains(*vid)) {
+            let is_in = |run: &&Run| run.first <= range.last.0 && run.last >= range.first.0;
+            if let Some(twice) = set.runs.iter().find(is_in).map(|run| run.first.max(range.first.0)) {
                 return Err(Invalid::new(format!("VLAN {twice} is named twice")));
             }
             if let (true, Some(other)) = (range.pvid, set.pvid) {
@@ -307,5 +352,95 @@ impl FromStr for Vids {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse().map(|super::Words(ranges)| Self(ranges))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// A set, VLAN by VLAN.
+    #[derive(Debug, Clone, Default)]
+    struct Plain {
+        members: BTreeMap<u16, bool>,
+        pvid: Option<u16>,
+    }
+
+    impl Plain {
+        fn insert(&mut self, range: VlanRange) {
+            for vid in range.first.0..=range.last.0 {
+                self.members.insert(vid, range.untagged);
+                self.pvid = self.pvid.filter(|pvid| *pvid != vid);
+                if range.pvid {
+                    self.pvid = Some(vid);
+                }
+            }
+        }
+
+        fn remove(&mut self, range: VlanRange) {
+            for vid in range.first.0..=range.last.0 {
+                self.members.remove(&vid);
+                self.pvid = self.pvid.filter(|pvid| *pvid != vid);
+            }
+        }
+
+        fn treatment(&self, vid: u16) -> Option<(bool, bool)> {
+            self.members.get(&vid).map(|untagged| (*untagged, self.pvid == Some(vid)))
+        }
+    }
+
+    /// Each VLAN of some ranges, with its flags; no range could be joined with the next one.
+    fn each(ranges: &[VlanRange]) -> Vec<(u16, bool, bool)> {
+        for two in ranges.windows(2) {
+            let joins = two[0].last.0 + 1 == two[1].first.0 && two[0].untagged == two[1].untagged;
+            assert!(two[0].last < two[1].first && (!joins || two[0].pvid || two[1].pvid), "{ranges:?}");
+        }
+        let vids =
+            ranges.iter().flat_map(|range| (range.first.0..=range.last.0).map(move |vid| (vid, range)));
+        vids.map(|(vid, range)| (vid, range.untagged, range.pvid)).collect()
+    }
+
+    fn changes() -> impl Strategy<Value = Vec<(bool, VlanRange)>> {
+        // Few numbers, at both ends, so that ranges meet.
+        let vid = prop_oneof![1u16..9, 4090u16..4095];
+        let range = (vid.clone(), vid, any::<bool>(), any::<bool>()).prop_map(|(a, b, untagged, pvid)| {
+            let (first, last) = (Vid(a.min(b)), Vid(a.max(b)));
+            VlanRange { first, last, pvid: pvid && first == last, untagged }
+        });
+        prop::collection::vec((prop::bool::weighted(0.7), range), 0..12)
+    }
+
+    fn made(changes: &[(bool, VlanRange)]) -> (VlanSet, Plain) {
+        let (mut set, mut plain) = (VlanSet::default(), Plain::default());
+        for (is_new, range) in changes {
+            if *is_new {
+                set.insert(*range);
+                plain.insert(*range);
+            } else {
+                set.remove(*range);
+                plain.remove(*range);
+            }
+        }
+        (set, plain)
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_is_what_a_list_of_vlans_is(one in changes(), other in changes()) {
+            let ((one, plain_one), (other, plain_other)) = (made(&one), made(&other));
+            let expected = |picked: &dyn Fn(u16) -> bool| -> Vec<(u16, bool, bool)> {
+                let all = plain_one.members.keys().filter(|vid| picked(**vid));
+                all.filter_map(|vid| plain_one.treatment(*vid).map(|(untagged, pvid)| (*vid, untagged, pvid))).collect()
+            };
+            prop_assert_eq!(each(&one.ranges()), expected(&|_| true));
+            prop_assert_eq!(each(&one.without(&other)), expected(&|vid| !plain_other.members.contains_key(&vid)));
+            let differs = |vid| plain_one.treatment(vid) != plain_other.treatment(vid);
+            prop_assert_eq!(each(&one.differing(&other)), expected(&differs));
+            prop_assert_eq!(one.pvid().map(Vid::get), plain_one.pvid);
+            let same = plain_one.members == plain_other.members && plain_one.pvid == plain_other.pvid;
+            prop_assert_eq!(one == other, same);
+        }
     }
 }

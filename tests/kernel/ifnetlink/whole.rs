@@ -41,6 +41,10 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-addresses", ifupdown, addresses));
         tests.push(trial("apply-refused", ifupdown, refused));
         tests.push(trial("apply-again", ifupdown, again));
+        let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots, Feature::Strace];
+        tests.push(needs(&needed, format!("ifnetlink/apply-starts/{ifupdown}"), move || {
+            in_lab(|| starts(ifupdown));
+        }));
         for fate in ["error=ENOBUFS", "signal=KILL"] {
             let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots, Feature::Strace];
             let name = format!("ifnetlink/apply-{}/{ifupdown}", &fate[..fate.find('=').unwrap()]);
@@ -248,6 +252,32 @@ fn interrupted(ifupdown: Ifupdown, fate: &str) {
         }
     }
     assert!(failures > 3, "{failures}");
+}
+
+/// `apply` starts no program up or down, unless a stanza has commands: then ifup, ifdown and these.
+fn starts(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let installed = ifupdown.install(NOTHING);
+    for (name, file) in
+        SETUPS.map(|name| (name, example(name))).into_iter().chain([("nothing", NOTHING.to_owned())])
+    {
+        installed.interfaces(&file);
+        let log = format!("/tmp/starts-{name}");
+        let options = ["-f", "-qq", "-e", "trace=execve,execveat", "-o", &log];
+        installed.traced_ifnetlink(&options, "apply --disruptive").ok();
+        let calls = fs::read_to_string(&log).unwrap();
+        let started: Vec<&str> = calls.lines().filter(|call| call.ends_with("= 0")).collect();
+        // The chroot of the test, and ifnetlink.
+        assert!(started.len() >= 2, "{name}: {calls}");
+        // The setup before may have to be taken down by ifdown.
+        if file.contains("pre-up nft") {
+            assert!(started.iter().any(|call| call.contains("/nft\"")), "{name}: {calls}");
+            installed.interfaces(NOTHING);
+            installed.ifnetlink("apply --disruptive").ok();
+        } else {
+            assert_eq!(started.len(), 2, "{name}: {calls}");
+        }
+    }
 }
 
 /// A VRF with members gets another table: it and its members are taken down and brought up again, and nothing else is.
