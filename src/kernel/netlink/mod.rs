@@ -36,7 +36,7 @@ use crate::values::{Family, IfName, TableId};
 use nix::errno::Errno;
 use rtnetlink::packet_core::{NLM_F_APPEND, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::AddressFamily;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Family {
     /// The family in netlink's headers.
@@ -46,6 +46,18 @@ impl Family {
             Self::Ipv6 => AddressFamily::Inet6,
         }
     }
+}
+
+/// The names of the links that were read, but for those with two: one of these is an alternative name.
+fn names_by_index(state: &State) -> BTreeMap<u32, IfName> {
+    let (mut names, mut with_two) = (BTreeMap::new(), BTreeSet::new());
+    for (name, details) in &state.details {
+        if names.insert(details.index, name.clone()).is_some() {
+            with_two.insert(details.index);
+        }
+    }
+    names.retain(|index, _| !with_two.contains(index));
+    names
 }
 
 impl Channel {
@@ -79,13 +91,12 @@ impl Channel {
             state.used_tables = self.used_tables()?.into();
         }
         let tables = state.tables(&wants.routes, names);
-        let mut names_by_index =
-            state.details.iter().map(|(name, link)| (link.index, name.clone())).collect();
+        let mut links = names_by_index(state);
         for table in &tables {
-            self.read_routes(Some(*table), &tables, &mut names_by_index, state)?;
+            self.read_routes(Some(*table), &tables, &mut links, state)?;
         }
         if wants.routes.contains(&TableRef::Ours) {
-            self.read_routes(None, &tables, &mut names_by_index, state)?;
+            self.read_routes(None, &tables, &mut links, state)?;
         }
         // A table that never existed belongs to no VRF. This is found out without reading all VRFs.
         let mut all_vrfs = wants.vrfs.all;
