@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
@@ -45,7 +45,7 @@ pub(super) fn is_unfinished(netns: &NetnsRef, made: &mut Made) -> Result<bool, R
 
 /// Whether it is left by a run of ours: its record is there, but the file is empty or missing.
 fn is_left(name: &str, made: &mut Made) -> Result<bool, Refusal> {
-    Ok(made.has(name)?
+    Ok(!made.of(name)?.is_empty()
         && match fs::symlink_metadata(Path::new(NAMED).join(name)) {
             Ok(file) => file.is_file() && file.len() == 0,
             Err(error) => error.kind() == ErrorKind::NotFound,
@@ -90,17 +90,15 @@ const PREFIX: &str = "netns:";
 /// The records of the namespaces that we made. The value of each is the identity and the name.
 #[derive(Debug, Default)]
 pub struct Made {
-    /// Those of the directory whose lock this run holds, once they are read: nothing else changes them.
+    /// By inode, once they are read. They are kept as long as this run holds the lock: nothing else changes them then.
     texts: Option<BTreeMap<u64, String>>,
-    /// The inodes by the name.
-    names: BTreeMap<String, BTreeSet<u64>>,
     locked: Option<RunDir>,
 }
 
 impl Made {
     /// Those of the calling thread's namespace. `locked` is its directory if this run holds the lock of it.
     pub fn new(locked: Option<RunDir>) -> Self {
-        Self { locked, ..Self::default() }
+        Self { texts: None, locked }
     }
 
     fn directory(&self) -> Result<RunDir, Refusal> {
@@ -109,29 +107,19 @@ impl Made {
 
     /// The record about the directory of the names.
     fn read_directory(&self) -> Result<Option<String>, Refusal> {
-        self.locked
-            .as_ref()
-            .map_or_else(|| RunDir::read(&Record::directory()), |own| own.get(&Record::directory()))
+        let record = Record::directory();
+        self.locked.as_ref().map_or_else(|| RunDir::read(&record), |own| own.get(&record))
     }
 
-    fn read(&mut self) -> Result<(), Refusal> {
-        if self.texts.is_some() && self.locked.is_some() {
-            return Ok(());
-        }
-        let records = self.locked.as_ref().map_or_else(|| RunDir::list(PREFIX), |own| own.records(PREFIX))?;
-        self.texts = Some(BTreeMap::new());
-        self.names = BTreeMap::new();
-        for (inode, text) in records {
-            inode.parse().into_iter().for_each(|inode| self.note(inode, &text));
-        }
-        Ok(())
-    }
-
-    fn note(&mut self, inode: u64, text: &str) {
-        if let Some((_, name)) = text.rsplit_once(' ') {
-            self.names.entry(name.to_owned()).or_default().insert(inode);
-        }
-        self.texts.iter_mut().for_each(|texts| drop(texts.insert(inode, text.to_owned())));
+    fn texts(&mut self) -> Result<&mut BTreeMap<u64, String>, Refusal> {
+        let known = self.texts.take().filter(|_| self.locked.is_some());
+        let read = || {
+            let own = self.locked.as_ref();
+            let records = own.map_or_else(|| RunDir::list(PREFIX), |own| own.records(PREFIX))?;
+            Ok(records.into_iter().filter_map(|(inode, text)| Some((inode.parse().ok()?, text))).collect())
+        };
+        let texts = known.map_or_else(read, Ok)?;
+        Ok(self.texts.insert(texts))
     }
 
     /// The record of the namespace with this inode.
@@ -142,8 +130,7 @@ impl Made {
         if self.locked.is_none() {
             return RunDir::read(&Record::made(inode));
         }
-        self.read()?;
-        Ok(self.texts.as_ref().and_then(|texts| texts.get(&inode)).cloned())
+        Ok(self.texts()?.get(&inode).cloned())
     }
 
     /// Whether the record of a namespace that we made has this identity and name.
@@ -151,35 +138,29 @@ impl Made {
         Ok(self.text(id.inode)?.is_some_and(|recorded| recorded == text(id, name)))
     }
 
-    /// Whether there is a record about a namespace of this name.
-    fn has(&mut self, name: &str) -> Result<bool, Refusal> {
-        self.read()?;
-        Ok(self.names.contains_key(name))
+    /// The inodes in the records about namespaces of this name.
+    fn of(&mut self, name: &str) -> Result<Vec<u64>, Refusal> {
+        let is_it = |text: &str| text.rsplit_once(' ').is_some_and(|(_, recorded)| recorded == name);
+        Ok(self.texts()?.iter().filter(|(_, text)| is_it(text)).map(|(inode, _)| *inode).collect())
     }
 
     fn add(&mut self, id: NetnsId, name: &str) -> Result<(), Refusal> {
         self.directory()?.write(&Record::made(id.inode), &text(id, name))?;
-        self.note(id.inode, &text(id, name));
+        self.texts.iter_mut().for_each(|texts| drop(texts.insert(id.inode, text(id, name))));
         Ok(())
     }
 
     fn remove(&mut self, inode: u64) -> Result<(), Refusal> {
         self.directory()?.remove(&Record::made(inode))?;
         self.texts.iter_mut().for_each(|texts| drop(texts.remove(&inode)));
-        self.names.retain(|_, inodes| {
-            inodes.remove(&inode);
-            !inodes.is_empty()
-        });
         Ok(())
     }
 
     /// Deletes the records about namespaces of this name.
     fn forget(&mut self, name: &str) -> Result<(), Refusal> {
-        self.read()?;
-        for inode in self.names.remove(name).unwrap_or_default() {
+        for inode in self.of(name)? {
             RunDir::forget(inode, "");
-            self.directory()?.remove(&Record::made(inode))?;
-            self.texts.iter_mut().for_each(|texts| drop(texts.remove(&inode)));
+            self.remove(inode)?;
         }
         Ok(())
     }
