@@ -61,7 +61,9 @@ fn of_pages(version: Version) -> Vec<Trial> {
         // A stanza that names its executors is for systems that keep the stock ones.
         let beside = interfaces.lines().any(|line| line.trim_start().starts_with("use "));
         let executors = match () {
-            () if name.starts_with("interfaces-link.") => Executors::Native,
+            () if ["interfaces-link.", "interfaces-static."].iter().any(|page| name.starts_with(page)) => {
+                Executors::Native
+            }
             () if beside => Executors::Present,
             () => Executors::Replaced,
         };
