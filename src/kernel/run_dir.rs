@@ -6,12 +6,12 @@ use crate::kernel::{Refusal, trust};
 use crate::state::{DIRECTORY, PENDING, Record};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// How often to try while other runs delete the directory.
 const ATTEMPTS: usize = 100;
@@ -291,19 +291,18 @@ fn is_private(path: &Path) -> Result<bool, Refusal> {
     Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
 }
 
-thread_local! {
-    /// The directories that passed the check. No other user can change or replace them since, so they are checked once.
-    static CHECKED: RefCell<BTreeSet<PathBuf>> = const { RefCell::new(BTreeSet::new()) };
-}
+/// The directories that passed the check. No other user can change or replace them since, so they are checked once.
+static CHECKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Checks a directory, unless it has passed the check before: then it may be gone by now.
 fn once(path: &Path, check: impl FnOnce() -> Result<bool, Refusal>) -> Result<bool, Refusal> {
-    if CHECKED.with_borrow(|checked| checked.contains(path)) {
+    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if checked.contains(path) {
         return Ok(true);
     }
     let is_fine = check()?;
     if is_fine {
-        CHECKED.with_borrow_mut(|checked| checked.insert(path.to_owned()));
+        checked.insert(path.to_owned());
     }
     Ok(is_fine)
 }
