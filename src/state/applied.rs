@@ -121,16 +121,18 @@ impl Applied {
 
     /// Adds a stanza of which these keywords are applied.
     pub fn add(&mut self, section: Section) {
-        match self.sections.iter_mut().find(|known| known.values == section.values) {
-            Some(known) => {
-                known.keywords.extend(section.keywords);
-                known.index = section.index.or(known.index);
-                known.ports = section.ports.or_else(|| known.ports.take());
-                if !section.lines.is_empty() {
-                    known.lines = section.lines;
-                }
-            }
-            None => self.sections.push(section),
+        let known = self.sections.iter_mut().find(|known| known.values == section.values);
+        let Some(known) = known else {
+            // Nearly always the only one.
+            self.sections.reserve_exact(1);
+            self.sections.push(section);
+            return;
+        };
+        known.keywords.extend(section.keywords);
+        known.index = section.index.or(known.index);
+        known.ports = section.ports.or_else(|| known.ports.take());
+        if !section.lines.is_empty() {
+            known.lines = section.lines;
         }
     }
 
