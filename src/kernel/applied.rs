@@ -66,7 +66,7 @@ pub fn write(iface: &IfName, applied: &Applied) -> Result<(), Refusal> {
 /// The same in this directory, which is that of the calling thread's namespace.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn write_in(directory: &RunDir, iface: &IfName, applied: &Applied) -> Result<(), Refusal> {
     let record = Record::applied(iface);
     if applied.sections.is_empty() {
