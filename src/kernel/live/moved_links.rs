@@ -9,6 +9,7 @@ use crate::state::{
     LinkKind, Located, Map, NetnsLink, NetnsLinkRecord, NetnsLinks, Place, Record, Role, State, Wants,
 };
 use crate::values::{IfName, Mac, NetnsRef};
+use nix::errno::Errno;
 use std::collections::BTreeMap;
 
 /// The result of a search for a moved interface.
@@ -187,7 +188,11 @@ impl Live {
                 let key = (iface.clone(), role);
                 found.extend(known.get(&key).map(|record| (key.clone(), record.clone())));
             } else {
-                let text = RunDir::read(&Record::link_elsewhere(role, iface))?;
+                let text = match RunDir::read(&Record::link_elsewhere(role, iface)) {
+                    // A symbolic link is no record of ours, and is replaced.
+                    Err(Refusal { errno: Some(Errno::ELOOP), .. }) => None,
+                    read => read?,
+                };
                 found.extend(text.and_then(|text| parsed(iface.clone(), role, &text)));
             }
         }

@@ -45,9 +45,8 @@ impl Planner for VrfRules {
                 continue;
             }
             let foreign = layout::foreign_to(&self.layout, family, state);
-            if let (Some(rule), Some((vrf, _))) =
-                (foreign.first(), state.vrfs().find(|(vrf, _)| *vrf != at.iface))
-            {
+            let other = || state.vrfs().find(|(vrf, _)| *vrf != at.iface);
+            if let Some((rule, (vrf, _))) = foreign.first().and_then(|rule| Some((rule, other()?))) {
                 return Err(problem(format!(
                     "{vrf} uses another layout ({family} rule {rule}); all VRFs of a namespace share one"
                 )));

@@ -155,7 +155,8 @@ fn unharmed(ifupdown: Ifupdown) {
     }
     let outcome = prober.stop();
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
-    assert!(outcome.lost == 0 && outcome.sent > 1000, "{outcome:#?}");
+    let least = if matrix::is_whole() { 1000 } else { 200 };
+    assert!(outcome.lost == 0 && outcome.sent > least, "{outcome:#?}");
     // A loss would have been seen. Not by a link that goes down: the kernel then keeps packets until it finds the
     // neighbour again.
     let prober = Prober::start(&streams(&hosts, &here, &one), &[]);
