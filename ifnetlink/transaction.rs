@@ -182,7 +182,7 @@ fn record<'a>(
     kernel: &Live,
     applied: &mut BTreeMap<IfName, Applied>,
 ) -> Result<(), Refusal> {
-    let directory = kernel.directory()?;
+    let directory = kernel.records().directory()?;
     let chosen = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
     // A record of values for executors of others alone would not be renewed by the next `ifup`.
     let is_renewed = |target: &&Target| target.foreign.is_empty() || target.section.has_any(&OURS);

@@ -2,9 +2,8 @@
 
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, netns};
-use crate::state::{APPLIED, Applied, DIRECTORY, NetnsId, Record};
+use crate::state::{APPLIED, Applied, NetnsId, Record};
 use crate::values::IfName;
-use std::path::Path;
 use std::sync::OnceLock;
 
 /// The applied stanza of an interface in the calling thread's namespace. A record of an earlier boot, of an earlier
@@ -21,9 +20,7 @@ pub fn read(iface: &IfName) -> Result<Option<Applied>, Refusal> {
 
 /// Whether a record of an interface may exist.
 pub fn exists(iface: &IfName) -> bool {
-    // Most starts of an executor end here. Before anything was applied, there is not even the directory.
-    Path::new(DIRECTORY).exists()
-        && RunDir::read(&Record::applied(iface)).is_ok_and(|record| record.is_some())
+    RunDir::read(&Record::applied(iface)).is_ok_and(|record| record.is_some())
 }
 
 /// All applied stanzas of the calling thread's namespace, by interface.

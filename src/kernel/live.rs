@@ -7,7 +7,7 @@ use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Channel;
 use crate::kernel::netns::named::Made;
 use crate::kernel::netns::resolved::References;
-use crate::kernel::run_dir::RunDir;
+use crate::kernel::run_dir::{Records, RunDir};
 use crate::kernel::{Kernel, Refusal, interfaces_file, lock, netns, rt_tables, sysctls, trust};
 use crate::plan::op::{Act, Move, Nested, Op};
 use crate::stanza::Stanzas;
@@ -86,16 +86,13 @@ impl Live {
 
     /// Forgets what was read in our records.
     fn forget_records(&mut self) {
-        self.references.made = Made::new(self.lock.as_ref().map(Lock::directory).cloned());
+        self.references.made = Made::new(self.records());
         self.moved_links = None;
     }
 
-    /// Our directory for this namespace.
-    ///
-    /// # Errors
-    /// As for [`RunDir::open`].
-    pub fn directory(&self) -> Result<RunDir, Refusal> {
-        self.lock.as_ref().map(Lock::directory).cloned().map_or_else(RunDir::open, Ok)
+    /// Our records of the namespace that this run was started in.
+    pub fn records(&self) -> Records {
+        Records::of(self.lock.as_ref().map(Lock::directory))
     }
 
     /// Lets other runs in this namespace continue.
@@ -190,8 +187,8 @@ impl Live {
         let mut state = State::default();
         self.channel(place)?.read(wants, &found.table_names, &mut state)?;
         if !wants.sysctls.is_empty() || !wants.records.is_empty() || wants.originals {
-            let locked = self.lock.as_ref().map(Lock::directory).filter(|_| *place == Place::Here).cloned();
-            self.within(place, || read_files(wants, locked.as_ref(), &mut state))??;
+            let records = if *place == Place::Here { self.records() } else { Records::default() };
+            self.within(place, || read_files(wants, &records, &mut state))??;
         }
         Ok(state)
     }
@@ -258,22 +255,22 @@ impl Live {
     }
 }
 
-/// Reads sysctls and records of the calling thread's namespace. `locked` is its directory if this run holds the lock of it.
-fn read_files(wants: &Wants, locked: Option<&RunDir>, state: &mut State) -> Result<(), Refusal> {
+/// Reads sysctls and records of the calling thread's namespace.
+fn read_files(wants: &Wants, records: &Records, state: &mut State) -> Result<(), Refusal> {
     for key in &wants.sysctls {
         if let Some(value) = sysctls::read(key)? {
             state.sysctls.insert(key.clone(), value);
         }
     }
     if wants.originals {
-        for (name, text) in locked.map_or_else(|| RunDir::list(ORIGINAL), |own| own.records(ORIGINAL))? {
+        for (name, text) in records.list(ORIGINAL)? {
             let Some(key) = Record::of(ORIGINAL, &name).sysctl() else { continue };
             state.sysctls.extend(sysctls::read(&key)?.map(|value| (key.clone(), value)));
             state.records.insert(Record::original(&key), text);
         }
     }
     for record in &wants.records {
-        if let Some(value) = locked.map_or_else(|| RunDir::read(record), |own| own.get(record))? {
+        if let Some(value) = records.read(record)? {
             state.records.insert(record.clone(), value);
         }
     }

@@ -33,6 +33,16 @@ impl RunDir {
         Ok(Path::new(DIRECTORY).join(format!("netns-{inode}")))
     }
 
+    /// The directory of the calling thread's namespace, if it exists. Most starts of an executor end here: before anything
+    /// was applied, there is none of any namespace.
+    fn found() -> Result<Option<Self>, Refusal> {
+        if !is_above_safe()? || !is_own(Path::new(DIRECTORY))? {
+            return Ok(None);
+        }
+        let path = Self::path()?;
+        Ok(is_own(&path)?.then_some(Self(path)))
+    }
+
     /// The directory of the calling thread's namespace, made if it is missing.
     ///
     /// # Errors
@@ -88,8 +98,7 @@ impl RunDir {
     /// # Errors
     /// It exists and cannot be read.
     pub fn read(record: &Record) -> Result<Option<String>, Refusal> {
-        let directory = Self::path()?;
-        if is_private(&directory)? { Self(directory).get(record) } else { Ok(None) }
+        Self::found()?.map_or(Ok(None), |directory| directory.get(record))
     }
 
     /// Reads a record of this directory.
@@ -110,8 +119,7 @@ impl RunDir {
     /// # Errors
     /// They cannot be read.
     pub fn list(prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
-        let path = Self::path()?;
-        if is_private(&path)? { Self(path).records(prefix) } else { Ok(Vec::new()) }
+        Self::found()?.map_or(Ok(Vec::new()), |directory| directory.records(prefix))
     }
 
     /// The same for this directory.
@@ -225,9 +233,7 @@ impl RunDir {
     /// # Errors
     /// The record exists and cannot be removed.
     pub fn discard(record: &Record) -> Result<(), Refusal> {
-        let path = Self::path()?;
-        if is_private(&path)? {
-            let directory = Self(path);
+        if let Some(directory) = Self::found()? {
             directory.remove(record)?;
             directory.remove_if_empty();
         }
@@ -247,6 +253,46 @@ impl RunDir {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// Our records of the calling thread's namespace. If this run holds the lock, the directory is there and was checked.
+#[derive(Debug, Clone, Default)]
+pub struct Records(Option<RunDir>);
+
+impl Records {
+    /// Those in the directory of this lock, if there is one.
+    pub fn of(locked: Option<&RunDir>) -> Self {
+        Self(locked.cloned())
+    }
+
+    /// Whether nothing else changes them, because this run holds the lock.
+    pub fn are_locked(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The directory, made if it is missing.
+    ///
+    /// # Errors
+    /// As for [`RunDir::open`].
+    pub fn directory(&self) -> Result<RunDir, Refusal> {
+        self.0.clone().map_or_else(RunDir::open, Ok)
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// It exists and cannot be read.
+    pub fn read(&self, record: &Record) -> Result<Option<String>, Refusal> {
+        self.0.as_ref().map_or_else(|| RunDir::read(record), |own| own.get(record))
+    }
+
+    /// Those with this prefix, as [`RunDir::list`] returns them.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn list(&self, prefix: &str) -> Result<Vec<(String, String)>, Refusal> {
+        self.0.as_ref().map_or_else(|| RunDir::list(prefix), |own| own.records(prefix))
     }
 }
 
@@ -281,14 +327,6 @@ fn make_private(path: &Path) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// Whether the directory and its parent exist.
-///
-/// # Errors
-/// They exist, and other users can change their contents or replace them.
-fn is_private(path: &Path) -> Result<bool, Refusal> {
-    Ok(is_above_safe()? && is_own(Path::new(DIRECTORY))? && is_own(path)?)
 }
 
 /// The directories that passed the check. No other user can change or replace them since, so they are checked once.

@@ -1,7 +1,6 @@
 //! Finds our links in other namespaces, by their records.
 
 use crate::kernel::live::Live;
-use crate::kernel::lock::Lock;
 use crate::kernel::netns::resolved::Resolved;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, netns};
@@ -107,7 +106,7 @@ impl Live {
                 RunDir::forget(inode, "");
             }
         }
-        self.directory()?.remove(&Record::netns_link(link))?;
+        self.records().directory()?.remove(&Record::netns_link(link))?;
         self.moved_links.iter_mut().for_each(|known| drop(known.remove(&(link.iface.clone(), link.role))));
         Ok(())
     }
@@ -156,7 +155,7 @@ impl Live {
     }
 
     fn record(&mut self, record: &NetnsLinkRecord) -> Result<(), Refusal> {
-        self.directory()?.write(&Record::netns_link(&record.link), &record.to_string())?;
+        self.records().directory()?.write(&Record::netns_link(&record.link), &record.to_string())?;
         let key = (record.link.iface.clone(), record.link.role);
         self.moved_links.iter_mut().for_each(|known| drop(known.insert(key.clone(), record.clone())));
         Ok(())
@@ -170,8 +169,7 @@ impl Live {
         let mut found = Map::new();
         for role in Role::ALL {
             let prefix = format!("{}:", role.word());
-            let own = self.lock.as_ref().map(Lock::directory);
-            let records = own.map_or_else(|| RunDir::list(&prefix), |own| own.records(&prefix))?;
+            let records = self.records().list(&prefix)?;
             found.extend(
                 records.into_iter().filter_map(|(name, text)| parsed(name.parse().ok()?, role, &text)),
             );
@@ -188,7 +186,7 @@ impl Live {
                 let key = (iface.clone(), role);
                 found.extend(known.get(&key).map(|record| (key.clone(), record.clone())));
             } else {
-                let text = match RunDir::read(&Record::link_elsewhere(role, iface)) {
+                let text = match self.records().read(&Record::link_elsewhere(role, iface)) {
                     // A symbolic link is no record of ours, and is replaced.
                     Err(Refusal { errno: Some(Errno::ELOOP), .. }) => None,
                     read => read?,

@@ -1,7 +1,7 @@
 //! Makes and deletes named namespaces as ip-netns(8) does.
 
 use crate::kernel::netns::{id, own, stranded};
-use crate::kernel::run_dir::RunDir;
+use crate::kernel::run_dir::{Records, RunDir};
 use crate::kernel::{Refusal, trust};
 use crate::state::{NetnsId, Record};
 use crate::values::{NAMED, NetnsRef};
@@ -81,7 +81,7 @@ fn is_ours_and_empty(made: &Made) -> Result<bool, Refusal> {
         let empty = fs::read_dir(NAMED).is_ok_and(|mut entries| entries.next().is_none());
         empty || !Path::new(NAMED).exists()
     };
-    Ok(made.read_directory()?.is_some() && is_empty())
+    Ok(made.records.read(&Record::directory())?.is_some() && is_empty())
 }
 
 /// The prefix of the keys of [`Record::made`].
@@ -92,30 +92,19 @@ const PREFIX: &str = "netns:";
 pub struct Made {
     /// By inode, once they are read. They are kept as long as this run holds the lock: nothing else changes them then.
     texts: Option<BTreeMap<u64, String>>,
-    locked: Option<RunDir>,
+    records: Records,
 }
 
 impl Made {
-    /// Those of the calling thread's namespace. `locked` is its directory if this run holds the lock of it.
-    pub fn new(locked: Option<RunDir>) -> Self {
-        Self { texts: None, locked }
-    }
-
-    fn directory(&self) -> Result<RunDir, Refusal> {
-        self.locked.clone().map_or_else(RunDir::open, Ok)
-    }
-
-    /// The record about the directory of the names.
-    fn read_directory(&self) -> Result<Option<String>, Refusal> {
-        let record = Record::directory();
-        self.locked.as_ref().map_or_else(|| RunDir::read(&record), |own| own.get(&record))
+    /// Those among these records.
+    pub fn new(records: Records) -> Self {
+        Self { texts: None, records }
     }
 
     fn texts(&mut self) -> Result<&mut BTreeMap<u64, String>, Refusal> {
-        let known = self.texts.take().filter(|_| self.locked.is_some());
+        let known = self.texts.take().filter(|_| self.records.are_locked());
         let read = || {
-            let own = self.locked.as_ref();
-            let records = own.map_or_else(|| RunDir::list(PREFIX), |own| own.records(PREFIX))?;
+            let records = self.records.list(PREFIX)?;
             Ok(records.into_iter().filter_map(|(inode, text)| Some((inode.parse().ok()?, text))).collect())
         };
         let texts = known.map_or_else(read, Ok)?;
@@ -127,10 +116,10 @@ impl Made {
     /// # Errors
     /// It exists and cannot be read.
     pub fn text(&mut self, inode: u64) -> Result<Option<String>, Refusal> {
-        if self.locked.is_none() {
-            return RunDir::read(&Record::made(inode));
+        if self.records.are_locked() {
+            return Ok(self.texts()?.get(&inode).cloned());
         }
-        Ok(self.texts()?.get(&inode).cloned())
+        self.records.read(&Record::made(inode))
     }
 
     /// Whether the record of a namespace that we made has this identity and name.
@@ -145,13 +134,13 @@ impl Made {
     }
 
     fn add(&mut self, id: NetnsId, name: &str) -> Result<(), Refusal> {
-        self.directory()?.write(&Record::made(id.inode), &text(id, name))?;
+        self.records.directory()?.write(&Record::made(id.inode), &text(id, name))?;
         self.texts.iter_mut().for_each(|texts| drop(texts.insert(id.inode, text(id, name))));
         Ok(())
     }
 
     fn remove(&mut self, inode: u64) -> Result<(), Refusal> {
-        self.directory()?.remove(&Record::made(inode))?;
+        self.records.directory()?.remove(&Record::made(inode))?;
         self.texts.iter_mut().for_each(|texts| drop(texts.remove(&inode)));
         Ok(())
     }
@@ -356,11 +345,11 @@ fn unshare_directory(lock: Flock<File>, known: &Made) -> Result<(), Refusal> {
     clear_stage();
     // It is fine if the directory is not mounted. The lock is still held during the removal.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
-    if known.read_directory()?.as_deref() == Some(MADE) {
+    if known.records.read(&Record::directory())?.as_deref() == Some(MADE) {
         // A directory that is not empty stays.
         let _ = fs::remove_dir(NAMED);
     }
-    known.directory()?.remove(&Record::directory())?;
+    known.records.directory()?.remove(&Record::directory())?;
     drop(lock);
     Ok(())
 }
