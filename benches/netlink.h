@@ -1,6 +1,8 @@
 /*
  * Builds a request to route netlink, in a buffer of its own. For the programs here that show the minimum cost of a change.
  */
+#include <err.h>
+#include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -64,4 +66,33 @@ static int talk(int fd)
 	if (sendto(fd, &request, request.header.nlmsg_len, 0, (void *)&kernel, sizeof kernel) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
 		return -1;
 	return -answer.error.error;
+}
+
+/* The same, and ends the program if the kernel refuses. */
+static inline void make(int fd, const char *what)
+{
+	int error = talk(fd);
+	if (error > 0)
+		errno = error;
+	if (error)
+		err(1, "%s", what);
+}
+
+/* Puts a link in a group. */
+static inline void put_in_group(int fd, const char *name, unsigned group)
+{
+	struct ifinfomsg link = { 0 };
+	begin(RTM_SETLINK, 0, &link, sizeof link);
+	add(IFLA_IFNAME, name, strlen(name) + 1);
+	add(IFLA_GROUP, &group, sizeof group);
+	make(fd, "group");
+}
+
+/* Deletes all links of a group: the kernel waits once. */
+static inline void delete_group(int fd, unsigned group)
+{
+	struct ifinfomsg link = { 0 };
+	begin(RTM_DELLINK, 0, &link, sizeof link);
+	add(IFLA_GROUP, &group, sizeof group);
+	make(fd, "delete");
 }

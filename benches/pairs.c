@@ -21,26 +21,11 @@
 
 #define GROUP 0x70616972
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "pairs: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void make(int fd, const char *what)
-{
-	int error = talk(fd);
-	if (error > 0)
-		errno = error;
-	if (error)
-		fail(what);
-}
-
 static int netlink(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd < 0)
-		fail("netlink");
+		err(1, "netlink");
 	return fd;
 }
 
@@ -88,7 +73,7 @@ static void one_up(int here, int own, int number)
 	sprintf(path, "/run/netns/n%d", number);
 	close(open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0));
 	if (unshare(CLONE_NEWNET) || mount("/proc/thread-self/ns/net", path, NULL, MS_BIND, NULL))
-		fail(path);
+		err(1, "%s", path);
 	int there = netlink(), file = open(path, O_RDONLY | O_CLOEXEC);
 	up(there, 1);
 
@@ -97,7 +82,7 @@ static void one_up(int here, int own, int number)
 
 	int inside = if_nametoindex(peer);
 	if (setns(own, CLONE_NEWNET))
-		fail("setns");
+		err(1, "setns");
 	int outside = if_nametoindex(name);
 	up(here, outside);
 	sprintf(gateway, "10.%d.%d.1", number / 250, number % 250);
@@ -118,22 +103,15 @@ static void one_up(int here, int own, int number)
 static void all_down(int here, int count)
 {
 	char text[64];
-	unsigned group = GROUP;
-	struct ifinfomsg link = { 0 };
 	for (int number = 1; number <= count; number++) {
 		sprintf(text, "w%d", number);
-		begin(RTM_SETLINK, 0, &link, sizeof link);
-		add(IFLA_IFNAME, text, strlen(text) + 1);
-		add(IFLA_GROUP, &group, sizeof group);
-		make(here, "group");
+		put_in_group(here, text, GROUP);
 	}
-	begin(RTM_DELLINK, 0, &link, sizeof link);
-	add(IFLA_GROUP, &group, sizeof group);
-	make(here, "delete");
+	delete_group(here, GROUP);
 	for (int number = 1; number <= count; number++) {
 		sprintf(text, "/run/netns/n%d", number);
 		if (umount2(text, MNT_DETACH) || unlink(text))
-			fail(text);
+			err(1, "%s", text);
 	}
 }
 
@@ -147,7 +125,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (mkdir("/run/netns", 0755) && errno != EEXIST)
-		fail("/run/netns");
+		err(1, "/run/netns");
 	mount("/run/netns", "/run/netns", NULL, MS_BIND, NULL);
 	mount(NULL, "/run/netns", NULL, MS_SHARED, NULL);
 	for (int number = 1; number <= count; number++)

@@ -2,7 +2,6 @@
  * trunks up|down: a VLAN-aware bridge with the links p1 to p48 as ports: four trunks with the VLANs 2 to 4094, and 44
  * ports of one VLAN, by raw netlink messages: the minimum cost of what `ifnetlink apply` does.
  */
-#include <errno.h>
 #include <linux/if_bridge.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -12,15 +11,6 @@
 #include "netlink.h"
 
 static int fd;
-
-static void make(const char *what)
-{
-	int error = talk(fd);
-	if (error) {
-		fprintf(stderr, "trunks: %s: %s\n", what, strerror(error < 0 ? errno : error));
-		exit(1);
-	}
-}
 
 static void vlans(int index, int first, int last, int flags)
 {
@@ -37,7 +27,7 @@ static void vlans(int index, int first, int last, int flags)
 		add(IFLA_BRIDGE_VLAN_INFO, &vlan, sizeof vlan);
 	}
 	end(spec);
-	make("vlans");
+	make(fd, "vlans");
 }
 
 static void up(int index, int master)
@@ -46,7 +36,7 @@ static void up(int index, int master)
 	begin(RTM_NEWLINK, 0, &link, sizeof link);
 	if (master)
 		add(IFLA_MASTER, &master, sizeof master);
-	make("up");
+	make(fd, "up");
 }
 
 int main(int argc, char **argv)
@@ -61,7 +51,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "down")) {
 		begin(RTM_DELLINK, 0, &link, sizeof link);
 		add(IFLA_IFNAME, "br0", 4);
-		make("delete");
+		make(fd, "delete");
 		return 0;
 	}
 	begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
@@ -73,7 +63,7 @@ int main(int argc, char **argv)
 	add(IFLA_BR_FORWARD_DELAY, &delay, sizeof delay);
 	end(data);
 	end(info);
-	make("bridge");
+	make(fd, "bridge");
 	int bridge = if_nametoindex("br0");
 	for (int number = 1; number <= 48; number++) {
 		sprintf(name, "p%d", number);

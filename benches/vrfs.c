@@ -2,7 +2,6 @@
  * vrfs up|down COUNT: COUNT VRFs, each with a dummy link as its member, and the order of the routing rules that isolates
  * them, by raw netlink messages: the minimum cost of what `ifnetlink apply` does. `down` restores the rules.
  */
-#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -16,15 +15,6 @@
 
 static int fd;
 
-static void make(const char *what)
-{
-	int error = talk(fd);
-	if (error) {
-		fprintf(stderr, "vrfs: %s: %s\n", what, strerror(error < 0 ? errno : error));
-		exit(1);
-	}
-}
-
 static void link_up(const char *name, int master)
 {
 	struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
@@ -32,7 +22,7 @@ static void link_up(const char *name, int master)
 	add(IFLA_IFNAME, name, strlen(name) + 1);
 	if (master)
 		add(IFLA_MASTER, &master, sizeof master);
-	make("up");
+	make(fd, "up");
 }
 
 static void one_up(int number)
@@ -49,7 +39,7 @@ static void one_up(int number)
 	add(IFLA_VRF_TABLE, &table, sizeof table);
 	end(data);
 	end(info);
-	make("vrf");
+	make(fd, "vrf");
 	link_up(name, 0);
 	int master = if_nametoindex(name);
 	sprintf(name, "d%d", number);
@@ -58,7 +48,7 @@ static void one_up(int number)
 	info = add(IFLA_LINKINFO, NULL, 0);
 	add(IFLA_INFO_KIND, "dummy", 5);
 	end(info);
-	make("dummy");
+	make(fd, "dummy");
 	link_up(name, master);
 }
 
@@ -72,7 +62,7 @@ static void rule(int type, int family, unsigned priority, int table, int action)
 		add(FRA_L3MDEV, &l3mdev, 1);
 	if (type == RTM_NEWRULE)
 		add(FRA_PROTOCOL, &protocol, 1);
-	make("rule");
+	make(fd, "rule");
 }
 
 static void rules(int to)
@@ -93,19 +83,12 @@ static void rules(int to)
 
 static void all_down(int count)
 {
-	struct ifinfomsg link = { 0 };
-	unsigned group = GROUP;
 	char name[32];
 	for (int number = 1; number <= 2 * count; number++) {
 		sprintf(name, number <= count ? "v%d" : "d%d", number <= count ? number : number - count);
-		begin(RTM_SETLINK, 0, &link, sizeof link);
-		add(IFLA_IFNAME, name, strlen(name) + 1);
-		add(IFLA_GROUP, &group, sizeof group);
-		make("group");
+		put_in_group(fd, name, GROUP);
 	}
-	begin(RTM_DELLINK, 0, &link, sizeof link);
-	add(IFLA_GROUP, &group, sizeof group);
-	make("delete");
+	delete_group(fd, GROUP);
 	rules(0);
 }
 
