@@ -8,6 +8,13 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shared<T>(Rc<T>);
 
+impl<T> Shared<T> {
+    /// Whether both are one value, not only equal ones.
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl<T> Deref for Shared<T> {
     type Target = T;
 
