@@ -210,8 +210,9 @@ impl Targets {
             known.remove(place);
         }
         // Also one that only an interface without a stanza needs.
-        let is_used = |name: &str| known.iter().any(|target| target.iface.as_str() == name);
-        let not_in_file = running.iter().filter(|name| !stanzas.mentions(name) && !is_used(name));
+        let used: BTreeSet<&str> = known.iter().map(|target| target.iface.as_str()).collect();
+        let not_in_file =
+            running.iter().filter(|name| !used.contains(name.as_str()) && !stanzas.mentions(name));
         let not_in_file: BTreeSet<String> = not_in_file.cloned().collect();
         let mut known = in_order(known, |target| &target.iface, |target| target.depends.clone());
         mark_by_ifup(&mut known, &running);

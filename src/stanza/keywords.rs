@@ -177,10 +177,13 @@ fn first_word(keyword: &str) -> &str {
 fn meant(keyword: &str) -> Option<&'static str> {
     let rest = |keyword: &str| keyword.len() - first_word(keyword).len();
     let near = |ours: &&'static str| {
-        let most = if rest(keyword).min(rest(ours)) > 4 { 2 } else { 1 };
         let is_begun = ours.starts_with(keyword) && ours.len() - keyword.len() <= 4 && rest(keyword) > 4;
-        let can_be = keyword.len().abs_diff(ours.len()) <= most;
-        let letters = if can_be { distance(keyword, ours, most) } else { None };
+        let letters = if can_be_near(keyword, ours) {
+            let most = if rest(keyword).min(rest(ours)) > 4 { MOST } else { 1 };
+            distance(keyword, ours, most)
+        } else {
+            None
+        };
         letters.or(is_begun.then_some(3))
     };
     // "vrf" and "netns" are similar to too many words.
@@ -188,6 +191,19 @@ fn meant(keyword: &str) -> Option<&'static str> {
     ours.filter_map(|ours| Some((near(&ours)?, ours)))
         .min_by_key(|(letters, _)| *letters)
         .map(|(_, ours)| ours)
+}
+
+/// The most letters by which a keyword may differ from the one that is meant.
+const MOST: usize = 2;
+
+/// Whether no more than [`MOST`] letters can differ. It decides quickly for most words: one changed letter adds one to the
+/// letters of a word, and takes one from them, at most.
+fn can_be_near(a: &str, b: &str) -> bool {
+    let letters = |word: &str| word.bytes().fold(0_u32, |letters, byte| letters | 1 << (byte % 32));
+    let has_more = |a: u32, b: u32| (a & !b).count_ones() as usize > MOST;
+    a.len().abs_diff(b.len()) <= MOST
+        && !has_more(letters(a), letters(b))
+        && !has_more(letters(b), letters(a))
 }
 
 /// How many letters have to be added, removed, changed or swapped with their neighbour; `None` if these are more than `most`.
