@@ -40,8 +40,10 @@ use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
 use ifupdown_ng_netlink::kernel::ifupdown;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
+
 use ifupdown_ng_netlink::program::{arguments, inside};
 use ifupdown_ng_netlink::stanza::file::Version;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use report::Output;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
     }
     let (arguments, detached) = arguments::all();
     let matches = command().mut_subcommand("exec", exec::with_vrf).get_matches_from(arguments);
+    if matches.subcommand_name() != Some("exec") {
+        allow_many_files();
+    }
     let outcome = match matches.subcommand() {
         Some(("lint", matches)) => {
             let files: Vec<String> = matches.get_many("file").into_iter().flatten().cloned().collect();
@@ -75,6 +80,17 @@ fn main() -> ExitCode {
         complain(&format_args!("ifnetlink: {error:#}"));
         FAILED
     }))
+}
+
+/// The number of files that may be open at once. Each interface that changes needs one for its lock, and each namespace
+/// two. Without this, the limit is usually 1024.
+const FILES: u64 = 1 << 16;
+
+/// Raises the limit of open files, as far as that is allowed. If it is not, what cannot be opened is reported.
+fn allow_many_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, FILES.min(hard).max(soft), hard);
+    }
 }
 
 /// `detached`: which process of `--confirm` this is, if it is not the one in the foreground.

@@ -272,9 +272,13 @@ impl Installed {
 
     /// `ifnetlink` under `strace` with these options.
     pub fn traced_ifnetlink(&self, options: &[&str], arguments: &str) -> Ran {
+        self.ifnetlink_under("strace", options, arguments)
+    }
+
+    /// `ifnetlink`, started by a program with these options.
+    pub fn ifnetlink_under(&self, program: &str, options: &[&str], arguments: &str) -> Ran {
         let command = self.ifnetlink_command(arguments);
-        let mut strace = Command::new("strace");
-        run(strace.args(options).arg(command.get_program()).args(command.get_args()))
+        run(Command::new(program).args(options).arg(command.get_program()).args(command.get_args()))
     }
 
     /// Takes all interfaces down, whatever ifupdown-ng has counted: a forced ifup counts once more, and an interface

@@ -41,6 +41,8 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-addresses", ifupdown, addresses));
         tests.push(trial("apply-refused", ifupdown, refused));
         tests.push(trial("apply-again", ifupdown, again));
+        tests.push(trial("apply-many-files", ifupdown, many_files));
+        tests.push(trial("apply-altname", ifupdown, alternative_name));
         let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots, Feature::Strace];
         tests.push(needs(&needed, format!("ifnetlink/apply-starts/{ifupdown}"), move || {
             in_lab(|| starts(ifupdown));
@@ -280,6 +282,48 @@ fn starts(ifupdown: Ifupdown) {
             installed.ifnetlink("apply --disruptive").ok();
         }
     }
+}
+
+/// Each interface that changes is locked by an open file. The usual limit of open files is 1024; here it is 32.
+fn many_files(ifupdown: Ifupdown) {
+    let stanza = |number: usize| {
+        format!(
+            "auto pair{number}\niface pair{number}\n    veth-peer end{number}\n    veth-peer-netns net{number}\n\n"
+        )
+    };
+    let installed = ifupdown.install(&(0..40).map(stanza).collect::<String>());
+    installed.ifnetlink_under("prlimit", &["--nofile=32:"], "apply").ok();
+    for number in [0, 39] {
+        assert_eq!(
+            ip_json(&format!("-n net{number} link show end{number}"))[0]["ifname"],
+            format!("end{number}")
+        );
+    }
+    installed.interfaces(NOTHING);
+    installed.ifnetlink_under("prlimit", &["--nofile=32:"], "apply --disruptive").ok();
+    assert_eq!(ip("netns"), "");
+}
+
+/// A stanza names a link by an alternative name. Few links are read one by one, and many all at once.
+fn alternative_name(ifupdown: Ifupdown) {
+    for number in 0..12 {
+        ip(&format!("link add card{number} type dummy"));
+    }
+    ip("link property add dev card0 altname uplink");
+    let stanza =
+        |name: &str, last: usize| format!("auto {name}\niface {name}\n    address 192.0.2.{last}/32\n\n");
+    let mut file = stanza("uplink", 100);
+    let installed = ifupdown.install(&file);
+    installed.ifnetlink("apply").ok();
+    assert!(ip("address show dev card0").contains("192.0.2.100/32"));
+    file.extend((1..12).map(|number| stanza(&format!("card{number}"), number)));
+    file = file.replace("192.0.2.100", "192.0.2.101");
+    installed.interfaces(&file);
+    installed.ifnetlink("apply").ok();
+    let addresses = ip("address show dev card0");
+    assert!(addresses.contains("192.0.2.101/32") && !addresses.contains("192.0.2.100/32"), "{addresses}");
+    assert!(ip("address show dev card11").contains("192.0.2.11/32"));
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
 }
 
 /// A VRF with members gets another table: it and its members are taken down and brought up again, and nothing else is.
