@@ -5,7 +5,7 @@
 use crate::pending::Changes;
 use ifupdown_ng_netlink::plan::op::{LinkChange, Op};
 use ifupdown_ng_netlink::plan::{Plan, Step};
-use ifupdown_ng_netlink::state::{Place, Shared};
+use ifupdown_ng_netlink::state::{Place, Route, Shared};
 use ifupdown_ng_netlink::values::{IfName, NetnsRef};
 use std::collections::BTreeSet;
 
@@ -51,21 +51,29 @@ impl<'a> Removal<'a> {
         let after = before.split_off(place + 1);
         let deletion = before.pop();
         if let Some(Op::LinkDel { name, .. }) = deletion.as_ref().map(|(_, step)| &step.act.op) {
-            before.retain(|(_, step)| !goes_with(name, step));
+            before.retain(|(_, step)| !goes_with(name, &after, step));
         }
         Self { before, deletion, after }
     }
 }
 
-/// Whether all that a step does is done by the deletion of this link too.
-fn goes_with(link: &IfName, Step { act, .. }: &Step) -> bool {
+/// Whether all that a step does is done by the deletion of this link too, or of its namespace after it.
+fn goes_with(link: &IfName, after: &Steps<'_>, Step { act, .. }: &Step) -> bool {
     let only_down = LinkChange { up: Some(false), ..LinkChange::default() };
-    act.at == Place::Here
-        && match &act.op {
-            Op::AddressDel { dev, .. } => dev == link,
-            Op::LinkSet { name, change } => name == link && *change == only_down,
-            _ => false,
+    let is_here = act.at == Place::Here;
+    match &act.op {
+        Op::AddressDel { dev, .. } => is_here && dev == link,
+        Op::LinkSet { name, change } => is_here && name == link && *change == only_down,
+        // A process may keep a namespace alive, but the link in it goes with the other end.
+        Op::RouteDel(Route { dev: Some(dev), .. }) => {
+            is_here && dev == link || after.iter().any(|(_, step)| deletes(step, &act.at))
         }
+        _ => false,
+    }
+}
+
+fn deletes(step: &Step, place: &Place) -> bool {
+    matches!((&step.act.op, place), (Op::NetnsDel(name), Place::In(NetnsRef::Name(of))) if name == of)
 }
 
 /// Removals whose links are deleted together.

@@ -10,7 +10,7 @@ use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::{Act, Op};
 use ifupdown_ng_netlink::state::{
-    Kept, Links, Netns, Noun, OUR_PROTOCOL, Place, Query, Record, Rule, Saved, Sysctl,
+    Kept, Links, Netns, Noun, OUR_PROTOCOL, Place, Query, Record, Rule, Saved, Snapshot, Sysctl,
 };
 use ifupdown_ng_netlink::values::{IfName, NetnsRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +51,7 @@ impl Part {
             self.links.entry(place).or_default().insert(name);
         }
         let kept = kept.entry(act.at.clone()).or_default();
+        kept.rules |= act.op.is_of_rule();
         self.has_rules |= act.op.is_of_rule();
         match &act.op {
             Op::SysctlSet { key, .. } => {
@@ -67,11 +68,11 @@ impl Part {
 }
 
 impl Before {
-    /// Reads what the plans of some stanzas change.
+    /// Reads what the plans of some stanzas change. `found` is what was read under the same lock.
     ///
     /// # Errors
     /// The kernel or our records cannot be read.
-    pub fn read(steps: &[(IfName, Plan)], kernel: &mut Live) -> Result<Self, Refusal> {
+    pub fn read(steps: &[(IfName, Plan)], found: &Snapshot, kernel: &mut Live) -> Result<Self, Refusal> {
         let mut kept: BTreeMap<Place, Kept> = BTreeMap::from([(Place::Here, Kept::default())]);
         let mut parts: BTreeMap<IfName, Part> = BTreeMap::new();
         for (iface, plan) in steps.iter().filter(|(_, plan)| !plan.is_empty()) {
@@ -96,7 +97,7 @@ impl Before {
                 part.kernel_rules.retain(|rule| !has(rule));
             }
         }
-        let saved = if parts.is_empty() { Saved::default() } else { kernel.save(&kept)? };
+        let saved = if parts.is_empty() { Saved::default() } else { kernel.save(&kept, found)? };
         Ok(Self { saved, records: RunDir::list("")?, parts })
     }
 

@@ -96,7 +96,7 @@ fn make_changes(
             report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
         }
         if disruptive {
-            begin(Before::read(&changes.steps, kernel).context(CANNOT_READ)?)?;
+            begin(Before::read(&changes.steps, &found, kernel).context(CANNOT_READ)?)?;
         }
         record(targets, &found, false, kernel, &mut applied).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.

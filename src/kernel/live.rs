@@ -385,13 +385,14 @@ impl Kernel for Live {
             found.stanzas = self.stanzas()?.cloned();
         }
         // After the links: the kernel gives a namespace an nsid when it first shows a link that leads there.
+        let mut references: BTreeMap<NetnsRef, bool> = BTreeMap::new();
         for (netns, processes) in &query.netns {
-            let canonical = found.canonical(netns).clone();
-            // The order of the references does not matter: one of them may ask for the processes.
-            let processes = *processes
-                || matches!(found.netns.get(&canonical), Some(Netns::Is(existing)) if !existing.processes.is_empty());
-            let is = self.read_netns(&canonical, processes)?;
-            found.netns.insert(canonical, is);
+            *references.entry(found.canonical(netns).clone()).or_default() |= processes;
+        }
+        references.extend(recorded.into_iter().map(|netns| (netns, true)));
+        for (netns, processes) in references {
+            let is = self.read_netns(&netns, processes)?;
+            found.netns.insert(netns, is);
         }
         for (place, wants) in &asked {
             for other in &wants.nsids {
@@ -400,10 +401,6 @@ impl Kernel for Live {
                 let known = &mut found.places.entry(place.clone()).or_default().nsids;
                 known.extend(nsid.map(|nsid| (other.clone(), nsid)));
             }
-        }
-        for netns in recorded {
-            let is = self.read_netns(&netns, true)?;
-            found.netns.insert(netns, is);
         }
         for record in records {
             let NetnsLink { iface, role, netns, .. } = &record.link;

@@ -40,6 +40,8 @@ pub struct Kept {
     pub sysctls: BTreeSet<Sysctl>,
     /// These records.
     pub records: BTreeSet<Record>,
+    /// The routing rules.
+    pub rules: bool,
 }
 
 /// A kind of object.

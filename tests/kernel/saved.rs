@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::state::State;
 use ifupdown_ng_netlink::kernel::live::Live;
 use ifupdown_ng_netlink::kernel::netlink::saved;
-use ifupdown_ng_netlink::state::{Kept, Links, Place, Saved};
+use ifupdown_ng_netlink::state::{Kept, Links, Place, Saved, Snapshot};
 use ifupdown_ng_netlink::values::NetnsRef;
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -322,6 +322,10 @@ fn sequences(full: bool) {
     assert!(failed.is_empty(), "sequences with IFNL_SEED={failed:?} failed");
 }
 
+fn with_rules() -> Kept {
+    Kept { rules: true, ..Kept::default() }
+}
+
 fn sequence(seed: u64, full: bool) {
     own_run();
     build(full);
@@ -331,13 +335,13 @@ fn sequence(seed: u64, full: bool) {
             .iter()
             .map(|key| key.parse().unwrap())
             .collect(),
-        ..Kept::default()
+        ..with_rules()
     };
     fs::write("/proc/sys/net/ipv4/conf/d0/forwarding", "1").unwrap();
     fs::write("/proc/sys/net/ipv6/conf/d1/accept_ra", "2").unwrap();
     settle();
-    let places = BTreeMap::from([(Place::Here, kept), (there(), Kept::default())]);
-    let text = Live::new(None, None).save(&places).unwrap().to_string();
+    let places = BTreeMap::from([(Place::Here, kept), (there(), with_rules())]);
+    let text = Live::new(None, None).save(&places, &Snapshot::default()).unwrap().to_string();
     // Other programs go on meanwhile.
     run(
         &[
@@ -414,7 +418,7 @@ fn reported() {
     let gone = Place::In(NetnsRef::Name("gone".to_owned()));
     let late = Place::In(NetnsRef::Name("late".to_owned()));
     let places = BTreeMap::from([(Place::Here, Kept::default()), (gone.clone(), Kept::default())]);
-    let saved = Live::new(None, None).save(&places).unwrap();
+    let saved = Live::new(None, None).save(&places, &Snapshot::default()).unwrap();
     run(&["netns del gone", "netns add late", "link set e0 netns late", "link del t0"], true, true);
     let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
     let links = Links::from([
@@ -451,8 +455,8 @@ fn killed() {
     own_run();
     build(true);
     settle();
-    let places = BTreeMap::from([(Place::Here, Kept::default()), (there(), Kept::default())]);
-    let text = Live::new(None, None).save(&places).unwrap().to_string();
+    let places = BTreeMap::from([(Place::Here, with_rules()), (there(), with_rules())]);
+    let text = Live::new(None, None).save(&places, &Snapshot::default()).unwrap().to_string();
     let file = format!("{SCRATCH}/saved");
     fs::write(&file, &text).unwrap();
     let (saved, before) = (Saved::parse(&text).unwrap(), Seen::now());

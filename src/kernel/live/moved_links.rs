@@ -147,7 +147,7 @@ impl Live {
 
     /// Adds the index of a link to its record. If that fails, the link is recognized by its name.
     pub(super) fn note_index(&mut self, iface: &IfName, role: Role, place: &Place, name: &IfName) {
-        let index = self.look_for(place, name).ok().flatten().map(|seen| seen.index);
+        let index = self.channel(place).and_then(|channel| channel.index(name)).ok();
         let known = self.moved_links_of(iface).unwrap_or_default();
         let known = known.get(&(iface.clone(), role)).filter(|known| known.index != index);
         let Some(record) = known.cloned() else { return };

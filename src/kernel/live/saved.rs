@@ -5,27 +5,35 @@ use crate::kernel::netlink::saved::{Failure, RawChannel, Restoration, Site, nsid
 use crate::kernel::netns;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, sysctls};
-use crate::state::{Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Subject};
+use crate::state::{Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Snapshot, Subject};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
 
 impl Live {
-    /// The state of some namespaces, with some sysctls and records. A namespace that does not exist is left out.
+    /// The state of some namespaces, with some sysctls and records, and with the rules where that is asked for. A
+    /// namespace that does not exist is left out. `found` is what was read under the same lock.
     ///
     /// # Errors
     /// The kernel does not show it.
-    pub fn save(&mut self, places: &BTreeMap<Place, Kept>) -> Result<Saved, Refusal> {
+    pub fn save(&mut self, places: &BTreeMap<Place, Kept>, found: &Snapshot) -> Result<Saved, Refusal> {
         let mut saved = Saved::default();
         for (place, kept) in places {
-            let Some((place, file)) = self.existing(place)? else { continue };
-            let mut of = SavedPlace { id: identity(&place, &file)?, ..SavedPlace::default() };
-            let mut channel = self.within(&place, RawChannel::open)??;
-            of.messages = save(&mut channel)?;
-            self.within(&place, || save_files(kept, &mut of))??;
+            let Some((place, _)) = self.existing(place)? else { continue };
+            let id = match &place {
+                Place::Here => netns::own_id()?,
+                Place::In(netns) => self.references.resolve(netns)?.id,
+            };
+            let mut of = SavedPlace { id, ..SavedPlace::default() };
+            let mut channel = self.within(&place, || {
+                save_files(kept, &mut of)?;
+                RawChannel::open()
+            })??;
+            of.messages = save(&mut channel, kept.rules)?;
             // The same namespace may be named twice.
             let known = saved.places.entry(place).or_insert_with(|| of.clone());
+            known.messages.extend(of.messages);
             known.sysctls.extend(of.sysctls);
             known.records.extend(of.records);
         }
@@ -37,8 +45,13 @@ impl Live {
                 if shown.is_empty() {
                     break;
                 }
-                let file = self.open(other)?;
-                let nsid = self.channel(place)?.nsid(file.as_fd())?;
+                let nsid = match known_nsid(found, place, other) {
+                    None => {
+                        let file = self.open(other)?;
+                        self.channel(place)?.nsid(file.as_fd())?
+                    }
+                    known => known,
+                };
                 if let Some(nsid) = nsid.filter(|nsid| shown.remove(nsid)) {
                     of.nsids.insert(nsid, other.clone());
                 }
@@ -163,6 +176,14 @@ fn identity(place: &Place, file: &File) -> Result<NetnsId, Refusal> {
     match place {
         Place::Here => netns::own_id(),
         Place::In(netns) => netns::id(netns, file),
+    }
+}
+
+/// The id (nsid) of a namespace in another one, if that was read. The kernel does not change it.
+fn known_nsid(found: &Snapshot, place: &Place, other: &Place) -> Option<i32> {
+    match (place, other) {
+        (Place::Here, Place::In(netns)) => found.existing(netns)?.nsid,
+        _ => None,
     }
 }
 

@@ -20,9 +20,15 @@ impl Channel {
     pub(super) fn read_links(&mut self, wants: &Wants, state: &mut State) -> Result<(), Refusal> {
         let mut found = Vec::new();
         let mut by_index: BTreeMap<u32, Option<(IfName, Link)>> = BTreeMap::new();
+        // By their alternative names (ip-link(8) `altname`), if all links were read.
+        let mut alternatives: Option<BTreeMap<IfName, Found>> = None;
         if wants.all_links || wants.links.len() > FEW {
             found = self.dump(&RouteNetlinkMessage::GetLink(all()), Found::of)?;
             by_index.extend(found.iter().map(Found::with_index));
+            let named = found
+                .iter()
+                .flat_map(|found| found.alternatives.iter().map(|name| (name.clone(), found.clone())));
+            alternatives = Some(named.collect());
         }
         if !wants.all_links {
             found.retain(|found| wants.links.contains(&found.name));
@@ -30,11 +36,12 @@ impl Channel {
         let known: BTreeSet<IfName> = found.iter().map(|found: &Found| found.name.clone()).collect();
         let mut asked = BTreeMap::new();
         for name in wants.links.iter().filter(|name| !known.contains(*name)) {
-            let Some(answer) = self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of)
-            else {
-                continue;
+            let answer = match &alternatives {
+                Some(alternatives) => alternatives.get(name).cloned(),
+                None => self.get(RouteNetlinkMessage::GetLink(named(name)))?.and_then(Found::of),
             };
-            // A link that was asked for by an alternative name (ip-link(8) `altname`) is stored under both names.
+            let Some(answer) = answer else { continue };
+            // A link that was asked for by an alternative name is stored under both names.
             if answer.name != *name {
                 asked.insert(answer.details.index, name.clone());
                 found.push(Found { name: name.clone(), ..answer.clone() });

@@ -7,13 +7,15 @@ use crate::state::{BridgeOptions, Details, Link, LinkKind, Peer, PortState, Vlan
 use crate::values::{IfName, Mac, TableId, VlanId, VlanProtocol};
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVlan, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    VlanFlags as VlanBits, VlanProtocol as TagProtocol,
+    Prop, VlanFlags as VlanBits, VlanProtocol as TagProtocol,
 };
 
 /// A link, decoded from an answer.
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) name: IfName,
+    /// Its alternative names (ip-link(8) `altname`).
+    pub(super) alternatives: Vec<IfName>,
     /// The link, without its master's name.
     pub(super) link: Link,
     pub(super) details: Details,
@@ -36,6 +38,7 @@ impl Found {
         let RouteNetlinkMessage::NewLink(message) = answer else { return None };
         let (name, link) = decode(&message)?;
         Some(Self {
+            alternatives: alternatives(&message),
             link,
             details: details(&message),
             master: master_index(&message),
@@ -45,6 +48,18 @@ impl Found {
             name,
         })
     }
+}
+
+fn alternatives(message: &LinkMessage) -> Vec<IfName> {
+    let lists = message.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::PropList(list) => Some(list),
+        _ => None,
+    });
+    let names = lists.flatten().filter_map(|property| match property {
+        Prop::AltIfName(name) => name.parse().ok(),
+        _ => None,
+    });
+    names.collect()
 }
 
 pub(super) fn encode(new: &NewLink) -> LinkMessage {

@@ -116,16 +116,17 @@ impl Channel {
     /// # Errors
     /// The kernel refuses. A change that netlink cannot make is an error of the caller, and refused too.
     pub fn apply(&mut self, op: &Op) -> Result<(), Refusal> {
-        let is_of_links = !matches!(
-            op,
+        let keeps_names = match op {
+            Op::LinkSet { change, .. } => change.name.is_none(),
             Op::AddressAdd { .. }
-                | Op::AddressDel { .. }
-                | Op::RouteAdd(_)
-                | Op::RouteAppend(_)
-                | Op::RouteReplace(_)
-                | Op::RouteDel(_)
-        );
-        if is_of_links {
+            | Op::AddressDel { .. }
+            | Op::RouteAdd(_)
+            | Op::RouteAppend(_)
+            | Op::RouteReplace(_)
+            | Op::RouteDel(_) => true,
+            _ => false,
+        };
+        if !keeps_names {
             return self.change_links(|channel| channel.make(op));
         }
         // Another program may have made a link anew.
@@ -170,7 +171,10 @@ impl Channel {
     }
 
     /// The index of a link that must exist.
-    fn index(&mut self, name: &IfName) -> Result<u32, Refusal> {
+    ///
+    /// # Errors
+    /// There is no such link (ENODEV), or the kernel does not answer.
+    pub fn index(&mut self, name: &IfName) -> Result<u32, Refusal> {
         if let Some(index) = self.indexes.get(name) {
             return Ok(*index);
         }

@@ -24,41 +24,30 @@ impl Channel {
         names: &mut BTreeMap<u32, IfName>,
         state: &mut State,
     ) -> Result<(), Refusal> {
-        for family in Family::BOTH {
-            let mut query = RouteMessage::default();
-            query.header.address_family = family.address_family();
-            match table {
-                Some(table) => query.attributes.push(RouteAttribute::Table(table.get())),
-                None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
+        // Of all families: the kernel returns no error if one of them is disabled or has no such table.
+        let mut query = RouteMessage::default();
+        match table {
+            Some(table) => query.attributes.push(RouteAttribute::Table(table.get())),
+            None => query.header.protocol = RouteProtocol::from(OUR_PROTOCOL),
+        }
+        let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| {
+            let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
+            let family =
+                Family::BOTH.into_iter().find(|of| of.address_family() == message.header.address_family)?;
+            decode(family, &message).filter(|(route, _)| match table {
+                Some(table) => route.table == table,
+                None => route.is_ours(),
+            })
+        })?;
+        for (mut route, dev) in found {
+            if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
+                if !names.contains_key(&index) {
+                    names.extend(self.name_of(index)?.map(|name| (index, name)));
+                }
+                route.dev = names.get(&index).cloned();
             }
-            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| match answer {
-                // If the requested family is disabled, the kernel shows the other one.
-                RouteNetlinkMessage::NewRoute(message)
-                    if message.header.address_family == family.address_family() =>
-                {
-                    decode(family, &message).filter(|(route, _)| match table {
-                        Some(table) => route.table == table,
-                        None => route.is_ours(),
-                    })
-                }
-                _ => None,
-            });
-            let found = match found {
-                Ok(found) => found,
-                // "FIB table does not exist": no route was ever added to it, or the family is disabled.
-                Err(Refusal { errno: Some(Errno::ENOENT | Errno::EAFNOSUPPORT), .. }) => continue,
-                Err(refusal) => return Err(refusal),
-            };
-            for (mut route, dev) in found {
-                if let Some(index) = dev.filter(|_| route.kind == RouteKind::Unicast) {
-                    if !names.contains_key(&index) {
-                        names.extend(self.name_of(index)?.map(|name| (index, name)));
-                    }
-                    route.dev = names.get(&index).cloned();
-                }
-                if table.is_some() || !read.contains(&route.table) {
-                    state.routes.push(route);
-                }
+            if table.is_some() || !read.contains(&route.table) {
+                state.routes.push(route);
             }
         }
         Ok(())
@@ -82,19 +71,12 @@ impl Channel {
     /// The tables that have routes, whichever program added them.
     pub(super) fn used_tables(&mut self) -> Result<BTreeSet<TableId>, Refusal> {
         let mut used = BTreeSet::new();
-        for family in Family::BOTH {
-            let mut query = RouteMessage::default();
-            query.header.address_family = family.address_family();
-            let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| {
-                let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
-                used.extend(table(&message));
-                None::<()>
-            });
-            match found {
-                Ok(_) | Err(Refusal { errno: Some(Errno::EAFNOSUPPORT), .. }) => {}
-                Err(refusal) => return Err(refusal),
-            }
-        }
+        self.dump(&RouteNetlinkMessage::GetRoute(RouteMessage::default()), |answer| {
+            let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
+            let is_ip = Family::BOTH.iter().any(|of| of.address_family() == message.header.address_family);
+            used.extend(table(&message).filter(|_| is_ip));
+            None::<()>
+        })?;
         Ok(used)
     }
 

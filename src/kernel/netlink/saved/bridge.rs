@@ -226,7 +226,7 @@ impl Restoration {
     fn devices(&self, view: &View, site: usize) -> Vec<(Link, Link)> {
         let saved = self.sites.get(site).map(|site| site.links.as_slice()).unwrap_or_default();
         let mut devices = view.touched(site, saved);
-        devices.retain(|(_, now)| now.is("bridge") || !now.port_settings().0.is_empty());
+        devices.retain(|(_, now)| now.is_bridge_or_port());
         devices
     }
 }

@@ -109,6 +109,11 @@ impl Link {
         self.kind.as_deref() == Some(kind)
     }
 
+    /// Whether it can have VLANs and entries of a forwarding database.
+    pub(super) fn is_bridge_or_port(&self) -> bool {
+        self.is("bridge") || !self.port_settings().0.is_empty()
+    }
+
     /// The index of its master.
     pub(super) fn master(&self) -> Option<u32> {
         self.attributes.number(MASTER).filter(|index| *index != 0)

@@ -55,17 +55,17 @@ const AF_INET: u8 = 2;
 const AF_BRIDGE: u8 = 7;
 const AF_INET6: u8 = 10;
 
-/// How the objects of one kind are asked for: the number of the request, the length of the header, the families, and
-/// the number of an answer.
-fn request(noun: Noun) -> Option<(u16, usize, &'static [u8], u16)> {
+/// How the objects of one kind are asked for: the number of the request, the length of the header, the family, and the
+/// number of an answer. Family 0 is all families.
+fn request(noun: Noun) -> Option<(u16, usize, u8, u16)> {
     Some(match noun {
-        Noun::Link => (18, 16, &[0], 16),
-        Noun::Vlan => (18, 16, &[AF_BRIDGE], 16),
-        Noun::Fdb => (30, 12, &[AF_BRIDGE], 28),
-        Noun::Nexthop => (106, 8, &[0], 104),
-        Noun::Address => (22, 8, &[0], 20),
-        Noun::Route => (26, 12, &[AF_INET, AF_INET6], 24),
-        Noun::Rule => (34, 12, &[AF_INET, AF_INET6], 32),
+        Noun::Link => (18, 16, 0, 16),
+        Noun::Vlan => (18, 16, AF_BRIDGE, 16),
+        Noun::Fdb => (30, 12, AF_BRIDGE, 28),
+        Noun::Nexthop => (106, 8, 0, 104),
+        Noun::Address => (22, 8, 0, 20),
+        Noun::Route => (26, 12, 0, 24),
+        Noun::Rule => (34, 12, 0, 32),
         Noun::Netns | Noun::Sysctl | Noun::Record => return None,
     })
 }
@@ -78,37 +78,32 @@ const RTEXT_FILTER_BRVLAN_COMPRESSED: u32 = 4;
 
 /// The objects of a kind that are saved, as the kernel shows them.
 fn dump(channel: &mut RawChannel, noun: Noun) -> Result<Vec<Vec<u8>>, Refusal> {
-    let Some((number, header, families, answer_number)) = request(noun) else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for family in families {
-        let mut query = Object { header: vec![0; header], attributes: Attributes::default() };
-        query.header[0] = *family;
-        match noun {
-            Noun::Link => query.attributes.push(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS.to_ne_bytes()),
-            Noun::Vlan => query.attributes.push(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED.to_ne_bytes()),
-            _ => {}
-        }
-        let message = RawMessage { number, payload: query.bytes() };
-        let is_kept = |bytes: &[u8]| match noun {
-            // If a family is disabled, the kernel shows the other one.
-            Noun::Route | Noun::Rule => {
-                bytes.first() == Some(family) && (noun == Noun::Rule || !is_cloned(bytes))
-            }
-            Noun::Fdb => is_static(bytes),
-            _ => true,
-        };
-        let answers = channel.dump(&message, |answer| {
-            let is_kept = answer.number == answer_number && is_kept(&answer.payload);
-            is_kept.then_some(answer.payload)
-        });
-        match answers {
-            Ok(answers) => found.extend(answers),
-            // The kernel has no such family, or no such objects.
-            Err(Refusal { errno: Some(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP), .. }) => {}
-            Err(refusal) => return Err(refusal),
-        }
+    let Some((number, header, family, answer_number)) = request(noun) else { return Ok(Vec::new()) };
+    let mut query = Object { header: vec![0; header], attributes: Attributes::default() };
+    query.header[0] = family;
+    match noun {
+        Noun::Link => query.attributes.push(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS.to_ne_bytes()),
+        Noun::Vlan => query.attributes.push(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED.to_ne_bytes()),
+        _ => {}
     }
-    Ok(found)
+    let message = RawMessage { number, payload: query.bytes() };
+    // Of all families, the kernel also shows routes and rules of multicast and MPLS.
+    let is_ip = |bytes: &[u8]| matches!(bytes.first(), Some(&(AF_INET | AF_INET6)));
+    let is_kept = |bytes: &[u8]| match noun {
+        Noun::Route => is_ip(bytes) && !is_cloned(bytes),
+        Noun::Rule => is_ip(bytes),
+        Noun::Fdb => is_static(bytes),
+        _ => true,
+    };
+    let answers = channel.dump(&message, |answer| {
+        let is_kept = answer.number == answer_number && is_kept(&answer.payload);
+        is_kept.then_some(answer.payload)
+    });
+    match answers {
+        // The kernel has no such family, or no such objects.
+        Err(Refusal { errno: Some(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP), .. }) => Ok(Vec::new()),
+        answers => answers,
+    }
 }
 
 /// Whether a route is only a cached result of a lookup (`RTM_F_CLONED`).
@@ -124,14 +119,23 @@ fn is_static(entry: &[u8]) -> bool {
     entry.attributes.get(9).is_some() && (state & 0xc0 != 0 || flags & 0x10 != 0)
 }
 
-/// Everything of a namespace that a restoration needs.
+/// Everything of a namespace that a restoration needs. The rules only on request: nothing else changes them.
 ///
 /// # Errors
 /// The kernel does not answer.
-pub fn save(channel: &mut RawChannel) -> Result<BTreeMap<Noun, Vec<Vec<u8>>>, Refusal> {
+pub fn save(channel: &mut RawChannel, with_rules: bool) -> Result<BTreeMap<Noun, Vec<Vec<u8>>>, Refusal> {
     let mut messages = BTreeMap::new();
+    let mut has_bridges = false;
     for noun in Noun::MESSAGES {
+        match noun {
+            Noun::Vlan | Noun::Fdb if !has_bridges => continue,
+            Noun::Rule if !with_rules => continue,
+            _ => {}
+        }
         let found = dump(channel, noun)?;
+        if noun == Noun::Link {
+            has_bridges = link::parse(&found).iter().any(link::Link::is_bridge_or_port);
+        }
         if !found.is_empty() {
             messages.insert(noun, found);
         }
