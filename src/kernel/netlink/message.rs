@@ -19,20 +19,27 @@ use rtnetlink::packet_route::rule::RuleMessage;
 const RTM_NEWLINK: u16 = 16;
 /// The length of the header before the attributes of a link (`struct ifinfomsg`).
 const LINK_HEADER: usize = 16;
-/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, alias, group, link's namespace
-/// (include/uapi/linux/if_link.h).
-const IFLA_IFNAME: u16 = 3;
-const IFLA_IFALIAS: u16 = 20;
-const LINK_ATTRIBUTES: [u16; 9] = [1, 3, 4, 5, 10, 18, 20, 27, 37];
+/// The attributes of links that are read: address, name, MTU, link, master, linkinfo, alias, group, link's namespace,
+/// properties (include/uapi/linux/if_link.h).
+const LINK_ATTRIBUTES: [u16; 10] = [1, 3, 4, 5, 10, 18, 20, 27, 37, IFLA_PROP_LIST];
+const IFLA_PROP_LIST: u16 = 52;
+/// Those that are text: name, alias, and alternative name, which is a property.
+const TEXTS: [u16; 3] = [3, 20, 53];
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// A link without the attributes that are not read, such as its statistics. They are most of the message and most of
 /// the work of decoding it, which matters if the kernel shows thousands of links.
 fn essential(link: &[u8]) -> Vec<u8> {
-    let (header, mut rest) = link.split_at(link.len().min(LINK_HEADER));
+    let (header, attributes) = link.split_at(link.len().min(LINK_HEADER));
     let mut kept = Vec::with_capacity(link.len());
     kept.extend_from_slice(header);
+    keep(attributes, &|kind| LINK_ATTRIBUTES.contains(&kind), &mut kept);
+    kept
+}
+
+/// Copies some attributes.
+fn keep(mut rest: &[u8], is_kept: &dyn Fn(u16) -> bool, kept: &mut Vec<u8>) {
     while let [length_0, length_1, kind_0, kind_1, ..] = *rest {
         let length = usize::from(u16::from_ne_bytes([length_0, length_1]));
         if length < 4 || length > rest.len() {
@@ -40,19 +47,21 @@ fn essential(link: &[u8]) -> Vec<u8> {
         }
         let kind = u16::from_ne_bytes([kind_0, kind_1]) & NLA_TYPE_MASK;
         let (attribute, others) = rest.split_at(length.next_multiple_of(4).min(rest.len()));
-        let is_text = [IFLA_IFNAME, IFLA_IFALIAS].contains(&kind);
-        if is_text && std::str::from_utf8(&attribute[4..]).is_err() {
+        let (head, content) = attribute.split_at(4);
+        if kind == IFLA_PROP_LIST && is_kept(kind) {
+            kept.extend_from_slice(head);
+            keep(content, &|_| true, kept);
+        } else if TEXTS.contains(&kind) && is_kept(kind) && std::str::from_utf8(content).is_err() {
             // The decoder accepts only UTF-8, and would drop the link.
-            kept.extend_from_slice(&attribute[..4]);
-            kept.extend(attribute[4..].iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
-        } else if LINK_ATTRIBUTES.contains(&kind) {
+            kept.extend_from_slice(head);
+            kept.extend(content.iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
+        } else if is_kept(kind) {
             kept.extend_from_slice(attribute);
         }
         rest = others;
     }
     // The decoder refuses damaged data.
     kept.extend_from_slice(rest);
-    kept
 }
 
 /// One line for each content: the message that the kernel answers with, and the messages that are only sent, with their
