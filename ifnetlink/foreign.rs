@@ -69,7 +69,7 @@ fn stanza(iface: &IfName, uses: &[String], old: &Section) -> String {
     }
     let uses = uses.iter().filter(|name| name.parse::<Phase>().is_err()).chain(old.values.get("use"));
     uses.filter(|_| !is_recorded).for_each(|name| line("use", name));
-    for (keyword, value) in &old.values {
+    for (keyword, value) in old.values.iter() {
         match keyword.as_str() {
             _ if is_recorded && !OURS.contains(&keyword.as_str()) => {}
             // ifupdown-ng makes these of other lines.

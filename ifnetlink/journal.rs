@@ -10,7 +10,7 @@ use ifupdown_ng_netlink::kernel::ifstate::Entry;
 use ifupdown_ng_netlink::kernel::run_dir::RunDir;
 use ifupdown_ng_netlink::kernel::{lock, netns};
 use ifupdown_ng_netlink::plan::vrf::layout::{kernel_l3mdev, kernel_local};
-use ifupdown_ng_netlink::state::{Links, Place, Record, Rule, Saved};
+use ifupdown_ng_netlink::state::{Place, Record, Rule, Saved};
 use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef};
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -271,14 +271,13 @@ impl Journal {
 }
 
 fn part_json(part: &Part) -> Value {
-    let links = part.links.iter().flat_map(|(place, names)| names.iter().map(move |name| (place, name)));
     let place = |place: &Place| match place {
         Place::Here => Value::Null,
         Place::In(netns) => json!(netns.to_string()),
     };
     let rule = |rule: &Rule| json!([rule.family == Family::Ipv6, rule.priority]);
     json!({
-        "links": links.map(|(at, name)| json!([place(at), name.as_str()])).collect::<Vec<_>>(),
+        "links": part.links.iter().map(|(at, name)| json!([place(at), name.as_str()])).collect::<Vec<_>>(),
         "sysctls": part.sysctls.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "records": part.records.iter().map(Record::file_name).collect::<Vec<_>>(),
         "has_rules": part.has_rules,
@@ -288,13 +287,9 @@ fn part_json(part: &Part) -> Value {
 }
 
 fn part(value: &Value) -> Option<Part> {
-    let mut links = Links::new();
-    for (place, name) in list(&value["links"], link)? {
-        links.entry(place).or_default().insert(name);
-    }
     let text = |value: &Value| Some(value.as_str()?.to_owned());
     Some(Part {
-        links,
+        links: list(&value["links"], link)?,
         sysctls: list(&value["sysctls"], |key| key.as_str()?.parse().ok())?.into_iter().collect(),
         records: list(&value["records"], |name| Some(Record::of("", name.as_str()?)))?.into_iter().collect(),
         has_rules: value["has_rules"].as_bool()?,

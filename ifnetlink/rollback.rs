@@ -29,8 +29,8 @@ pub struct Before {
 /// What the changes of a stanza touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    /// The links.
-    pub links: Links,
+    /// The links, each once. A list, because most stanzas have two.
+    pub links: Vec<(Place, IfName)>,
     /// The sysctls.
     pub sysctls: BTreeSet<Sysctl>,
     /// The records.
@@ -46,9 +46,11 @@ pub struct Part {
 impl Part {
     /// Adds what a change touches.
     fn add(&mut self, act: &Act, kept: &mut BTreeMap<Place, Kept>) {
-        for (place, name) in act.links() {
-            kept.entry(place.clone()).or_default();
-            self.links.entry(place).or_default().insert(name);
+        for link in act.links() {
+            kept.entry(link.0.clone()).or_default();
+            if !self.links.contains(&link) {
+                self.links.push(link);
+            }
         }
         let kept = kept.entry(act.at.clone()).or_default();
         kept.rules |= act.op.is_of_rule();
@@ -127,8 +129,8 @@ impl Before {
             }
         }
         let mut links = Links::new();
-        for (place, names) in parts.iter().flat_map(|part| &part.links) {
-            links.entry(place.clone()).or_default().extend(names.iter().cloned());
+        for (place, name) in parts.iter().flat_map(|part| &part.links) {
+            links.entry(place.clone()).or_default().insert(name.clone());
         }
         let failures = kernel.restore(&saved, &affected(&saved, &links));
         let mut left: Vec<String> = failures.iter().map(ToString::to_string).collect();

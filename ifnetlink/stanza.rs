@@ -186,7 +186,7 @@ impl ReadStanza {
             used.iter().flat_map(|program| program.keywords()).map(|keyword| keyword.name).collect();
         let ports = stanzas.text(iface, "bridge-ports").map(str::to_owned);
         let section =
-            Section { ports, lines: lines.of_no_program(), ..Section::of(&stanza, &keywords, None) };
+            Section { ports, lines: lines.of_no_program().into(), ..Section::of(&stanza, &keywords, None) };
         let iface = iface.clone();
         Some(Self {
             iface,

@@ -27,7 +27,7 @@ type Planned = Result<Plan, (Plan, Vec<Problem>)>;
 pub struct Old {
     /// The stanza.
     pub configuration: Configuration,
-    values: BTreeMap<String, String>,
+    values: Values,
     ports: Ports,
     /// The stanzas that other interfaces had then: a bridge gives its ports the VLANs of theirs.
     beside: Beside,
@@ -35,9 +35,12 @@ pub struct Old {
     reads_stanzas: OnceCell<bool>,
 }
 
+/// The values of a recorded stanza, by keyword.
+type Values = Shared<BTreeMap<String, String>>;
+
 /// Recorded stanzas of several interfaces, beside each of which the others were applied. Those with ports are left out.
 #[derive(Clone, Default)]
-pub struct Beside(Rc<[(IfName, BTreeMap<String, String>)]>);
+pub struct Beside(Rc<[(IfName, Values)]>);
 
 impl Beside {
     /// These stanzas.
@@ -59,7 +62,10 @@ impl Old {
     pub fn new(section: &Section, configuration: Configuration) -> Self {
         let mut values = section.values.clone();
         let requires = values.get("requires").cloned();
-        let ports = match (&section.ports, values.remove("bridge-ports")) {
+        // Only a change copies them.
+        let handed_over =
+            if values.contains_key("bridge-ports") { values.remove("bridge-ports") } else { None };
+        let ports = match (&section.ports, handed_over) {
             (Some(written), _) => Ports::Known(Some(written.clone())),
             (None, Some(ports)) if requires.as_ref() == Some(&ports) => Ports::Unknown,
             (None, ports) => Ports::Known(ports),

@@ -8,7 +8,7 @@
 
 use crate::stanza::Stanza;
 use crate::stanza::keywords::OURS;
-use crate::state::NetnsId;
+use crate::state::{NetnsId, Shared};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -26,19 +26,19 @@ pub struct Applied {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Section {
     /// The keywords that a program of ours applied.
-    pub keywords: BTreeSet<String>,
+    pub keywords: Shared<BTreeSet<String>>,
     /// The index of the interface, if it existed.
     pub index: Option<u32>,
     /// The interfaces file.
     pub file: Option<PathBuf>,
     /// The whole stanza, by keyword.
-    pub values: BTreeMap<String, String>,
+    pub values: Shared<BTreeMap<String, String>>,
     /// `bridge-ports` as it is written in the file, if that was read. ifupdown-ng hands over every interface that the
     /// stanza requires as a port (lifecycle.c).
     pub ports: Option<String>,
     /// The lines of the stanza with other keywords than ours; empty if they are unknown. ifupdown-ng hands over only the
     /// last line of a keyword, such as `use` or `down`.
-    pub lines: Vec<(String, String)>,
+    pub lines: Shared<Vec<(String, String)>>,
 }
 
 impl Section {
@@ -57,7 +57,7 @@ impl Section {
 
     /// The stanza.
     pub fn stanza(&self) -> Stanza {
-        Stanza::new(&self.values)
+        Stanza::new(&*self.values)
     }
 
     /// Whether both are the same stanza of the file. What ifupdown-ng adds to it when it hands it over is not compared:
@@ -128,7 +128,7 @@ impl Applied {
             self.sections.push(section);
             return;
         };
-        known.keywords.extend(section.keywords);
+        known.keywords.extend(section.keywords.iter().cloned());
         known.index = section.index.or(known.index);
         known.ports = section.ports.or_else(|| known.ports.take());
         if !section.lines.is_empty() {
@@ -155,11 +155,11 @@ impl fmt::Display for Applied {
             f.write_str(":")?;
             section.keywords.iter().try_for_each(|keyword| write!(f, " {keyword}"))?;
             writeln!(f)?;
-            for (keyword, value) in &section.values {
+            for (keyword, value) in section.values.iter() {
                 writeln!(f, "+{keyword} {}", escaped(value))?;
             }
             section.ports.iter().try_for_each(|ports| writeln!(f, ">{}", escaped(ports)))?;
-            for (keyword, value) in &section.lines {
+            for (keyword, value) in section.lines.iter() {
                 writeln!(f, "*{keyword} {}", escaped(value))?;
             }
         }

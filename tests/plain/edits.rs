@@ -41,7 +41,8 @@ fn start(old: &Case, new: &Case, interfaces: [&Interface; 2]) -> Snapshot {
 
 fn old(interface: &Interface, case: &Case) -> Old {
     let values = case.values();
-    let section = Section { keywords: values.keys().cloned().collect(), values, ..Section::default() };
+    let section =
+        Section { keywords: values.keys().cloned().collect(), values: values.into(), ..Section::default() };
     let (configuration, _) = case.program().configure(&section.stanza());
     assert_eq!(interface.name.as_str(), "red0");
     Old::new(&section, configuration)

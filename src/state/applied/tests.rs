@@ -10,7 +10,10 @@ fn section(keywords: &[&str], values: &[(&str, &str)]) -> Section {
         file: Some(PathBuf::from("/etc/network/a b\n")),
         values: values.iter().map(|(keyword, value)| (own(keyword), own(value))).collect(),
         ports: Some("eth0 eth1".to_owned()),
-        lines: [("use", "link"), ("up", "a \\ b")].map(|(name, value)| (own(&name), own(&value))).into(),
+        lines: [("use", "link"), ("up", "a \\ b")]
+            .map(|(name, value)| (own(&name), own(&value)))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -20,7 +23,7 @@ fn applied() -> Applied {
         index: None,
         file: None,
         ports: None,
-        lines: Vec::new(),
+        lines: Shared::default(),
         ..section(&["netns"], &[("netns", "a\\n\nb \\")])
     };
     Applied { id: NetnsId { boot: 1, inode: 2, cookie: None, born: 3 }, sections: vec![first, second] }
@@ -55,7 +58,7 @@ fn one_stanza_of_two_programs_is_one_section() {
 #[test]
 fn the_lines_of_others_stay_known() {
     let mut applied = Applied::default();
-    let unknown = Section { lines: Vec::new(), ..section(&["netns"], &[("netns", "red")]) };
+    let unknown = Section { lines: Shared::default(), ..section(&["netns"], &[("netns", "red")]) };
     applied.add(unknown.clone());
     applied.add(section(&["netns"], &[("netns", "red")]));
     applied.add(unknown);

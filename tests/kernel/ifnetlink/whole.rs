@@ -232,7 +232,7 @@ fn interrupted(ifupdown: Ifupdown, fate: &str) {
     settle();
     let before = files();
     // The first third of the requests only reads.
-    let step = matrix::count(5, 23);
+    let step = matrix::count(5, 11);
     let mut failures = 0;
     for number in (step..).step_by(step) {
         installed.interfaces(&to);
