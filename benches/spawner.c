@@ -1,5 +1,5 @@
 /*
- * spawner ROUNDS WARM-UP: measures the cost of starting programs.
+ * spawner ROUNDS WARM-UP [SECONDS]: measures the cost of starting programs. SECONDS: the time limit of each program.
  *
  * Reads the variants from stdin, one for each line: NAME, then words: VARIABLE=VALUE for the environment, which
  * otherwise has only PATH, then the program and its arguments. More programs may follow, each after a word `+`. A
@@ -8,12 +8,14 @@
  * once a round, in a new random order each round, so that other load on the machine affects all of them equally.
  *
  * Prints a line for each: NAME, then median, shortest and longest time in nanoseconds, from before posix_spawn to after
- * wait4, then the largest resident size in kB, the page faults of the last run, and the lowest number of processes that
- * were created on the whole machine (in some rounds it includes processes of the kernel). Ends at the first program
- * that fails.
+ * wait4, then the largest resident size in kB, the page faults of the last run, the lowest number of processes that
+ * were created on the whole machine (in some rounds it includes processes of the kernel), and the least processor time
+ * in nanoseconds, of the programs and of all processes that they waited for. Ends at the first program that fails.
+ * Exit status 3: a program was over the time limit.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +36,16 @@ struct variant {
 	char *name;
 	struct step steps[STEPS];
 	int first, measured, all;
-	long long *times;
+	long long *times, processor;
 	long resident, faults, processes;
 };
 
 static struct variant variants[VARIANTS];
 static posix_spawn_file_actions_t quiet;
+static posix_spawnattr_t attributes;
+static int limit;
+static volatile pid_t running;
+static volatile sig_atomic_t killed;
 
 static long long now(void)
 {
@@ -62,24 +68,42 @@ static long processes(void)
 	return line ? atol(line + 11) : 0;
 }
 
-static void run(struct variant *v, struct step *step)
+/* With the processes that the program started. */
+static void over_limit(int signal)
+{
+	(void)signal;
+	killed = 1;
+	kill(-running, SIGKILL);
+}
+
+static long long nanoseconds(struct timeval t)
+{
+	return t.tv_sec * 1000000000LL + t.tv_usec * 1000LL;
+}
+
+/* Returns the processor time. */
+static long long run(struct variant *v, struct step *step)
 {
 	pid_t pid;
 	int status;
 	struct rusage usage;
-	if (posix_spawn(&pid, step->program[0], &quiet, NULL, step->program, step->environment) != 0) {
+	if (posix_spawn(&pid, step->program[0], &quiet, &attributes, step->program, step->environment) != 0) {
 		fprintf(stderr, "spawner: %s: cannot start %s\n", v->name, step->program[0]);
 		exit(1);
 	}
+	running = pid;
+	alarm(limit);
 	if (wait4(pid, &status, 0, &usage) != pid || status != 0) {
 		fprintf(stderr, "spawner: %s: %s ended with status %#x\n", v->name, step->program[0], status);
-		exit(1);
+		exit(killed ? 3 : 1);
 	}
+	alarm(0);
 	if (step >= v->steps + v->first && step < v->steps + v->measured) {
 		v->faults = usage.ru_minflt;
 		if (usage.ru_maxrss > v->resident)
 			v->resident = usage.ru_maxrss;
 	}
+	return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
 }
 
 static int ascending(const void *a, const void *b)
@@ -129,7 +153,7 @@ static void parse(struct variant *v, char *line)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
 	int rounds = atoi(argv[1]), warm_up = atoi(argv[2]), count = 0, order[VARIANTS];
 	char *line = NULL;
@@ -147,6 +171,12 @@ int main(int argc, char **argv)
 	posix_spawn_file_actions_init(&quiet);
 	posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawnattr_init(&attributes);
+	if (argc == 4) {
+		limit = atoi(argv[3]);
+		signal(SIGALRM, over_limit);
+		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+	}
 	srandom(1);
 	for (int round = -warm_up; round < rounds; round++) {
 		for (int last = count - 1; last > 0; last--) {
@@ -160,15 +190,17 @@ int main(int argc, char **argv)
 			while (step < v->first)
 				run(v, &v->steps[step++]);
 			long before = processes();
-			long long start = now();
+			long long start = now(), processor = 0;
 			while (step < v->measured)
-				run(v, &v->steps[step++]);
+				processor += run(v, &v->steps[step++]);
 			long long end = now();
 			long made = processes() - before;
 			if (round >= 0) {
 				v->times[round] = end - start;
 				if (round == 0 || made < v->processes)
 					v->processes = made;
+				if (round == 0 || processor < v->processor)
+					v->processor = processor;
 			}
 			while (step < v->all)
 				run(v, &v->steps[step++]);
@@ -177,8 +209,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < count; i++) {
 		struct variant *v = &variants[i];
 		qsort(v->times, rounds, sizeof(long long), ascending);
-		printf("%s\t%lld\t%lld\t%lld\t%ld\t%ld\t%ld\n", v->name, v->times[rounds / 2], v->times[0],
-		       v->times[rounds - 1], v->resident, v->faults, v->processes);
+		printf("%s\t%lld\t%lld\t%lld\t%ld\t%ld\t%ld\t%lld\n", v->name, v->times[rounds / 2], v->times[0],
+		       v->times[rounds - 1], v->resident, v->faults, v->processes, v->processor);
 	}
 	return 0;
 }
