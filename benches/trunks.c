@@ -1,6 +1,9 @@
 /*
- * trunks up|down: a VLAN-aware bridge with the links p1 to p48 as ports: four trunks with the VLANs 2 to 4094, and 44
- * ports of one VLAN, by raw netlink messages: the minimum cost of what `ifnetlink apply` does.
+ * trunks up PORTS TRUNKS FIRST LAST: a VLAN-aware bridge with the links p1 to pPORTS as ports. The first TRUNKS of them
+ * have the VLANs FIRST to LAST, each other port only that of its own number.
+ * trunks remove PORT VID: one VLAN less. trunks down: deletes the bridge.
+ *
+ * By raw netlink messages: the minimum cost of what `ifnetlink apply` does.
  */
 #include <linux/if_bridge.h>
 #include <net/if.h>
@@ -12,11 +15,11 @@
 
 static int fd;
 
-static void vlans(int index, int first, int last, int flags)
+static void vlans(int type, int index, int first, int last, int flags)
 {
 	struct ifinfomsg link = { .ifi_family = AF_BRIDGE, .ifi_index = index };
 	struct bridge_vlan_info vlan = { .vid = first, .flags = flags };
-	begin(RTM_SETLINK, 0, &link, sizeof link);
+	begin(type, 0, &link, sizeof link);
 	struct rtattr *spec = add(IFLA_AF_SPEC, NULL, 0);
 	if (first != last)
 		vlan.flags |= BRIDGE_VLAN_INFO_RANGE_BEGIN;
@@ -39,21 +42,12 @@ static void up(int index, int master)
 	make(fd, "up");
 }
 
-int main(int argc, char **argv)
+static void all_up(int ports, int trunks, int first, int last)
 {
 	struct ifinfomsg link = { 0 };
 	unsigned char on = 1;
 	unsigned delay = 0;
 	char name[16];
-	if (argc != 2)
-		return 2;
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (!strcmp(argv[1], "down")) {
-		begin(RTM_DELLINK, 0, &link, sizeof link);
-		add(IFLA_IFNAME, "br0", 4);
-		make(fd, "delete");
-		return 0;
-	}
 	begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
 	add(IFLA_IFNAME, "br0", 4);
 	struct rtattr *info = add(IFLA_LINKINFO, NULL, 0);
@@ -65,15 +59,38 @@ int main(int argc, char **argv)
 	end(info);
 	make(fd, "bridge");
 	int bridge = if_nametoindex("br0");
-	for (int number = 1; number <= 48; number++) {
+	/* The VLANs last: a bridge that goes up, and a port that joins, takes longer where others have VLANs. */
+	up(bridge, 0);
+	for (int number = 1; number <= ports; number++) {
+		sprintf(name, "p%d", number);
+		up(if_nametoindex(name), bridge);
+	}
+	for (int number = 1; number <= ports; number++) {
 		sprintf(name, "p%d", number);
 		int port = if_nametoindex(name);
-		up(port, bridge);
-		if (number <= 4)
-			vlans(port, 2, 4094, 0);
-		else
-			vlans(port, number, number, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+		if (number <= trunks) {
+			vlans(RTM_SETLINK, port, first, last, 0);
+		} else {
+			vlans(RTM_SETLINK, port, number, number, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+			vlans(RTM_DELLINK, port, 1, 1, 0);
+		}
 	}
-	up(bridge, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct ifinfomsg link = { 0 };
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (argc == 6 && !strcmp(argv[1], "up")) {
+		all_up(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+	} else if (argc == 4 && !strcmp(argv[1], "remove")) {
+		vlans(RTM_DELLINK, if_nametoindex(argv[2]), atoi(argv[3]), atoi(argv[3]), 0);
+	} else if (argc == 2 && !strcmp(argv[1], "down")) {
+		begin(RTM_DELLINK, 0, &link, sizeof link);
+		add(IFLA_IFNAME, "br0", 4);
+		make(fd, "delete");
+	} else {
+		return 2;
+	}
 	return 0;
 }

@@ -28,7 +28,7 @@ static void link_up(const char *name, int master)
 static void one_up(int number)
 {
 	struct ifinfomsg link = { 0 };
-	unsigned table = 10000 + number;
+	unsigned table = 1000 + number;
 	char name[32];
 	sprintf(name, "v%d", number);
 	begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
