@@ -130,6 +130,8 @@ impl Applied {
         };
         known.keywords.extend(section.keywords.iter().cloned());
         known.index = section.index.or(known.index);
+        // The stanza may have moved to another file.
+        known.file = section.file.or_else(|| known.file.take());
         known.ports = section.ports.or_else(|| known.ports.take());
         if !section.lines.is_empty() {
             known.lines = section.lines;

@@ -86,3 +86,15 @@ fn what_ifupdown_ng_adds_makes_no_other_stanza() {
     assert!(!written.is_same(&section(&[], &[("bridge-stp", "yes")])));
     assert!(!written.is_same(&Section { ports: Some("eth0".to_owned()), ..added }));
 }
+
+#[test]
+fn a_stanza_that_moved_belongs_to_the_file_that_has_it_now() {
+    let file = |path: &str| Some(PathBuf::from(path));
+    let stanza = section(&["netns"], &[("netns", "red")]);
+    let mut applied = Applied::default();
+    applied.add(Section { file: file("a"), ..stanza.clone() });
+    applied.add(Section { file: file("b"), ..stanza.clone() });
+    assert_eq!((applied.sections.len(), &applied.sections[0].file), (1, &file("b")));
+    applied.add(Section { file: None, ..stanza });
+    assert_eq!((applied.sections.len(), &applied.sections[0].file), (1, &file("b")));
+}

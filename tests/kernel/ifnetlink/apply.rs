@@ -28,6 +28,7 @@ pub fn tests() -> Vec<Trial> {
         let native = Ifupdown { executors: Executors::Native, ..ifupdown };
         tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
+        tests.push(trial("apply-moved-stanza", ifupdown, moved_stanza));
         tests.push(trial("apply-disruptive", ifupdown, disruptive));
     }
     tests
@@ -345,6 +346,23 @@ fn settings(ifupdown: Ifupdown) {
     installed.ifdown("-a").quiet();
     assert!(link().contains("mtu 1500") && !link().contains("alias"), "{}", link());
     assert!(link().contains(&address), "{}", link());
+}
+
+/// A stanza moves from one interfaces file to another one, with its interface up. Then it is removed.
+fn moved_stanza(ifupdown: Ifupdown) {
+    let pair = "auto pair\niface pair\n    veth-peer end\n    address 192.0.2.1/24\n";
+    let nothing = "auto lo\niface lo\n";
+    let installed = ifupdown.install(nothing);
+    installed.file("/mnt/other", pair);
+    installed.ifup("-i /mnt/other -a").quiet();
+    let index = || ip_json("link show pair")[0]["ifindex"].clone();
+    let before = index();
+    installed.interfaces(pair);
+    installed.ifnetlink("apply").quiet();
+    assert_eq!(index(), before);
+    installed.interfaces(nothing);
+    installed.ifnetlink("apply --disruptive").ok();
+    assert_eq!(ip_json("link show type veth").len(), 0);
 }
 
 /// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are deleted.
