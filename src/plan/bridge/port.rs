@@ -27,6 +27,13 @@ pub(super) struct Joining<'a> {
     pub set_up: bool,
 }
 
+impl Joining<'_> {
+    /// The VLANs that the port has at the end, in a bridge that gives a new port these.
+    fn wanted(&self, default: &VlanSet) -> Option<VlanSet> {
+        self.config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(default.pvid()))
+    }
+}
+
 impl Draft {
     pub fn new(found: &Snapshot) -> Self {
         Self { plan: Plan::default(), state: found.here().clone() }
@@ -76,12 +83,34 @@ impl Draft {
 
     /// Makes a link a port with its configuration. Changes of an existing port do not interrupt its traffic.
     pub fn join(&mut self, joining: &Joining<'_>) {
-        let Joining { bridge, port, config, options, .. } = *joining;
-        let Some(link) = self.state().links.get(port).cloned() else { return };
-        let default = self.state().default_vlans(bridge);
-        let wanted = config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(default.pvid()));
+        let lowered = self.enter(joining);
+        self.configure(joining, lowered);
+    }
+
+    /// The same for several ports of a bridge. While it is down, it forwards nothing. Then all join before one gets its
+    /// VLANs: the kernel takes a new port faster while the others have few (`make bench`, part `trunks`).
+    pub fn join_all(&mut self, bridge: &IfName, all: &[Joining<'_>]) {
+        let is_up = self.state().links.get(bridge).is_some_and(|link| link.up);
+        if is_up || all.iter().all(|joining| joining.config.vlans.is_none()) {
+            for joining in all {
+                self.join(joining);
+            }
+            return;
+        }
+        let lowered: Vec<bool> = all.iter().map(|joining| self.enter(joining)).collect();
+        for (joining, lowered) in all.iter().zip(lowered) {
+            self.configure(joining, lowered);
+        }
+    }
+
+    /// Makes a link a port. Returns whether it was set down for that.
+    fn enter(&mut self, joining: &Joining<'_>) -> bool {
+        let Joining { bridge, port, config, .. } = *joining;
+        let Some(link) = self.state().links.get(port).cloned() else { return false };
         let mut lowered = false;
         if link.master.as_ref() != Some(bridge) {
+            let default = self.state().default_vlans(bridge);
+            let wanted = joining.wanted(&default);
             let opens = self.opens(joining, wanted.as_ref(), &default);
             if link.up && (opens || (config.evpn && self.link_local(port).is_some())) {
                 self.set_up(port, false);
@@ -89,6 +118,14 @@ impl Draft {
             }
             self.push(Op::set_master(port, Some(bridge)), [Op::set_master(port, None)]);
         }
+        lowered
+    }
+
+    /// Configures a port, and sets it up if it was set down before.
+    fn configure(&mut self, joining: &Joining<'_>, lowered: bool) {
+        let Joining { bridge, port, config, options, .. } = *joining;
+        let Some(is_up) = self.state().links.get(port).map(|link| link.up) else { return };
+        let wanted = joining.wanted(&self.state().default_vlans(bridge));
         if config.evpn {
             self.no_link_local(port);
         }
@@ -103,7 +140,7 @@ impl Draft {
             self.set_vlans(&VlanDevice { name: port.clone(), is_bridge: false }, wanted);
         }
         self.add_stations(joining);
-        if lowered || (joining.set_up && !link.up) {
+        if lowered || (joining.set_up && !is_up) {
             self.set_up(port, true);
         }
     }

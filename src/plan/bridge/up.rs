@@ -96,6 +96,7 @@ impl Config {
             let wanted = vlans.resolve(draft.state().default_vlans(iface).pvid());
             draft.set_vlans(&VlanDevice { name: iface.clone(), is_bridge: true }, &wanted);
         }
+        let mut joining = Vec::new();
         for (port, config, options) in &ports {
             if !draft.state().links.contains_key(port) {
                 let without =
@@ -103,14 +104,14 @@ impl Config {
                 draft.plan.warnings.push(without);
                 continue;
             }
-            let joining =
-                Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
-            problems.extend(check(&joining, draft.state()).into_iter().map(|found| of_port(port, found)));
+            let one = Joining { bridge: iface, port, config: &config.own, options, filtering, set_up: true };
+            problems.extend(check(&one, draft.state()).into_iter().map(|found| of_port(port, found)));
             if !filtering && config.own.vlans.is_some() {
                 draft.plan.warnings.push(format!("{port} has VLANs, but VLAN filtering is off on {iface}"));
             }
-            draft.join(&joining);
+            joining.push(one);
         }
+        draft.join_all(iface, &joining);
         set_bridge(&mut draft, iface, BridgeOptions { filtering: switch, ..BridgeOptions::default() });
         if problems.is_empty() { Ok(draft.plan) } else { Err(problems) }
     }
