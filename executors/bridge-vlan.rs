@@ -31,7 +31,7 @@ const BRIDGE_VLAN: Executor = Executor {
 };
 
 /// The keywords of VLAN-aware bridges and of their ports.
-pub const KEYWORDS: [Keyword; 10] = [
+pub const KEYWORDS: [Keyword; 13] = [
     Keyword {
         name: "bridge-vlan-filtering",
         syntax: "yes|no",
@@ -73,6 +73,17 @@ pub const KEYWORDS: [Keyword; 10] = [
         syntax: "yes|no",
         help: "Accept frames only from stations with an entry in the forwarding database",
     },
+    Keyword {
+        name: "bridge-unicast-flood",
+        syntax: "yes|no",
+        help: "Send the port unicast frames to stations that the forwarding database does not have",
+    },
+    Keyword {
+        name: "bridge-multicast-flood",
+        syntax: "yes|no",
+        help: "Send the port multicast frames of groups without known members",
+    },
+    Keyword { name: "bridge-broadcast-flood", syntax: "yes|no", help: "Send the port broadcast frames" },
     Keyword {
         name: "bridge-fdb",
         syntax: "MAC [vlan VID], …",

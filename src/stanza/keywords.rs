@@ -7,12 +7,13 @@
 use crate::stanza::{Problem, Stanza};
 
 /// The keywords of all executors of this package.
-pub const OURS: [&str; 56] = [
+pub const OURS: [&str; 59] = [
     "bridge-access",
     "bridge-ageing",
     "bridge-allow-untagged",
     "bridge-arp-nd-suppress",
     "bridge-bridgeprio",
+    "bridge-broadcast-flood",
     "bridge-default-pvid",
     "bridge-fd",
     "bridge-fdb",
@@ -24,11 +25,13 @@ pub const OURS: [&str; 56] = [
     "bridge-maxage",
     "bridge-maxwait",
     "bridge-member",
+    "bridge-multicast-flood",
     "bridge-pathcost",
     "bridge-portprio",
     "bridge-ports",
     "bridge-pvid",
     "bridge-stp",
+    "bridge-unicast-flood",
     "bridge-vids",
     "bridge-vlan",
     "bridge-vlan-aware",
@@ -86,9 +89,8 @@ pub const LISTS: [&str; 13] = [
 
 /// Keywords with our prefixes that the stock executors, ifupdown2, bridge-utils or Proxmox read, and our executors do
 /// not.
-const THEIRS: [&str; 34] = [
+const THEIRS: [&str; 31] = [
     "bridge-always-up",
-    "bridge-broadcast-flood",
     "bridge-disable-mac-learning",
     "bridge-gcint",
     "bridge-hashel",
@@ -108,7 +110,6 @@ const THEIRS: [&str; 34] = [
     "bridge-mcsqi",
     "bridge-mcstats",
     "bridge-mld-version",
-    "bridge-multicast-flood",
     "bridge-pathcosts",
     "bridge-port-pvids",
     "bridge-port-vids",
@@ -117,7 +118,6 @@ const THEIRS: [&str; 34] = [
     "bridge-portprios",
     "bridge-ports-condone-regex",
     "bridge-trunk",
-    "bridge-unicast-flood",
     "bridge-vlan-vni-map",
     "veth-peer-name",
     "vrf-default-route",

@@ -130,6 +130,12 @@ pub struct PortOptions {
     pub locked: Option<bool>,
     /// The bridge answers ARP and ND requests for neighbours that it knows, and does not flood them to this port.
     pub neigh_suppress: Option<bool>,
+    /// The bridge sends it unicast frames to stations that the forwarding database does not have.
+    pub unicast_flood: Option<bool>,
+    /// The bridge sends it multicast frames of groups of which it knows no members.
+    pub multicast_flood: Option<bool>,
+    /// The bridge sends it broadcast frames.
+    pub broadcast_flood: Option<bool>,
     /// Its path cost, 1 to 65535.
     pub cost: Option<u32>,
     /// Its priority among the bridge's ports, 0 to 63.
@@ -145,6 +151,9 @@ impl PortOptions {
             learning: differing(self.learning, found.learning),
             locked: differing(self.locked, found.locked),
             neigh_suppress: differing(self.neigh_suppress, found.neigh_suppress),
+            unicast_flood: differing(self.unicast_flood, found.unicast_flood),
+            multicast_flood: differing(self.multicast_flood, found.multicast_flood),
+            broadcast_flood: differing(self.broadcast_flood, found.broadcast_flood),
             cost: differing(self.cost, found.cost),
             priority: differing(self.priority, found.priority),
         }
@@ -158,6 +167,9 @@ impl PortOptions {
             learning: mask.learning.and(self.learning),
             locked: mask.locked.and(self.locked),
             neigh_suppress: mask.neigh_suppress.and(self.neigh_suppress),
+            unicast_flood: mask.unicast_flood.and(self.unicast_flood),
+            multicast_flood: mask.multicast_flood.and(self.multicast_flood),
+            broadcast_flood: mask.broadcast_flood.and(self.broadcast_flood),
             cost: mask.cost.and(self.cost),
             priority: mask.priority.and(self.priority),
         }
@@ -170,6 +182,9 @@ impl PortOptions {
             learning: change.learning.or(self.learning),
             locked: change.locked.or(self.locked),
             neigh_suppress: change.neigh_suppress.or(self.neigh_suppress),
+            unicast_flood: change.unicast_flood.or(self.unicast_flood),
+            multicast_flood: change.multicast_flood.or(self.multicast_flood),
+            broadcast_flood: change.broadcast_flood.or(self.broadcast_flood),
             cost: change.cost.or(self.cost),
             priority: change.priority.or(self.priority),
         };
@@ -189,6 +204,9 @@ impl PortOptions {
             ("learning", self.learning.map(switch)),
             ("locked", self.locked.map(switch)),
             ("neigh_suppress", self.neigh_suppress.map(switch)),
+            ("flood", self.unicast_flood.map(switch)),
+            ("mcast_flood", self.multicast_flood.map(switch)),
+            ("bcast_flood", self.broadcast_flood.map(switch)),
             ("cost", self.cost.map(|cost| cost.to_string())),
             ("priority", self.priority.map(|priority| priority.to_string())),
         ]

@@ -2,6 +2,7 @@
 //! before their ports. The results are checked with `ip`, `bridge` and packets.
 
 use crate::bridges::{lab, once_up, vlans};
+use crate::capture::Capture;
 use crate::examples::cards;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
@@ -13,6 +14,7 @@ pub fn tests() -> Vec<Trial> {
     let mut tests = vec![
         needs(&[], "bridges/plain", || in_lab(plain)),
         needs(&[], "bridges/all-wrong-at-once", || in_lab(all_wrong_at_once)),
+        needs(&[], "bridges/flood", || in_lab(flood)),
         needs(&[Feature::Vlan], "bridges/station-in-a-new-vlan", || in_lab(station_in_a_new_vlan)),
         needs(&[Feature::Vlan], "bridges/all-but-what-cannot-be-a-port", || {
             in_lab(all_but_what_cannot_be_a_port);
@@ -94,6 +96,53 @@ fn all_wrong_at_once() {
         "bridge: lo: bridge-fd 31: not a time from 0 to 30 seconds\nbridge: lo: bridge-vlan 0: 0: not a VLAN (1-4094)",
     );
     assert!(command("ip link show red").status != 0);
+}
+
+/// A port gets frames to an unknown station, to a group and to all, or does not. A static entry makes a station known.
+fn flood() {
+    let hosts = cards();
+    let (sender, [quiet, usual]) = (&hosts[0], [&hosts[1], &hosts[2]]);
+    let unknown = "02:00:00:00:77:77";
+    // What is sent, the destination of the frames, and the keyword.
+    let kinds = [
+        ("10.9.0.77", unknown, "bridge-unicast-flood"),
+        ("-I eth0 239.1.1.1", "01:00:5e:01:01:01", "bridge-multicast-flood"),
+        ("-b 10.9.0.255", "ff:ff:ff:ff:ff:ff", "bridge-broadcast-flood"),
+    ];
+    phase("bridge", "br0", "create", &["bridge-ports none"]).quiet();
+    for port in ["eth0", "eth1", "eth2"] {
+        phase("bridge", port, "pre-up", &["bridge-member br0"]).quiet();
+    }
+    for link in ["br0", "eth0", "eth1", "eth2"] {
+        ip(&format!("link set {link} up"));
+    }
+    sender.ip("addr add 10.9.0.1/24 dev eth0");
+    sender.ip(&format!("neigh add 10.9.0.77 lladdr {unknown} dev eth0"));
+    settle();
+    let arrive = |keywords: &[&str]| {
+        phase("bridge", "eth1", "pre-up", keywords).quiet();
+        let captures = [quiet, usual].map(|host| Capture::start(host, "eth0", "icmp"));
+        for (to, ..) in kinds {
+            sender.within(|| command(&format!("ping -c 3 -i 0.1 -W 1 {to}")));
+        }
+        captures.map(|capture| {
+            let frames = capture.frames();
+            kinds
+                .map(|(_, mac, _)| frames.iter().filter(|frame| frame.contains(&format!("> {mac},"))).count())
+        })
+    };
+    assert_eq!(arrive(&["bridge-member br0"]), [[3; 3]; 2]);
+    for (place, (_, _, keyword)) in kinds.into_iter().enumerate() {
+        let keywords = kinds.map(|(.., one)| format!("{one} {}", if one == keyword { "no" } else { "yes" }));
+        let mut keywords: Vec<&str> = keywords.iter().map(String::as_str).collect();
+        keywords.push("bridge-member br0");
+        let mut expected = [3; 3];
+        expected[place] = 0;
+        assert_eq!(arrive(&keywords), [expected, [3; 3]], "{keyword}");
+    }
+    let known = format!("bridge-fdb {unknown}");
+    let keywords = ["bridge-member br0", "bridge-unicast-flood no", "bridge-broadcast-flood yes", &known];
+    assert_eq!(arrive(&keywords), [[3; 3], [0, 3, 3]]);
 }
 
 /// The station of a locked port is let in, also in a VLAN that was added later. A station that another port has moves,

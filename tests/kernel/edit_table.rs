@@ -164,6 +164,9 @@ auto eth1\niface eth1\n    use bridge\n{}",
     edit("bridge-isolated", "eth1", PORT, ["yes", "no"]),
     edit("bridge-learning", "eth1", PORT, ["no", "yes"]),
     edit("bridge-locked", "eth1", PORT, ["yes", "no"]),
+    edit("bridge-unicast-flood", "eth1", PORT, ["no", "yes"]),
+    edit("bridge-multicast-flood", "eth1", PORT, ["no", "yes"]),
+    edit("bridge-broadcast-flood", "eth1", PORT, ["no", "yes"]),
     edit("bridge-fdb", "eth1", PORT, ["02:00:00:00:03:01", "02:00:00:00:03:02"]),
 ];
 

@@ -64,6 +64,9 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         "bridge-isolated"
         | "bridge-learning"
         | "bridge-locked"
+        | "bridge-unicast-flood"
+        | "bridge-multicast-flood"
+        | "bridge-broadcast-flood"
         | "bridge-allow-untagged"
         | "bridge-arp-nd-suppress"
         | "bridge-stp"
@@ -113,7 +116,16 @@ fn choices(program: &Program) -> Vec<Vec<&'static str>> {
     if !all.contains(&"bridge-member") {
         return vec![all];
     }
-    let of_ports = ["bridge-member", "bridge-isolated", "bridge-learning", "bridge-locked", "bridge-fdb"];
+    let of_ports = [
+        "bridge-member",
+        "bridge-isolated",
+        "bridge-learning",
+        "bridge-locked",
+        "bridge-unicast-flood",
+        "bridge-multicast-flood",
+        "bridge-broadcast-flood",
+        "bridge-fdb",
+    ];
     let of_both =
         ["bridge-vlan", "bridge-access", "bridge-pvid", "bridge-vids", "bridge-pathcost", "bridge-portprio"];
     let port = all.iter().filter(|name| of_ports.contains(name) || of_both.contains(name));

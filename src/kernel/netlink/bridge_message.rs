@@ -92,6 +92,9 @@ pub(super) fn encode_port(options: &PortOptions) -> Vec<InfoBridgePort> {
         options.learning.map(InfoBridgePort::Learning),
         options.locked.map(InfoBridgePort::Locked),
         options.neigh_suppress.map(InfoBridgePort::NeighSupress),
+        options.unicast_flood.map(InfoBridgePort::UnicastFlood),
+        options.multicast_flood.map(InfoBridgePort::MulticastFlood),
+        options.broadcast_flood.map(InfoBridgePort::BroadcastFlood),
         options.cost.map(InfoBridgePort::Cost),
         options.priority.map(InfoBridgePort::Priority),
     ]
@@ -117,6 +120,9 @@ pub(super) fn decode_port(message: &LinkMessage) -> Option<PortState> {
             InfoBridgePort::Learning(on) => options.learning = Some(*on),
             InfoBridgePort::Locked(on) => options.locked = Some(*on),
             InfoBridgePort::NeighSupress(on) => options.neigh_suppress = Some(*on),
+            InfoBridgePort::UnicastFlood(on) => options.unicast_flood = Some(*on),
+            InfoBridgePort::MulticastFlood(on) => options.multicast_flood = Some(*on),
+            InfoBridgePort::BroadcastFlood(on) => options.broadcast_flood = Some(*on),
             InfoBridgePort::Cost(cost) => options.cost = Some(*cost),
             InfoBridgePort::Priority(priority) => options.priority = Some(*priority),
             InfoBridgePort::State(BridgePortState::Listening | BridgePortState::Learning) => {

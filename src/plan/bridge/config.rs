@@ -9,6 +9,17 @@ use crate::values::{Centiseconds, DefaultPvid, IfName, List, Mac, Switch, VlanPr
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+/// Keywords that only a port can have.
+const OF_PORTS: [&str; 7] = [
+    "bridge-isolated",
+    "bridge-learning",
+    "bridge-locked",
+    "bridge-unicast-flood",
+    "bridge-multicast-flood",
+    "bridge-broadcast-flood",
+    "bridge-fdb",
+];
+
 /// Keywords that only a bridge has, without `bridge-ports`.
 const OF_BRIDGES: [&str; 13] = [
     "bridge-vlan-filtering",
@@ -87,7 +98,7 @@ impl Config {
         };
         let own = PortConfig::read(stanza, scope, role == Role::Unclear);
         if role == Role::Bridge {
-            for keyword in ["bridge-isolated", "bridge-learning", "bridge-locked", "bridge-fdb"] {
+            for keyword in OF_PORTS {
                 if stanza.text(keyword).is_some() {
                     stanza.reject(keyword, "for a port, not for a bridge");
                 }

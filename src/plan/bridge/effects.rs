@@ -45,6 +45,9 @@ pub(super) fn new_port() -> PortOptions {
         learning: Some(true),
         locked: Some(false),
         neigh_suppress: Some(false),
+        unicast_flood: Some(true),
+        multicast_flood: Some(true),
+        broadcast_flood: Some(true),
         cost: None,
         priority: Some(32),
     }

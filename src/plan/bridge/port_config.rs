@@ -60,6 +60,9 @@ impl PortConfig {
             isolated: switch("bridge-isolated"),
             learning: switch("bridge-learning"),
             locked: switch("bridge-locked"),
+            unicast_flood: switch("bridge-unicast-flood"),
+            multicast_flood: switch("bridge-multicast-flood"),
+            broadcast_flood: switch("bridge-broadcast-flood"),
             ..PortOptions::default()
         };
         let evpn = scope == Scope::All && switch("vxlan-evpn") == Some(true);
