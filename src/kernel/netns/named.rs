@@ -15,6 +15,7 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -297,8 +298,20 @@ fn wait_for(mut directory: File) -> Result<Flock<File>, Refusal> {
     }
 }
 
+/// Whether this run has shared the directory. The kernel goes through all mounts in it each time.
+static IS_SHARED: AtomicBool = AtomicBool::new(false);
+
 /// Makes the directory a shared mount, so that mounts in it propagate to other mount namespaces.
 fn share() -> Result<(), Refusal> {
+    if IS_SHARED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    share_now()?;
+    IS_SHARED.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+fn share_now() -> Result<(), Refusal> {
     let refuse = |errno: Errno| Refusal::io(&errno.into(), NAMED);
     let share = || mount(NONE, NAMED, NONE, MsFlags::MS_SHARED | MsFlags::MS_REC, NONE);
     match share() {
@@ -342,6 +355,7 @@ fn unshare_directory(lock: Flock<File>, known: &Made) -> Result<(), Refusal> {
     if !is_ours_and_empty(known)? {
         return Ok(());
     }
+    IS_SHARED.store(false, Ordering::Relaxed);
     clear_stage();
     // It is fine if the directory is not mounted. The lock is still held during the removal.
     let _ = umount2(NAMED, MntFlags::MNT_DETACH);
