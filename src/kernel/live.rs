@@ -147,6 +147,11 @@ impl Live {
         self.channels.get_mut(&place).ok_or_else(|| Refusal::text("no channel"))
     }
 
+    /// Forgets the indexes of links in all namespaces: an end of a pair goes with the other one, wherever that is.
+    fn forget_indexes(&mut self) {
+        self.channels.values_mut().for_each(Channel::forget_indexes);
+    }
+
     fn canonical(&mut self, place: &Place) -> Result<Place, Refusal> {
         Ok(match place {
             Place::Here => Place::Here,
@@ -436,6 +441,12 @@ impl Kernel for Live {
     }
 
     fn apply(&mut self, act: &Act) -> Result<(), Refusal> {
+        if matches!(
+            act.op,
+            Op::LinkDel { .. } | Op::VethAdd(_) | Op::LinkMove(_) | Op::NetnsDel(_) | Op::Nested(_)
+        ) {
+            self.forget_indexes();
+        }
         let outcome = self.make(act);
         if outcome.as_ref().is_err_and(|refusal| refusal.answer_lost) {
             // After a lost answer, the connection cannot be used any more.
@@ -445,6 +456,7 @@ impl Kernel for Live {
     }
 
     fn delete_links(&mut self, at: &Place, names: &[&IfName]) -> bool {
+        self.forget_indexes();
         // One by one, they have errors of their own.
         self.channel(at).and_then(|channel| channel.delete_links(names)).unwrap_or(false)
     }

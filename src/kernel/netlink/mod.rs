@@ -130,15 +130,20 @@ impl Channel {
             return self.change_links(|channel| channel.make(op));
         }
         // Another program may have made a link anew.
-        self.make(op).inspect_err(|_| self.indexes.clear())
+        self.make(op).inspect_err(|_| self.forget_indexes())
     }
 
     /// Makes a change of links, after which a name may mean another one.
     fn change_links(&mut self, change: impl FnOnce(&mut Self) -> Result<(), Refusal>) -> Result<(), Refusal> {
-        self.indexes.clear();
+        self.forget_indexes();
         let outcome = change(self);
-        self.indexes.clear();
+        self.forget_indexes();
         outcome
+    }
+
+    /// Forgets the indexes of links. Only this channel's own changes of links in its own namespace do that by themselves.
+    pub fn forget_indexes(&mut self) {
+        self.indexes.clear();
     }
 
     fn make(&mut self, op: &Op) -> Result<(), Refusal> {

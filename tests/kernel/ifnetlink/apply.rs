@@ -28,6 +28,7 @@ pub fn tests() -> Vec<Trial> {
         let native = Ifupdown { executors: Executors::Native, ..ifupdown };
         tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
+        tests.push(trial("apply-pair-made-again", ifupdown, pair_made_again));
         tests.push(trial("apply-moved-stanza", ifupdown, moved_stanza));
         tests.push(trial("apply-disruptive", ifupdown, disruptive));
     }
@@ -346,6 +347,28 @@ fn settings(ifupdown: Ifupdown) {
     installed.ifdown("-a").quiet();
     assert!(link().contains("mtu 1500") && !link().contains("alias"), "{}", link());
     assert!(link().contains(&address), "{}", link());
+}
+
+/// An edit makes a pair again, with its end in a namespace that stays: the new end has another index.
+fn pair_made_again(ifupdown: Ifupdown) {
+    let file = |queues: u32| {
+        format!(
+            "auto keep\niface keep\n    veth-peer kept\n    veth-peer-netns blue\n\n\
+             auto pair\niface pair\n    veth-peer end\n    veth-peer-netns blue\n    veth-queues {queues}\n    \
+             address 192.0.2.1/24\n    veth-peer-address 192.0.2.2/24\n    veth-peer-gateway 192.0.2.1\n"
+        )
+    };
+    let installed = ifupdown.install(&file(1));
+    installed.ifnetlink("apply").ok();
+    let blue = Netns::at(&installed.path("/run/netns/blue"));
+    let index = || ip_json("link show pair")[0]["link_index"].clone();
+    let before = index();
+    installed.interfaces(&file(2));
+    installed.ifnetlink("apply --disruptive").ok();
+    assert_ne!(index(), before);
+    assert!(blue.ip("address show dev end").contains("192.0.2.2/24"));
+    assert!(blue.ip("route").contains("default via 192.0.2.1 dev end"));
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
 }
 
 /// A stanza moves from one interfaces file to another one, with its interface up. Then it is removed.
