@@ -40,7 +40,6 @@ use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
 use ifupdown_ng_netlink::kernel::ifupdown;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
-
 use ifupdown_ng_netlink::program::{arguments, inside};
 use ifupdown_ng_netlink::stanza::file::Version;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

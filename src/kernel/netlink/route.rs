@@ -32,9 +32,7 @@ impl Channel {
         }
         let found = self.dump(&RouteNetlinkMessage::GetRoute(query), |answer| {
             let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
-            let family =
-                Family::BOTH.into_iter().find(|of| of.address_family() == message.header.address_family)?;
-            decode(family, &message).filter(|(route, _)| match table {
+            decode(family(&message)?, &message).filter(|(route, _)| match table {
                 Some(table) => route.table == table,
                 None => route.is_ours(),
             })
@@ -73,8 +71,7 @@ impl Channel {
         let mut used = BTreeSet::new();
         self.dump(&RouteNetlinkMessage::GetRoute(RouteMessage::default()), |answer| {
             let RouteNetlinkMessage::NewRoute(message) = answer else { return None };
-            let is_ip = Family::BOTH.iter().any(|of| of.address_family() == message.header.address_family);
-            used.extend(table(&message).filter(|_| is_ip));
+            used.extend(family(&message).and_then(|_| table(&message)));
             None::<()>
         })?;
         Ok(used)
@@ -96,6 +93,11 @@ impl Channel {
         let index = dev.map(|dev| self.index(dev)).transpose()?;
         Ok(encode(route, index))
     }
+}
+
+/// The family of a route; `None` for multicast and MPLS, which the kernel also shows if it is asked for all families.
+fn family(message: &RouteMessage) -> Option<Family> {
+    Family::BOTH.into_iter().find(|family| family.address_family() == message.header.address_family)
 }
 
 /// The table that a route is in.
