@@ -21,12 +21,15 @@ pub struct InterfacesFile {
 }
 
 impl InterfacesFile {
-    /// Reads a file.
+    /// Reads a file as this version of ifupdown-ng does; `None`: the installed one.
     ///
     /// # Errors
     /// The problem at which ifupdown-ng reads nothing.
-    pub fn read(name: &str, version: Version, executors: &Executors) -> Result<Self, FileProblem> {
-        let reading = interfaces_file::read(name, version)?;
+    pub fn read(name: &str, version: Option<Version>, executors: &Executors) -> Result<Self, FileProblem> {
+        let reading = match version {
+            Some(version) => interfaces_file::read(name, version)?,
+            None => interfaces_file::installed(name)?,
+        };
         let stanzas = reading.stanzas;
         let mut findings: Vec<Finding> = reading.problems.into_iter().map(Finding::from).collect();
         let mut read = Vec::new();

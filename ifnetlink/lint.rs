@@ -14,7 +14,12 @@ use std::path::Path;
 ///
 /// # Errors
 /// When nothing can be printed.
-pub fn lint(files: &[String], executors: &Path, version: Version, machine: bool) -> anyhow::Result<u8> {
+pub fn lint(
+    files: &[String],
+    executors: &Path,
+    version: Option<Version>,
+    machine: bool,
+) -> anyhow::Result<u8> {
     let executors = Executors::installed_in(executors);
     let mut findings: Vec<Finding> = Vec::new();
     for file in files {

@@ -37,7 +37,6 @@ mod trial;
 use crate::journal::Answer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ifupdown_ng_netlink::kernel::ifstate::STATE_FILE;
-use ifupdown_ng_netlink::kernel::ifupdown;
 use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::program::{arguments, inside};
@@ -229,14 +228,14 @@ fn files() -> [Arg; 2] {
     ]
 }
 
-/// The version of ifupdown-ng that reads the files.
-fn version(matches: &ArgMatches) -> Version {
-    match matches.get_one::<String>("ifupdown").map(String::as_str) {
-        Some("0.11") => Version::V0_11,
-        Some("0.12") => Version::V0_12,
-        Some(_) => Version::Head,
-        None => ifupdown::version(),
-    }
+/// The version of ifupdown-ng that reads the files; `None`: the installed one.
+fn version(matches: &ArgMatches) -> Option<Version> {
+    let version = matches.get_one::<String>("ifupdown").map(String::as_str)?;
+    Some(match version {
+        "0.11" => Version::V0_11,
+        "0.12" => Version::V0_12,
+        _ => Version::Head,
+    })
 }
 
 fn options(matches: &ArgMatches) -> Options {

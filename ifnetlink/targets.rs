@@ -6,7 +6,7 @@ use crate::file::InterfacesFile;
 use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
 use ifupdown_ng_netlink::kernel::ifstate::{Entry, StateFile};
-use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied, ifupdown};
+use ifupdown_ng_netlink::kernel::{Kernel, Refusal, applied};
 use ifupdown_ng_netlink::plan::link::lower_link;
 use ifupdown_ng_netlink::program::edit::{self, Beside, Old};
 use ifupdown_ng_netlink::program::executor::{Configuration, Program, configure};
@@ -155,7 +155,7 @@ impl Targets {
     /// As for [`Targets::read`].
     pub fn with_records(options: &Options, applied: BTreeMap<IfName, Applied>) -> Result<Self, Refusal> {
         let executors = Executors::installed_in(&options.executors);
-        let file = InterfacesFile::read(&options.file.to_string_lossy(), ifupdown::version(), &executors);
+        let file = InterfacesFile::read(&options.file.to_string_lossy(), None, &executors);
         let InterfacesFile { stanzas, mut read, findings } =
             file.map_err(|problem| Refusal::text(problem.to_string()))?;
         ReadStanza::add_implied(&mut read, &stanzas, &executors);

@@ -197,7 +197,7 @@ fn record<'a>(
             after.add(Section { index, ..section.clone() });
         }
         if is_done {
-            after.sections.retain(|other| section.is_some_and(|section| other.values == section.values));
+            after.sections.retain(|other| section.is_some_and(|section| other.has_values_of(section)));
         }
         if after.sections != before.sections {
             applied::write_in(&directory, iface, &after)?;

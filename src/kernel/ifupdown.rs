@@ -60,6 +60,11 @@ pub fn scripts(phase: Phase) -> Option<PathBuf> {
     has_any.then_some(directory)
 }
 
+/// Whether there are scripts of any phase.
+pub fn has_scripts() -> bool {
+    Phase::UP.into_iter().chain(Phase::DOWN).any(|phase| scripts(phase).is_some())
+}
+
 /// Runs the scripts of a directory as ifupdown-ng does (lifecycle.c, execute.c), with these variables and no others.
 /// What they print goes to stderr.
 ///

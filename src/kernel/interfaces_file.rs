@@ -1,5 +1,6 @@
 //! Opens the interfaces files that [`crate::stanza::file`] reads.
 
+use crate::kernel::ifupdown;
 use crate::stanza::Stanzas;
 use crate::stanza::file::{self, FileProblem, Files, Reading, Reason, Version};
 use std::fs::{self, File};
@@ -12,6 +13,25 @@ use std::path::Path;
 /// The problem at which ifupdown-ng reads nothing, or a limit of the reader.
 pub fn read(file: &str, version: Version) -> Result<Reading, FileProblem> {
     file::read(file, version, &mut Opened)
+}
+
+/// Reads them as the installed ifupdown-ng does. Its version is asked for only if it makes a difference.
+///
+/// # Errors
+/// As [`read`].
+pub fn installed(file: &str) -> Result<Reading, FileProblem> {
+    let assumed = Version::V0_12;
+    let reading = read(file, assumed);
+    let is_known = reading.as_ref().is_ok_and(|reading| !reading.depends_on_version);
+    // Scripts get every value of a stanza, and `inherit defaults` too.
+    let has_scripts = || has_scripts() && ifupdown::has_scripts();
+    if is_known && !has_scripts() {
+        return reading;
+    }
+    match ifupdown::version() {
+        version if version == assumed => reading,
+        version => read(file, version),
+    }
 }
 
 /// Reads the file that ifup uses while it runs this executor. Its version is unknown. 0.11 and 0.12 differ in files that
@@ -31,7 +51,7 @@ pub fn in_use(file: &str) -> Result<Stanzas, FileProblem> {
     Ok(reading.stanzas)
 }
 
-/// Whether ifup and ifdown run the scripts of `/etc/network/if-*.d`.
+/// Whether the settings of ifupdown-ng let ifup and ifdown run the scripts of `/etc/network/if-*.d`.
 pub fn has_scripts() -> bool {
     file::has_scripts(&mut Opened)
 }

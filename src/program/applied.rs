@@ -117,7 +117,7 @@ impl Memory {
 
     /// Whether a recorded stanza is that of this invocation.
     fn is_of(&self, section: &Section) -> bool {
-        section.values == self.present.values
+        section.has_values_of(&self.present)
     }
 
     fn remove(&mut self, from: impl Fn(&Self, &Section) -> bool) -> Result<(), Refusal> {

@@ -49,6 +49,9 @@ pub struct Reading {
     pub stanzas: Stanzas,
     /// The problems that do not stop ifupdown-ng, in the order of the lines.
     pub problems: Vec<FileProblem>,
+    /// Whether another version of ifupdown-ng may read these files differently. The head gives every stanza a line
+    /// `inherit defaults`, and creates that interface; if no file has a line for it, that alone does not count.
+    pub depends_on_version: bool,
 }
 
 /// How many lines may be read, added and inherited.
@@ -56,7 +59,7 @@ const MOST: usize = 1 << 20;
 /// How many bytes all files may have.
 const LONGEST: usize = 16 << 20;
 
-/// Whether ifup and ifdown run the scripts of `/etc/network/if-*.d`.
+/// Whether the settings of ifupdown-ng let ifup and ifdown run the scripts of `/etc/network/if-*.d`.
 pub fn has_scripts(files: &mut impl Files) -> bool {
     Settings::read(files).is_on(Setting::AddonScripts)
 }
@@ -79,6 +82,7 @@ pub fn read(file: &str, version: Version, files: &mut impl Files) -> Result<Read
         open: Vec::new(),
         place: None,
         problems: Vec::new(),
+        depends_on_version: false,
         lines: MOST,
         bytes: LONGEST,
     };
@@ -87,7 +91,8 @@ pub fn read(file: &str, version: Version, files: &mut impl Files) -> Result<Read
     reader.use_executor(lo, "loopback")?;
     reader.file(file)?;
     reader.inherit_vlans()?;
-    Ok(Reading { stanzas: reader.stanzas(), problems: reader.problems })
+    let (problems, depends_on_version) = (std::mem::take(&mut reader.problems), reader.depends_on_version);
+    Ok(Reading { stanzas: reader.stanzas(), problems, depends_on_version })
 }
 
 /// A keyword with its value, before the file ends.
@@ -153,6 +158,8 @@ struct Reader<'f, F> {
     /// Of the line that is read.
     place: Option<Place>,
     problems: Vec<FileProblem>,
+    /// As in [`Reading`].
+    depends_on_version: bool,
     /// How many lines are left of [`MOST`].
     lines: usize,
     /// How many bytes are left of [`LONGEST`].
@@ -211,6 +218,8 @@ impl<F: Files> Reader<'_, F> {
         if !keyword.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return Ok(());
         }
+        // In the head it is also a keyword of its own.
+        self.depends_on_version |= keyword == "defaults";
         match keyword.as_str() {
             "auto" => self.auto(&words.word()),
             "iface" | "interface" | "template" => self.iface(&keyword, &words.word(), words),
@@ -240,6 +249,7 @@ impl<F: Files> Reader<'_, F> {
             "inherit" => self.inherit(current, &words.word()),
             "use" => self.use_written(current, &words.word()),
             _ => {
+                self.depends_on_version |= aliases::depend_on_version(keyword);
                 let keyword = aliases::renamed(keyword, self.version);
                 if keyword == "bridge-ports" {
                     self.drafts[current].bridge = true;
@@ -258,6 +268,7 @@ impl<F: Files> Reader<'_, F> {
         if let Some(index) = self.index.get(name) {
             return Ok(*index);
         }
+        self.depends_on_version |= name == "defaults" && self.version != Version::Head;
         let index = self.drafts.len();
         self.drafts.push(Draft {
             name: name.to_owned(),
@@ -373,6 +384,8 @@ impl<F: Files> Reader<'_, F> {
             word = next;
         }
         let without = self.drafts[index].template || self.no_defaults.contains(&index);
+        // With `inherit defaults`, the head forgets that it is a bridge.
+        self.depends_on_version |= self.drafts[index].bridge;
         if self.version == Version::Head && !without {
             let parent = self.draft("defaults")?;
             self.inherit_from(index, parent)?;
@@ -451,10 +464,11 @@ impl<F: Files> Reader<'_, F> {
             self.problem(Reason::NoValue("source".to_owned()));
             return Ok(());
         }
+        let found = self.files.expand(name);
+        self.depends_on_version |= found != [name];
         if self.version == Version::V0_11 {
             return self.file(name);
         }
-        let found = self.files.expand(name);
         if found.is_empty() {
             self.problem(Reason::NothingFound(name.to_owned()));
         }
@@ -466,7 +480,10 @@ impl<F: Files> Reader<'_, F> {
             self.problem(Reason::NoValue("source-directory".to_owned()));
             return Ok(());
         }
-        match self.files.directory(directory, self.version == Version::Head) {
+        let links = self.version == Version::Head;
+        let found = self.files.directory(directory, links);
+        self.depends_on_version |= self.files.directory(directory, !links) != found;
+        match found {
             Ok(found) => found.iter().try_for_each(|file| self.file(file)),
             Err(error) => {
                 self.problem(Reason::Directory { directory: directory.to_owned(), error });

@@ -60,12 +60,22 @@ impl Section {
         Stanza::new(&*self.values)
     }
 
+    /// Whether both have the same values. `inherit` is not compared: the values include what is inherited, and the head
+    /// of ifupdown-ng adds `inherit defaults` to every stanza.
+    pub fn has_values_of(&self, other: &Self) -> bool {
+        let [values, others] =
+            [self, other].map(|section| section.values.iter().filter(|(keyword, _)| *keyword != "inherit"));
+        values.eq(others)
+    }
+
     /// Whether both are the same stanza of the file. What ifupdown-ng adds to it when it hands it over is not compared:
-    /// the interfaces that it requires, also as ports of a bridge.
+    /// the interfaces that it requires, also as ports of a bridge. Nor is `inherit`.
     pub fn is_same(&self, other: &Self) -> bool {
         let values = |section: &Self| -> BTreeMap<String, String> {
             let is_copy = section.values.get("bridge-ports") == section.values.get("requires");
-            let is_added = |keyword: &str| keyword == "requires" || (is_copy && keyword == "bridge-ports");
+            let is_added = |keyword: &str| {
+                ["requires", "inherit"].contains(&keyword) || (is_copy && keyword == "bridge-ports")
+            };
             let written = section.values.iter().filter(|(keyword, _)| !is_added(keyword));
             written.map(|(keyword, value)| (keyword.clone(), value.trim().to_owned())).collect()
         };
@@ -121,7 +131,7 @@ impl Applied {
 
     /// Adds a stanza of which these keywords are applied.
     pub fn add(&mut self, section: Section) {
-        let known = self.sections.iter_mut().find(|known| known.values == section.values);
+        let known = self.sections.iter_mut().find(|known| known.has_values_of(&section));
         let Some(known) = known else {
             // Nearly always the only one.
             self.sections.reserve_exact(1);

@@ -50,7 +50,7 @@ const FIRST: &str = "/tmp/interfaces";
 
 fn compare(name: &str, version: Version, rules: Rules) {
     enter(version);
-    let (mut same, mut refused, mut endless) = (0, 0, 0);
+    let (mut same, mut refused, mut endless, mut same_in_all) = (0, 0, 0, 0);
     let mut failed = Vec::new();
     for seed in seeds("IFNL_FILES", 100) {
         let files = setup(seed);
@@ -58,6 +58,18 @@ fn compare(name: &str, version: Version, rules: Rules) {
             fs::write(name, text).unwrap();
         }
         let ours = interfaces_file::read(FIRST, rules);
+        if !ours.as_ref().map_or(true, |reading| reading.depends_on_version) {
+            same_in_all += 1;
+            for other in [Rules::V0_11, Rules::V0_12, Rules::Head] {
+                let theirs = interfaces_file::read(FIRST, other).unwrap();
+                let ours = ours.as_ref().unwrap();
+                assert_eq!(
+                    (comparable(&ours.stanzas), &ours.problems),
+                    (comparable(&theirs.stanzas), &theirs.problems),
+                    "IFNL_SEED={seed}: {other:?} reads {files:?} differently"
+                );
+            }
+        }
         if let Err(problem) = &ours {
             if matches!(problem.reason, Reason::Endless(_) | Reason::TooLong) {
                 endless += 1;
@@ -89,11 +101,18 @@ fn compare(name: &str, version: Version, rules: Rules) {
         }
     }
     println!(
-        "reader: {name}: {same} the same, {refused} refused by both, {endless} that ifquery never ends to read"
+        "reader: {name}: {same} the same, {refused} refused by both, {endless} that ifquery never ends to read; \
+         {same_in_all} that all versions read alike"
     );
     assert!(failed.is_empty(), "files with IFNL_SEED={failed:?} differ");
     // A test of nothing but refused files would be no test.
-    assert!(same > refused, "{same} {refused}");
+    assert!(same > refused && same_in_all > 0, "{same} {refused} {same_in_all}");
+}
+
+/// The stanzas without what the head adds: an empty one `defaults`, which the others inherit.
+fn comparable(stanzas: &Stanzas) -> String {
+    let text = printed(stanzas).replace("  inherit defaults\n", "");
+    text.split_inclusive("\n\n").filter(|stanza| !stanza.contains("e defaults\n")).collect()
 }
 
 /// Makes the root of a version that of this thread, which is in a lab. Only its /tmp and /etc/network can be written.

@@ -104,6 +104,11 @@ const HEAD: [(&str, &str); 4] = [
     ("vrrp", "vrrp-cfg"),
 ];
 
+/// Whether only some versions rename this keyword, or they rename it differently.
+pub fn depend_on_version(keyword: &str) -> bool {
+    V0_11.iter().chain(&V0_12).chain(&HEAD).any(|(alias, _)| *alias == keyword)
+}
+
 /// The keyword that ifupdown-ng uses in place of this one.
 pub fn renamed(keyword: &str, version: Version) -> &str {
     let lists: &[&[(&str, &str)]] = match version {

@@ -247,3 +247,28 @@ fn settings_of_ifupdown_ng_are_read() {
     let broken = with("allow_addon_scripts maybe\nauto_executor_selection 0\n");
     assert_eq!(broken.stanzas, plain.stanzas);
 }
+
+#[test]
+fn the_version_matters_only_where_versions_differ() {
+    let depends = |text: &str| one(text).depends_on_version;
+    for text in [
+        "defaults\n  mtu 1400\niface eth0\n",
+        "iface eth0\ntemplate defaults\n  mtu 1400\n",
+        "template defaults\n  mtu 1400\niface eth0\n  inherit defaults\n",
+        "iface eth0\n  vrrp 1\n",
+        "iface eth0\n  vxlan-remote-ip 192.0.2.1\n",
+        "iface br0\n  bridge-ports none\niface br0\n  bridge-pvid 7\n",
+        "source g*\n",
+        "source g\n",
+    ] {
+        assert!(depends(text), "{text}");
+    }
+    for text in [
+        "",
+        "auto eth0\niface eth0 inet static\n  address 192.0.2.1/24\n  vrf red\n  accept-ra 0\n",
+        "template t\n  bridge-ports none\niface br0\n  inherit t\n",
+        "source f\n",
+    ] {
+        assert!(!depends(text), "{text}");
+    }
+}
