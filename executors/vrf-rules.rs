@@ -1,9 +1,10 @@
-//! `vrf-rules` keeps packets of a VRF in it, by routing rules; `vrf-accept` lets unbound sockets answer in VRFs.
+//! `vrf-rules` keeps packets of a VRF in it, by routing rules; `vrf-accept` and `vrf-strict-mode` set the sysctls of
+//! VRFs.
 
-use ifupdown_ng_netlink::plan::vrf::accept::VrfAccept;
-use ifupdown_ng_netlink::plan::vrf::l3mdev_accept::PROTOCOLS;
 use ifupdown_ng_netlink::plan::vrf::layout::{L3MDEV_PRIORITY, Layout, Local};
 use ifupdown_ng_netlink::plan::vrf::rules::VrfRules;
+use ifupdown_ng_netlink::plan::vrf::settings::VrfSysctls;
+use ifupdown_ng_netlink::plan::vrf::sysctls::PROTOCOLS;
 use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
 use ifupdown_ng_netlink::program::run::run;
 use ifupdown_ng_netlink::stanza::{Phase, Stanza};
@@ -15,7 +16,7 @@ use std::str::FromStr;
 pub const PROGRAM: Program = Program {
     name: "vrf-rules",
     about: "Adds the routing rules that isolate VRFs",
-    parts: &[VRF_RULES, VRF_ACCEPT],
+    parts: &[VRF_RULES, VRF_ACCEPT, VRF_STRICT_MODE],
     examples: [
         "vrf-rules --iface red --check vrf-rules=yes",
         "vrf-rules --iface red --dry-run vrf-rules=jump vrf-accept=tcp,udp",
@@ -141,9 +142,18 @@ const VRF_ACCEPT: Executor = Executor::new(
     |stanza| boxed(vrf_accept(stanza)),
 );
 
-fn vrf_accept(stanza: &Stanza) -> Option<VrfAccept> {
-    stanza.get("vrf-accept").map(|Protocols(protocols)| VrfAccept { protocols })
+fn vrf_accept(stanza: &Stanza) -> Option<VrfSysctls> {
+    stanza.get("vrf-accept").map(|Protocols(protocols)| VrfSysctls::accept(&protocols))
 }
+
+const VRF_STRICT_MODE: Executor = Executor::new(
+    &[Keyword {
+        name: "vrf-strict-mode",
+        syntax: "yes|no",
+        help: "Have the kernel refuse a VRF with the table of another one",
+    }],
+    |stanza| boxed(stanza.get("vrf-strict-mode").map(|Switch(is_on)| VrfSysctls::strict_mode(is_on))),
+);
 
 /// `none`, or some of `tcp udp raw`.
 struct Protocols(Vec<&'static str>);

@@ -23,6 +23,7 @@ pub const PROGRAM: Program = Program {
         vrf_table::PROGRAM.parts[1],
         vrf_rules::PROGRAM.parts[0],
         vrf_rules::PROGRAM.parts[1],
+        vrf_rules::PROGRAM.parts[2],
         vrf_route::PROGRAM.parts[0],
     ],
     examples: [

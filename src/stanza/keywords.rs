@@ -7,7 +7,7 @@
 use crate::stanza::{Problem, Stanza};
 
 /// The keywords of all executors of this package.
-pub const OURS: [&str; 59] = [
+pub const OURS: [&str; 60] = [
     "bridge-access",
     "bridge-ageing",
     "bridge-allow-untagged",
@@ -65,6 +65,7 @@ pub const OURS: [&str; 59] = [
     "vrf-rules-l3mdev",
     "vrf-rules-local",
     "vrf-rules-unreachable",
+    "vrf-strict-mode",
     "vrf-table",
     "vrf-table-range",
 ];

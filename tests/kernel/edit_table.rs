@@ -77,6 +77,7 @@ pub const EDITS: &[Edit] = &[
     edit("vrf-rules-local", "red", VRF_RULES, ["32764", "3000"]),
     edit("vrf-rules-family", "red", VRF_RULES, ["ipv4", "ipv6"]),
     edit("vrf-accept", "red", VRF, ["tcp", "udp raw"]),
+    edit("vrf-strict-mode", "red", VRF, ["yes", "no"]),
     edit(
         "vrf-route",
         "red",

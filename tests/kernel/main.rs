@@ -69,6 +69,7 @@ mod tampered;
 mod three_points;
 #[path = "../plain/variable.rs"]
 mod variable;
+mod vrfs;
 mod walls;
 mod windows;
 
@@ -90,6 +91,7 @@ fn main() -> std::process::ExitCode {
         examples::tests(),
         stock::tests(),
         flows::tests(),
+        vrfs::tests(),
         walls::tests(),
         refusals::tests(),
         security::tests(),

@@ -244,6 +244,7 @@ fn sysctls() -> Vec<String> {
             lines.push(format!("{} = {}", path.display(), value.trim_end()));
         }
     };
+    read(&net.join("vrf"), &["strict_mode".to_owned()]);
     for (family, own, of_links) in [("ipv4", ipv4, of_links4), ("ipv6", ipv6, of_links6)] {
         read(&net.join(family), own);
         let conf = net.join(family).join("conf");

@@ -11,6 +11,7 @@ use ifupdown_ng_netlink::stanza::Phase;
 const STANZA: &[(&str, &str)] = &[
     ("vrf-table", "10"),
     ("vrf-accept", "tcp"),
+    ("vrf-strict-mode", "yes"),
     ("vrf-route", "unreachable default metric 4278198272, 192.0.2.0/24 via 10.0.0.1 dev eth0"),
 ];
 
@@ -20,6 +21,7 @@ link eth0 physical up
 sysctl net.ipv4.tcp_l3mdev_accept=0
 sysctl net.ipv4.udp_l3mdev_accept=0
 sysctl net.ipv4.raw_l3mdev_accept=1
+sysctl net.vrf.strict_mode=0
 ";
 
 fn read_by(programs: &[&str], layout: &str) -> Vec<Interface> {

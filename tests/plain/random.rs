@@ -61,7 +61,8 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
             "100-200, 150 untagged, 150 pvid untagged, 100-200",
         ],
         "bridge-member" => &["br0"],
-        "bridge-isolated"
+        "vrf-strict-mode"
+        | "bridge-isolated"
         | "bridge-learning"
         | "bridge-locked"
         | "bridge-unicast-flood"

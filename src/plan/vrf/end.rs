@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::plan::op::Op;
-use crate::plan::vrf::{l3mdev_accept, layout};
+use crate::plan::vrf::{layout, sysctls};
 use crate::stanza::Phase;
 use crate::state::{Link, Query, Record, Route, State, TableRef, Wants};
 use crate::values::{IfName, TableId};
@@ -16,7 +16,7 @@ pub fn query(vrf: &IfName, here: &mut Wants) {
     // To know whether it is the last one.
     here.vrfs.some = true;
     here.rules = true;
-    l3mdev_accept::query(here);
+    sysctls::query(here);
 }
 
 /// Reads all that `vrf-rules` and `vrf-accept` need to know.
@@ -25,7 +25,7 @@ pub fn query_rules(phase: Phase, query: &mut Query) {
     here.vrfs.some = true;
     here.rules = true;
     if phase == Phase::Destroy {
-        l3mdev_accept::query(here);
+        sysctls::query(here);
     }
 }
 
@@ -66,7 +66,7 @@ pub fn forget_left(vrf: &IfName, state: &State, plan: &mut Plan) {
     }
 }
 
-/// Restores the sysctls of `vrf-accept` that no other VRF wants changed, unless the VRF still exists. Restores everything
+/// Restores the sysctls of VRFs that no other VRF wants changed, unless the VRF still exists. Restores everything
 /// if no VRF exists any more.
 pub fn release_unless_needed(vrf: &IfName, state: &State) -> Plan {
     if state.vrf_table(vrf).is_some() { Plan::default() } else { release_or_restore(vrf, state) }
@@ -74,7 +74,7 @@ pub fn release_unless_needed(vrf: &IfName, state: &State) -> Plan {
 
 fn release_or_restore(vrf: &IfName, state: &State) -> Plan {
     let is_last = state.vrfs().all(|(other, _)| other == vrf);
-    if is_last { restore(state) } else { l3mdev_accept::release(vrf, state) }
+    if is_last { restore(state) } else { sysctls::release(vrf, state) }
 }
 
 /// Restores the rules and sysctls, if no VRF exists any more. As long as one exists (this interface's own included),
@@ -86,6 +86,6 @@ pub fn restore_unless_needed(state: &State) -> Plan {
 /// Removes our rules and restores the rules and sysctls that the kernel had.
 pub fn restore(state: &State) -> Plan {
     let mut plan = layout::restore(state);
-    plan.append(l3mdev_accept::restore(state));
+    plan.append(sysctls::restore(state));
     plan
 }

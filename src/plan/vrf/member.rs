@@ -6,7 +6,7 @@ use crate::plan::vrf::end::{end, left_mark};
 use crate::plan::vrf::table::RANGE;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Link, LinkKind, Query, Record, Snapshot, State};
+use crate::state::{Link, LinkAddress, LinkKind, Original, Query, Record, Snapshot, State, Sysctl};
 use crate::values::{IfName, TableId};
 
 /// `vrf-member`: the VRF that the interface belongs to.
@@ -27,6 +27,9 @@ impl Planner for VrfMember {
         here.links.extend([at.iface.clone(), self.vrf.clone()]);
         if at.phase == Phase::PreUp {
             here.addresses.insert(at.iface.clone());
+            let key = keep_addresses(at.iface);
+            here.records.insert(Record::original(&key));
+            here.sysctls.insert(key);
         } else {
             end::query(&self.vrf, here);
         }
@@ -50,17 +53,8 @@ impl Planner for VrfMember {
             return Ok(plan);
         }
         self.can_join(iface, state).map_err(|reason| vec![Problem::new(self.keyword, &self.vrf, reason)])?;
-        if link.is_some_and(|link| link.master.is_none()) {
-            plan.push(Op::set_master(iface, Some(&self.vrf)), Some(Op::set_master(iface, None)));
-            if let Some(addresses) = state.addresses.get(iface).filter(|addresses| !addresses.is_empty()) {
-                let addresses: Vec<String> =
-                    addresses.iter().map(|address| address.net.to_string()).collect();
-                plan.warnings.push(format!(
-                    "{iface} had {} when it joined {}: its TCP sessions end, and IPv6 addresses and routes are lost",
-                    addresses.join(", "),
-                    self.vrf
-                ));
-            }
+        if let Some(link) = link {
+            self.join(iface, link, state, &mut plan);
         }
         Ok(plan)
     }
@@ -75,7 +69,58 @@ impl Planner for VrfMember {
     }
 }
 
+/// The sysctl by which permanent IPv6 addresses stay when the interface is set down (net/ipv6/addrconf.c
+/// `addrconf_ifdown`).
+fn keep_addresses(iface: &IfName) -> Sysctl {
+    Sysctl::of_link("ipv6", iface, "keep_addr_on_down")
+}
+
 impl VrfMember {
+    /// Joins the VRF, if the interface is in none. The kernel sets an interface that is up down and up again meanwhile, so
+    /// that its routes move (drivers/net/vrf.c `cycle_netdev`). If it has IPv6 addresses, the sysctl is set for that time.
+    /// Its value is recorded for a run that is killed.
+    fn join(&self, iface: &IfName, link: &Link, state: &State, plan: &mut Plan) {
+        let joins = link.master.is_none();
+        let addresses = state.addresses.get(iface).filter(|_| joins).map(Vec::as_slice).unwrap_or_default();
+        let is_kept = |address: &LinkAddress| {
+            let net = address.net;
+            net.addr().is_ipv6() && !net.addr().is_loopback() && !address.is_dynamic
+        };
+        let key = keep_addresses(iface);
+        let (record, now) = (Record::original(&key), state.sysctls.get(&key));
+        let recorded = state.records.get(&record).map(|text| (Original::parse(text).value, text.clone()));
+        let needed = now.filter(|now| *now != "1" && link.up && addresses.iter().any(is_kept));
+        let original = recorded
+            .clone()
+            .or_else(|| needed.map(|now| (now.clone(), Original::new(now, iface).to_string())));
+        let set = |value: &str| Op::SysctlSet { key: key.clone(), value: value.to_owned() };
+        let write = |text: &str| Op::RecordSet { key: record.clone(), value: text.to_owned() };
+        if let Some((_, text)) = original.as_ref().filter(|_| recorded.is_none()) {
+            plan.push(write(text), Some(Op::RecordDel(record.clone())));
+        }
+        if let Some(now) = needed {
+            plan.push(set("1"), Some(set(now)));
+        }
+        if joins {
+            plan.push(Op::set_master(iface, Some(&self.vrf)), Some(Op::set_master(iface, None)));
+        }
+        if let Some((value, text)) = &original {
+            let now = if needed.is_some() { "1" } else { now.map_or(value.as_str(), String::as_str) };
+            if now != value {
+                plan.push(set(value), Some(set(now)));
+            }
+            plan.push(Op::RecordDel(record.clone()), Some(write(text)));
+        }
+        if !addresses.is_empty() {
+            let addresses: Vec<String> = addresses.iter().map(|address| address.net.to_string()).collect();
+            plan.warnings.push(format!(
+                "{iface} had {} when it joined {}: its TCP sessions end, and routes of other programs are lost",
+                addresses.join(", "),
+                self.vrf
+            ));
+        }
+    }
+
     fn can_join(&self, iface: &IfName, state: &State) -> Result<(), String> {
         let link = state.links.get(iface).ok_or_else(|| format!("there is no interface {iface}"))?;
         let vrf = state.links.get(&self.vrf).ok_or_else(|| {
