@@ -5,7 +5,7 @@ use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
 use crate::lab::{Netns, command, in_lab, ip, settle};
 use crate::matrix;
-use crate::pages::{checkout, pages, readme};
+use crate::pages::{checkout, migrating, pages, readme};
 use crate::probe::{PORT, echo, ping, tcp_reaches, unreachable};
 use crate::state::State;
 use libtest_mimic::Trial;
@@ -56,7 +56,10 @@ fn of_pages(version: Version) -> Vec<Trial> {
         let stanzas = page.stanzas().into_iter().enumerate();
         shown.extend(stanzas.map(|(place, block)| (format!("{}/{place}", page.name), block.to_owned())));
     }
-    shown.extend(readme().into_iter().enumerate().map(|(place, block)| (format!("README/{place}"), block)));
+    for (name, blocks) in [("README", readme()), ("MIGRATING", migrating())] {
+        let blocks = blocks.into_iter().enumerate();
+        shown.extend(blocks.map(|(place, block)| (format!("{name}/{place}"), block)));
+    }
     let test = |(name, interfaces): (String, String)| {
         // A stanza that names its executors is for systems that keep the stock ones.
         let beside = interfaces.lines().any(|line| line.trim_start().starts_with("use "));

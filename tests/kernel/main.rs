@@ -28,6 +28,7 @@ mod by_hand;
 mod capture;
 mod compared;
 mod container_segment;
+mod cookbook;
 mod edit_table;
 mod edits;
 mod examples;
@@ -90,6 +91,7 @@ fn main() -> std::process::ExitCode {
         container_segment::tests(),
         examples::tests(),
         stock::tests(),
+        cookbook::tests(),
         flows::tests(),
         vrfs::tests(),
         walls::tests(),

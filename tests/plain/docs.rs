@@ -1,7 +1,7 @@
 //! Pages, examples and code agree.
 
 use super::all::ALL;
-use super::pages::{pages, readme};
+use super::pages::{pages, readme, tasks};
 use super::support::{files, root};
 use ifupdown_ng_netlink::program::executor::Program;
 use ifupdown_ng_netlink::stanza::Stanza;
@@ -173,6 +173,21 @@ fn no_text_leads_to_a_file_that_is_not_there() {
         }
     }
     assert!(links > 40, "{links}");
+}
+
+/// The tests on a real kernel run what the tasks of the cookbook show.
+#[test]
+fn every_task_of_the_cookbook_has_stanzas_and_commands() {
+    let tasks = tasks();
+    let titles: BTreeSet<&str> = tasks.iter().map(|task| task.title.as_str()).collect();
+    assert!(tasks.len() >= 10 && titles.len() == tasks.len(), "{titles:?}");
+    for task in &tasks {
+        for begin in ["auto ", "# "] {
+            assert!(task.blocks.iter().any(|block| block.starts_with(begin)), "{}: {begin}", task.title);
+        }
+        let known = task.blocks.iter().all(|block| block.starts_with("auto ") || block.starts_with("# "));
+        assert!(known, "{}", task.title);
+    }
 }
 
 /// Every test that the comparison names exists, by the part of its name that is written out.

@@ -1,6 +1,6 @@
 //! `ifnetlink lint`: a table of wrong files with the lines that must be printed, and files in which nothing is wrong.
 
-use super::pages::{pages, readme};
+use super::pages::{migrating, pages, readme, tasks};
 use super::schema::valid;
 use super::support::{Ran, binary, command, files, root, run};
 use proc_macro2::{TokenStream, TokenTree};
@@ -164,7 +164,10 @@ fn nothing_is_wrong_in_files_that_work() {
     assert!(examples.len() > 20, "{}", examples.len());
     let pages = pages();
     let blocks = pages.iter().flat_map(|page| page.stanzas()).map(str::to_owned);
-    for text in published.into_iter().chain(examples).chain(blocks).chain(readme()) {
+    let cookbook = tasks().into_iter().flat_map(|task| task.blocks);
+    let cookbook = cookbook.filter(|block| block.starts_with("auto "));
+    let blocks = blocks.chain(readme()).chain(migrating()).chain(cookbook);
+    for text in published.into_iter().chain(examples).chain(blocks) {
         fs::write(at.join("interfaces"), &text).unwrap();
         assert_eq!(lint(&at, &executors, &[]), Ran::new(0, "", ""), "{text}");
     }

@@ -26,6 +26,31 @@ pub fn readme() -> Vec<String> {
     blocks.map(|block| format!("\n{block}\n").replace("\n    ", "\n")).collect()
 }
 
+/// A task of docs/COOKBOOK.md.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Its heading.
+    pub title: String,
+    /// Its stanzas, and its commands with what they print.
+    pub blocks: Vec<String>,
+}
+
+/// The tasks of docs/COOKBOOK.md.
+pub fn tasks() -> Vec<Task> {
+    let text = fs::read_to_string(checkout().join("docs/COOKBOOK.md")).expect("docs/COOKBOOK.md");
+    let task = |section: &str| Task {
+        title: section.lines().next().unwrap_or_default().to_owned(),
+        blocks: fenced(section).map(str::to_owned).collect(),
+    };
+    text.split("\n## ").skip(1).map(task).collect()
+}
+
+/// The interfaces files in docs/MIGRATING.md.
+pub fn migrating() -> Vec<String> {
+    let text = fs::read_to_string(checkout().join("docs/MIGRATING.md")).expect("docs/MIGRATING.md");
+    fenced(&text).map(str::to_owned).collect()
+}
+
 /// All of them, by name.
 pub fn pages() -> Vec<Page> {
     let docs = checkout().join("docs");
