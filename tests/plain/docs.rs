@@ -190,6 +190,34 @@ fn every_task_of_the_cookbook_has_stanzas_and_commands() {
     }
 }
 
+/// The first paragraph of the comment at the beginning of a file.
+fn about(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("# "));
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// docs/EXAMPLES.md lists the files of interfaces.d, with what each says of itself. `BLESS=1` rewrites it.
+#[test]
+fn the_index_has_every_example() {
+    let examples = files("interfaces.d", "");
+    let examples = examples.iter().filter(|path| path.parent() == Some(&root().join("interfaces.d")));
+    let row = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let about = about(&fs::read_to_string(path).unwrap());
+        assert!(about.len() > 20, "{name}: {about}");
+        format!("| [{name}](../interfaces.d/{name}) | {about} |\n")
+    };
+    let rows: String = examples.map(row).collect();
+    let index = format!(
+        "# Examples\n\nThe files of [interfaces.d](../interfaces.d), each with what it says of itself. Tests bring every one \
+         up.\n\n| file | setup |\n|---|---|\n{rows}"
+    );
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(root().join("docs/EXAMPLES.md"), &index).unwrap();
+    }
+    assert_eq!(read("docs/EXAMPLES.md"), index, "run `BLESS=1 cargo test --test plain`");
+}
+
 /// Every test that the comparison names exists, by the part of its name that is written out.
 #[test]
 fn the_comparison_names_tests_that_exist() {
