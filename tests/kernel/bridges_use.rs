@@ -186,6 +186,13 @@ fn station_in_a_new_vlan() {
     let fdb = command("bridge fdb show br br0").ok().stdout;
     assert!(fdb.contains(&format!("{other} dev eth1 vlan 10 master br0 static")), "{fdb}");
     assert!(fdb.contains(&format!("{other} dev eth0 vlan 20 master br0 static")), "{fdb}");
+    // The frames of another Ethernet address are dropped, because the port is locked.
+    station.ip("link set eth0.10 address 02:00:00:00:00:98");
+    station.within(|| ping("10.9.10.1", None)).expect_err("from another Ethernet address");
+    phase("bridge", "eth0", "pre-up", &["bridge-member br0", "bridge-locked no"]).quiet();
+    // The requests that were dropped count no more.
+    station.ip("neigh flush all");
+    station.within(|| ping("10.9.10.1", None)).expect("at a port that is not locked");
 }
 
 fn all_but_what_cannot_be_a_port() {

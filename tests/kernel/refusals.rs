@@ -85,6 +85,7 @@ fn values() {
     for (name, reason) in [
         ("vrf%d", "not an interface name: contains '%'"),
         ("sixteen-bytes-16", "not an interface name: 16 bytes, at most 15 fit"),
+        ("default", "not an interface name: a reserved word"),
     ] {
         refused(
             || phase("vrf-table", name, "create", &["vrf-table 10"]),

@@ -42,6 +42,7 @@ pub fn tests() -> Vec<Trial> {
     add("ipv6-disabled", ipv6_disabled);
     add("vrf-of-others", vrf_of_others);
     add("rules-of-others", rules_of_others);
+    add("members-of-others", members_of_others);
     tests
 }
 
@@ -461,6 +462,10 @@ fn rules_of_others() {
     let keywords = ["vrf-table 10", "vrf-rules yes"];
     red(&keywords);
     assert_eq!(shown(), [1, 1]);
+    // Ours are marked as well.
+    for family in ["-4", "-6"] {
+        assert!(ip(&format!("{family} rule show pref 2000")).ends_with(" proto 73\n"), "{family}");
+    }
     for family in ["-4", "-6"] {
         ip(&format!("{family} rule add {}", others[1]));
     }
@@ -470,4 +475,22 @@ fn rules_of_others() {
     assert_eq!(shown(), [2, 2]);
     down(&["vrf-table 10", "vrf-rules jump"]);
     assert_eq!(shown(), [2, 2]);
+}
+
+/// A member that another program added stays one, whatever becomes of the stanza of the VRF.
+fn members_of_others() {
+    own_run();
+    let keywords = ["vrf-table 10", "vrf-rules yes"];
+    red(&keywords);
+    ip("link add theirs master red type dummy");
+    let is_member = || assert_eq!(ip_json("link show theirs")[0]["master"], "red");
+    red(&keywords);
+    is_member();
+    let warned = phase("vrf", "red", "destroy", &keywords).ok();
+    let line = "vrf: red: warning: red is kept, since it has members: theirs; it is deleted with the ifdown of the last one\n";
+    assert_eq!(warned.stderr, line);
+    is_member();
+    ip("link set theirs nomaster");
+    down(&keywords);
+    assert_eq!(ip_json("link show type vrf"), Vec::<serde_json::Value>::new());
 }

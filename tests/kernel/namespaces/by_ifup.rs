@@ -5,6 +5,7 @@ use crate::lab::{Netns, Ran, command, ip, run, settle};
 use crate::matrix;
 use crate::state::State;
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -140,11 +141,17 @@ pub fn nested_failure(ifupdown: Ifupdown) {
     // With the error corrected, it goes up.
     installed.file(
         "/mnt/inside",
-        "auto inner\niface inner\n    address 10.1.0.2/24\n\nauto v0\niface v0\n    veth-peer v1\n",
+        "auto inner\niface inner\n    address 10.1.0.2/24\n    up ip -br link >/run/seen\n\n\
+         auto v0\niface v0\n    veth-peer v1\n",
     );
     installed.ifup("eth0").quiet();
     let links = domain(&installed, "blue").ip("-br addr");
     assert!(links.contains("10.1.0.2/24") && links.contains("v1"), "{links}");
+    // Its commands run inside as well.
+    let log = installed.path("/run/seen");
+    let seen = fs::read_to_string(&log).unwrap();
+    assert!(seen.contains("inner") && !seen.contains("eth0"), "{seen}");
+    fs::remove_file(log).unwrap();
     installed.ifdown("eth0").quiet();
     before.assert_same(&State::with_run(&installed), "after ifdown");
     // A file that other users can write is not run.

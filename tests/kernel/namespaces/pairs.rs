@@ -1,7 +1,7 @@
 //! Pairs with one end in another namespace; many namespaces, and many rounds.
 
 use super::{card, moved_stanza, nothing_left, pair_stanza, state};
-use crate::lab::{Netns, command, ip, own_run, phase, phase_command, run, wait_until};
+use crate::lab::{Netns, command, ip, ip_json, own_run, phase, phase_command, run, wait_until};
 use crate::tampered::{DOWN, UP, link};
 use std::process::Command;
 use std::{fs, thread};
@@ -36,6 +36,17 @@ pub fn pair() {
     );
     stanza.phase("destroy").ok();
     assert!(ip("-br link").contains("elsewhere"), "deleted a link of another program");
+    // What only the creation of a pair can set, at both ends.
+    let keywords =
+        ["veth-peer v1", "veth-peer-netns blue", "mtu 1450", "veth-peer-mtu 1400", "veth-queues 3"];
+    phase("veth", "v0", "create", &keywords).quiet();
+    let of = |links: Vec<serde_json::Value>| {
+        let link = links.into_iter().next().unwrap();
+        ["mtu", "num_tx_queues", "num_rx_queues"].map(|key| link[key].as_u64().unwrap())
+    };
+    assert_eq!(of(ip_json("-d link show v0")), [1450, 3, 3]);
+    assert_eq!(of(ip_json("-n blue -d link show v1")), [1400, 3, 3]);
+    phase("veth", "v0", "destroy", &keywords).quiet();
 }
 
 /// The namespace is deleted and created again, as when a container is replaced; also while a process uses the old one.
