@@ -223,14 +223,48 @@ fn the_index_has_every_example() {
 fn the_comparison_names_tests_that_exist() {
     let sources = files("tests/kernel", ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());
     let sources = sources.collect::<String>();
+    let has = |text: String| sources.contains(&text);
     let mut named = 0;
     for name in read("docs/COMPARISON.md").split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
-        let base = name.trim_end_matches("/jump");
-        let (first, rest) = base.split_once('/').unwrap_or((base, ""));
-        let known =
-            [format!("\"{base}"), format!("\"{first}/{rest}-{{name}}"), format!("\"{first}/{{name}}")];
-        assert!(known.iter().any(|known| sources.contains(known)), "{name}");
+        // Whole, or put together from two parts.
+        let parts = name.match_indices(['/', '-']).map(|(at, _)| name.split_at(at + 1));
+        let mut known = parts.map(|(first, rest)| has(format!("\"{first}{{")) && has(format!("\"{rest}")));
+        assert!(has(format!("\"{name}")) || known.any(|known| known), "{name}");
         named += 1;
     }
-    assert!(named > 15, "{named}");
+    assert!(named > 60, "{named}");
+}
+
+/// The numbers in the text are those of the table, each yes names a test, and each other row has its reason.
+#[test]
+fn the_comparison_counts_its_rows() {
+    let page = read("docs/COMPARISON.md");
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let number = cells.get(1)?.starts_with(|letter: char| letter.is_ascii_digit());
+        number.then(|| {
+            assert_eq!(cells.len(), 21, "{line}");
+            assert!(cells[3] != "yes" || cells[4].contains('`'), "{line}");
+            (cells[1].to_owned(), cells[3].to_owned())
+        })
+    });
+    let (rows, more): (Vec<_>, Vec<_>) = rows.partition(|(number, _)| number.parse::<usize>().is_ok());
+    assert!(rows.iter().map(|(number, _)| number).eq(&(1..=72).map(|n| n.to_string()).collect::<Vec<_>>()));
+    assert!(more.iter().all(|(_, ours)| ours == "yes"), "{more:?}");
+    let count = |answer: &str| rows.iter().filter(|(_, ours)| ours == answer).count();
+    let [yes, part, no] = ["yes", "part", "no"].map(count);
+    assert_eq!(yes + part + no, rows.len());
+    for told in [
+        format!(
+            "Of the 72 rows, {yes} are a tested yes for this package**, {part} are a part and {no} are a no."
+        ),
+        format!("The {} other rows are a", more.len()),
+    ] {
+        assert!(page.contains(&told), "{told}");
+    }
+    let reasons = page.split("\n## What is not a tested yes\n").nth(1).unwrap();
+    let reasons = reasons.lines().filter_map(|line| line.strip_prefix("- ")?.split_once(':'));
+    let expected = rows.iter().filter(|(_, ours)| ours != "yes");
+    let expected: Vec<String> = expected.map(|(number, ours)| format!("{number}, {ours}")).collect();
+    assert_eq!(reasons.map(|(row, _)| row).collect::<Vec<_>>(), expected);
 }
