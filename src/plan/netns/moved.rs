@@ -155,10 +155,13 @@ impl Moved {
         plan.append(sysctls::restore(&self.sysctls, &self.link(iface), found));
         match found.here().links.get(iface) {
             None => move_link::bring_back(iface, located, &mut plan),
-            // The stock `link` executor ran before, did not see the moved link, and made another one.
-            Some(link) if self.made == Made::Dummy && link.kind == located.kind => {
+            // A stock executor ran before, did not see the moved link, and made another one.
+            Some(link) if link.kind == located.kind && self.makes_another(link) => {
                 let del = Op::LinkDel { name: located.name.clone(), kind: located.kind.clone() };
                 plan.push_at(&located.place, del, None);
+                plan.append(self.abandon_former(iface, found));
+                // The record is replaced when the new link moves in.
+                return Ok(plan);
             }
             Some(link) => {
                 let (kind, inner) = (&link.kind, &located.name);
@@ -171,6 +174,13 @@ impl Moved {
         plan.append(self.abandon_former(iface, found));
         move_link::forget(iface, found, &mut plan);
         Ok(plan)
+    }
+
+    /// Whether a stock executor makes such a link without checking whether the stanza has one in a namespace: `link`
+    /// makes a dummy, and `wireguard` a link that is down and that it has yet to configure.
+    fn makes_another(&self, link: &Link) -> bool {
+        let is_wireguard = matches!(&link.kind, LinkKind::Other(kind) if kind == "wireguard");
+        self.made == Made::Dummy || is_wireguard && !link.up
     }
 
     /// Deletes the namespace that the interface leaves, if the stanza names another one by now.
