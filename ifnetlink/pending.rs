@@ -12,7 +12,8 @@ use ifupdown_ng_netlink::plan::{Plan, Step};
 use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
-    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Rule, Shared, Snapshot, State,
+    Link, LinkAddress, LinkKind, NestedRecord, NetnsId, OUR_PROTOCOL, Place, Query, Record, Route, Rule,
+    Shared, Snapshot, State,
 };
 use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
@@ -421,6 +422,8 @@ struct Wanted {
     routes: Vec<(Place, Route)>,
     /// The families that have rules.
     rules: BTreeSet<Family>,
+    /// The namespaces in which an interfaces file of their own is up: its stanzas add more of ours there.
+    nested: Vec<NetnsId>,
 }
 
 impl Wanted {
@@ -438,7 +441,11 @@ impl Wanted {
         }
         let mut simulated = Simulated(found.clone());
         simulated.0.places.update_all(|_, state| without_ours(state));
-        let mut wanted = Self { addresses: BTreeSet::new(), routes: Vec::new(), rules: BTreeSet::new() };
+        let record = |target: &Target| found.here().records.get(&Record::nested(&target.iface));
+        let nested = targets.known.iter().filter_map(record);
+        let nested = nested.filter_map(|text| Some(NestedRecord::parse(text)?.id)).collect();
+        let mut wanted =
+            Self { addresses: BTreeSet::new(), routes: Vec::new(), rules: BTreeSet::new(), nested };
         for target in &targets.known {
             let (mut planned, _) = plan(target, &mut simulated);
             if planned.is_err() {
@@ -484,7 +491,14 @@ impl Wanted {
         let (mut plan, mut routes_left) = (Plan::default(), Vec::new());
         let others = OnceCell::new();
         let others = || others.get_or_init(|| targets.may_need_routes(found));
-        for (place, wants) in &query.places {
+        let is_known = |place: &Place| match place {
+            Place::In(netns) => {
+                let existing = found.existing(netns);
+                !self.nested.iter().any(|id| existing.is_some_and(|existing| existing.id.same(*id)))
+            }
+            Place::Here => true,
+        };
+        for (place, wants) in query.places.iter().filter(|(place, _)| is_known(place)) {
             let (here, state) = (*place == Place::Here, found.at(place));
             let devices: BTreeSet<&IfName> =
                 wants.addresses.iter().chain(Some(&target.iface).filter(|_| here)).collect();

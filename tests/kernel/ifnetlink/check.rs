@@ -23,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         add("check-order", version, Executors::Replaced, order);
         add("check-yet-to-come", version, Executors::Replaced, yet_to_come);
         add("check-leftovers", version, Executors::Replaced, leftovers);
+        add("check-nested", version, Executors::Replaced, nested);
         add("check-terminal", version, Executors::Replaced, terminal);
     }
     add("check-stock", Version::Trixie, Executors::Stock, stock);
@@ -352,4 +353,22 @@ fn terminal(ifupdown: Ifupdown) {
     let all = format!("nothing differs: vrf-management, eth0\r\n{others}");
     assert_eq!((ran.status, ran.stdout), (0, all));
     installed.ifdown("-a");
+}
+
+/// Routes over the peer that the interfaces file of its namespace adds belong to that file.
+fn nested(ifupdown: Ifupdown) {
+    let file =
+        "auto v0\niface v0\n    veth-peer v1\n    veth-peer-netns blue\n    netns-interfaces /mnt/nested\n";
+    let inside =
+        "auto v1\niface v1\n    address 192.0.2.1/24\n    vrf-route 203.0.113.0/24 dev v1 table 10\n";
+    let installed = ifupdown.install(file);
+    installed.file("/mnt/nested", inside);
+    installed.ifup("-a").quiet();
+    settle();
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    assert_eq!(installed.ifnetlink("apply").quiet().stdout, "");
+    let blue = Netns::at(&installed.path("/run/netns/blue"));
+    assert!(blue.ip("route show table 10").contains("203.0.113.0/24 dev v1"));
+    drop(blue);
+    installed.ifdown("-a").quiet();
 }
