@@ -90,7 +90,7 @@ pub enum Mode {
         disruptive: bool,
     },
     /// `apply`, after the changes: what the kernel removed beside them is added again. What only former stanzas had is
-    /// gone.
+    /// gone, but for namespaces.
     Rest,
 }
 
@@ -327,11 +327,18 @@ fn former(iface: &IfName, targets: &Targets, simulated: &mut Simulated) -> Resul
 }
 
 /// The same, if it is still to be removed. A stanza that cannot go up has its own problems.
+///
+/// Afterwards only namespaces are left to be deleted: what ifdown removed inside them is only known then.
 fn removed(iface: &IfName, mode: Mode, targets: &Targets, simulated: &mut Simulated) -> Plan {
-    if mode == Mode::Rest {
+    if mode != Mode::Rest {
+        return former(iface, targets, simulated).unwrap_or_default().plan;
+    }
+    let plan = former(iface, targets, &mut simulated.clone()).unwrap_or_default().plan;
+    if !plan.steps.iter().all(|step| matches!(step.act.op, Op::NetnsDel(_))) {
         return Plan::default();
     }
-    former(iface, targets, simulated).unwrap_or_default().plan
+    simulated.assume_all(&plan);
+    plan
 }
 
 /// Whether a plan changes settings of links. The settings from before are recorded, which is decided when the former

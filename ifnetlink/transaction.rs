@@ -68,7 +68,8 @@ pub fn outcome(left: &[String]) -> &'static str {
     if left.is_empty() { "all is as before" } else { "not all is as before" }
 }
 
-/// Makes the changes in two passes, if the kernel deletes more than they say. The second pass adds what is missing then.
+/// Makes the changes in two passes, if the kernel deletes more than they say. The second pass adds what is missing then,
+/// and deletes the namespaces that are empty.
 /// `begin` gets what is there before the first change.
 fn make_changes(
     targets: &Targets,

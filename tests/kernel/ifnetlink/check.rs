@@ -1,10 +1,12 @@
 //! `ifnetlink check` reports what `ip` and `bridge` changed without ifup, and nothing else.
 
 use super::trial;
+use super::whole::NOTHING;
 use crate::examples::cards;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
 use crate::lab::{Netns, command, ip, settle};
 use crate::schema::valid;
+use crate::state::State;
 use libtest_mimic::Trial;
 
 pub fn tests() -> Vec<Trial> {
@@ -355,20 +357,36 @@ fn terminal(ifupdown: Ifupdown) {
     installed.ifdown("-a");
 }
 
-/// Routes over the peer that the interfaces file of its namespace adds belong to that file.
+/// Routes over the peer that the interfaces file of its namespace adds belong to that file. When the stanza is gone, the
+/// namespace goes with what that file made in it, but not with a link of another program.
 fn nested(ifupdown: Ifupdown) {
     let file =
         "auto v0\niface v0\n    veth-peer v1\n    veth-peer-netns blue\n    netns-interfaces /mnt/nested\n";
-    let inside =
-        "auto v1\niface v1\n    address 192.0.2.1/24\n    vrf-route 203.0.113.0/24 dev v1 table 10\n";
-    let installed = ifupdown.install(file);
+    let inside = "auto v1\niface v1\n    address 192.0.2.1/24\n    vrf-route 203.0.113.0/24 dev v1 table 10\n\n\
+                  auto d0\niface d0\n    link-type dummy\n";
+    let installed = ifupdown.install(NOTHING);
+    let before = State::with_run(&installed);
     installed.file("/mnt/nested", inside);
-    installed.ifup("-a").quiet();
-    settle();
-    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
-    assert_eq!(installed.ifnetlink("apply").quiet().stdout, "");
-    let blue = Netns::at(&installed.path("/run/netns/blue"));
-    assert!(blue.ip("route show table 10").contains("203.0.113.0/24 dev v1"));
-    drop(blue);
-    installed.ifdown("-a").quiet();
+    for other in [false, true] {
+        installed.interfaces(file);
+        installed.ifup("-a").quiet();
+        settle();
+        assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+        assert_eq!(installed.ifnetlink("apply").quiet().stdout, "");
+        let blue = Netns::at(&installed.path("/run/netns/blue"));
+        assert!(blue.ip("route show table 10").contains("203.0.113.0/24 dev v1"));
+        if other {
+            blue.ip("link add other type dummy");
+        }
+        installed.interfaces(NOTHING);
+        let ran = installed.ifnetlink("apply").ok();
+        assert_eq!(ran.stderr, "", "{ran}");
+        if other {
+            assert!(installed.path("/run/netns/blue").exists(), "{ran}");
+            let dummies = blue.ip("-br link show type dummy");
+            assert!(dummies.starts_with("other") && dummies.lines().count() == 1, "{ran}\n{dummies}");
+        } else {
+            before.assert_same(&State::with_run(&installed), &ran.to_string());
+        }
+    }
 }
