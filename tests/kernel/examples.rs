@@ -25,8 +25,11 @@ pub fn tests() -> Vec<Trial> {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
         for name in names.clone() {
             let mut features = vec![Feature::Vrf, Feature::Roots];
-            if example(&name).contains("vlan-") {
+            if example(&name).contains("vlan-") || name.starts_with("three-points") {
                 features.push(Feature::Vlan);
+            }
+            if example(&name).contains("wireguard") {
+                features.push(Feature::WireGuard);
             }
             tests.push(needs(&features, format!("examples/{name}/{version:?}"), move || {
                 in_lab(|| up_and_down(&example(&name), ifupdown));
@@ -96,6 +99,22 @@ fn up_and_down(interfaces: &str, ifupdown: Ifupdown) {
     up.assert_same(&State::with_run(&installed), "after ifnetlink check");
     before.assert_after_ifdown(&installed);
     before.assert_after_ifdown(&installed);
+}
+
+/// Brings everything up, and then each of these interfaces by force: each time the same, also in the namespaces.
+pub fn as_before_when_forced(installed: &Installed, interfaces: &[&str]) {
+    installed.ifup("-a").quiet();
+    let up = State::with_namespaces(installed);
+    for interface in interfaces {
+        installed.ifup(&format!("-f {interface}")).quiet();
+        up.assert_same(&State::with_namespaces(installed), &format!("after ifup -f {interface}"));
+    }
+}
+
+/// A forced ifup counts once more, so more than one ifdown is needed. The last one finds nothing.
+pub fn after_ifdown_by_force(installed: &Installed, before: &State) {
+    installed.ifdown_by_force();
+    before.assert_same(&State::with_run(installed), "after ifdown");
 }
 
 fn forced_and_rounds(ifupdown: Ifupdown) {

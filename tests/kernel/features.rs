@@ -20,6 +20,8 @@ pub enum Feature {
     NoVrf,
     /// Network cards that nothing else uses: the guest of tests/lane/vm.
     Cards,
+    /// The kernel has WireGuard, and wg is installed.
+    WireGuard,
     /// strace is installed and can trace.
     Strace,
     /// `IFNL_ROOTS` names a directory with both versions of ifupdown-ng.
@@ -34,6 +36,7 @@ impl Feature {
             Self::Vlan => "vlan",
             Self::NoVrf => "no-vrf",
             Self::Cards => "cards",
+            Self::WireGuard => "wireguard",
             Self::Strace => "strace",
             Self::Roots => "roots",
         }
@@ -41,7 +44,7 @@ impl Feature {
 
     /// Whether the machine has it; checked once.
     pub fn is_here(self) -> bool {
-        static HERE: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        static HERE: [OnceLock<bool>; 8] = [const { OnceLock::new() }; 8];
         *HERE[self as usize].get_or_init(|| match self {
             Self::Root => nix::unistd::geteuid().is_root(),
             Self::Roots => ifupdown::roots().is_some(),
@@ -49,6 +52,7 @@ impl Feature {
             Self::NoVrf => !Self::Vrf.is_here(),
             Self::Cards => in_guest(),
             Self::Strace => command("strace -qq -o /dev/null true").status == 0,
+            Self::WireGuard => can(&["link add name probe type wireguard"]) && command("wg show").status == 0,
             Self::Vrf => can(&["link add name probe type vrf table 7"]),
             Self::Vlan => can(&[
                 "link add name probe type bridge vlan_filtering 1",

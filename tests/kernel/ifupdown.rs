@@ -55,6 +55,20 @@ impl Executors {
     pub const ALL: [Self; 3] = [Self::Absent, Self::Present, Self::Replaced];
 }
 
+/// Which program brings a whole file up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `ifup -a`.
+    Ifup,
+    /// `ifnetlink apply -a`.
+    Apply,
+}
+
+impl Way {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ifup, Self::Apply];
+}
+
 /// Which program is `/bin/sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shell {
@@ -243,6 +257,15 @@ impl Installed {
     /// `ifup` with these arguments.
     pub fn ifup(&self, arguments: &str) -> Ran {
         run(&mut self.command("ifup", arguments))
+    }
+
+    /// Brings all up, without an error.
+    #[track_caller]
+    pub fn bring_up(&self, way: Way) {
+        match way {
+            Way::Ifup => self.ifup("-a").quiet(),
+            Way::Apply => self.ifnetlink("apply -a").quiet(),
+        };
     }
 
     /// `ifdown` with these arguments.

@@ -70,6 +70,7 @@ mod tampered;
 mod three_points;
 #[path = "../plain/variable.rs"]
 mod variable;
+mod vpn_namespace;
 mod vrfs;
 mod walls;
 mod windows;
@@ -102,6 +103,7 @@ fn main() -> std::process::ExitCode {
         interrupted::tests(),
         three_points::tests(),
         guests::tests(),
+        vpn_namespace::tests(),
         bridges::tests(),
         bridges_ifup::tests(),
         bridges_interrupted::tests(),

@@ -1,6 +1,6 @@
-//! The six setups up and down repeatedly, in every way that ifup and ifdown are called: nothing accumulates.
+//! The setups up and down repeatedly, in every way that ifup and ifdown are called: nothing accumulates.
 //!
-//! `IFNL_ROUNDS` is the number of all rounds, a seventh for each way; without it, one for each.
+//! `IFNL_ROUNDS` is the number of all rounds, the same part for each setup; without it, one for each.
 
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Ifupdown, Installed};

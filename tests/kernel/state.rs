@@ -1,7 +1,7 @@
 //! Everything in a network namespace that stanzas could change, to be compared before and after.
 
-use crate::ifupdown::Installed;
-use crate::lab::{ip, ip_two_lists};
+use crate::ifupdown::{Installed, Way};
+use crate::lab::{Netns, ip, ip_two_lists, settle};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -45,6 +45,21 @@ impl State {
         let mut state = Self::now();
         state.0.insert("files", files_in_run(&installed.path("/run")));
         state
+    }
+
+    /// The same, with what is in the named namespaces of the installation, and without what depends on time.
+    pub fn with_namespaces(installed: &Installed) -> Self {
+        settle();
+        let mut state = Self::with_run(installed);
+        let directory = installed.path("/run/netns");
+        for name in names(&directory) {
+            let inside = Netns::at(&directory.join(&name)).within(|| {
+                settle();
+                Self::now()
+            });
+            state.join(&name, inside);
+        }
+        state.without_time(&[])
     }
 
     /// The same without the carriers of links, which the routes over them show too: a bridge that had a port has none until
@@ -162,6 +177,20 @@ impl State {
         // ifupdown-ng does this by itself: it takes `lo` down with the rest.
         ip("link set lo up");
         self.assert_same(&Self::with_run(installed), "after ifdown -a");
+    }
+
+    /// The same with the program that brought everything up: `ifdown -a`, or an `apply` of a file without stanzas. (The
+    /// records of stanzas that the stock executors take down are left to the next `apply`.)
+    #[track_caller]
+    pub fn assert_after(&self, way: Way, installed: &Installed) {
+        match way {
+            Way::Ifup => self.assert_after_ifdown(installed),
+            Way::Apply => {
+                installed.interfaces("auto lo\niface lo\n");
+                installed.ifnetlink("apply -a").ok();
+                self.assert_same(&Self::with_run(installed), "after apply of a file without stanzas");
+            }
+        }
     }
 
     /// Fails with the differences only.

@@ -1,5 +1,6 @@
 //! Three points on a bridge: two stations that must never receive anything from each other, and one that reaches both.
-//! Tagged, untagged with VLANs that differ by direction, and in one VLAN with isolated ports.
+//! Tagged, untagged with VLANs that differ by direction, and in one VLAN with isolated ports. Then with a router in place
+//! of the bridge.
 
 use crate::capture::Capture;
 use crate::examples::cards;
@@ -18,6 +19,8 @@ pub const MAC: [&str; 3] = ["02:00:00:00:05:01", "02:00:00:00:05:02", "02:00:00:
 mod further;
 #[path = "three_points_netns.rs"]
 mod netns;
+#[path = "three_points_routed.rs"]
+pub mod routed;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -44,6 +47,9 @@ pub fn tests() -> Vec<Trial> {
         add("netns/tagged".to_owned(), netns::tagged, ifupdown);
         add("netns/untagged".to_owned(), netns::untagged, ifupdown);
         add("netns/never-a-frame".to_owned(), netns::never_a_frame, ifupdown);
+        add("routed/by-vrf".to_owned(), routed::by_vrf, ifupdown);
+        add("routed/by-nft".to_owned(), routed::by_nft, ifupdown);
+        add("routed/again".to_owned(), routed::again, ifupdown);
     }
     tests
 }

@@ -7,7 +7,7 @@ use crate::lab::{Netns, command, ip, settle};
 use crate::probe::{Pinging, serve};
 
 /// The stations, once they are settled.
-fn stations(installed: &Installed) -> Vec<Netns> {
+pub fn stations(installed: &Installed) -> Vec<Netns> {
     let named = |name| Netns::at(&installed.path("/run/netns").join(name));
     let stations: Vec<_> = ["netns1", "netns2", "netns3"].into_iter().map(named).collect();
     for station in &stations {

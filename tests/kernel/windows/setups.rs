@@ -1,4 +1,4 @@
-//! The six setups, and which hosts may never reach which; those with VLANs are in [`stations`](super::stations).
+//! The setups, and which hosts may never reach which; those with VLANs are in [`stations`](super::stations).
 
 use super::Setup;
 use super::prober::{STRAY, Stream, Watch};
@@ -6,13 +6,14 @@ use super::stations::stations;
 use crate::features::Feature;
 use crate::ifupdown::{Ifupdown, Installed, example};
 use crate::lab::{Netns, batch, command, ip, ip_batch};
+use crate::three_points::routed as points;
 use std::process::Command;
 
 /// A function that creates a setup.
 pub type Make = fn(Ifupdown) -> Setup;
 
 /// Their names, the features of the kernel that they need, and the functions that create them.
-pub const ALL: [(&str, &[Feature], Make); 7] = [
+pub const ALL: [(&str, &[Feature], Make); 10] = [
     ("management-vrf", &[Feature::Vrf], management_vrf),
     ("routing-domains", &[Feature::Vrf], routing_domains),
     ("container-segment", &[], container_segment),
@@ -20,6 +21,11 @@ pub const ALL: [(&str, &[Feature], Make); 7] = [
     ("vlan-access-trunk", &[Feature::Vlan], |ifupdown| stations("vlan-access-trunk", ifupdown)),
     ("vlan-asymmetric", &[Feature::Vlan], |ifupdown| stations("vlan-asymmetric", ifupdown)),
     ("vlan-isolated", &[Feature::Vlan], |ifupdown| stations("vlan-isolated", ifupdown)),
+    ("three-points-routed", &[Feature::Vrf, Feature::Vlan], |ifupdown| {
+        routed("three-points-routed", ifupdown)
+    }),
+    ("three-points-routed-nft", &[Feature::Vlan], |ifupdown| routed("three-points-routed-nft", ifupdown)),
+    ("vpn-namespace", &[Feature::WireGuard], vpn_namespace),
 ];
 
 /// The lab itself, and a host behind a card that no stanza names. All packets that nothing stops would leave by this
@@ -114,6 +120,7 @@ fn management_vrf(ifupdown: Ifupdown) -> Setup {
                 .to_vec()
         },
         siblings: "",
+        is_brief: false,
         tell: |_| (),
         open: |_| {
             for family in ["-4", "-6"] {
@@ -154,6 +161,7 @@ fn routing_domains(ifupdown: Ifupdown) -> Setup {
                 .to_vec()
         },
         siblings: "veth-hostile",
+        is_brief: false,
         tell: |hosts| knows(&hosts[4], "veth0", "02:00:00:00:31:01", ["10.31.0.1", "fd00:31::1"]),
         open: |setup| {
             ip("link set veth-hostile nomaster");
@@ -192,6 +200,7 @@ fn container_segment(ifupdown: Ifupdown) -> Setup {
                 .to_vec()
         },
         siblings: "",
+        is_brief: false,
         tell: |hosts| knows(&hosts[3], "eth0", "02:00:00:00:20:01", ["10.10.20.1", "fd00:20::1"]),
         open: |_| {
             command("nft delete table inet container-segment").ok();
@@ -235,11 +244,70 @@ fn guests_isolated(ifupdown: Ifupdown) -> Setup {
                 .to_vec()
         },
         siblings: "eth2",
+        is_brief: false,
         tell: |_| (),
         open: |_| {
             ip("link set virbr3 nomaster");
             ip("addr add fd00:10::1/64 dev virbr3 nodad");
         },
+    }
+}
+
+/// Two points never reach each other by the router between them.
+fn routed(name: &str, ifupdown: Ifupdown) -> Setup {
+    let installed = ifupdown.install(&example(name));
+    let mut hosts = here_and_beside();
+    hosts.extend(["netns1", "netns2", "netns3", "netnsX"].map(|name| namespace(&installed, name)));
+    Setup {
+        installed,
+        hosts,
+        always: |hosts| {
+            let [first, second, _] = points::POINTS;
+            let first = first.map(|to| Stream::forbidden(&hosts[3], to));
+            let second = second.map(|to| Stream::forbidden(&hosts[2], to));
+            [&others(hosts)[..2], &first, &second].concat()
+        },
+        // A forced ifup moves each link back for a moment.
+        while_up: |_| Vec::new(),
+        watches: |hosts| [2, 3].map(|at| Watch { at: &hosts[at], link: "any", filter: STRAY }).to_vec(),
+        siblings: "",
+        is_brief: true,
+        tell: |hosts| {
+            knows(&hosts[2], "eth0.10", "02:00:00:00:72:01", points::ROUTER[0]);
+            knows(&hosts[3], "eth0.20", "02:00:00:00:72:02", points::ROUTER[1]);
+        },
+        open: |setup| {
+            setup.hosts[5].within(|| {
+                if command("nft delete table inet three-points").status != 0 {
+                    ip_batch(&points::LEAKS);
+                }
+            });
+        },
+    }
+}
+
+/// A program in the namespace reaches nothing past the tunnel.
+fn vpn_namespace(ifupdown: Ifupdown) -> Setup {
+    let provider = crate::vpn_namespace::outside();
+    let mut hosts = here_and_beside();
+    forward();
+    let installed = ifupdown.install(&example("vpn-namespace"));
+    hosts.extend([provider, namespace(&installed, "vpn")]);
+    Setup {
+        installed,
+        hosts,
+        always: |hosts| {
+            let out = ["10.66.1.5", "fd00:66:1::5", "8.8.8.8", "2001:db8:8::8", "192.0.3.2", "fd00:3::2"];
+            let out = out.map(|to| Stream::forbidden(&hosts[3], to));
+            [others(hosts), out.to_vec()].concat()
+        },
+        // A forced ifup makes the link again.
+        while_up: |_| Vec::new(),
+        watches: |hosts| [1, 2].map(|at| Watch { at: &hosts[at], link: "eth0", filter: STRAY }).to_vec(),
+        siblings: "wg0",
+        is_brief: true,
+        tell: |_| (),
+        open: |setup| crate::vpn_namespace::way_out(&setup.hosts[3]),
     }
 }
 

@@ -48,6 +48,7 @@ pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
             at.map(|(at, filter)| Watch { at: &hosts[at], link: "eth0", filter }).to_vec()
         },
         siblings: "eth1",
+        is_brief: false,
         tell: |_| (),
         open: |_| {
             command("ip link set br0 type bridge vlan_filtering 0").ok();
