@@ -271,7 +271,7 @@ fn stock(ifupdown: Ifupdown) {
     let _hosts = cards();
     let dhcp = |name: &str| {
         format!(
-            "auto eth1\niface eth1 inet dhcp\n    dhcp-hostname {name}\n    vrf-member red\n    mtu 1400\n\n"
+            "auto eth1\niface eth1 inet dhcp\n    dhcp-program udhcpc\n    dhcp-hostname {name}\n    vrf-member red\n    mtu 1400\n\n"
         )
     };
     let wireguard = "auto wg0\niface wg0\n    use wireguard\n    address 192.0.2.1/24\n    mtu 1380\n    vrf-member red\n\n";
@@ -288,7 +288,8 @@ fn stock(ifupdown: Ifupdown) {
     let client = "#!/bin/sh\necho udhcpc $* $(ip -br link show red | wc -l) >>/run/log\n\
                   sleep 600 </dev/null >/dev/null 2>&1 &\necho $! >/var/run/udhcpc.eth1.pid\n";
     add_program(&installed, "/mnt/udhcpc", client);
-    bind(&installed.path("/mnt/udhcpc"), &installed.path("/usr/sbin/udhcpc"));
+    // Of which `udhcpc` is a link.
+    bind(&installed.path("/mnt/udhcpc"), &installed.path("/usr/bin/busybox"));
     installed.interfaces(&(dhcp("one") + wireguard + red));
     let ran = installed.ifnetlink("apply").ok();
     let lines: Vec<&str> = ran.stdout.lines().collect();
