@@ -7,6 +7,8 @@ SCDOC ?= scdoc
 
 PREFIX ?= /usr
 EXECUTORDIR ?= /usr/libexec/ifupdown-ng
+# Programs that other programs start: the script for DHCP clients.
+LIBEXECDIR ?= /usr/libexec/ifupdown-ng-netlink
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
@@ -128,6 +130,7 @@ $(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
 )$(foreach name,$(DROPIN_EXECUTORS),$(call as,dropin,droplink,$(name))
 )$(foreach name,$(NATIVE_EXECUTORS),$(call as,dropall,dropalllink,$(name))
 )own 755 $(RELEASE)/ifnetlink $(SBINDIR)/ifnetlink
+own 755 dist/dhcp-vrf $(LIBEXECDIR)/dhcp-vrf
 own 644 dist/ifnetlink.bash $(BASHCOMPDIR)/ifnetlink
 $(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
 )
@@ -135,7 +138,7 @@ endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too; DROPIN=all: all of them
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, LIBEXECDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too; DROPIN=all: all of them
 	@mkdir -p $(TARGET)
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)

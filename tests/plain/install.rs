@@ -4,11 +4,13 @@ use super::all::{ALL, NATIVE, PROGRAMS};
 use super::support::{root, run};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const EXECUTORS: &str = "usr/libexec/ifupdown-ng";
 const COMPLETION: &str = "usr/share/bash-completion/completions/ifnetlink";
+const SCRIPT: &str = "usr/libexec/ifupdown-ng-netlink/dhcp-vrf";
 
 /// A directory to install to, and one with the files to install.
 struct Machine {
@@ -122,6 +124,9 @@ fn every_program_is_installed_and_stock_ones_are_left_alone() {
         machine.done("install");
         let completion = fs::read_to_string(root().join("dist/ifnetlink.bash")).unwrap();
         assert_eq!(machine.state().get(&machine.directory.join("root").join(COMPLETION)), Some(&completion));
+        let script = machine.directory.join("root").join(SCRIPT);
+        assert_eq!(fs::read(&script).unwrap(), fs::read(root().join("dist/dhcp-vrf")).unwrap());
+        assert_eq!(fs::metadata(&script).unwrap().permissions().mode() & 0o777, 0o755);
         for program in PROGRAMS {
             let dropin = !program.name.contains('-') && program.name != "netns";
             let expected = (!dropin).then_some("ours\n");
@@ -130,6 +135,7 @@ fn every_program_is_installed_and_stock_ones_are_left_alone() {
         }
         machine.done("uninstall");
         assert_eq!(machine.state(), before);
+        assert!(!script.parent().unwrap().exists());
         assert!(machine.done("uninstall").contains("nothing was installed"));
     });
 }
@@ -293,8 +299,8 @@ fn without_a_manifest_nothing_but_the_files_is_there() {
         machine.done("install DROPIN=1 MANIFEST= EXECUTORDIR=/usr/lib/executors");
         let files = machine.state();
         let pages = files.keys().filter(|path| path.to_string_lossy().contains("/usr/share/man/man")).count();
-        // And ifnetlink, which is not an executor, with its completion.
-        assert_eq!(files.len() - pages, PROGRAMS.len() + 2, "{files:?}");
+        // And ifnetlink, which is not an executor, with its completion, and the script for DHCP clients.
+        assert_eq!(files.len() - pages, PROGRAMS.len() + 3, "{files:?}");
         assert!(machine.directory.join("root").join(COMPLETION).exists());
         assert!(machine.directory.join("root/usr/sbin/ifnetlink").exists());
         assert!(machine.directory.join("root/usr/lib/executors/vrf").exists());
