@@ -92,6 +92,11 @@ fn netns(stanza: &Stanza) -> Option<Moved> {
         let reason = "conflicts with `netns`: an interface that moves leaves its bridge or VRF";
         stanza.reject(keyword, reason);
     }
+    if stanza.uses(["netns"]) && stanza.uses_dhcp() {
+        let reason = "conflicts with `netns`: the DHCP client stays outside; give the namespace its own interfaces \
+                      file, with netns-interfaces";
+        stanza.reject("inet dhcp", reason);
+    }
     let netns = netns?;
     let addresses = stanza.text("addresses").unwrap_or_default();
     Some(Moved {

@@ -79,7 +79,13 @@ fn vrf_member(stanza: &Stanza) -> Option<VrfMember> {
         stanza.reject(keyword, "a VRF cannot be a member of a VRF");
         return None;
     }
-    Some(VrfMember { vrf, keyword })
+    if stanza.text("dhcp-program") == Some("dhcpcd") {
+        let reason =
+            "conflicts with vrf-member: dhcpcd adds routes only to the table main; use udhcpc or dhclient";
+        stanza.reject("dhcp-program", reason);
+    }
+    let leases_to_main = stanza.uses_dhcp() && !stanza.uses(["dhcp-script", "dhcp-config"]);
+    Some(VrfMember { vrf, keyword, leases_to_main })
 }
 
 fn vrfs(_: Option<&str>, stanza: &Stanza) -> Vec<IfName> {

@@ -123,6 +123,12 @@ impl Stanza {
         keywords.into_iter().any(|keyword| self.values.contains_key(keyword))
     }
 
+    /// Whether a DHCP client is started for the interface. The method `dhcp` is not handed over, but unless a setting
+    /// turns it off, ifupdown-ng adds `dhcp-hostname` to a stanza with it.
+    pub fn uses_dhcp(&self) -> bool {
+        self.values.keys().any(|keyword| keyword.starts_with("dhcp-"))
+    }
+
     /// The value of a keyword as a `T`; a text that is no `T` becomes a [`Problem`] and reads as absent.
     pub fn get<T: FromStr<Err: fmt::Display>>(&self, keyword: &str) -> Option<T> {
         let text = self.whole(keyword)?;

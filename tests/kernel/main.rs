@@ -29,6 +29,7 @@ mod capture;
 mod compared;
 mod container_segment;
 mod cookbook;
+mod dhcp;
 mod edit_table;
 mod edits;
 mod examples;
@@ -87,6 +88,7 @@ fn main() -> std::process::ExitCode {
     let tests = [
         refusals::first_of_all(),
         management_vrf::tests(),
+        dhcp::tests(),
         namespaces::tests(),
         routing_domains::tests(),
         container_segment::tests(),

@@ -44,7 +44,9 @@ fn stanzas(text: &str) -> Vec<Written> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         match (word, all.last_mut()) {
             ("auto" | "", _) => {}
-            ("iface", _) => all.push((rest.trim().to_owned(), Vec::new())),
+            ("iface", _) => {
+                all.push((rest.split_whitespace().next().unwrap_or_default().to_owned(), Vec::new()));
+            }
             ("address" | "gateway", Some((_, keywords))) => {
                 let all = format!("{word}{}", if word == "address" { "es" } else { "s" });
                 match keywords.iter_mut().find(|(keyword, _)| *keyword == all) {

@@ -15,6 +15,8 @@ pub struct VrfMember {
     pub vrf: IfName,
     /// The keyword as it was written.
     pub keyword: &'static str,
+    /// A DHCP client adds its routes to the table main.
+    pub leases_to_main: bool,
 }
 
 impl Planner for VrfMember {
@@ -103,6 +105,13 @@ impl VrfMember {
         }
         if joins {
             plan.push(Op::set_master(iface, Some(&self.vrf)), Some(Op::set_master(iface, None)));
+            if self.leases_to_main {
+                plan.warnings.push(format!(
+                    "the routes of its DHCP client are not in the table of {} without a dhcp-script or dhcp-config; see \
+                     interfaces-vrf-table(5)",
+                    self.vrf
+                ));
+            }
         }
         if let Some((value, text)) = &original {
             let now = if needed.is_some() { "1" } else { now.map_or(value.as_str(), String::as_str) };
