@@ -69,6 +69,7 @@ mod stock;
 mod tables;
 mod tampered;
 mod three_points;
+mod upstream;
 #[path = "../plain/variable.rs"]
 mod variable;
 mod vpn_namespace;
@@ -127,6 +128,7 @@ fn main() -> std::process::ExitCode {
         edits::tests(),
         repeated_lines::tests(),
         saved::tests(),
+        upstream::tests(),
     ];
     let (share, shares) = share();
     let wanted = std::env::var("IFNL_TESTS").unwrap_or_default();
