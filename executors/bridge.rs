@@ -4,7 +4,8 @@ use ifupdown_ng_netlink::plan::bridge::scope::Scope;
 use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
 use ifupdown_ng_netlink::program::run::run;
 use ifupdown_ng_netlink::stanza::Stanza;
-use ifupdown_ng_netlink::values::{IfName, words};
+use ifupdown_ng_netlink::values::IfName;
+use ifupdown_ng_netlink::values::bridge::Ports;
 use std::process::ExitCode;
 
 #[path = "bridge-vlan.rs"]
@@ -36,7 +37,7 @@ const BRIDGE: Executor = Executor {
 const STOCK: [Keyword; 17] = [
     Keyword {
         name: "bridge-ports",
-        syntax: "PORT …|none|all",
+        syntax: "[PORT|glob RANGE|regex EXPRESSION] …|none|all",
         help: "Make the interface a bridge with these ports",
     },
     Keyword {
@@ -117,16 +118,11 @@ const ALL: [Keyword; STOCK.len() + bridge_vlan::KEYWORDS.len()] = {
     all
 };
 
-/// A member needs its bridge, and a bridge its ports; `all` stands for the existing interfaces.
+/// A member needs its bridge, and a bridge its ports, but for those that `all` or `regex` finds.
 fn depends(iface: Option<&str>, stanza: &Stanza) -> Vec<IfName> {
     if stanza.text("bridge-member").is_some() {
         return bridge_vlan::bridge(iface, stanza);
     }
-    let ports = stanza.text("bridge-ports").unwrap_or_default();
-    // Patterns are not interface names.
-    if words(ports).any(|word| matches!(word, "glob" | "regex")) {
-        return Vec::new();
-    }
-    let names = words(ports).filter(|port| !matches!(*port, "none" | "all"));
-    names.filter_map(|port| port.parse().ok()).collect()
+    let ports: Option<Ports> = stanza.text("bridge-ports").and_then(|ports| ports.parse().ok());
+    ports.map(|ports| ports.named().to_vec()).unwrap_or_default()
 }

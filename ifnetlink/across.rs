@@ -74,8 +74,8 @@ fn two_bridges(stanzas: &Stanzas) -> Vec<Finding> {
     for name in stanzas.order() {
         let line = |keyword| stanzas.line(name, keyword);
         if let Some(line) = line("bridge-ports") {
-            if let Ok(Ports::Listed(ports)) = line.value.parse() {
-                all.extend(ports.into_iter().map(|port| (port, name.to_owned(), name, line)));
+            if let Ok(ports) = line.value.parse::<Ports>() {
+                all.extend(ports.named().iter().map(|port| (port.clone(), name.to_owned(), name, line)));
             }
         }
         if let Some(line) = line("bridge-member") {

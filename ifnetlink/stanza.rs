@@ -309,7 +309,7 @@ impl<'a> Lines<'a> {
     /// The line with one of these keywords that names an interface.
     fn naming(&self, name: &str, keywords: impl IntoIterator<Item = &'static str>) -> Option<Dependency> {
         let mut lines = keywords.into_iter().filter_map(|keyword| self.line(keyword));
-        let line = lines.find(|line| words(&line.value).any(|word| word == name))?;
+        let line = lines.find(|line| words(&line.value).any(|word| word == name) || line.has_port(name))?;
         Some(Dependency {
             on: name.to_owned(),
             keyword: line.keyword.as_ref().to_owned(),

@@ -7,6 +7,7 @@
 use crate::stanza::file::address::Address;
 use crate::stanza::keywords::LISTS;
 use crate::stanza::{Stanza, canonical};
+use crate::values::bridge::Ports;
 use crate::values::{IfName, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,6 +50,17 @@ pub struct Line {
     pub place: Option<Place>,
     /// How it came into the stanza; [`Origin::Written`] from ifquery, which does not show it.
     pub origin: Origin,
+}
+
+impl Line {
+    /// Whether it is about the ports of a bridge, and names this one, itself or by a pattern.
+    pub fn has_port(&self, port: &str) -> bool {
+        if &*self.keyword != "bridge-ports" {
+            return false;
+        }
+        let ports = || self.value.parse::<Ports>().ok().zip(port.parse().ok());
+        words(&self.value).any(|word| word == port) || ports().is_some_and(|(ports, port)| ports.has(&port))
+    }
 }
 
 /// The stanzas of one name, which ifupdown-ng joins.
@@ -197,9 +209,7 @@ impl Stanzas {
 
     /// The interface whose stanza names this one among its bridge-ports.
     pub fn bridge_of(&self, iface: &IfName) -> Option<IfName> {
-        let names = |line: &Line| {
-            &*line.keyword == "bridge-ports" && words(&line.value).any(|port| port == iface.as_str())
-        };
+        let names = |line: &Line| line.has_port(iface.as_str());
         let (bridge, _) = self.interfaces.iter().find(|(_, joined)| joined.lines.iter().any(names))?;
         bridge.parse().ok()
     }
@@ -209,7 +219,8 @@ impl Stanzas {
     pub fn mentions(&self, name: &str) -> bool {
         let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
         let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
-        let named = |joined: &Joined| joined.lines.iter().any(|line| word(&line.value));
+        let names = |line: &Line| word(&line.value) || line.has_port(name);
+        let named = |joined: &Joined| joined.lines.iter().any(names);
         self.has(name) || self.interfaces.iter().any(|(iface, joined)| vlan(iface) || named(joined))
     }
 

@@ -1,6 +1,7 @@
 //! Values that only the keywords of bridges have.
 
-use crate::values::{IfName, Invalid, Words, words};
+use crate::values::regex::Regex;
+use crate::values::{IfName, Invalid, words};
 use std::str::FromStr;
 
 /// The ports of a bridge.
@@ -8,45 +9,110 @@ use std::str::FromStr;
 pub enum Ports {
     /// These ports.
     Listed(Vec<IfName>),
+    /// These ports, and every link that can be a port and whose name one of the patterns matches.
+    Matching(Vec<IfName>, Vec<Regex>),
     /// Every link that can be a port.
     All,
+}
+
+impl Ports {
+    /// The ports that are named, not found by a pattern.
+    pub fn named(&self) -> &[IfName] {
+        match self {
+            Self::Listed(ports) | Self::Matching(ports, _) => ports,
+            Self::All => &[],
+        }
+    }
+
+    /// Whether a link of this name is a port, by its name or by a pattern.
+    pub fn has(&self, name: &IfName) -> bool {
+        let is_matched = |patterns: &[Regex]| patterns.iter().any(|regex| regex.matches(name.as_str()));
+        self.named().contains(name) || matches!(self, Self::Matching(_, patterns) if is_matched(patterns))
+    }
 }
 
 impl FromStr for Ports {
     type Err = Invalid;
 
+    /// As ifupdown2 reads them: `glob` and `regex` are about the next word.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let Words(mut words) = text.parse::<Words<Port>>()?;
-        if words.contains(&Port::All) {
-            return Ok(Self::All);
+        let (mut ports, mut patterns, mut all) = (Vec::new(), Vec::new(), false);
+        let mut problems: Vec<String> = Vec::new();
+        // An expression may contain commas.
+        let mut texts = text.split_whitespace();
+        while let Some(text) = texts.next() {
+            match text {
+                "glob" => match texts.next().map_or(Err(Invalid::new("no range follows")), glob) {
+                    Ok(mut names) => ports.append(&mut names),
+                    Err(error) => problems.push(format!("glob: {error}")),
+                },
+                "regex" => {
+                    match texts.next().map_or(Err(Invalid::new("no expression follows")), str::parse) {
+                        Ok(regex) => patterns.push(regex),
+                        Err(error) => problems.push(format!("regex: {error}")),
+                    }
+                }
+                _ => {
+                    for word in words(text) {
+                        match word.parse() {
+                            _ if word == "all" => all = true,
+                            _ if matches!(word, "none" | "noglob" | "noregex") => {}
+                            Ok(name) => ports.push(name),
+                            Err(error) => problems.push(format!("{word}: {error}")),
+                        }
+                    }
+                }
+            }
         }
-        let names = words.drain(..).filter_map(|word| match word {
-            Port::Named(name) => Some(name),
-            Port::All | Port::None => None,
-        });
-        Ok(Self::Listed(names.collect()))
+        match () {
+            () if !problems.is_empty() => Err(Invalid::new(problems.join("; "))),
+            () if words(text).next().is_none() => Err(Invalid::new("a list without an entry")),
+            () if all => Ok(Self::All),
+            () if patterns.is_empty() => Ok(Self::Listed(ports)),
+            () => Ok(Self::Matching(ports, patterns)),
+        }
     }
 }
 
-/// A word of `bridge-ports`.
-#[derive(PartialEq)]
-enum Port {
-    All,
-    None,
-    Named(IfName),
+/// How many names a range may mean.
+const MOST_NAMES: usize = 4096;
+
+/// The names of a `glob` of ifupdown2: one range of numbers, `swp1-10.100` or `swp[1-10].100`, or two,
+/// `swp[1-10]sub[0-4]`.
+fn glob(text: &str) -> Result<Vec<IfName>, Invalid> {
+    let invalid = || Invalid::new(format!("{text}: not a range such as swp1-10 or swp[1-10]s[0-3].100"));
+    let mut names = vec![String::new()];
+    let mut rest = text;
+    for _ in 0..2 {
+        let Some((prefix, first, last, after)) = range(rest) else { break };
+        if names.len().saturating_mul(last.saturating_sub(first)) >= MOST_NAMES {
+            return Err(Invalid::new(format!("{text}: more than {MOST_NAMES} names")));
+        }
+        let each = |name: &String| (first..=last).map(|n| format!("{name}{prefix}{n}")).collect::<Vec<_>>();
+        names = names.iter().flat_map(each).collect();
+        rest = after;
+    }
+    if rest == text || names.is_empty() || range(rest).is_some() {
+        return Err(invalid());
+    }
+    names.iter().map(|name| format!("{name}{rest}").parse()).collect()
 }
 
-impl FromStr for Port {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "all" => Ok(Self::All),
-            "none" => Ok(Self::None),
-            "glob" | "regex" => Err(Invalid::new("patterns are not supported; name each port")),
-            _ => text.parse().map(Self::Named),
-        }
-    }
+/// The first range of a text: what is before it, its numbers, and what is after it.
+fn range(text: &str) -> Option<(&str, usize, usize, &str)> {
+    text.match_indices('-').find_map(|(dash, _)| {
+        let (before, after) = (&text[..dash], &text[dash + 1..]);
+        let digits = |c: char| c.is_ascii_digit();
+        let prefix = before.trim_end_matches(digits);
+        let rest = after.trim_start_matches(digits);
+        let (first, last) = (&before[prefix.len()..], &after[..after.len() - rest.len()]);
+        let (prefix, rest) = match (prefix.strip_suffix('['), rest.strip_prefix(']')) {
+            (Some(prefix), Some(rest)) => (prefix, rest),
+            (None, _) if prefix.ends_with(|c: char| c.is_ascii_alphabetic()) => (prefix, rest),
+            _ => return None,
+        };
+        Some((prefix, first.parse().ok()?, last.parse().ok()?, rest))
+    })
 }
 
 /// A number.

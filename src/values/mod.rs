@@ -11,6 +11,7 @@ mod list;
 mod mac;
 mod netns;
 mod number;
+pub mod regex;
 mod route;
 mod seconds;
 mod switch;

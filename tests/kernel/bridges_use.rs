@@ -30,6 +30,7 @@ pub fn tests() -> Vec<Trial> {
         };
         add("missing-port", missing_port);
         add("missing-port-waited-for", missing_port_waited_for);
+        add("ports-by-patterns", ports_by_patterns);
         add("words-handed-down", words_handed_down);
         add("errors-of-a-port-once", errors_of_a_port_once);
         add("down-before-its-ports", down_before_its_ports);
@@ -253,6 +254,35 @@ fn missing_port(ifupdown: Ifupdown) {
     assert!(is_port_of("eth9", "br0") && is_up("eth9"));
     assert_eq!(vlans("eth9"), ["20 PVID Egress Untagged"]);
     assert!(command("bridge -d link show dev eth9").ok().stdout.contains("cost 7 "));
+}
+
+/// `glob` and `regex` as in ifupdown2: each is about the next word, a `glob` is a list of names, and a `regex` matches up to
+/// the end of a name. What cannot be a port, or is one of another bridge, is left out.
+fn ports_by_patterns(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    for name in ["swp1", "swp2", "swp3", "swp10", "swp4x", "xswp7", "lan0s1", "taken"] {
+        ip(&format!("link add {name} type dummy"));
+    }
+    ip("link add swp9 type bridge");
+    ip("link set taken master swp9");
+    let installed = ifupdown.install(
+        "auto br0\niface br0\n    bridge-ports glob swp1-2 glob lan[0-0]s[1-1] regex swp[37|]?0? regex (lo|br0|taken|swp9) eth0\n\
+         \x20   bridge-pathcost swp10 7\n",
+    );
+    installed.ifup("-a").quiet();
+    let ports = || -> Vec<String> {
+        let links = ip_json("link show master br0");
+        let mut names: Vec<String> =
+            links.iter().map(|link| link["ifname"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(ports(), ["eth0", "lan0s1", "swp1", "swp2", "swp3", "xswp7"]);
+    assert!(is_up("swp3") && is_up("swp1") && is_port_of("taken", "swp9"));
+    installed.ifup("-f br0").quiet();
+    assert_eq!(ports().len(), 6);
+    installed.ifdown("br0").quiet();
+    assert!(link("swp3")["master"].is_null());
 }
 
 fn missing_port_waited_for(ifupdown: Ifupdown) {

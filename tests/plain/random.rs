@@ -78,7 +78,7 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         | "forward-ipv4-mc"
         | "forward-ipv6-mc" => &["yes", "no"],
         "bridge-fdb" => &["02:00:00:00:00:01", "02:00:00:00:00:01 vlan 10, 02:00:00:00:00:02"],
-        "bridge-ports" => &["none", "eth0", "eth0 eth1"],
+        "bridge-ports" => &["none", "eth0", "eth0 eth1", "glob eth0-1", "regex ^eth[01]", "eth1 regex ^eth0"],
         "bridge-waitport" => &["0", "1 eth0"],
         "bridge-maxwait" => &["0", "5"],
         "bridge-ageing" => &["0", "300", "10.01"],

@@ -195,8 +195,20 @@ fn bridges() {
         ),
         (
             "bridge",
-            "IF_BRIDGE_PORTS=glob swp1-3",
-            "bridge-ports glob swp1-3: glob: patterns are not supported; name each port",
+            "IF_BRIDGE_PORTS=glob swp*",
+            "bridge-ports glob swp*: glob: swp*: not a range such as swp1-10 or swp[1-10]s[0-3].100",
+        ),
+        (
+            "bridge",
+            "IF_BRIDGE_PORTS=regex swp(1",
+            "bridge-ports regex swp(1: regex: swp(1: not understood at (1; use glob, or name each port",
+        ),
+        ("bridge", "IF_BRIDGE_PORTS=eth0 glob", "bridge-ports eth0 glob: glob: no range follows"),
+        ("bridge", "IF_BRIDGE_PORTS=regex", "bridge-ports regex: regex: no expression follows"),
+        (
+            "bridge",
+            "IF_BRIDGE_PORTS=glob p[0-99]s[0-99]",
+            "bridge-ports glob p[0-99]s[0-99]: glob: p[0-99]s[0-99]: more than 4096 names",
         ),
         ("bridge", "IF_BRIDGE_PORTS=x;IF_BRIDGE_WAITPORT=x", "bridge-waitport x: not SECONDS [PORT …]"),
         (

@@ -187,18 +187,23 @@ impl Config {
         // If ifquery does not know the stanza by that name (a mapping), the value that was handed over counts.
         match written.unwrap_or_else(|| self.ports.clone()) {
             Some(Ports::Listed(ports)) => ports,
-            // A port of another link is not taken.
-            Some(Ports::All) => state
-                .bridging
-                .eligible
-                .iter()
-                .filter(|port| *port != iface && !state.is_above(port, iface))
-                .filter(|port| {
-                    let master = state.links.get(*port).and_then(|link| link.master.as_ref());
-                    master.is_none_or(|master| master == iface)
-                })
-                .cloned()
-                .collect(),
+            Some(ports) => {
+                let mut all = ports.named().to_vec();
+                // A port of another link is not taken.
+                let found = state
+                    .bridging
+                    .eligible
+                    .iter()
+                    .filter(|port| ports == Ports::All || ports.has(port))
+                    .filter(|port| *port != iface && !state.is_above(port, iface) && !all.contains(port))
+                    .filter(|port| {
+                        let master = state.links.get(*port).and_then(|link| link.master.as_ref());
+                        master.is_none_or(|master| master == iface)
+                    });
+                let found: Vec<IfName> = found.cloned().collect();
+                all.extend(found);
+                all
+            }
             None => Vec::new(),
         }
     }

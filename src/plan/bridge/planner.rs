@@ -39,10 +39,7 @@ impl Planner for Config {
     }
 
     fn query(&self, at: At<'_>, query: &mut Query) {
-        let named: Vec<IfName> = match &self.ports {
-            Some(Ports::Listed(ports)) => ports.clone(),
-            _ => Vec::new(),
-        };
+        let named = self.ports.as_ref().map(Ports::named).unwrap_or_default().to_vec();
         let asks = self.asks_stanzas();
         let may_be_port = at.phase == Phase::PreUp && self.role == Role::Unclear;
         query.stanzas_beside_bridge |= may_be_port;
@@ -111,10 +108,8 @@ impl Planner for Config {
             add(iface, LinkKind::Physical);
             add(bridge, with_filtering());
         }
-        if let Some(Ports::Listed(ports)) = &self.ports {
-            for port in ports {
-                add(port, LinkKind::Physical);
-            }
+        for port in self.ports.iter().flat_map(Ports::named) {
+            add(port, LinkKind::Physical);
         }
         if self.role == Role::Unclear && self.ports.is_none() {
             add(iface, with_filtering());
