@@ -12,6 +12,7 @@ LIBEXECDIR ?= /usr/libexec/ifupdown-ng-netlink
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 # 1: install the prefix executors too. They use the names of stock executors, which are kept under other names.
 # all: also link, static and forward in place of the stock ones, which ifup runs for every interface.
 DROPIN ?=
@@ -132,13 +133,15 @@ $(foreach name,$(EXECUTORS),$(call as,own,link,$(name))
 )own 755 $(RELEASE)/ifnetlink $(SBINDIR)/ifnetlink
 own 755 dist/dhcp-vrf $(LIBEXECDIR)/dhcp-vrf
 own 644 dist/ifnetlink.bash $(BASHCOMPDIR)/ifnetlink
+own 644 dist/udev.rules $(UDEVDIR)/85-ifnetlink.rules
+own 644 dist/mdev.conf $(PREFIX)/share/ifupdown-ng-netlink/mdev.conf
 $(foreach page,$(PAGES_AT_HAND),own 644 $(page) $(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))
 )
 endef
 
 export DESTDIR DROPIN MANIFEST
 
-install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, LIBEXECDIR, SBINDIR, MANDIR, BASHCOMPDIR; DROPIN=1: stock names too; DROPIN=all: all of them
+install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PREFIX, EXECUTORDIR, LIBEXECDIR, SBINDIR, MANDIR, BASHCOMPDIR, UDEVDIR; DROPIN=1: stock names too; DROPIN=all: all of them
 	@mkdir -p $(TARGET)
 	$(file >$(FILES),$(files))
 	@$(SH) dist/install put $(FILES)

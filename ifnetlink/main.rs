@@ -16,6 +16,7 @@ mod exec;
 mod file;
 mod finding;
 mod foreign;
+mod hotplug;
 mod journal;
 mod lint;
 mod pending;
@@ -68,6 +69,9 @@ fn main() -> ExitCode {
         Some(("apply", matches)) => apply(matches, detached.as_deref()),
         Some(("confirm", matches)) => {
             confirm::confirm(if matches.get_flag("no") { Answer::Return } else { Answer::Keep })
+        }
+        Some(("hotplug", matches)) => {
+            hotplug::hotplug(options(matches), matches.get_one::<String>("link").map(String::as_str))
         }
         Some(("show", matches)) => show::show(matches),
         Some(("exec", matches)) => exec::exec(matches),
@@ -194,13 +198,28 @@ fn command() -> Command {
              ifnetlink confirm --no",
         )
         .arg(flag("no", "Roll the changes back at once"));
+    let hotplug = Command::new("hotplug")
+        .about("Completes the stanzas that name a link that has just appeared")
+        .after_help(
+            "Exit status: 0 if nothing is to be done, or it is done; 1 on errors, 2 if a stanza is invalid.\n\n\
+             Examples:\n  \
+             ifnetlink hotplug eth1\n  \
+             ifnetlink hotplug -i /etc/network/interfaces.new eth1",
+        )
+        .arg(
+            Arg::new("link")
+                .value_name("LINK")
+                .help("The link; without it, that of the event for which udev or mdev runs the program"),
+        )
+        .args(files())
+        .arg(state_file());
     Command::new("ifnetlink")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Compares stanzas of VRFs, namespaces, veth pairs and bridges with the running kernel, and applies them")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([lint, check, apply, confirm, show::command().arg(json), exec::command()])
+        .subcommands([lint, check, apply, confirm, hotplug, show::command().arg(json), exec::command()])
 }
 
 fn interfaces() -> Arg {

@@ -95,7 +95,8 @@ const REPLACES: [&str; 3] = ["vrf", "veth", "bridge"];
 const NOTHING: [&str; 2] = ["link", "loopback"];
 
 /// Stock executors that create their interface.
-const CREATE: [&str; 8] = ["batman", "bond", "gre", "ppp", "tunnel", "vxlan", "wireguard", "wireguard-quick"];
+pub const CREATE: [&str; 8] =
+    ["batman", "bond", "gre", "ppp", "tunnel", "vxlan", "wireguard", "wireguard-quick"];
 
 /// An interface that must be up before another one.
 #[derive(Debug, Clone)]

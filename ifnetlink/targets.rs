@@ -469,7 +469,7 @@ fn beside(records: &BTreeMap<IfName, Applied>) -> Beside {
 }
 
 /// A recorded stanza, also as the stock executors read it.
-fn read_old(section: &Section, with_native: bool) -> Old {
+pub fn read_old(section: &Section, with_native: bool) -> Old {
     let named = |name: &str| {
         let programs = if with_native { ALL } else { PROGRAMS };
         programs.iter().copied().find(|program| program.name == name)

@@ -46,6 +46,22 @@ pub fn program(name: &str) -> Result<PathBuf, Refusal> {
     })
 }
 
+/// The names of the processes that bring interfaces up and down.
+const RUNNING: [&str; 4] = ["ifup", "ifdown", "ifup-ng", "ifdown-ng"];
+/// OpenRC starts the service `networking`, which runs ifup for one interface after the other.
+const STARTING: &str = "/run/openrc/starting/networking";
+
+/// Whether an ifup or ifdown runs in this network namespace, or OpenRC starts them.
+pub fn is_running() -> bool {
+    let own = fs::read_link("/proc/self/ns/net").ok();
+    let is_one = |directory: PathBuf| {
+        let name = fs::read_to_string(directory.join("comm")).unwrap_or_default();
+        RUNNING.contains(&name.trim_end()) && fs::read_link(directory.join("ns/net")).ok() == own
+    };
+    let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    Path::new(STARTING).exists() || processes.any(|process| is_one(process.path()))
+}
+
 /// The program that ifupdown-ng runs for the scripts of a phase.
 const RUN_PARTS: &str = "/bin/run-parts";
 /// How long ifupdown-ng waits for it. 0.11 waits without a limit.

@@ -97,7 +97,7 @@ impl Planner for Static {
             return Ok(Plan::default());
         }
         if !is_here {
-            return Err(vec![Problem::new("iface", at.iface, "there is no such interface")]);
+            return Err(vec![Problem::new("iface", at.iface, "there is no such interface").awaiting()]);
         }
         let routes = self.routes(at.iface, found).map_err(|problem| vec![problem])?;
         Ok(self.add(at.iface, routes, found.here()))

@@ -240,7 +240,12 @@ impl LinkSettings {
         };
         let (state, mut plan) = (found.at(place), Plan::default());
         let link = state.links.get(name);
-        let link = link.ok_or_else(|| Problem::new("iface", iface, "there is no such interface"))?;
+        let absent = || {
+            let problem = Problem::new("iface", iface, "there is no such interface");
+            // The phase create has reported why a link that the stanza makes is not there.
+            if matches!(self.kind(iface), Ok(None)) { problem.awaiting() } else { problem }
+        };
+        let link = link.ok_or_else(absent)?;
         let now = state.details.get(name);
         let changes = self.changes(now);
         self.record(iface, now, &changes, found.here(), &mut plan);

@@ -34,6 +34,11 @@ pub fn all() -> (Vec<OsString>, Option<OsString>) {
     (arguments, which)
 }
 
+/// The link of an event, as udev and mdev name it to the programs that they run.
+pub fn link_of_event() -> Option<String> {
+    std::env::var("INTERFACE").ok()
+}
+
 /// The name that this process was started by.
 pub fn own_name() -> Option<OsString> {
     PathBuf::from(std::env::args_os().next()?).file_name().map(ToOwned::to_owned)

@@ -200,18 +200,23 @@ impl Configuration {
         whole
     }
 
-    /// What to read before [`Self::is_isolated`].
+    /// What to read before [`Self::plan_isolated`].
     pub fn query_isolated(&self, iface: &IfName, query: &mut Query) {
         for (phase, part) in self.isolating() {
             part.query(At { iface, phase, alone: true }, query);
         }
     }
 
-    /// Whether the interface is isolated as the stanza says, that is, the plan of the isolating components is empty.
-    pub fn is_isolated(&self, iface: &IfName, found: &Snapshot) -> bool {
-        self.isolating().all(|(phase, part)| {
-            part.plan(At { iface, phase, alone: true }, found).is_ok_and(|plan| plan.is_empty())
-        })
+    /// What isolates the interface as the stanza says; nothing if it is isolated.
+    ///
+    /// # Errors
+    /// The conflicts.
+    pub fn plan_isolated(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
+        let mut whole = Plan::default();
+        for (phase, part) in self.isolating() {
+            whole.append(part.plan(At { iface, phase, alone: true }, found)?);
+        }
+        Ok(whole)
     }
 
     /// What to read before [`Self::plan_up`].

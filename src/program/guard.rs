@@ -4,16 +4,20 @@
 //! outside it, with its addresses. So phase pre-up records an interface that is not up yet, and the record is deleted
 //! once the interface is isolated as its stanza says. If the record still exists in phase post-up, the interface is
 //! checked, and set down if it is not isolated. An interface that is up already when ifup begins (`ifup -f`) is never
-//! recorded.
+//! recorded. An interface that does not exist in pre-up may be made by a command of the stanza, in phase up: then it is
+//! isolated in post-up.
 
 use crate::kernel::live::Live;
 use crate::kernel::run_dir::RunDir;
-use crate::kernel::{Kernel as _, Refusal};
+use crate::kernel::{Kernel as _, Refusal, apply};
 use crate::plan::op::{Act, Op};
 use crate::program::executor::Program;
 use crate::stanza::Phase;
 use crate::stanza::environment::{Invocation, Mode};
 use crate::state::{Query, Record};
+
+/// The value of the record, if the interface did not exist in phase pre-up.
+const ABSENT: &str = "absent";
 
 /// The guard of an interface in one phase.
 pub struct Guard<'a> {
@@ -61,10 +65,11 @@ impl<'a> Guard<'a> {
                 let is_up = self
                     .is_up(kernel)
                     .map_err(|refusal| format!("cannot read the state of the kernel: {refusal}"))?;
-                let noted = if is_up {
+                let value = if is_up.is_none() { ABSENT } else { "" };
+                let noted = if is_up == Some(true) {
                     self.forget()
                 } else {
-                    RunDir::open().and_then(|directory| directory.write(&self.record, ""))
+                    RunDir::open().and_then(|directory| directory.write(&self.record, value))
                 };
                 if let Err(refusal) = noted {
                     warnings.push(format!("cannot record that it is not up yet: {refusal}"));
@@ -72,7 +77,9 @@ impl<'a> Guard<'a> {
                 Ok(())
             }
             Phase::PostUp if self.isolated < Phase::PostUp && self.is_recorded() => {
-                let done = if self.is_isolated(kernel) { Ok(()) } else { self.set_down(kernel) };
+                let is_late = self.was_absent();
+                let done =
+                    if self.is_isolated(kernel, is_late, warnings) { Ok(()) } else { self.set_down(kernel) };
                 let _ = self.forget();
                 done
             }
@@ -90,7 +97,7 @@ impl<'a> Guard<'a> {
         }
         let last = self.isolated == Phase::PostUp;
         let done = if last && !succeeded { self.set_down(kernel) } else { Ok(()) };
-        if last || succeeded {
+        if last || (succeeded && !self.was_absent()) {
             let _ = self.forget();
         }
         done
@@ -108,25 +115,41 @@ impl<'a> Guard<'a> {
         forget(&self.record)
     }
 
-    fn is_up(&self, kernel: &mut Live) -> Result<bool, Refusal> {
+    fn was_absent(&self) -> bool {
+        RunDir::read(&self.record).is_ok_and(|value| value.as_deref() == Some(ABSENT))
+    }
+
+    /// Whether the interface is up, if it exists.
+    fn is_up(&self, kernel: &mut Live) -> Result<Option<bool>, Refusal> {
         let mut query = Query::default();
         query.here().links.insert(self.invocation.iface.clone());
         let found = kernel.read(&query)?;
-        Ok(found.here().links.get(&self.invocation.iface).is_some_and(|link| link.up))
+        Ok(found.here().links.get(&self.invocation.iface).map(|link| link.up))
     }
 
-    fn is_isolated(&self, kernel: &mut Live) -> bool {
+    /// Whether the interface is isolated, or can be by now if it is `late`.
+    fn is_isolated(&self, kernel: &mut Live, is_late: bool, warnings: &mut Vec<String>) -> bool {
         let (configuration, problems) = self.program.configure(&self.invocation.stanza);
         let mut query = Query::default();
         configuration.query_isolated(&self.invocation.iface, &mut query);
-        let found = kernel.read(&query);
-        problems.is_empty()
-            && found.is_ok_and(|found| configuration.is_isolated(&self.invocation.iface, &found))
+        if !problems.is_empty() || (is_late && kernel.lock().is_err()) {
+            return false;
+        }
+        let found = kernel.read(&query).ok();
+        let plan = found.and_then(|found| configuration.plan_isolated(&self.invocation.iface, &found).ok());
+        let is_done = plan.is_some_and(|mut plan| {
+            if is_late {
+                warnings.append(&mut plan.warnings);
+            }
+            plan.is_empty() || (is_late && apply::up(&plan, kernel).is_ok())
+        });
+        kernel.unlock();
+        is_done
     }
 
     fn set_down(&self, kernel: &mut Live) -> Result<(), String> {
         let name = &self.invocation.iface;
-        if self.is_up(kernel) == Ok(false) {
+        if matches!(self.is_up(kernel), Ok(None | Some(false))) {
             return Ok(());
         }
         let act = Act::here(Op::set_up(name, false));

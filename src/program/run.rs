@@ -231,7 +231,11 @@ fn carry_out(program: &Program, invocation: &Invocation, kernel: &mut Live) -> a
     }
     let mut simulated = Simulated(kernel.read(&query).context(CANNOT_READ)?);
     for &phase in phases() {
-        let plan = settle(configuration.plan(at(phase), &simulated.0), &mut outcome);
+        let mut planned = configuration.plan(at(phase), &simulated.0);
+        if is_applied && !alone {
+            planned = without_link(planned);
+        }
+        let plan = settle(planned, &mut outcome);
         if outcome.code != 0 && !phase.is_down() {
             if invocation.mode == Mode::Apply {
                 outcome.give_up = configuration.give_up(at(phase), &simulated.0);
@@ -420,6 +424,18 @@ fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome)
         outcome.fail(MISCONFIGURED, [""; 0]);
     }
     !phase.is_down()
+}
+
+/// The plan without what awaits the interface: ifup does not fail for a link that may appear later.
+fn without_link(planned: Result<Plan, (Plan, Vec<Problem>)>) -> Result<Plan, (Plan, Vec<Problem>)> {
+    match planned {
+        Err((mut plan, problems)) if problems.iter().all(|problem| problem.awaits_link) => {
+            let line = |problem| format!("{problem}; the stanza is completed when it appears");
+            plan.warnings.extend(problems.iter().map(line));
+            Ok(plan)
+        }
+        planned => planned,
+    }
 }
 
 /// The plan. Its warnings and conflicts are moved into the outcome.

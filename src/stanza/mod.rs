@@ -28,13 +28,21 @@ pub struct Problem {
     pub reason: String,
     /// An earlier phase has reported it.
     pub reported: bool,
+    /// It ends when the interface of the stanza appears.
+    pub awaits_link: bool,
 }
 
 impl Problem {
     /// A problem with this keyword and value.
     pub fn new(keyword: &str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
         let (value, reason) = (value.to_string(), reason.to_string());
-        Self { keyword: keyword.to_owned(), value, reason, reported: false }
+        Self { keyword: keyword.to_owned(), value, reason, reported: false, awaits_link: false }
+    }
+
+    /// The same, which ends when the interface of the stanza appears.
+    #[must_use]
+    pub fn awaiting(self) -> Self {
+        Self { awaits_link: true, ..self }
     }
 }
 

@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 const EXECUTORS: &str = "/usr/libexec/ifupdown-ng";
 const LINKS: [&str; 3] = ["vrf", "bridge", "veth"];
 
+const MDEV: &str = "/etc/mdev.conf";
+const MDEV_LINES: &str = "# of the administrator\nnull root:root 666\n";
+
 fn path(name: &str) -> std::path::PathBuf {
     Path::new(EXECUTORS).join(name)
 }
@@ -40,6 +43,13 @@ pub fn install() {
     assert!(size <= 2_500_000, "{size} bytes");
     script("trigger");
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
+    // The line of mdev is added once, and the administrator's lines stay.
+    fs::write(MDEV, MDEV_LINES).unwrap();
+    for _ in 0..2 {
+        script("post-install");
+        let text = fs::read_to_string(MDEV).unwrap();
+        assert!(text.ends_with(MDEV_LINES) && text.matches("ifnetlink hotplug").count() == 1, "{text}");
+    }
     script("trigger");
     in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
     // The stock package is upgraded: apk writes a file and renames it to the path of the link.
@@ -61,6 +71,7 @@ pub fn install() {
 /// Removal.
 pub fn remove() {
     script("pre-deinstall");
+    assert_eq!(fs::read_to_string(MDEV).unwrap(), MDEV_LINES);
     assert!(LINKS.map(text) == *STOCK.get().expect("installed before"), "stock executors");
     for name in LINKS {
         assert!(!path(&format!("{name}.ifupdown-ng")).exists(), "{name}: left behind");

@@ -44,7 +44,10 @@ pub fn refusals() {
         &["bridge-member br9"],
         "bridge-member br9: there is no such interface; give it a stanza with bridge-vlan-filtering",
     );
-    member("p9", &["bridge-member br0"], "bridge-member br0: p9: there is no such interface");
+    phase("bridge-vlan", "p9", "pre-up", &["bridge-member br0"]).refuses(
+        0,
+        "bridge-vlan: p9: warning: bridge-member br0: p9: there is no such interface; the stanza is completed when it appears",
+    );
     member(
         "plain",
         &["bridge-member br0"],

@@ -284,10 +284,10 @@ impl Installed {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.arg(&self.root).arg("/mnt/ifnetlink").args(arguments.split_whitespace());
         let name = arguments.split(' ').next().unwrap_or_default();
-        if ["lint", "check", "apply"].contains(&name) {
+        if ["lint", "check", "apply", "hotplug"].contains(&name) {
             command.args(["-E", "/mnt/executors"]);
         }
-        if ["check", "apply"].contains(&name) {
+        if ["check", "apply", "hotplug"].contains(&name) {
             command.args(["-i", "/mnt/interfaces"]);
         }
         command

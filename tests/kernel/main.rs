@@ -37,6 +37,7 @@ mod faults;
 mod features;
 mod flows;
 mod guests;
+mod hotplug;
 mod ifnetlink;
 mod ifupdown;
 mod interference;
@@ -107,6 +108,7 @@ fn main() -> std::process::ExitCode {
         three_points::tests(),
         guests::tests(),
         vpn_namespace::tests(),
+        hotplug::tests(),
         bridges::tests(),
         bridges_ifup::tests(),
         bridges_interrupted::tests(),

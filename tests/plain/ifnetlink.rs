@@ -21,6 +21,7 @@ Commands:
   check    Finds what is wrong in the stanzas, then prints the commands that would bring the kernel in line
   apply    Brings the running system to the interfaces file: all changes, or none
   confirm  Keeps the changes of `ifnetlink apply --confirm`
+  hotplug  Completes the stanzas that name a link that has just appeared
   show     Prints links with their addresses, VRFs, bridges with their VLANs, and named namespaces
   exec     Runs a command in a network namespace, as `ip netns exec` does
 

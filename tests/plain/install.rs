@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const EXECUTORS: &str = "usr/libexec/ifupdown-ng";
+const MDEV: &str = "usr/share/ifupdown-ng-netlink/mdev.conf";
 const COMPLETION: &str = "usr/share/bash-completion/completions/ifnetlink";
 const SCRIPT: &str = "usr/libexec/ifupdown-ng-netlink/dhcp-vrf";
 
@@ -299,9 +300,12 @@ fn without_a_manifest_nothing_but_the_files_is_there() {
         machine.done("install DROPIN=1 MANIFEST= EXECUTORDIR=/usr/lib/executors");
         let files = machine.state();
         let pages = files.keys().filter(|path| path.to_string_lossy().contains("/usr/share/man/man")).count();
-        // And ifnetlink, which is not an executor, with its completion, and the script for DHCP clients.
-        assert_eq!(files.len() - pages, PROGRAMS.len() + 3, "{files:?}");
-        assert!(machine.directory.join("root").join(COMPLETION).exists());
+        // And ifnetlink, which is not an executor, with its completion, the script for DHCP clients, the rule of udev and
+        // the line of mdev.
+        assert_eq!(files.len() - pages, PROGRAMS.len() + 5, "{files:?}");
+        for path in [COMPLETION, "usr/lib/udev/rules.d/85-ifnetlink.rules", MDEV] {
+            assert!(machine.directory.join("root").join(path).exists(), "{path}");
+        }
         assert!(machine.directory.join("root/usr/sbin/ifnetlink").exists());
         assert!(machine.directory.join("root/usr/lib/executors/vrf").exists());
     });

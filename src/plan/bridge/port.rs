@@ -239,9 +239,13 @@ pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) 
 pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let Joining { bridge, port, config, filtering, .. } = *joining;
     let mut problems = Vec::new();
+    let link = state.links.get(port);
+    if link.is_none() {
+        problems.push(Problem::new("bridge-ports", port, "there is no such interface").awaiting());
+    }
     let mut wrong = |reason: String| problems.push(Problem::new("bridge-ports", port, reason));
-    match state.links.get(port) {
-        None => wrong("there is no such interface".to_owned()),
+    match link {
+        None => {}
         Some(_) if port.as_str() == "lo" => wrong("the loopback interface cannot be a port".to_owned()),
         Some(link) => match (&link.kind, &link.master) {
             (kind @ (LinkKind::Bridge(_) | LinkKind::Vrf(_)), _) => {

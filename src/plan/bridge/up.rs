@@ -212,7 +212,8 @@ impl Config {
             Joining { bridge, port: iface, config: &self.own, options: &options, filtering, set_up: false };
         let mut problems = check(&joining, found.here());
         for problem in problems.iter_mut().filter(|problem| problem.keyword == "bridge-ports") {
-            *problem = Problem::new("bridge-member", bridge, format!("{iface}: {}", problem.reason));
+            let of_member = Problem::new("bridge-member", bridge, format!("{iface}: {}", problem.reason));
+            *problem = Problem { awaits_link: problem.awaits_link, ..of_member };
         }
         if !problems.is_empty() {
             return Err(problems);

@@ -198,7 +198,9 @@ impl Moved {
         let inside = found.at(&place);
         let is_here = found.here().links.contains_key(iface);
         match found.located.get(iface) {
-            None if !is_here => return Err(vec![self.problem(format!("there is no interface {iface}"))]),
+            None if !is_here => {
+                return Err(vec![self.problem(format!("there is no interface {iface}")).awaiting()]);
+            }
             None => {
                 if let Some(taken) = inside.links.get(inner) {
                     let reason = format!("a {} named {inner} exists in the namespace", taken.kind);

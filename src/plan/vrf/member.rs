@@ -54,7 +54,10 @@ impl Planner for VrfMember {
             }
             return Ok(plan);
         }
-        self.can_join(iface, state).map_err(|reason| vec![Problem::new(self.keyword, &self.vrf, reason)])?;
+        self.can_join(iface, state).map_err(|reason| {
+            let problem = Problem::new(self.keyword, &self.vrf, reason);
+            vec![if link.is_none() { problem.awaiting() } else { problem }]
+        })?;
         if let Some(link) = link {
             self.join(iface, link, state, &mut plan);
         }

@@ -75,7 +75,13 @@ impl Planner for VrfRoute {
                 Ok(mut routes) => wanted.append(&mut routes),
                 // Without its VRF or interface, the route is already gone.
                 Err(_) if at.phase == Phase::PreDown => {}
-                Err(reason) => problems.push(Problem::new("vrf-route", &self.written, reason)),
+                Err(reason) => {
+                    let problem = Problem::new("vrf-route", &self.written, reason);
+                    let needs_it =
+                        spec.table == RouteTable::Own || self.dev(spec, at.iface) == Some(at.iface);
+                    let is_absent = needs_it && !self.is_vrf && !found.here().links.contains_key(at.iface);
+                    problems.push(if is_absent { problem.awaiting() } else { problem });
+                }
             }
         }
         if at.phase == Phase::PostUp && self.routes.iter().any(|route| route.prefix.is_none()) {
