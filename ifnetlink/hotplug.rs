@@ -22,7 +22,6 @@ use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
 use ifupdown_ng_netlink::state::{Applied, Query, Section, Snapshot, State};
 use ifupdown_ng_netlink::values::IfName;
 use ifupdown_ng_netlink::values::bridge::Ports;
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -57,20 +56,24 @@ pub fn hotplug(options: Options, link: Option<&str>) -> anyhow::Result<u8> {
 /// that udev leaves behind is killed, and the file systems are read-only.
 fn start(options: &Options, name: &str) -> anyhow::Result<()> {
     let own = fs::read_link(SELF).context(SELF)?;
-    let files = [&options.file, &options.executors, &options.state_file].map(|path| path.as_os_str());
-    let words = ["hotplug", "-i", "-E", "-S", "--", name].map(OsStr::new);
-    let words = [words[0], words[1], files[0], words[2], files[1], words[3], files[2], words[4], words[5]];
     if Path::new(SYSTEMD).exists() {
         let mut command = Command::new("systemd-run");
         command.args(["--quiet", "--no-block", "--collect", "--property=After=networking.service", "--"]);
-        let status = command.arg(own).args(words).status().context("systemd-run")?;
+        let status = with_arguments(command.arg(own), options, name).status().context("systemd-run")?;
         anyhow::ensure!(status.success(), "systemd-run failed for {name}");
         return Ok(());
     }
     let mut command = Command::new(own);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    with_arguments(&mut command, options, name);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     command.spawn().context(SELF)?;
     Ok(())
+}
+
+/// Adds the arguments for a link.
+fn with_arguments<'a>(command: &'a mut Command, options: &Options, name: &str) -> &'a mut Command {
+    command.arg("hotplug").arg("-i").arg(&options.file).arg("-E").arg(&options.executors);
+    command.arg("-S").arg(&options.state_file).arg("--").arg(name)
 }
 
 fn complete(options: Options, name: &str) -> anyhow::Result<u8> {

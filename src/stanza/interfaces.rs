@@ -219,8 +219,8 @@ impl Stanzas {
     pub fn mentions(&self, name: &str) -> bool {
         let word = |text: &str| text.split([' ', '\t', ',']).any(|word| word == name);
         let vlan = |iface: &str| iface.rsplit_once('.').is_some_and(|(raw, _)| raw == name);
-        let names = |line: &Line| word(&line.value) || line.has_port(name);
-        let named = |joined: &Joined| joined.lines.iter().any(names);
+        let has_name = |line: &Line| word(&line.value) || line.has_port(name);
+        let named = |joined: &Joined| joined.lines.iter().any(has_name);
         self.has(name) || self.interfaces.iter().any(|(iface, joined)| vlan(iface) || named(joined))
     }
 
