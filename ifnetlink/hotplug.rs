@@ -89,7 +89,7 @@ fn complete(options: Options, name: &str) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let executors = Executors::installed_in(&options.executors);
-    let file = InterfacesFile::read(&options.file.to_string_lossy(), ifupdown::version(), &executors);
+    let file = InterfacesFile::read(&options.file.to_string_lossy(), None, &executors);
     let file =
         file.map_err(|problem| Refusal::text(problem.to_string())).context(apply::CANNOT_READ_STANZAS)?;
     let records = applied::all().context(apply::CANNOT_READ_STANZAS)?;
