@@ -34,6 +34,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 const INTERVAL: Duration = Duration::from_millis(200);
 /// systemd is process 1 (sd_booted(3)).
 const SYSTEMD: &str = "/run/systemd/system";
+/// It starts a program as a unit.
+const SYSTEMD_RUN: &str = "/usr/bin/systemd-run";
 /// This program.
 const SELF: &str = "/proc/self/exe";
 
@@ -57,9 +59,9 @@ pub fn hotplug(options: Options, link: Option<&str>) -> anyhow::Result<u8> {
 fn start(options: &Options, name: &str) -> anyhow::Result<()> {
     let own = fs::read_link(SELF).context(SELF)?;
     if Path::new(SYSTEMD).exists() {
-        let mut command = Command::new("systemd-run");
+        let mut command = Command::new(SYSTEMD_RUN);
         command.args(["--quiet", "--no-block", "--collect", "--property=After=networking.service", "--"]);
-        let status = with_arguments(command.arg(own), options, name).status().context("systemd-run")?;
+        let status = with_arguments(command.arg(own), options, name).status().context(SYSTEMD_RUN)?;
         anyhow::ensure!(status.success(), "systemd-run failed for {name}");
         return Ok(());
     }
