@@ -86,8 +86,15 @@ fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result
             _ => false,
         })
     };
+    // A member is down while it gets another VRF. The new VRF says why.
+    let joining = |name: &IfName| {
+        here().filter(|_| !is_made(name)).find(|step| match &step.act.op {
+            Op::LinkSet { name: other, change } => name == other && matches!(change.master, Some(Some(_))),
+            _ => false,
+        })
+    };
     let interrupting = here().filter_map(|step| match &step.act.op {
-        Op::LinkSet { name, change } if change.interrupts() => Some((name, step)),
+        Op::LinkSet { name, change } if change.interrupts() => Some((name, joining(name).unwrap_or(step))),
         Op::LinkMove(away) => Some((&away.name, step)),
         Op::LinkDel { name, .. } if is_made(name) => Some((name, step)),
         _ => None,

@@ -112,13 +112,13 @@ fn given() -> usize {
 }
 
 /// Every change of a route in the calling thread's namespace.
-struct Monitor {
+pub struct Monitor {
     ip: Child,
     seen: PathBuf,
 }
 
 impl Monitor {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let seen = PathBuf::from(format!("{SCRATCH}/monitor"));
         let mut ip = Command::new("ip");
         ip.args(["monitor", "route"]).stdin(Stdio::null()).stdout(File::create(&seen).unwrap());
@@ -138,15 +138,15 @@ impl Monitor {
         });
     }
 
-    /// No route was ever in the table main.
+    /// No route was ever in the table main, and some were in this one.
     #[track_caller]
-    fn saw_none_in_main(&self) {
+    pub fn saw_none_in_main(&self, table: u32) {
         self.wait();
         let seen = fs::read_to_string(&self.seen).unwrap();
         // `ip` names every other table.
         let main: Vec<_> = seen.lines().filter(|line| !line.contains(" table ")).collect();
         assert!(main.is_empty(), "in main: {main:?}");
-        assert!(seen.contains(" dev eth0 table 1 "), "{seen}");
+        assert!(seen.contains(&format!(" dev eth0 table {table} ")), "{seen}");
     }
 }
 
@@ -282,7 +282,7 @@ fn management_vrf(ifupdown: Ifupdown) {
     has_own_name_servers(&installed);
 
     is_down(&installed, &before, &client(&installed, "udhcpc"));
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
     has_own_name_servers(&installed);
 }
 
@@ -337,7 +337,7 @@ fn leases(ifupdown: Ifupdown) {
     wait_for_routes(&[]);
     assert!(addresses().is_empty());
     is_down(&installed, &before, &process);
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
     has_own_name_servers(&installed);
 }
 
@@ -381,7 +381,7 @@ fn advertised(ifupdown: Ifupdown) {
     wait_until("no router", || router().is_none());
     settle();
     is_down(&installed, &before, &client(&installed, "udhcpc"));
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
 }
 
 /// With the `ip` of busybox, as on an Alpine without iproute2.
@@ -402,7 +402,7 @@ fn busybox_ip() {
     renew(&installed);
     wait_for_routes(&["default via 10.20.30.2"]);
     is_down(&installed, &before, &client(&installed, "udhcpc"));
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
 }
 
 /// The script alone, with this environment of a client.
@@ -498,7 +498,7 @@ fn hostile() {
         assert!(!installed.path("/mnt/made").exists(), "{value} was run");
         assert_eq!(leased(), [""; 0], "{value}");
     }
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
     has_own_name_servers(&installed);
     // Not run by a client.
     let ran = script(&installed, &[], &[]);
@@ -547,7 +547,7 @@ fn dhclient() {
     wait_for_routes(&["default via 10.20.30.1"]);
     has_own_name_servers(&installed);
     is_down(&installed, &before, &client(&installed, "dhclient"));
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
     has_own_name_servers(&installed);
 }
 
@@ -705,5 +705,5 @@ fn apply() {
     installed.ifnetlink("apply --disruptive").ok();
     wait_until("the client is stopped", || !is_running(&second));
     before.assert_same(&State::with_run(&installed), "after the last apply");
-    monitor.saw_none_in_main();
+    monitor.saw_none_in_main(1);
 }

@@ -1,5 +1,6 @@
 //! VRFs: what holds for all of a namespace, their own loopback addresses, and members that have addresses before.
 
+use crate::dhcp::Monitor;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Shell, Version, example};
 use crate::lab::{Netns, command, in_lab, ip, ip_json, own_run, phase, program, run, settle};
@@ -15,6 +16,12 @@ pub fn tests() -> Vec<Trial> {
         needs(&[Feature::Vrf], "vrfs/addresses-stay", || in_lab(addresses_stay)),
         needs(&[Feature::Vrf, Feature::Strace], "vrfs/killed-while-joining", killed_while_joining),
     ];
+    for (version, way) in Version::ALL.into_iter().flat_map(|version| [(version, "apply"), (version, "ifup")])
+    {
+        let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
+        let name = format!("vrfs/moved-by-{way}/{version:?}");
+        tests.push(needs(&[Feature::Vrf, Feature::Roots], name, move || in_lab(|| moved(ifupdown, way))));
+    }
     for (version, layout) in
         Version::ALL.into_iter().flat_map(|version| [(version, "jump"), (version, "yes")])
     {
@@ -84,6 +91,39 @@ fn loopback(ifupdown: Ifupdown, layout: &str) {
     installed.interfaces("auto vrf-red\niface vrf-red\n  vrf-table 1010\n  vrf-rules yes\n");
     installed.ifup("-a").quiet();
     unreachable("bound", "127.0.0.1", vrf);
+}
+
+/// A member gets another VRF while it is up: none of its routes is in the table main, not even for a moment.
+fn moved(ifupdown: Ifupdown, way: &str) {
+    let far = Netns::all_beside(&["eth0"], "eth0", false).remove(0);
+    far.ip("addr add 10.1.0.2/24 dev eth0");
+    let file = |vrf: &str| {
+        let vrfs = [("red", 10), ("blue", 20)].map(|(name, table)| {
+            format!("auto {name}\niface {name}\n    vrf-table {table}\n    vrf-rules yes\n")
+        });
+        let addresses = "    address 10.1.0.1/24\n    address fd00:1::1/64\n";
+        vrfs.concat() + &format!("auto eth0\niface eth0\n    vrf-member {vrf}\n{addresses}")
+    };
+    let installed = ifupdown.install(&file("red"));
+    let before = State::with_run(&installed);
+    installed.ifup("-a").quiet();
+    settle();
+    ping("10.1.0.2", Some("red")).expect("in red");
+    let monitor = Monitor::start();
+    installed.interfaces(&file("blue"));
+    match way {
+        "apply" => installed.ifnetlink("apply --disruptive").ok(),
+        _ => installed.ifup("-f eth0"),
+    };
+    settle();
+    ping("10.1.0.2", Some("blue")).expect("in blue");
+    monitor.saw_none_in_main(20);
+    assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+    installed.ifdown("-a").ok();
+    ip("link set lo up");
+    installed.interfaces("auto lo\niface lo\n");
+    installed.ifnetlink("apply").ok();
+    before.assert_same(&State::with_run(&installed), "after ifdown -a");
 }
 
 /// The permanent global addresses of eth0, without what depends on time.

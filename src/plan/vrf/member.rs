@@ -42,7 +42,11 @@ impl Planner for VrfMember {
         let link = state.links.get(iface);
         let mut plan = Plan::default();
         if at.phase == Phase::PostDown {
-            if link.is_some_and(|link| link.master.as_ref() == Some(&self.vrf)) {
+            if let Some(link) = link.filter(|link| link.master.as_ref() == Some(&self.vrf)) {
+                // Otherwise it would be up in the host's own routing, also if it only moves to another VRF.
+                if link.up {
+                    plan.push(Op::set_up(iface, false), None);
+                }
                 plan.push(Op::set_master(iface, None), None);
             }
             let record = state.records.get(&Record::left(&self.vrf));

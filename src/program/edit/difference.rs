@@ -256,7 +256,16 @@ impl Way<'_> {
             // What leaves a bridge would forward what it receives to the host.
             let op =
                 if is_port && wanted.master.is_none() { Op::release(name) } else { master(&wanted.master) };
+            // The kernel releases a member before it joins the other VRF. An interface that is up would be in the host's own
+            // routing meanwhile.
+            let moves = !is_port && now.master.is_some() && wanted.master.is_some() && now.up;
+            if moves {
+                self.push(at, Op::set_up(name, false), Some(Op::set_up(name, true)));
+            }
             self.push(at, op, Some(master(&now.master)));
+            if moves {
+                self.push(at, Op::set_up(name, true), Some(Op::set_up(name, false)));
+            }
         }
         if change.up.is_some() && name != self.to.iface && now.up && !wanted.up && now.master == wanted.master
         {
