@@ -378,7 +378,10 @@ fn interrupts(plan: &Plan, iface: &IfName) -> bool {
 /// and the flag says so.
 fn plan(target: &Target, simulated: &mut Simulated) -> (Result<Plan, (Plan, Vec<Problem>)>, bool) {
     let Target { iface, configuration, is_created_by_others, .. } = target;
-    let planned = configuration.plan_up(iface, &simulated.0);
+    let mut planned = configuration.plan_up(iface, &simulated.0);
+    if let Ok(plan) = &mut planned {
+        plan.join_at_creation(|master| simulated.0.here().links.contains_key(master));
+    }
     let is_created_by_us = planned.as_ref().is_ok_and(|plan| !plan.is_empty());
     if !is_created_by_others || exists(iface, &simulated.0) || is_created_by_us {
         return (planned, false);

@@ -156,7 +156,8 @@ impl Simulated {
             let details = Details { index: indices[n], mac: end.mac, mtu, alias: None, peer: Some(peer) };
             self.0.places.entry(at.clone()).or_default().insert(&end.name, "veth", details);
         }
-        Ok(())
+        let joins = new.master.as_ref().map(|master| Op::set_master(&new.end.name, Some(master)));
+        joins.map_or(Ok(()), |op| self.0.places.entry(at.clone()).or_default().apply(&op))
     }
 }
 

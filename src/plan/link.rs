@@ -209,9 +209,13 @@ impl LinkSettings {
         let undo = Op::LinkDel { name: iface.clone(), kind: kind.clone() };
         let end = |name: &IfName| End { name: name.clone(), mac: None, mtu: None };
         let op = match &self.made {
-            Some(Made::Veth { peer: Some(peer) }) => {
-                Op::VethAdd(NewVeth { end: end(iface), peer: end(peer), at: Place::Here, queues: None })
-            }
+            Some(Made::Veth { peer: Some(peer) }) => Op::VethAdd(NewVeth {
+                end: end(iface),
+                peer: end(peer),
+                at: Place::Here,
+                queues: None,
+                master: None,
+            }),
             _ => Op::LinkAdd(NewLink { name: iface.clone(), kind }),
         };
         plan.push(op, Some(undo));

@@ -8,7 +8,7 @@ pub mod netns;
 pub mod op;
 pub mod vrf;
 
-use crate::plan::op::{Act, Op};
+use crate::plan::op::{Act, LinkChange, NewVeth, Op};
 use crate::stanza::{Phase, Problem};
 use crate::state::{Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl};
 use crate::values::IfName;
@@ -191,6 +191,44 @@ impl Plan {
             self.push_at(at, Op::SysctlSet { key: key.clone(), value }, None);
         }
         self.push_at(at, Op::RecordDel(record), None);
+    }
+
+    /// Lets the end of a new pair join its bridge or VRF in the message that makes the pair, if it joins by a message of
+    /// its own, its master `exists` before, and no step between them is about the master.
+    pub fn join_at_creation(&mut self, exists: impl Fn(&IfName) -> bool) {
+        let mut at = 0;
+        while let Some(step) = self.steps.get(at) {
+            let found = match &step.act {
+                Act { op: Op::VethAdd(NewVeth { end, master: None, .. }), at: Place::Here } => {
+                    self.joins(at, &end.name).filter(|(_, master)| exists(master))
+                }
+                _ => None,
+            };
+            if let Some((later, master)) = found {
+                if let Op::VethAdd(new) = &mut self.steps[at].act.op {
+                    new.master = Some(master);
+                }
+                self.steps.remove(later);
+            }
+            at += 1;
+        }
+    }
+
+    /// The step that gives a link its master, if it is only that and no step before it is about the master.
+    fn joins(&self, after: usize, link: &IfName) -> Option<(usize, IfName)> {
+        let is_it = |step: &Shared<Step>| match &step.act.op {
+            Op::LinkSet { name, change: LinkChange { master: Some(Some(master)), .. } }
+                if name == link && step.act.op == Op::set_master(link, Some(master)) =>
+            {
+                Some(master.clone())
+            }
+            _ => None,
+        };
+        let mut later = self.steps.iter().enumerate().skip(after + 1);
+        let (place, master) = later.find_map(|(place, step)| Some((place, is_it(step)?)))?;
+        let between = self.steps.get(after + 1..place)?;
+        let is_about = |step: &Shared<Step>| step.act.links().iter().any(|(_, name)| *name == master);
+        (!between.iter().any(is_about)).then_some((place, master))
     }
 
     /// Appends another plan.

@@ -26,6 +26,9 @@ impl Channel {
         let mut message = end(&new.end, new.queues);
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)))];
         message.attributes.push(LinkAttribute::LinkInfo(info));
+        if let Some(master) = &new.master {
+            message.attributes.push(LinkAttribute::Controller(self.index(master)?));
+        }
         self.change_links(|channel| {
             channel.change(RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL)
         })

@@ -137,6 +137,7 @@ impl VethPeer {
             peer: End { name: self.peer.clone(), mac: self.mac, mtu: self.mtu },
             at: self.place(),
             queues: self.queues,
+            master: None,
         };
         let undo = Op::LinkDel { name: iface.clone(), kind: LinkKind::Other("veth".to_owned()) };
         plan.push(Op::VethAdd(new), Some(undo));

@@ -120,7 +120,10 @@ impl Act {
                 std::iter::once(name).chain(&change.name).chain(master).map(here).collect()
             }
             Op::LinkMove(moved) => vec![here(&moved.name), (moved.to.clone(), moved.new_name.clone())],
-            Op::VethAdd(new) => vec![here(&new.end.name), (new.at.clone(), new.peer.name.clone())],
+            Op::VethAdd(new) => {
+                let ends = [here(&new.end.name), (new.at.clone(), new.peer.name.clone())];
+                ends.into_iter().chain(new.master.as_ref().map(here)).collect()
+            }
             Op::AddressAdd { dev, .. } | Op::AddressDel { dev, .. } => vec![here(dev)],
             Op::RouteAdd(route) | Op::RouteAppend(route) | Op::RouteReplace(route) | Op::RouteDel(route) => {
                 route.dev.iter().map(here).collect()

@@ -26,6 +26,8 @@ pub struct NewVeth {
     pub at: Place,
     /// The number of queues of both ends.
     pub queues: Option<Queues>,
+    /// The bridge or VRF of the end in the namespace of the change.
+    pub master: Option<IfName>,
 }
 
 impl fmt::Display for End {
@@ -43,6 +45,7 @@ impl fmt::Display for NewVeth {
         };
         write!(f, "{}", self.end)?;
         queues(f)?;
+        self.master.iter().try_for_each(|master| write!(f, " master {master}"))?;
         write!(f, " type veth peer name {}", self.peer)?;
         queues(f)?;
         if let Place::In(netns) = &self.at {

@@ -50,6 +50,10 @@ pub fn tests() -> Vec<Trial> {
         tests.push(needs(&needed, format!("ifnetlink/apply-starts/{ifupdown}"), move || {
             in_lab(|| starts(ifupdown));
         }));
+        let needed = [Feature::Vrf, Feature::Roots, Feature::Strace];
+        tests.push(needs(&needed, format!("ifnetlink/apply-pair-with-master/{ifupdown}"), move || {
+            in_lab(|| pair_with_master(ifupdown));
+        }));
         for fate in ["error=ENOBUFS", "signal=KILL"] {
             let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots, Feature::Strace];
             let name = format!("ifnetlink/apply-{}/{ifupdown}", &fate[..fate.find('=').unwrap()]);
@@ -283,6 +287,28 @@ fn starts(ifupdown: Ifupdown) {
             installed.ifnetlink("apply --disruptive").ok();
         }
     }
+}
+
+/// The end of a new pair joins its VRF or bridge in the message that makes the pair. The result is that of ifup.
+fn pair_with_master(ifupdown: Ifupdown) {
+    let file = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n\n\
+                auto br0\niface br0\n    bridge-vlan-filtering yes\n    bridge-default-pvid 5\n\n\
+                auto one\niface one\n    veth-peer eth0\n    veth-peer-netns net1\n    hwaddress 02:00:00:00:00:01\n    \
+                veth-peer-hwaddress 02:00:00:00:01:01\n    vrf-member red\n    address 10.0.0.1/24\n\n\
+                auto two\niface two\n    veth-peer eth0\n    veth-peer-netns net2\n    hwaddress 02:00:00:00:00:02\n    \
+                veth-peer-hwaddress 02:00:00:00:01:02\n    bridge-member br0\n    bridge-vlan 10 pvid untagged, 20\n";
+    let installed = ifupdown.install(NOTHING);
+    let before = State::with_run(&installed);
+    let (by_ifup, _) = fresh(file, &installed);
+    let options = ["-f", "-qq", "-s", "4096", "-e", "trace=sendto", "-o", "/tmp/pairs"];
+    installed.traced_ifnetlink(&options, "apply").ok();
+    by_ifup.assert_same(&now(), "by apply");
+    let sent = fs::read_to_string("/tmp/pairs").unwrap();
+    let joins: Vec<&str> = sent.lines().filter(|line| line.contains("IFLA_MASTER")).collect();
+    assert!(joins.len() == 2 && joins.iter().all(|line| line.contains("\"veth\"")), "{joins:#?}");
+    installed.interfaces(NOTHING);
+    let printed = installed.ifnetlink("apply").ok();
+    before.assert_same(&State::with_run(&installed), &printed.to_string());
 }
 
 /// Each interface that changes is locked by an open file. The usual limit of open files is 1024; here it is 32.
