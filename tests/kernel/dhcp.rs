@@ -6,6 +6,7 @@ use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
 use crate::lab::{Netns, Ran, SCRATCH, bind, command, in_lab, ip, ip_json, run, settle, wait_until};
 use crate::management_vrf::{Outside, outside};
+use crate::matrix;
 use crate::pages::checkout;
 use crate::probe::{PORT, reaches, serve_here, tcp_reaches};
 use crate::state::State;
@@ -25,14 +26,16 @@ pub fn tests() -> Vec<Trial> {
         .into_iter()
         .map(|ifupdown| lab(format!("udhcpc/{ifupdown}"), move || management_vrf(ifupdown)))
         .collect();
-    tests.extend(both(leases, "leases"));
+    if matrix::is_whole() {
+        tests.extend(both(leases, "leases"));
+        tests.push(lab("hostile", hostile));
+        tests.push(lab("left", left));
+    }
     tests.extend(both(advertised, "advertised"));
     tests.push(lab("busybox-ip", busybox_ip));
     tests.push(lab("two-cards", two_cards));
-    tests.push(lab("hostile", hostile));
     tests.push(lab("dhclient", dhclient));
     tests.push(lab("dhcpcd", dhcpcd));
-    tests.push(lab("left", left));
     tests.push(lab("warned", warned));
     tests.extend(both(in_netns, "netns"));
     tests.push(lab("apply", apply));

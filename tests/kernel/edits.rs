@@ -223,11 +223,14 @@ pub fn install(ifupdown: Ifupdown) -> Installed {
     installed
 }
 
-/// Whether ifup succeeded. Version 0.11.4 ignores the exit status of executors, whose errors are on stderr.
+/// Whether ifup succeeded, and found the link. Version 0.11.4 ignores the exit status of executors, whose errors are on
+/// stderr.
 pub fn is_up(iface: &str, ran: &Ran) -> bool {
     let of_it = format!(": {iface}: ");
     let mut lines = ran.stderr.lines().filter(|line| line.contains(&of_it));
-    ran.status == 0 && lines.all(|line| line.contains(": warning: "))
+    let is_harmless =
+        |line: &str| line.contains(": warning: ") && !line.contains(" completed when it appears");
+    ran.status == 0 && lines.all(is_harmless)
 }
 
 /// The last keyword that selects our executor is removed. Neither ifup nor ifdown starts it then: `ifnetlink check`
