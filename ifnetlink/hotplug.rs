@@ -1,8 +1,8 @@
 //! `ifnetlink hotplug` completes the stanzas that name a link that has just appeared: its own, which ifup brought up
 //! without the link, and those of bridges that name it as a port.
 //!
-//! udev and mdev run it for each link. Most links are none of its business: those that our executors made or moved, those
-//! that appear before ifup has run, those that ifdown has returned. So it waits until no ifup or ifdown runs, and then
+//! udev and mdev run it for each link. Most links are not late: those that our executors made or moved, those that
+//! appear before ifup has run, those that ifdown has returned. So it waits until no ifup or ifdown runs, and then
 //! decides by our records: a stanza that is applied has one, with the index that the link had then.
 
 use crate::apply::{self, Request};
