@@ -9,7 +9,7 @@ use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::Op;
 use ifupdown_ng_netlink::state::{KERNEL_PROTOCOL, LinkKind, Place, Query, Snapshot, State, TableRef};
 use ifupdown_ng_netlink::values::{IfName, TableId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether changes may be made.
 pub struct Verdict {
@@ -79,24 +79,24 @@ fn refusals(changes: &Changes) -> Vec<String> {
 /// When the kernel does not answer.
 fn of(plan: &Plan, gone: &BTreeSet<&IfName>, kernel: &mut impl Kernel) -> Result<Vec<String>, Refusal> {
     let here = || plan.steps.iter().filter(|step| step.act.at == Place::Here);
-    let is_made = |name: &IfName| {
-        here().any(|step| match &step.act.op {
-            Op::LinkAdd(new) => new.name == *name,
-            Op::VethAdd(new) => new.end.name == *name,
-            _ => false,
-        })
-    };
+    let made = here().filter_map(|step| match &step.act.op {
+        Op::LinkAdd(new) => Some(&new.name),
+        Op::VethAdd(new) => Some(&new.end.name),
+        _ => None,
+    });
+    let made: BTreeSet<&IfName> = made.collect();
     // A member is down while it gets another VRF. The new VRF says why.
-    let joining = |name: &IfName| {
-        here().filter(|_| !is_made(name)).find(|step| match &step.act.op {
-            Op::LinkSet { name: other, change } => name == other && matches!(change.master, Some(Some(_))),
-            _ => false,
-        })
-    };
+    let joining = here().rev().filter_map(|step| match &step.act.op {
+        Op::LinkSet { name, change } if matches!(change.master, Some(Some(_))) => Some((name, step)),
+        _ => None,
+    });
+    let joining: BTreeMap<&IfName, _> = joining.filter(|(name, _)| !made.contains(name)).collect();
     let interrupting = here().filter_map(|step| match &step.act.op {
-        Op::LinkSet { name, change } if change.interrupts() => Some((name, joining(name).unwrap_or(step))),
+        Op::LinkSet { name, change } if change.interrupts() => {
+            Some((name, joining.get(name).copied().unwrap_or(step)))
+        }
         Op::LinkMove(away) => Some((&away.name, step)),
-        Op::LinkDel { name, .. } if is_made(name) => Some((name, step)),
+        Op::LinkDel { name, .. } if made.contains(name) => Some((name, step)),
         _ => None,
     });
     let mut lines = Vec::new();
