@@ -34,12 +34,13 @@ pub fn leave(program: &Program, invocation: &Invocation) {
     let _ = forget(&Record::raised(program.name, &invocation.iface));
 }
 
-fn is_recorded(record: &Record) -> bool {
-    RunDir::read(record).is_ok_and(|record| record.is_some())
+/// The value of the record. One that cannot be read counts as missing.
+fn recorded(record: &Record) -> Option<String> {
+    RunDir::read(record).ok().flatten()
 }
 
 fn forget(record: &Record) -> Result<(), Refusal> {
-    if is_recorded(record) {
+    if recorded(record).is_some() {
         let directory = RunDir::open()?;
         directory.remove(record)?;
         directory.remove_if_empty();
@@ -76,10 +77,10 @@ impl<'a> Guard<'a> {
                 }
                 Ok(())
             }
-            Phase::PostUp if self.isolated < Phase::PostUp && self.is_recorded() => {
-                let is_late = self.was_absent();
-                let done =
-                    if self.is_isolated(kernel, is_late, warnings) { Ok(()) } else { self.set_down(kernel) };
+            Phase::PostUp if self.isolated < Phase::PostUp => {
+                let Some(value) = recorded(&self.record) else { return Ok(()) };
+                let is_done = self.is_isolated(kernel, value == ABSENT, warnings);
+                let done = if is_done { Ok(()) } else { self.set_down(kernel) };
                 let _ = self.forget();
                 done
             }
@@ -92,12 +93,13 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// The interface is not isolated, and was set down.
     pub fn after(&self, kernel: &mut Live, succeeded: bool) -> Result<(), String> {
-        if self.phase() != self.isolated || !self.is_recorded() {
+        if self.phase() != self.isolated {
             return Ok(());
         }
+        let Some(value) = recorded(&self.record) else { return Ok(()) };
         let last = self.isolated == Phase::PostUp;
         let done = if last && !succeeded { self.set_down(kernel) } else { Ok(()) };
-        if last || (succeeded && !self.was_absent()) {
+        if last || (succeeded && value != ABSENT) {
             let _ = self.forget();
         }
         done
@@ -107,16 +109,8 @@ impl<'a> Guard<'a> {
         self.invocation.phases[0]
     }
 
-    fn is_recorded(&self) -> bool {
-        is_recorded(&self.record)
-    }
-
     fn forget(&self) -> Result<(), Refusal> {
         forget(&self.record)
-    }
-
-    fn was_absent(&self) -> bool {
-        RunDir::read(&self.record).is_ok_and(|value| value.as_deref() == Some(ABSENT))
     }
 
     /// Whether the interface is up, if it exists.
