@@ -6,6 +6,7 @@ use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
 use crate::state::{Original, Place, Query, Record, Snapshot, State, Sysctl};
 use crate::values::IfName;
+use std::borrow::Cow;
 
 /// A sysctl for all VRFs of a namespace, and the value that a stanza wants.
 pub struct Wanted {
@@ -59,14 +60,16 @@ impl Planner for VrfSysctls {
         if at.phase == Phase::Destroy {
             return Ok(end::release_unless_needed(at.iface, found.here()));
         }
-        let mut state = found.here().clone();
-        if let Some((one, other)) = same_table(&state).filter(|_| self.is_strict()) {
-            let reason = format!("{one} and {other} have the same table; delete one of the two");
-            return Err(vec![Problem::new(self.keyword, "yes", reason)]);
-        }
-        // Before the first VRF the module may not be loaded. Then this has its default, 0.
-        if let Some(key) = sysctls::strict_mode().filter(|key| !state.sysctls.contains_key(key)) {
-            state.sysctls.insert(key, "0".to_owned());
+        let mut state = Cow::Borrowed(found.here());
+        if self.is_strict() {
+            if let Some((one, other)) = same_table(&state) {
+                let reason = format!("{one} and {other} have the same table; delete one of the two");
+                return Err(vec![Problem::new(self.keyword, "yes", reason)]);
+            }
+            // Before the first VRF the module may not be loaded. Then this has its default, 0.
+            if let Some(key) = sysctls::strict_mode().filter(|key| !state.sysctls.contains_key(key)) {
+                state.to_mut().sysctls.insert(key, "0".to_owned());
+            }
         }
         let (mut overruled, other) = (Vec::new(), self.other_owner(at.iface, &state));
         for Wanted { name, key, is_on } in &self.wanted {
@@ -109,11 +112,10 @@ impl VrfSysctls {
 
     /// Another VRF whose stanza set any of the sysctls. A record of version 0.1 does not say which VRF that was.
     fn other_owner(&self, iface: &IfName, state: &State) -> Option<IfName> {
-        let records = self.wanted.iter().map(|wanted| Record::original(&wanted.key));
+        let text = |wanted: &Wanted| state.records.get(&Record::original(&wanted.key));
         let mut vrfs = state.vrfs().map(|(vrf, _)| vrf).filter(|vrf| *vrf != iface);
         let vrf = vrfs.next()?;
-        let texts: Vec<&String> = records.filter_map(|record| state.records.get(&record)).collect();
-        texts.into_iter().find_map(|text| match Original::parse(text).owners {
+        self.wanted.iter().filter_map(text).find_map(|text| match Original::parse(text).owners {
             None => Some(vrf.clone()),
             Some(owners) => owners.into_iter().find(|owner| owner != iface),
         })
