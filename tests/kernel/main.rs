@@ -47,6 +47,7 @@ mod link_stock;
 mod management_vrf;
 mod managers;
 mod matrix;
+mod monitor;
 mod namespaces;
 mod openrc;
 #[path = "../plain/pages.rs"]

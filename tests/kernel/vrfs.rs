@@ -1,9 +1,9 @@
 //! VRFs: what holds for all of a namespace, their own loopback addresses, and members that have addresses before.
 
-use crate::dhcp::Monitor;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Shell, Version, example};
 use crate::lab::{Netns, command, in_lab, ip, ip_json, own_run, phase, program, run, settle};
+use crate::monitor::Monitor;
 use crate::probe::{PORT, echo, ping, tcp_reaches, unreachable};
 use crate::state::State;
 use libtest_mimic::Trial;
