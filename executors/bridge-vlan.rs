@@ -31,7 +31,7 @@ const BRIDGE_VLAN: Executor = Executor {
 };
 
 /// The keywords of VLAN-aware bridges and of their ports.
-pub const KEYWORDS: [Keyword; 13] = [
+pub const KEYWORDS: [Keyword; 14] = [
     Keyword {
         name: "bridge-vlan-filtering",
         syntax: "yes|no",
@@ -88,6 +88,11 @@ pub const KEYWORDS: [Keyword; 13] = [
         name: "bridge-fdb",
         syntax: "MAC [vlan VID], …",
         help: "Static entries of the forwarding database: stations behind the port",
+    },
+    Keyword {
+        name: "bridge-allow",
+        syntax: "MAC [vlan VID] [ADDRESS …], …",
+        help: "The only stations that the port may have: no other address enters or leaves it",
     },
 ];
 

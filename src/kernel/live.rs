@@ -380,6 +380,10 @@ impl Kernel for Live {
         if !sysctls.is_empty() {
             found.of_new_namespaces = of_new_namespaces(&sysctls)?;
         }
+        if query.allowed_of_ports {
+            let allows = self.stanzas()?.is_some_and(|stanzas| stanzas.uses("bridge-allow"));
+            asked.entry(Place::Here).or_default().bridging.allowed |= allows;
+        }
         for (place, wants) in &asked {
             let state = self.read_place(place, wants, &found)?;
             found.places.insert(place.clone(), state.into());

@@ -100,7 +100,8 @@ impl Refusal {
             Op::LinkSet { .. } | Op::LinkMove(_) => self.is_gone() && when != When::Up,
             // The parameter was deleted with its link. With any other error it keeps its value.
             Op::SysctlSet { .. } => self.errno == Some(Errno::ENOENT) && when != When::Up,
-            Op::RecordSet { .. } => false,
+            // The tables do not need the port.
+            Op::RecordSet { .. } | Op::Bridge(BridgeOp::Allow { .. }) => false,
             // Its object is gone.
             _ => self.is_gone() && when == When::Down,
         }

@@ -8,7 +8,7 @@ pub mod netns;
 pub mod op;
 pub mod vrf;
 
-use crate::plan::op::{Act, LinkChange, NewVeth, Op};
+use crate::plan::op::{Act, BridgeOp, LinkChange, NewVeth, Op};
 use crate::stanza::{Phase, Problem};
 use crate::state::{Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl};
 use crate::values::IfName;
@@ -227,7 +227,12 @@ impl Plan {
         let mut later = self.steps.iter().enumerate().skip(after + 1);
         let (place, master) = later.find_map(|(place, step)| Some((place, is_it(step)?)))?;
         let between = self.steps.get(after + 1..place)?;
-        let is_about = |step: &Shared<Step>| step.act.links().iter().any(|(_, name)| *name == master);
+        // The stations that a port may have are set before it joins.
+        let is_about = |step: &Shared<Step>| {
+            let is_for_port =
+                matches!(&step.act.op, Op::Bridge(BridgeOp::Allow { port, .. }) if port == link);
+            is_for_port || step.act.links().iter().any(|(_, name)| *name == master)
+        };
         (!between.iter().any(is_about)).then_some((place, master))
     }
 

@@ -224,6 +224,11 @@ impl Stanzas {
         self.has(name) || self.interfaces.iter().any(|(iface, joined)| vlan(iface) || named(joined))
     }
 
+    /// Whether any stanza has this keyword.
+    pub fn uses(&self, keyword: &str) -> bool {
+        self.interfaces.values().any(|joined| joined.lines.iter().any(|line| &*line.keyword == keyword))
+    }
+
     /// The lines of an interface's stanza.
     pub fn lines(&self, iface: &str) -> impl Iterator<Item = (&str, &str)> {
         self.written(iface).iter().map(|line| (&*line.keyword, line.value.trim()))

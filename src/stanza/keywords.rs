@@ -7,9 +7,10 @@
 use crate::stanza::{Problem, Stanza};
 
 /// The keywords of all executors of this package.
-pub const OURS: [&str; 60] = [
+pub const OURS: [&str; 61] = [
     "bridge-access",
     "bridge-ageing",
+    "bridge-allow",
     "bridge-allow-untagged",
     "bridge-arp-nd-suppress",
     "bridge-bridgeprio",
@@ -72,7 +73,8 @@ pub const OURS: [&str; 60] = [
 
 /// The keywords of [`OURS`] whose value is a list. All their lines in a stanza count. ifupdown-ng hands over only the
 /// last line, so the others are read from the interfaces file.
-pub const LISTS: [&str; 13] = [
+pub const LISTS: [&str; 14] = [
+    "bridge-allow",
     "bridge-fdb",
     "bridge-pathcost",
     "bridge-portprio",

@@ -1,6 +1,6 @@
 //! Bridges and their ports: settings, VLANs, forwarding database (bridge(8)).
 
-use crate::state::{Map, Shared};
+use crate::state::{AllowTable, Map, Shared};
 use crate::values::{Centiseconds, IfName, Mac, Vid, VlanProtocol, VlanSet};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -263,6 +263,8 @@ pub struct Bridging {
     pub vlans: Map<IfName, VlanSet>,
     /// Static entries by port.
     pub fdb: Map<IfName, BTreeSet<FdbEntry>>,
+    /// The stations that ports with `bridge-allow` have.
+    pub allowed: AllowTable,
 }
 
 /// The state of a port.

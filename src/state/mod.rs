@@ -5,6 +5,7 @@
 mod address;
 mod applied;
 mod bridge;
+mod bridge_allow;
 mod link;
 mod map;
 mod netns;
@@ -19,6 +20,7 @@ mod sysctl;
 pub use address::LinkAddress;
 pub use applied::{Applied, Section};
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
+pub use bridge_allow::{AllowTable, Allowed, Dropped, link_local};
 pub use link::{Details, Link, LinkKind, Peer, VlanFlags, VlanLink};
 pub use map::Map;
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};

@@ -43,6 +43,8 @@ pub struct BridgingWants {
     pub all_vlans: bool,
     /// The static entries in the forwarding databases of these bridges.
     pub fdb: BTreeSet<IfName>,
+    /// The stations that ports with `bridge-allow` have.
+    pub allowed: bool,
 }
 
 /// What to read in one namespace.
@@ -117,6 +119,7 @@ impl Wants {
         self.bridging.vlans.extend(bridging.vlans);
         self.bridging.all_vlans |= bridging.all_vlans;
         self.bridging.fdb.extend(bridging.fdb);
+        self.bridging.allowed |= bridging.allowed;
         self.nsids.extend(nsids);
     }
 }
@@ -146,6 +149,8 @@ pub struct Query {
     pub stanzas: bool,
     /// The same, but only if a bridge exists, since the interface may be a port of it.
     pub stanzas_beside_bridge: bool,
+    /// The stations that ports with `bridge-allow` have, if the stanza of any interface has that keyword.
+    pub allowed_of_ports: bool,
     /// What to wait for before reading.
     pub wait: Option<Wait>,
 }
@@ -188,6 +193,7 @@ impl Query {
         self.files.extend(own.files);
         self.stanzas |= own.stanzas;
         self.stanzas_beside_bridge |= own.stanzas_beside_bridge;
+        self.allowed_of_ports |= own.allowed_of_ports;
         self.of_new_namespaces.extend(own.of_new_namespaces);
     }
 

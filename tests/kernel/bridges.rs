@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Trial> {
     let vlan = [Feature::Vlan];
     vec![
         needs(&vlan, "bridges/refusals", || in_lab(crate::bridges_refused::refusals)),
+        needs(&vlan, "bridges/refused-stations", || in_lab(crate::bridges_refused::stations)),
         needs(&vlan, "bridges/mistaken-names", || in_lab(crate::bridges_refused::mistaken_names)),
         needs(&vlan, "bridges/born", || in_lab(born)),
         needs(&vlan, "bridges/exactly", || in_lab(exactly)),

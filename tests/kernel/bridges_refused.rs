@@ -1,7 +1,36 @@
 //! Errors in stanzas of bridges and VLANs are reported in one line that says what to change, and nothing is changed.
 
 use crate::bridges::{aware, everything, lab};
-use crate::lab::{ip, phase};
+use crate::lab::{command, ip, phase};
+
+/// Stations in VLANs that their frames cannot be in.
+pub fn stations() {
+    lab();
+    aware("br0");
+    ip("link add name plain type bridge");
+    ip("link add name provider type bridge vlan_filtering 1 vlan_protocol 802.1ad");
+    let before = everything();
+    let member = |port, keywords: &[&str], line: &str| {
+        phase("bridge-vlan", port, "pre-up", keywords).refuses(1, &format!("bridge-vlan: {port}: {line}"));
+    };
+    member(
+        "p1",
+        &["bridge-member br0", "bridge-vlan 10", "bridge-allow 02:00:00:00:00:01 vlan 20 10.0.0.1"],
+        "bridge-allow 02:00:00:00:00:01 vlan 20: p1 is not in VLAN 20",
+    );
+    member(
+        "p1",
+        &["bridge-member plain", "bridge-allow 02:00:00:00:00:01 vlan 20"],
+        "bridge-allow 02:00:00:00:00:01 vlan 20: VLAN filtering is off on plain; add bridge-vlan-filtering yes to its stanza",
+    );
+    member(
+        "p1",
+        &["bridge-member provider", "bridge-allow 02:00:00:00:00:01 vlan 20"],
+        "bridge-allow 02:00:00:00:00:01 vlan 20: the VLANs of provider are those of 802.1ad; leave out `vlan 20`",
+    );
+    assert_eq!(everything(), before);
+    assert_eq!(command("nft list ruleset").ok().stdout, "");
+}
 
 pub fn refusals() {
     lab();

@@ -169,6 +169,12 @@ auto eth1\niface eth1\n    use bridge\n{}",
     edit("bridge-multicast-flood", "eth1", PORT, ["no", "yes"]),
     edit("bridge-broadcast-flood", "eth1", PORT, ["no", "yes"]),
     edit("bridge-fdb", "eth1", PORT, ["02:00:00:00:03:01", "02:00:00:00:03:02"]),
+    edit(
+        "bridge-allow",
+        "eth1",
+        PORT,
+        ["02:00:00:00:03:01 10.0.3.1", "02:00:00:00:03:01 10.0.3.2 fd00:3::2"],
+    ),
 ];
 
 /// Edits of keywords that have another meaning in other stanzas.

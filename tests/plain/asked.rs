@@ -124,6 +124,9 @@ fn part(wants: &Wants, state: &State, names: &BTreeMap<String, TableId>) -> Stat
         let master = state.links.get(port).and_then(|link| link.master.as_ref());
         master.is_some_and(|master| wants.bridging.fdb.contains(master))
     });
+    if wants.bridging.allowed {
+        shown.bridging.allowed.clone_from(&state.bridging.allowed);
+    }
     if wants.used_tables {
         shown.used_tables = state.routes.iter().map(|route| route.table).collect();
     }

@@ -25,16 +25,19 @@
 //! vlan eth0 10-20 untagged                    as `bridge vlan` has it; of a port, or of a bridge itself
 //! port eth0 isolated on                       as `bridge link set` has it, on top of what a new port is
 //! fdb eth0 02:00:00:00:00:01 vlan 10          a static entry
+//! allow eth0 02:00:00:00:00:01 vlan 10 10.0.0.1  a station that the port may have, or one of its addresses
 //! stanza eth0 bridge-vlan 10 pvid untagged    a line of another stanza of the interfaces file
 //! ```
 
 use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::state::{
-    Action, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId, NetnsLink,
-    NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl, VlanFlags, VlanLink,
+    Action, Allowed, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId,
+    NetnsLink, NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl, VlanFlags,
+    VlanLink,
 };
 use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef, RouteKind, TableId, VlanId, VlanProtocol};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -195,6 +198,17 @@ pub fn parse(text: &str) -> Snapshot {
                 let mac = word(&mut words);
                 let vid = words.pop().map(|_| word(&mut words));
                 state.bridging.fdb.entry(port).or_default().insert(FdbEntry { mac, vid });
+            }
+            "allow" => {
+                let port: IfName = word(&mut words);
+                let mac = word(&mut words);
+                let vid = (words.last() == Some(&"vlan")).then(|| {
+                    words.pop();
+                    word(&mut words)
+                });
+                let address = words.pop().map(|address| address.parse().unwrap());
+                let add = BTreeSet::from([Allowed { mac, vid, address }]);
+                state.bridging.allowed.change(&port, &add, &BTreeSet::new());
             }
             "stanza" => {
                 let iface: String = word(&mut words);

@@ -1,6 +1,6 @@
 //! States of the kernel as text, for comparison. [`super::notation`] reads such text.
 
-use ifupdown_ng_netlink::state::{FdbEntry, LinkKind, State};
+use ifupdown_ng_netlink::state::{Allowed, FdbEntry, LinkKind, State};
 use std::fmt::Write as _;
 
 /// Writes a state so that differences are easy to read.
@@ -31,6 +31,13 @@ pub fn write(state: &State) -> String {
         for FdbEntry { mac, vid } in entries {
             let vlan = vid.map_or(String::new(), |vid| format!(" vlan {vid}"));
             let _ = writeln!(text, "fdb {port} {mac}{vlan}");
+        }
+    }
+    for (port, stations) in &state.bridging.allowed.ports {
+        for Allowed { mac, vid, address } in stations {
+            let vlan = vid.map_or(String::new(), |vid| format!(" vlan {vid}"));
+            let address = address.map_or(String::new(), |address| format!(" {address}"));
+            let _ = writeln!(text, "allow {port} {mac}{vlan}{address}");
         }
     }
     for rule in state.rules.values().flatten() {

@@ -78,6 +78,11 @@ pub fn values(keyword: &str) -> &'static [&'static str] {
         | "forward-ipv4-mc"
         | "forward-ipv6-mc" => &["yes", "no"],
         "bridge-fdb" => &["02:00:00:00:00:01", "02:00:00:00:00:01 vlan 10, 02:00:00:00:00:02"],
+        "bridge-allow" => &[
+            "02:00:00:00:00:01",
+            "02:00:00:00:00:01 192.0.2.1 2001:db8::1, 02:00:00:00:00:02 192.0.2.2",
+            "02:00:00:00:00:01 vlan 10 192.0.2.1, 02:00:00:00:00:01 vlan 20 fd00::1",
+        ],
         "bridge-ports" => &["none", "eth0", "eth0 eth1", "glob eth0-1", "regex ^eth[01]", "eth1 regex ^eth0"],
         "bridge-waitport" => &["0", "1 eth0"],
         "bridge-maxwait" => &["0", "5"],
@@ -126,6 +131,7 @@ fn choices(program: &Program) -> Vec<Vec<&'static str>> {
         "bridge-multicast-flood",
         "bridge-broadcast-flood",
         "bridge-fdb",
+        "bridge-allow",
     ];
     let of_both =
         ["bridge-vlan", "bridge-access", "bridge-pvid", "bridge-vids", "bridge-pathcost", "bridge-portprio"];

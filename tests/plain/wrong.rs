@@ -174,6 +174,21 @@ fn vlans() {
         ),
         (
             "bridge-vlan",
+            "IF_BRIDGE_ALLOW=02:00:00:00:00:01 10.0.0.1/24",
+            "bridge-allow 02:00:00:00:00:01 10.0.0.1/24: 02:00:00:00:00:01 10.0.0.1/24: has the length of a prefix; write each address of the station alone",
+        ),
+        (
+            "bridge-vlan",
+            "IF_BRIDGE_ALLOW=02:00:00:00:00:01 red",
+            "bridge-allow 02:00:00:00:00:01 red: 02:00:00:00:00:01 red: not an IP address",
+        ),
+        (
+            "bridge-vlan",
+            "IF_BRIDGE_ALLOW=02:00:00:00:00:01 ff02::1",
+            "bridge-allow 02:00:00:00:00:01 ff02::1: 02:00:00:00:00:01 ff02::1: not an address that an interface can have",
+        ),
+        (
+            "bridge-vlan",
             "IF_BRIDGE_VLAN_FILTERING=yes;IF_BRIDGE_ISOLATED=yes",
             "bridge-isolated yes: for a port, not for a bridge",
         ),

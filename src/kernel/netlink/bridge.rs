@@ -23,7 +23,8 @@ impl Channel {
             }
             wants.vlans.iter().try_for_each(|device| self.read_vlans_of(device, state))?;
         }
-        wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))
+        wants.fdb.iter().try_for_each(|bridge| self.read_fdb(bridge, state))?;
+        self.read_allowed(wants, state)
     }
 
     /// Reads every port, and every link that can be a port. Returns the names of all links by their indexes.
@@ -77,6 +78,7 @@ impl Channel {
             }
             BridgeOp::FdbAdd { port, entry } => self.fdb_add(port, entry),
             BridgeOp::FdbDel { port, entry } => self.fdb_del(port, entry),
+            BridgeOp::Allow { port, add, del } => self.allow(port, add, del),
         }
     }
 

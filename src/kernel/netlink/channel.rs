@@ -5,7 +5,9 @@
 
 use crate::kernel::Refusal;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
+use crate::kernel::netlink::nftables::Nftables;
 use crate::kernel::netlink::socket::{BlockingSocket, Fault};
+use crate::state::AllowTable;
 use crate::values::IfName;
 use futures::Stream;
 use nix::errno::Errno;
@@ -50,6 +52,10 @@ pub struct Channel<C: Content = RouteNetlinkMessage> {
     is_broken: bool,
     /// The indexes of links, from one change of links by this channel to the next.
     pub(super) indexes: BTreeMap<IfName, u32>,
+    /// The connection to nf_tables, once it is needed.
+    pub(super) nftables: Option<Nftables>,
+    /// The tables `bridge-allow`, if they are as they should be, from our last reading or change.
+    pub(super) allowed: Option<AllowTable>,
 }
 
 impl<C: Content> fmt::Debug for Channel<C> {
@@ -74,7 +80,8 @@ impl<C: Content> Channel<C> {
         socket.set_cap_ack(true).map_err(refuse)?;
         // Makes the kernel filter dumps by the fields of the request, and refuse fields that it does not know.
         socket.set_netlink_get_strict_chk(true).map_err(refuse)?;
-        Ok(Self { connection, handle, is_broken: false, indexes: BTreeMap::new() })
+        let indexes = BTreeMap::new();
+        Ok(Self { connection, handle, is_broken: false, indexes, nftables: None, allowed: None })
     }
 
     /// Whether the channel cannot be used any more: the socket failed, or an answer was not read to its end. A new

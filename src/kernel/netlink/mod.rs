@@ -6,6 +6,7 @@
 
 mod address;
 mod bridge;
+mod bridge_allow;
 mod bridge_message;
 mod channel;
 mod fdb;
@@ -18,6 +19,7 @@ mod link;
 mod link_message;
 mod message;
 mod netns;
+mod nftables;
 mod raw;
 mod route;
 mod rule;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Keywords that only a port can have.
-const OF_PORTS: [&str; 7] = [
+const OF_PORTS: [&str; 8] = [
+    "bridge-allow",
     "bridge-isolated",
     "bridge-learning",
     "bridge-locked",

@@ -6,6 +6,7 @@ use crate::plan::{At, Plan};
 use crate::stanza::Phase;
 use crate::state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice};
 use crate::values::IfName;
+use std::collections::BTreeSet;
 
 impl Config {
     /// The plan for a phase of ifdown.
@@ -13,7 +14,14 @@ impl Config {
         match (at.phase, self.role_in(at.iface, found)) {
             (Phase::PostDown, Role::Port) => self.leave_bridge(at.iface, found),
             (Phase::PostDown, Role::Bridge) => self.release_ports(at.iface, found),
-            (Phase::PostDown, Role::Unclear) => self.leave_vlans(at.iface, found),
+            (Phase::PostDown, Role::Unclear) => {
+                let mut plan = self.leave_vlans(at.iface, found);
+                let is_port = found.here().links.get(at.iface).is_some_and(|link| link.master.is_some());
+                if self.own.allow.is_some() && !is_port {
+                    allow_all(&mut plan, at.iface, found);
+                }
+                plan
+            }
             (Phase::Destroy, Role::Bridge) => destroy(at.iface, found),
             _ => Plan::default(),
         }
@@ -29,6 +37,7 @@ impl Config {
         {
             plan.push(Op::set_master(iface, None), None);
         }
+        allow_all(&mut plan, iface, found);
         plan
     }
 
@@ -41,6 +50,7 @@ impl Config {
         for port in self.own_ports(iface, found) {
             if state.links.get(&port).is_some_and(|link| link.master.as_ref() == Some(iface)) {
                 plan.push(Op::release(&port), None);
+                allow_all(&mut plan, &port, found);
             }
         }
         plan
@@ -67,6 +77,14 @@ impl Config {
             plan.push(Op::Bridge(BridgeOp::VlanAdd { device, vlans: back }), None);
         }
         plan
+    }
+}
+
+/// Removes a port from the table `bridge-allow`, after it has left its bridge.
+fn allow_all(plan: &mut Plan, port: &IfName, found: &Snapshot) {
+    let del = found.here().bridging.allowed.of(port);
+    if !del.is_empty() {
+        plan.push(Op::Bridge(BridgeOp::Allow { port: port.clone(), add: BTreeSet::new(), del }), None);
     }
 }
 

@@ -203,6 +203,10 @@ impl State {
                 let removed = each.iter().filter(|entry| entries.remove(entry)).count();
                 if removed > 0 { Ok(()) } else { Err(Errno::ENOENT) }
             }
+            BridgeOp::Allow { port, add, del } => {
+                self.bridging.allowed.change(port, add, del);
+                Ok(())
+            }
         }
     }
 

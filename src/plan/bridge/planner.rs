@@ -31,7 +31,10 @@ impl Planner for Config {
         let maybe_bridge = self.role == Role::Bridge || (self.role == Role::Unclear && self.ports.is_some());
         match phase {
             Phase::PreUp => true,
-            Phase::PostDown => self.role != Role::Unclear || self.ports.is_some() || self.own.vlans.is_some(),
+            Phase::PostDown => {
+                let own = self.own.vlans.is_some() || self.own.allow.is_some();
+                self.role != Role::Unclear || self.ports.is_some() || own
+            }
             Phase::Create | Phase::Destroy => maybe_bridge,
             Phase::Up => maybe_bridge && self.seconds_to_wait() > 0,
             _ => false,
@@ -79,11 +82,14 @@ impl Planner for Config {
             if asks || !self.own.fdb.is_empty() {
                 here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
             }
+            here.bridging.allowed |= self.own.allow.is_some();
             let evpn = self.own.evpn.then_some(at.iface);
             here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
-        } else if self.own.vlans.is_some() {
-            here.bridging.vlans.insert(at.iface.clone());
+        } else {
+            here.bridging.vlans.extend(self.own.vlans.is_some().then(|| at.iface.clone()));
+            here.bridging.allowed |= self.own.allow.is_some();
         }
+        query.allowed_of_ports |= asks;
     }
 
     fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, Vec<Problem>> {

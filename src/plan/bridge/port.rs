@@ -4,8 +4,8 @@ use crate::plan::bridge::port_config::PortConfig;
 use crate::plan::op::{Act, BridgeOp, Op};
 use crate::plan::{Plan, Step};
 use crate::stanza::Problem;
-use crate::state::{FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice};
-use crate::values::{IfName, VlanSet};
+use crate::state::{Allowed, FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice};
+use crate::values::{IfName, VlanProtocol, VlanSet};
 use std::collections::BTreeSet;
 
 /// A plan, and the state of the kernel after the steps that it has so far.
@@ -116,6 +116,7 @@ impl Draft {
                 self.set_up(port, false);
                 lowered = true;
             }
+            self.allow(port, config);
             self.push(Op::set_master(port, Some(bridge)), [Op::set_master(port, None)]);
         }
         lowered
@@ -129,6 +130,7 @@ impl Draft {
         if config.evpn {
             self.no_link_local(port);
         }
+        self.allow(port, config);
         let former =
             self.state().bridging.ports.get(port).map(|port| port.options.clone()).unwrap_or_default();
         let change = options.differing(&former);
@@ -155,6 +157,24 @@ impl Draft {
         }
         let restricted = !joining.options.differing(&super::effects::new_port()).is_empty();
         restricted || wanted.is_some_and(|wanted| wanted != default)
+    }
+
+    /// Lets the port have the stations of its stanza, and no others.
+    fn allow(&mut self, port: &IfName, config: &PortConfig) {
+        let Some(wanted) = &config.allow else { return };
+        let table = &self.state().bridging.allowed;
+        let former = table.of(port);
+        if former == *wanted && table.intact && !table.bare.contains(port) {
+            return;
+        }
+        let change = |add: BTreeSet<Allowed>, del: BTreeSet<Allowed>| {
+            Op::Bridge(BridgeOp::Allow { port: port.clone(), add, del })
+        };
+        let (new, old): (BTreeSet<_>, BTreeSet<_>) = (wanted - &former, &former - wanted);
+        let undo = change(old.clone(), new.clone());
+        // If something else has changed the table, all of them are added again.
+        let add = if table.intact && !(new.is_empty() && old.is_empty()) { new } else { wanted.clone() };
+        self.push(change(add, old), [undo]);
     }
 
     fn set_up(&mut self, port: &IfName, up: bool) {
@@ -235,6 +255,27 @@ pub(super) fn unfiltered(config: &PortConfig, bridge: &IfName, filtering: bool) 
     Some(Problem::new(keyword, written, reason))
 }
 
+/// The problem of a station in `bridge-allow` with a VLAN that its frames cannot be in.
+fn wrong_vlan(joining: &Joining<'_>, state: &State) -> Option<Problem> {
+    let Joining { bridge, port, config, filtering, .. } = *joining;
+    let stations = config.allow.iter().flatten().filter(|station| station.address.is_none());
+    let mut with_vlan = stations.filter_map(|station| Some((station.mac, station.vid?)));
+    let protocol = state.bridge(bridge).and_then(|options| options.protocol);
+    let vlans = config.vlans.as_ref().map(|(_, _, vlans)| vlans.resolve(state.default_vlans(bridge).pvid()));
+    with_vlan.find_map(|(mac, vid)| {
+        let reason = if !filtering {
+            format!("VLAN filtering is off on {bridge}; add bridge-vlan-filtering yes to its stanza")
+        } else if protocol == Some(VlanProtocol::Ieee8021ad) {
+            format!("the VLANs of {bridge} are those of 802.1ad; leave out `vlan {vid}`")
+        } else if vlans.as_ref().is_some_and(|vlans| !vlans.contains(vid)) {
+            format!("{port} is not in VLAN {vid}")
+        } else {
+            return None;
+        };
+        Some(Problem::new("bridge-allow", format!("{mac} vlan {vid}"), reason))
+    })
+}
+
 /// The conflicts that keep a link from becoming a port.
 pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
     let Joining { bridge, port, config, filtering, .. } = *joining;
@@ -256,6 +297,7 @@ pub(super) fn check(joining: &Joining<'_>, state: &State) -> Vec<Problem> {
         },
     }
     problems.extend(unfiltered(config, bridge, filtering));
+    problems.extend(wrong_vlan(joining, state));
     let Some((_, _, vlans)) = &config.vlans else {
         return problems;
     };

@@ -2,8 +2,10 @@
 
 use crate::plan::bridge::scope::Scope;
 use crate::stanza::{Problem, Stanza};
-use crate::state::{FdbEntry, PortOptions};
-use crate::values::{Invalid, List, Switch, Vid, Vids, VlanSet};
+use crate::state::{Allowed, FdbEntry, PortOptions, link_local};
+use crate::values::{Invalid, List, Mac, Switch, Vid, Vids, VlanSet};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The VLANs of a port or of a bridge itself.
@@ -45,6 +47,8 @@ pub struct PortConfig {
     pub options: PortOptions,
     /// The static entries of its forwarding database.
     pub fdb: Vec<FdbEntry>,
+    /// The stations that it may have, if only these.
+    pub allow: Option<BTreeSet<Allowed>>,
     /// It is the VXLAN end of an EVPN.
     pub evpn: bool,
 }
@@ -76,7 +80,10 @@ impl PortConfig {
         let fdb = stanza.get::<List<Station>>("bridge-fdb").map_or_else(Vec::new, |List(stations)| {
             stations.into_iter().map(|Station(entry)| entry).collect()
         });
-        Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, evpn }
+        let allow = stanza
+            .get::<List<Stations>>("bridge-allow")
+            .map(|List(stations)| stations.into_iter().flat_map(|Stations(stations)| stations).collect());
+        Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, allow, evpn }
     }
 
     /// Whether only stock keywords configure it.
@@ -84,6 +91,7 @@ impl PortConfig {
         let own = PortOptions { neigh_suppress: None, ..self.options.clone() };
         own.is_empty()
             && self.fdb.is_empty()
+            && self.allow.is_none()
             && self.vlans.as_ref().is_none_or(|(key, ..)| *key != "bridge-vlan")
     }
 }
@@ -138,6 +146,44 @@ fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static
         (_, _, Some(vid)) => written("bridge-access", Vlans::Exactly(VlanSet::access(Some(vid)))),
         (_, Some(first), None) => written(first, Vlans::Stock { pvid, vids, untagged }),
     }
+}
+
+/// `MAC [vlan VID] [ADDRESS…]`: a station, its link-local address, and its other addresses.
+struct Stations(Vec<Allowed>);
+
+impl FromStr for Stations {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut words = text.split_whitespace();
+        let mac: Mac = words.next().unwrap_or_default().parse()?;
+        let rest: Vec<&str> = words.collect();
+        let (vid, addresses) = match &rest[..] {
+            ["vlan", vid, addresses @ ..] => (Some(vid.parse()?), addresses),
+            addresses => (None, addresses),
+        };
+        let of = |address| Allowed { mac, vid, address };
+        let mut stations = vec![of(None), of(Some(link_local(mac).into()))];
+        for address in addresses {
+            stations.push(of(Some(station_address(address)?)));
+        }
+        Ok(Self(stations))
+    }
+}
+
+/// The address of a station.
+fn station_address(text: &str) -> Result<IpAddr, Invalid> {
+    let address: IpAddr = text.parse().map_err(|_| match text.split_once('/') {
+        Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+            Invalid::new("has the length of a prefix; write each address of the station alone")
+        }
+        _ => Invalid::new("not an IP address"),
+    })?;
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    if address.is_multicast() || address.is_unspecified() || is_broadcast {
+        return Err(Invalid::new("not an address that an interface can have"));
+    }
+    Ok(address)
 }
 
 /// `MAC [vlan VID]`.

@@ -1,7 +1,8 @@
 //! Changes to bridges, their ports, their VLANs and their forwarding databases.
 
-use crate::state::{BridgeOptions, FdbEntry, PortOptions, VlanDevice};
+use crate::state::{Allowed, BridgeOptions, FdbEntry, PortOptions, VlanDevice};
 use crate::values::{IfName, VlanRange};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A change to a bridge that exists.
@@ -50,6 +51,16 @@ pub enum BridgeOp {
         /// The station.
         entry: FdbEntry,
     },
+    /// Changes what stations a port may have, in the table `bridge-allow` of nf_tables. The table is made if it does
+    /// not exist, and is deleted with the last port.
+    Allow {
+        /// The port. A port without stations is not in the table.
+        port: IfName,
+        /// Those that it gets.
+        add: BTreeSet<Allowed>,
+        /// Those that it has no longer.
+        del: BTreeSet<Allowed>,
+    },
 }
 
 impl BridgeOp {
@@ -57,7 +68,10 @@ impl BridgeOp {
     pub fn link(&self) -> &IfName {
         match self {
             Self::Set { bridge, .. } => bridge,
-            Self::PortSet { port, .. } | Self::FdbAdd { port, .. } | Self::FdbDel { port, .. } => port,
+            Self::PortSet { port, .. }
+            | Self::FdbAdd { port, .. }
+            | Self::FdbDel { port, .. }
+            | Self::Allow { port, .. } => port,
             Self::VlanAdd { device, .. } | Self::VlanDel { device, .. } => &device.name,
         }
     }
@@ -82,8 +96,25 @@ impl fmt::Display for BridgeOp {
             }
             Self::FdbAdd { port, entry } => write!(f, "bridge fdb replace {}", entry.words(port)),
             Self::FdbDel { port, entry } => write!(f, "bridge fdb del {}", entry.words(port)),
+            Self::Allow { port, add, del } => {
+                let joint = if add.is_empty() || del.is_empty() { "" } else { "; " };
+                let (del, add) = (elements("delete", port, del), elements("add", port, add));
+                write!(f, "nft '{del}{joint}{add}'")
+            }
         }
     }
+}
+
+/// A command of nft(8) for each set.
+fn elements(verb: &str, port: &IfName, stations: &BTreeSet<Allowed>) -> String {
+    let mut sets: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for station in stations {
+        sets.entry(station.set()).or_default().push(station.element(port));
+    }
+    let command = |(set, elements): (&str, Vec<String>)| {
+        format!("{verb} element bridge bridge-allow {set} {{ {} }}", elements.join(", "))
+    };
+    sets.into_iter().map(command).collect::<Vec<_>>().join("; ")
 }
 
 /// One command for each range, since bridge(8) takes no more at once.

@@ -9,6 +9,7 @@ use crate::state::{
     Shared, Snapshot, State, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
+use std::collections::BTreeSet;
 
 /// Two states, and the objects in which they may differ.
 pub struct Difference<'a> {
@@ -38,6 +39,7 @@ impl Difference<'_> {
         let rank = |step: &Shared<Step>| match &step.act.op {
             Op::Bridge(BridgeOp::FdbDel { .. }) => 0,
             Op::LinkSet { change: LinkChange { master: Some(None), .. }, .. } => 2,
+            Op::Bridge(BridgeOp::Allow { .. }) => 3,
             _ => 1,
         };
         way.plan.steps.sort_by_key(rank);
@@ -345,6 +347,10 @@ impl Way<'_> {
                 self.station(port, *entry);
                 Some(())
             }
+            BridgeOp::Allow { port, .. } => {
+                self.allowed(port);
+                Some(())
+            }
         }
     }
 
@@ -396,6 +402,17 @@ impl Way<'_> {
             self.push(&Place::Here, add(new), None);
         }
         Some(())
+    }
+
+    /// The stations of a port that has none in the state to reach. Other lists are changed by the usual phases.
+    fn allowed(&mut self, port: &IfName) {
+        let of = |state: &Snapshot| state.here().bridging.allowed.of(port);
+        let now = of(&self.base.0);
+        if of(self.to.fresh).is_empty() && !now.is_empty() {
+            let change = |add, del| Op::Bridge(BridgeOp::Allow { port: port.clone(), add, del });
+            let (del, add) = (change(BTreeSet::new(), now.clone()), change(now, BTreeSet::new()));
+            self.push(&Place::Here, del, Some(add));
+        }
     }
 
     /// A static entry; without a VLAN, also those that the kernel made of it. They stay when the port leaves a VLAN.

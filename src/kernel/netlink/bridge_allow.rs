@@ -1,0 +1,260 @@
+//! The tables `bridge-allow` of nf_tables: what ports with `bridge-allow` may receive and send.
+//!
+//! The rules are always the same. The ports and their stations are elements of sets, so that a change is one batch
+//! without rules. One table is in the bridge family. The other one, in the family netdev, has a chain for each port:
+//! some frames to 01:80:c2:00:00:0X pass the hooks of bridges by, but the bridge learns their source, and the host
+//! receives them (net/bridge/br_input.c `br_handle_frame`). `nft list ruleset` shows both.
+
+mod messages;
+mod rules;
+mod sets;
+
+use crate::kernel::Refusal;
+use crate::kernel::netlink::Channel;
+use crate::kernel::netlink::bridge_allow::messages::{
+    NEWCHAIN, NEWRULE, NEWSETELEM, NEWTABLE, TABLE, message, of_table,
+};
+use crate::kernel::netlink::bridge_allow::rules::{
+    CHAINS, HOOKS, LINK_LOCAL, RULES_OF_NETDEV, Rule, expressions, numbers, rule_of_port, rules, same,
+};
+use crate::kernel::netlink::bridge_allow::sets::{
+    DELSETELEM, Element, change, elements, item, port, sets, stations,
+};
+use crate::kernel::netlink::nftables::{Family, Message, Nftables, number, text};
+use crate::kernel::netlink::raw::Attributes;
+use crate::state::{AllowTable, Allowed, BridgingWants, State};
+use crate::values::IfName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The comment on the tables, which nft(8) shows.
+const COMMENT: &str = "ifupdown-ng-netlink";
+const FAMILIES: [Family; 2] = [Family::Bridge, Family::Netdev];
+
+const GETTABLE: u16 = 1;
+const DELTABLE: u16 = 2;
+const GETCHAIN: u16 = 4;
+const DELCHAIN: u16 = 5;
+const GETRULE: u16 = 7;
+
+/// The table is switched off (`NFT_TABLE_F_DORMANT`).
+const DORMANT: u32 = 1;
+/// The hook of the family netdev (`NF_NETDEV_INGRESS`), and a priority before others.
+const INGRESS: (u32, i32) = (0, -300);
+
+fn new_rule(family: Family, chain: &str, rule: &Rule) -> Message {
+    message(family, NEWRULE, of_table().with(2, text(chain)).nest(4, &expressions(rule)))
+}
+
+/// A chain that the kernel calls. The policy is to accept: other ports are not our concern.
+fn base_chain(family: Family, name: &str, (hook, priority): (u32, i32), device: Option<&IfName>) -> Message {
+    let mut at = numbers(&[(1, hook)]).with(2, priority.to_be_bytes());
+    if let Some(device) = device {
+        at.push(3, text(device.as_str()));
+    }
+    let new = of_table().with(3, text(name)).nest(4, &at).with(5, number(1)).with(7, text("filter"));
+    message(family, NEWCHAIN, new)
+}
+
+/// The tables without ports.
+fn whole_tables() -> Vec<Message> {
+    let comment = item(0, &text(COMMENT));
+    let new = |family| message(family, NEWTABLE, of_table().with(6, comment.clone()));
+    let mut messages: Vec<Message> = FAMILIES.map(new).into();
+    messages.extend((1..).zip(sets()).map(|(id, set)| set.make(id)));
+    for (name, hook) in HOOKS {
+        messages.push(base_chain(Family::Bridge, name, hook, None));
+    }
+    let chain = |family, name| message(family, NEWCHAIN, of_table().with(3, text(name)));
+    messages.extend(CHAINS.map(|name| chain(Family::Bridge, name)));
+    messages.push(chain(Family::Netdev, LINK_LOCAL));
+    messages.extend(rules().map(|rule| new_rule(Family::Bridge, rule.0, rule)));
+    messages.extend(RULES_OF_NETDEV.iter().map(|rule| new_rule(Family::Netdev, rule.0, rule)));
+    messages
+}
+
+/// The name of the chain of a port.
+fn chain_of(port: &IfName) -> String {
+    format!("port-{port}")
+}
+
+fn add_chain(port: &IfName) -> [Message; 2] {
+    let chain = chain_of(port);
+    let base = base_chain(Family::Netdev, &chain, INGRESS, Some(port));
+    [base, new_rule(Family::Netdev, &chain, &rule_of_port())]
+}
+
+/// What there is of the tables.
+struct Found {
+    table: AllowTable,
+    /// The tables that exist.
+    families: Vec<Family>,
+}
+
+/// The rules of a table by chain.
+fn read_rules(nftables: &mut Nftables, family: Family) -> Result<BTreeMap<String, Vec<Attributes>>, Refusal> {
+    let mut found: BTreeMap<String, Vec<Attributes>> = BTreeMap::new();
+    for rule in nftables.get(family, GETRULE, true, &of_table())? {
+        found.entry(rule.text(2).unwrap_or_default()).or_default().push(rule.nested(4));
+    }
+    Ok(found)
+}
+
+/// Whether the chains have these rules and no others.
+fn has_rules<'a>(shown: &BTreeMap<String, Vec<Attributes>>, rules: impl Iterator<Item = &'a Rule>) -> bool {
+    let mut wanted: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+    for rule in rules {
+        wanted.entry(rule.0).or_default().push(rule);
+    }
+    wanted.len() == shown.len()
+        && wanted.iter().all(|(chain, wanted)| {
+            let shown = shown.get(*chain).map(Vec::as_slice).unwrap_or_default();
+            let pairs = || wanted.iter().zip(shown);
+            wanted.len() == shown.len() && pairs().all(|(rule, shown)| same(&expressions(rule), shown))
+        })
+}
+
+/// The ports whose chain is there, on the device of this name and with its rule.
+fn ports_with_chain(
+    nftables: &mut Nftables,
+    rules: &BTreeMap<String, Vec<Attributes>>,
+) -> Result<BTreeSet<IfName>, Refusal> {
+    let mut found = BTreeSet::new();
+    let wanted = expressions(&rule_of_port());
+    for chain in nftables.get(Family::Netdev, GETCHAIN, true, &of_table())? {
+        let name = chain.text(3).unwrap_or_default();
+        let device = chain.nested(4).text(3).map(|device| IfName::of_kernel(&device));
+        let Some(device) = device.filter(|_| chain.text(1).as_deref() == Some(TABLE)) else { continue };
+        let is_whole = matches!(rules.get(&name).map(Vec::as_slice), Some([rule]) if same(&wanted, rule));
+        if name == chain_of(&device) && is_whole {
+            found.insert(device);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the tables.
+fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
+    let mut found = Found { table: AllowTable::default(), families: Vec::new() };
+    let mut is_on = true;
+    for family in FAMILIES {
+        if let Some(table) = nftables.get(family, GETTABLE, false, &of_table())?.first() {
+            found.families.push(family);
+            is_on &= table.be32(2).is_some_and(|flags| flags & DORMANT == 0);
+        }
+    }
+    if found.families.is_empty() {
+        return Ok(found);
+    }
+    let mut present: BTreeSet<Element> = BTreeSet::new();
+    for set in sets() {
+        for (key, counter) in set.read(nftables)? {
+            if let (Some(counter), Some(port)) = (counter, port(&key)) {
+                let dropped = found.table.dropped.entry(port).or_default();
+                *(if set.name == "dropped-in" { &mut dropped.received } else { &mut dropped.sent }) +=
+                    counter;
+            }
+            present.insert((set.family, set.name, key));
+        }
+    }
+    let ports = stations(&present);
+    let wanted: BTreeSet<Element> = ports.iter().flat_map(|(port, all)| elements(port, all)).collect();
+    let in_bridge = read_rules(nftables, Family::Bridge)?;
+    let mut in_netdev = read_rules(nftables, Family::Netdev)?;
+    let with_chain = ports_with_chain(nftables, &in_netdev)?;
+    in_netdev.retain(|chain, _| !with_chain.iter().any(|port| chain_of(port) == *chain));
+    found.table.intact = is_on
+        && found.families.len() == FAMILIES.len()
+        && wanted == present
+        && has_rules(&in_bridge, rules())
+        && has_rules(&in_netdev, RULES_OF_NETDEV.iter());
+    found.table.bare = ports.keys().filter(|port| !with_chain.contains(*port)).cloned().collect();
+    found.table.ports = ports.into_iter().collect();
+    Ok(found)
+}
+
+impl Channel {
+    /// Reads the tables, if they are wanted.
+    pub(super) fn read_allowed(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
+        if wants.allowed {
+            let table = match self.nftables() {
+                Ok(nftables) => read_tables(nftables)?.table,
+                // A kernel without nf_tables has no tables.
+                Err(_) => AllowTable::default(),
+            };
+            self.allowed = Some(table.clone()).filter(|table| table.intact);
+            state.bridging.allowed = table;
+        }
+        Ok(())
+    }
+
+    fn nftables(&mut self) -> Result<&mut Nftables, Refusal> {
+        match &mut self.nftables {
+            Some(open) => Ok(open),
+            none => Ok(none.insert(Nftables::open()?)),
+        }
+    }
+
+    /// Changes the stations of a port, in one batch.
+    pub(super) fn allow(
+        &mut self,
+        port: &IfName,
+        add: &BTreeSet<Allowed>,
+        del: &BTreeSet<Allowed>,
+    ) -> Result<(), Refusal> {
+        let known = self.allowed.take();
+        let was_known = known.is_some();
+        let outcome = self.allow_from(known, port, add, del);
+        if outcome.is_err() && was_known {
+            // Another program may have changed the tables.
+            return self.allow_from(None, port, add, del);
+        }
+        outcome
+    }
+
+    /// The same, for tables as they are known since our last reading or change, or else as they are.
+    fn allow_from(
+        &mut self,
+        known: Option<AllowTable>,
+        port: &IfName,
+        add: &BTreeSet<Allowed>,
+        del: &BTreeSet<Allowed>,
+    ) -> Result<(), Refusal> {
+        let nftables = self.nftables()?;
+        let Found { table: before, families } = match known {
+            Some(table) => Found { table, families: FAMILIES.to_vec() },
+            None => read_tables(nftables)?,
+        };
+        let mut after = before.clone();
+        after.change(port, add, del);
+        let mut messages = Vec::new();
+        if after.ports.is_empty() || !before.intact {
+            messages.extend(families.into_iter().map(|family| message(family, DELTABLE, of_table())));
+        }
+        if after.ports.is_empty() {
+        } else if before.intact {
+            let (old, new) = (elements(port, &before.of(port)), elements(port, &after.of(port)));
+            let had_chain = before.ports.contains_key(port) && !before.bare.contains(port);
+            messages.extend(change(DELSETELEM, old.difference(&new).cloned()));
+            messages.extend(change(NEWSETELEM, new.difference(&old).cloned()));
+            match (had_chain, after.ports.contains_key(port)) {
+                (true, false) => {
+                    let chain = of_table().with(3, text(&chain_of(port)));
+                    messages.push(message(Family::Netdev, DELCHAIN, chain));
+                }
+                (false, true) => messages.extend(add_chain(port)),
+                _ => {}
+            }
+        } else {
+            messages.extend(whole_tables());
+            let all = after.ports.iter().flat_map(|(port, stations)| elements(port, stations));
+            messages.extend(change(NEWSETELEM, all));
+            messages
+                .extend(after.ports.keys().filter(|port| !after.bare.contains(*port)).flat_map(add_chain));
+        }
+        if !messages.is_empty() {
+            nftables.change(messages)?;
+        }
+        self.allowed = Some(after).filter(|table| table.intact);
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The stations that ports with `bridge-allow` have, as the table `bridge-allow` of nf_tables holds them.
+
+use crate::state::Map;
+use crate::values::{IfName, Mac, Vid};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A station behind a port, or an address of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Allowed {
+    /// The station.
+    pub mac: Mac,
+    /// The only VLAN; without one, every VLAN.
+    pub vid: Option<Vid>,
+    /// An address of the station. Without one, this is the station itself.
+    pub address: Option<IpAddr>,
+}
+
+impl Allowed {
+    /// The name of the set that it is an element of.
+    pub fn set(&self) -> &'static str {
+        match (self.vid, self.address) {
+            (None, None) => "stations",
+            (None, Some(IpAddr::V4(_))) => "addresses4",
+            (None, Some(IpAddr::V6(_))) => "addresses6",
+            (Some(_), None) => "vlan-stations",
+            (Some(_), Some(IpAddr::V4(_))) => "vlan-addresses4",
+            (Some(_), Some(IpAddr::V6(_))) => "vlan-addresses6",
+        }
+    }
+
+    /// The element as nft(8) takes it.
+    pub fn element(&self, port: &IfName) -> String {
+        let vid = self.vid.map(|vid| format!(" . {vid}")).unwrap_or_default();
+        let address = self.address.map(|address| format!(" . {address}")).unwrap_or_default();
+        format!("\"{port}\"{vid} . {}{address}", self.mac)
+    }
+}
+
+/// The IPv6 link-local address that the kernel makes of an Ethernet address (RFC 4291, appendix A).
+pub fn link_local(mac: Mac) -> Ipv6Addr {
+    let mac = mac.bytes();
+    let (vendor, device) = mac.split_at(3);
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&[0xfe, 0x80]);
+    bytes[8..11].copy_from_slice(vendor);
+    bytes[8] ^= 2;
+    bytes[11..13].copy_from_slice(&[0xff, 0xfe]);
+    bytes[13..].copy_from_slice(device);
+    Ipv6Addr::from(bytes)
+}
+
+/// The table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowTable {
+    /// It exists, and has all our rules and no other ones. If not, it is made anew by the next change.
+    pub intact: bool,
+    /// The stations by port.
+    pub ports: Map<IfName, BTreeSet<Allowed>>,
+    /// The ports without a chain of their own: the kernel deletes it with the link.
+    pub bare: BTreeSet<IfName>,
+    /// How many frames were dropped, by port, if that was asked for.
+    pub dropped: BTreeMap<IfName, Dropped>,
+}
+
+/// How many frames were dropped at a port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Those that the port received.
+    pub received: u64,
+    /// Those that it was to send.
+    pub sent: u64,
+}
+
+impl AllowTable {
+    /// The stations of a port; empty if it has none.
+    pub fn of(&self, port: &IfName) -> BTreeSet<Allowed> {
+        self.ports.get(port).cloned().unwrap_or_default()
+    }
+
+    /// Changes the stations of a port. A port without stations is not in the table.
+    pub fn change(&mut self, port: &IfName, add: &BTreeSet<Allowed>, del: &BTreeSet<Allowed>) {
+        let mut stations = self.of(port);
+        stations.retain(|station| !del.contains(station));
+        stations.extend(add);
+        if stations.is_empty() {
+            self.ports.remove(port);
+            self.dropped.remove(port);
+        } else {
+            self.ports.insert(port.clone(), stations);
+        }
+        self.bare.remove(port);
+        self.intact = !self.ports.is_empty();
+    }
+}
