@@ -8,7 +8,7 @@ use ifupdown_ng_netlink::kernel::netlink::saved::affected;
 use ifupdown_ng_netlink::kernel::run_dir::RunDir;
 use ifupdown_ng_netlink::kernel::{Kernel as _, Refusal};
 use ifupdown_ng_netlink::plan::Plan;
-use ifupdown_ng_netlink::plan::op::{Act, Op};
+use ifupdown_ng_netlink::plan::op::{Act, BridgeOp, Op};
 use ifupdown_ng_netlink::state::{
     Kept, Links, Netns, Noun, OUR_PROTOCOL, Place, Query, Record, Rule, Saved, Snapshot, Sysctl,
 };
@@ -64,6 +64,7 @@ impl Part {
                 self.records.insert(key.clone());
                 kept.records.insert(key.clone());
             }
+            Op::Bridge(BridgeOp::Allow { port, .. }) => drop(kept.allowed.insert(port.clone())),
             _ => {}
         }
     }
@@ -124,6 +125,8 @@ impl Before {
         for of in saved.places.values_mut() {
             of.sysctls.retain(|key, _| !is_left_out(&|part| part.sysctls.contains(key)));
             of.records.retain(|key, _| !is_left_out(&|part| part.records.contains(key)));
+            of.allowed
+                .retain(|port, _| !is_left_out(&|part| part.links.iter().any(|(_, name)| name == port)));
             if !has_rules {
                 of.messages.remove(&Noun::Rule);
             }

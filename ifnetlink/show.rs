@@ -21,6 +21,7 @@ use ifupdown_ng_netlink::state::{Netns, Place, Query, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::Path;
 use view::View;
 
 /// The command line, without `--json`.
@@ -107,8 +108,11 @@ fn look(kernel: &mut Live) -> anyhow::Result<Snapshot> {
             }
         }
     }
+    // Only this module has tables. To ask for one would load it.
+    let has_tables = Path::new("/sys/module/nf_tables").exists();
     for place in &places {
         let wants = query.at(place);
+        wants.bridging.allowed = has_tables;
         wants.all_links = true;
         wants.all_addresses = true;
         wants.rules = true;

@@ -1,7 +1,7 @@
 //! The output of `ifnetlink show` as JSON. docs/ifnetlink.schema.json describes it.
 
 use super::view::{Both, Bridge, Far, Shown, View, Vrf, Within};
-use ifupdown_ng_netlink::state::{Action, OUR_PROTOCOL, Place, Route};
+use ifupdown_ng_netlink::state::{Action, Allowed, OUR_PROTOCOL, Place, Route};
 use ifupdown_ng_netlink::values::{IfName, RouteKind, Vid, VlanSet};
 use serde_json::{Value, json};
 
@@ -37,6 +37,13 @@ fn link(link: &Shown) -> Value {
         "lower": link.lower.as_ref().and_then(far),
         "addresses": list(&link.addresses, |address| address.to_string().into()),
         "vlans": link.vlans.as_ref().map(vlans),
+        "allowed": link.allowed.as_ref().map(|(stations, dropped)| {
+            let stations: Vec<&Allowed> = stations.iter().collect();
+            json!({
+                "stations": list(&stations, |station| allowed(station)),
+                "dropped": { "received": dropped.received, "sent": dropped.sent },
+            })
+        }),
     })
 }
 
@@ -47,6 +54,14 @@ fn far(far: &Far) -> Option<Value> {
         Place::In(netns) => Some(netns.to_string()),
     };
     Some(json!({ "namespace": netns, "name": name.as_str() }))
+}
+
+fn allowed(station: &Allowed) -> Value {
+    json!({
+        "mac": station.mac.to_string(),
+        "vlan": station.vid.map(Vid::get),
+        "address": station.address.map(|address| address.to_string()),
+    })
 }
 
 fn vlans(set: &VlanSet) -> Value {

@@ -2,10 +2,12 @@
 
 use super::filter::{Chosen, Filter, Missing, choose};
 use ifupdown_ng_netlink::state::{
-    Action, BridgeOptions, KERNEL_PROTOCOL, Link, LinkKind, Place, Route, Rule, Snapshot, State,
+    Action, Allowed, BridgeOptions, Dropped, KERNEL_PROTOCOL, Link, LinkKind, Place, Route, Rule, Snapshot,
+    State,
 };
 use ifupdown_ng_netlink::values::{Family, IfName, Mac, NetnsRef, TableId, VlanSet};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 
 /// All of it.
 pub struct View {
@@ -49,6 +51,8 @@ pub struct Shown {
     pub vlans: Option<VlanSet>,
     /// VLAN filtering is on.
     pub filtering: bool,
+    /// The stations that it may have, if it is a port with `bridge-allow`, and how many frames were dropped.
+    pub allowed: Option<(BTreeSet<Allowed>, Dropped)>,
     /// A person looks for it. JSON has the others too.
     pub notable: bool,
 }
@@ -173,7 +177,10 @@ fn shown(chosen: &Chosen, name: &IfName, link: &Link, named: bool, found: &Snaps
     let addresses: Vec<IpNet> =
         state.addresses.get(name).into_iter().flatten().map(|address| address.net).collect();
     let bridge = state.bridge(name).or_else(|| state.bridge(link.master.as_ref()?));
+    let allowed = &state.bridging.allowed;
+    let dropped = allowed.dropped.get(name).copied().unwrap_or_default();
     Shown {
+        allowed: allowed.ports.get(name).map(|stations| (stations.clone(), dropped)),
         notable: named || is_notable(name, link, &addresses),
         name: name.clone(),
         kind,

@@ -188,8 +188,21 @@ impl Live {
         Ok(own)
     }
 
+    /// Opens the socket for nf_tables in its namespace.
+    fn open_nftables(&mut self, place: &Place) -> Result<(), Refusal> {
+        let place = self.canonical(place)?;
+        self.channel(&place)?;
+        let Some(mut channel) = self.channels.remove(&place) else { return Ok(()) };
+        let opened = self.within(&place, || channel.open_nftables());
+        self.channels.insert(place, channel);
+        opened
+    }
+
     fn read_place(&mut self, place: &Place, wants: &Wants, found: &Snapshot) -> Result<State, Refusal> {
         let mut state = State::default();
+        if wants.bridging.allowed && *place != Place::Here {
+            self.open_nftables(place)?;
+        }
         self.channel(place)?.read(wants, &found.table_names, &mut state)?;
         if !wants.sysctls.is_empty() || !wants.records.is_empty() || wants.originals {
             let records = if *place == Place::Here { self.records() } else { Records::default() };

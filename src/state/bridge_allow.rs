@@ -3,6 +3,7 @@
 use crate::state::Map;
 use crate::values::{IfName, Mac, Vid};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A station behind a port, or an address of one.
@@ -34,6 +35,33 @@ impl Allowed {
         let vid = self.vid.map(|vid| format!(" . {vid}")).unwrap_or_default();
         let address = self.address.map(|address| format!(" . {address}")).unwrap_or_default();
         format!("\"{port}\"{vid} . {}{address}", self.mac)
+    }
+}
+
+/// `MAC [vlan VID] [ADDRESS]`.
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mac.fmt(f)?;
+        self.vid.map_or(Ok(()), |vid| write!(f, " vlan {vid}"))?;
+        self.address.map_or(Ok(()), |address| write!(f, " {address}"))
+    }
+}
+
+impl Allowed {
+    /// The text that `Display` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (mac, vid, rest) = match &words[..] {
+            [mac, "vlan", vid, rest @ ..] => (mac, Some(vid.parse().ok()?), rest),
+            [mac, rest @ ..] => (mac, None, rest),
+            [] => return None,
+        };
+        let address = match rest {
+            [] => None,
+            [address] => Some(address.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self { mac: mac.parse().ok()?, vid, address })
     }
 }
 

@@ -3,7 +3,7 @@
 //! The messages are kept as they came, as `ip address save` and `ip route save` do: what nobody here decodes is
 //! restored too. [`crate::kernel::live`] reads and restores them.
 
-use crate::state::{NetnsId, Place, Record, Sysctl};
+use crate::state::{Allowed, NetnsId, Place, Record, Sysctl};
 use crate::values::{IfName, NetnsRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,6 +31,8 @@ pub struct SavedPlace {
     pub sysctls: BTreeMap<Sysctl, Option<String>>,
     /// Some of our records; `None` if there was none.
     pub records: BTreeMap<Record, Option<String>>,
+    /// The stations that some ports could have by `bridge-allow`; empty for a port without that keyword.
+    pub allowed: BTreeMap<IfName, BTreeSet<Allowed>>,
 }
 
 /// What of a namespace is saved beside its network state.
@@ -42,6 +44,8 @@ pub struct Kept {
     pub records: BTreeSet<Record>,
     /// The routing rules.
     pub rules: bool,
+    /// What these ports may have by `bridge-allow`.
+    pub allowed: BTreeSet<IfName>,
 }
 
 /// A kind of object.
@@ -67,6 +71,8 @@ pub enum Noun {
     Sysctl,
     /// A record. It is not a message.
     Record,
+    /// The stations that a port may have. They are not messages.
+    Allowed,
 }
 
 impl Noun {
@@ -87,6 +93,7 @@ impl Noun {
             Self::Rule => "rule",
             Self::Sysctl => "sysctl",
             Self::Record => "record",
+            Self::Allowed => "bridge-allow",
         }
     }
 }
@@ -189,6 +196,12 @@ impl SavedPlace {
                 let name = parse_text(words.next()?)?;
                 self.records.insert(Record::of("", &name), parse_value(words.next()?).ok()?);
             }
+            "allowed" => {
+                let port = parse_text(words.next()?)?.parse().ok()?;
+                let text = parse_text(words.next()?)?;
+                let stations = text.split(',').filter(|_| !text.is_empty()).map(Allowed::parse);
+                self.allowed.insert(port, stations.collect::<Option<_>>()?);
+            }
             word => {
                 let noun = Noun::MESSAGES.into_iter().find(|noun| noun.word() == word)?;
                 self.messages.entry(noun).or_default().push(unhex(words.next()?)?);
@@ -215,6 +228,11 @@ impl fmt::Display for Saved {
             for (record, value) in &of.records {
                 let name = record.file_name().as_bytes();
                 writeln!(f, "record {} {}", Hex(name), Value(value.as_deref()))?;
+            }
+            for (port, stations) in &of.allowed {
+                let stations: Vec<String> = stations.iter().map(Allowed::to_string).collect();
+                let (port, stations) = (port.as_str().as_bytes(), stations.join(","));
+                writeln!(f, "allowed {} {}", Hex(port), Hex(stations.as_bytes()))?;
             }
         }
         writeln!(f, "{LAST}")

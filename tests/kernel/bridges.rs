@@ -59,7 +59,8 @@ pub fn aware(name: &str) {
 }
 
 pub fn everything() -> (State, String, String) {
-    (State::now(), command("bridge -d vlan show").ok().stdout, command("bridge fdb show").ok().stdout)
+    let fdb = command("bridge fdb show").ok().stdout + &command("nft list ruleset").ok().stdout;
+    (State::now(), command("bridge -d vlan show").ok().stdout, fdb)
 }
 
 fn born() {

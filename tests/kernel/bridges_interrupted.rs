@@ -34,6 +34,7 @@ const PORT: Stanza = Stanza {
         "bridge-isolated yes",
         "bridge-learning no",
         "bridge-fdb 02:00:00:00:00:01 vlan 10",
+        "bridge-allow 02:00:00:00:00:01 192.0.2.1 2001:db8::1, 02:00:00:00:00:02 vlan 20 192.0.2.2",
     ],
 };
 

@@ -16,6 +16,8 @@
 )]
 #![allow(dead_code, reason = "what one test needs, the next will")]
 
+#[path = "bridge_allow/tables.rs"]
+mod bridge_allow;
 mod bridge_defaults;
 mod bridge_stock;
 mod bridges;
@@ -110,6 +112,7 @@ fn main() -> std::process::ExitCode {
         guests::tests(),
         vpn_namespace::tests(),
         hotplug::tests(),
+        bridge_allow::tests(),
         bridges::tests(),
         bridges_ifup::tests(),
         bridges_interrupted::tests(),

@@ -1,12 +1,17 @@
 //! Saves the state of namespaces, and restores it.
 
 use crate::kernel::live::Live;
+use crate::kernel::netlink::Channel;
 use crate::kernel::netlink::saved::{Failure, RawChannel, Restoration, Site, nsids, save};
 use crate::kernel::netns;
 use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, sysctls};
-use crate::state::{Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Snapshot, Subject};
-use std::collections::BTreeMap;
+use crate::plan::op::{BridgeOp, Op};
+use crate::state::{
+    AllowTable, Allowed, BridgingWants, Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Snapshot,
+    State, Subject, Wants,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
@@ -28,6 +33,7 @@ impl Live {
             let mut of = SavedPlace { id, ..SavedPlace::default() };
             let mut channel = self.within(&place, || {
                 save_files(kept, &mut of)?;
+                save_allowed(kept, &mut of)?;
                 RawChannel::open()
             })??;
             of.messages = save(&mut channel, kept.rules)?;
@@ -36,6 +42,7 @@ impl Live {
             known.messages.extend(of.messages);
             known.sysctls.extend(of.sysctls);
             known.records.extend(of.records);
+            known.allowed.extend(of.allowed);
         }
         // After the links: the kernel gives a namespace an id when it first shows a link that leads there.
         let all: Vec<Place> = saved.places.keys().cloned().collect();
@@ -84,7 +91,10 @@ impl Live {
             restoration.restore_links();
             // Before the links are up: some of these decide which addresses a link keeps.
             restore_sysctls(&mut restoration);
+            // Before a port joins, and after it has left.
+            restore_allowed(&mut restoration, |stations| !stations.is_empty());
             restoration.restore_settings();
+            restore_allowed(&mut restoration, BTreeSet::is_empty);
             restoration.restore_bridging();
             restoration.restore_addresses();
             restoration.restore_nexthops();
@@ -198,6 +208,22 @@ fn save_files(kept: &Kept, of: &mut SavedPlace) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Saves what ports may have, in the calling thread's namespace.
+fn save_allowed(kept: &Kept, of: &mut SavedPlace) -> Result<(), Refusal> {
+    if !kept.allowed.is_empty() {
+        let table = read_allowed(&mut Channel::open()?)?;
+        of.allowed = kept.allowed.iter().map(|port| (port.clone(), table.of(port))).collect();
+    }
+    Ok(())
+}
+
+fn read_allowed(channel: &mut Channel) -> Result<AllowTable, Refusal> {
+    let bridging = BridgingWants { allowed: true, ..BridgingWants::default() };
+    let mut state = State::default();
+    channel.read(&Wants { bridging, ..Wants::default() }, &BTreeMap::new(), &mut state)?;
+    Ok(state.bridging.allowed)
+}
+
 /// Runs a function for each namespace, inside it, and notes the outcomes.
 fn for_each_site(
     restoration: &mut Restoration,
@@ -233,6 +259,31 @@ fn restore_sysctls(restoration: &mut Restoration) {
             outcomes.push((Subject::new(Noun::Sysctl, key.to_string()), outcome));
         }
         outcomes
+    });
+}
+
+/// Restores what some ports may have.
+fn restore_allowed(restoration: &mut Restoration, is_wanted: fn(&BTreeSet<Allowed>) -> bool) {
+    for_each_site(restoration, Noun::Allowed, |saved| {
+        let wanted: Vec<_> = saved.allowed.iter().filter(|(_, stations)| is_wanted(stations)).collect();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let restored = Channel::open().and_then(|mut channel| {
+            let table = read_allowed(&mut channel)?;
+            let mut outcomes = Vec::new();
+            for (port, wanted) in wanted {
+                let has = table.of(port);
+                if has != *wanted {
+                    let change =
+                        BridgeOp::Allow { port: port.clone(), add: wanted.clone(), del: &has - wanted };
+                    let outcome = channel.apply(&Op::Bridge(change));
+                    outcomes.push((Subject::of(Noun::Allowed, String::new(), port), outcome));
+                }
+            }
+            Ok(outcomes)
+        });
+        restored.unwrap_or_else(|refusal| vec![(Subject::all(Noun::Allowed), Err(refusal))])
     });
 }
 

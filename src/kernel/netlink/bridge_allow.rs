@@ -187,6 +187,11 @@ impl Channel {
         Ok(())
     }
 
+    /// Opens the socket for nf_tables in the calling thread's namespace. If the kernel has none, reading finds no table.
+    pub fn open_nftables(&mut self) {
+        let _ = self.nftables();
+    }
+
     fn nftables(&mut self) -> Result<&mut Nftables, Refusal> {
         match &mut self.nftables {
             Some(open) => Ok(open),

@@ -159,6 +159,7 @@ pub const SCENES: &[Scene] = &[
             "bridge-vlan 10 pvid untagged, 20-30",
             "bridge-fdb 02:00:00:00:00:01 vlan 10",
             "bridge-isolated yes",
+            "bridge-allow 02:00:00:00:00:01 192.0.2.1 2001:db8::1",
         ],
         needs: &[
             CARD[0],

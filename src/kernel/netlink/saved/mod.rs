@@ -66,7 +66,7 @@ fn request(noun: Noun) -> Option<(u16, usize, u8, u16)> {
         Noun::Address => (22, 8, 0, 20),
         Noun::Route => (26, 12, 0, 24),
         Noun::Rule => (34, 12, 0, 32),
-        Noun::Netns | Noun::Sysctl | Noun::Record => return None,
+        Noun::Netns | Noun::Sysctl | Noun::Record | Noun::Allowed => return None,
     })
 }
 
