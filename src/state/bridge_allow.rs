@@ -1,6 +1,6 @@
 //! The stations that ports with `bridge-allow` have, as the table `bridge-allow` of nf_tables holds them.
 
-use crate::state::Map;
+use crate::state::{Map, Shared};
 use crate::values::{IfName, Mac, Vid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -86,9 +86,9 @@ pub struct AllowTable {
     /// The stations by port.
     pub ports: Map<IfName, BTreeSet<Allowed>>,
     /// The ports without a chain of their own: the kernel deletes it with the link.
-    pub bare: BTreeSet<IfName>,
+    pub bare: Shared<BTreeSet<IfName>>,
     /// How many frames were dropped, by port, if that was asked for.
-    pub dropped: BTreeMap<IfName, Dropped>,
+    pub dropped: Shared<BTreeMap<IfName, Dropped>>,
 }
 
 /// How many frames were dropped at a port.
@@ -113,11 +113,12 @@ impl AllowTable {
         stations.extend(add);
         if stations.is_empty() {
             self.ports.remove(port);
-            self.dropped.remove(port);
         } else {
             self.ports.insert(port.clone(), stations);
         }
-        self.bare.remove(port);
+        if self.bare.contains(port) {
+            self.bare.remove(port);
+        }
         self.intact = !self.ports.is_empty();
     }
 }

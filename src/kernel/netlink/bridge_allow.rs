@@ -161,13 +161,16 @@ fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
     let in_bridge = read_rules(nftables, Family::Bridge)?;
     let mut in_netdev = read_rules(nftables, Family::Netdev)?;
     let with_chain = ports_with_chain(nftables, &in_netdev)?;
-    in_netdev.retain(|chain, _| !with_chain.iter().any(|port| chain_of(port) == *chain));
+    for port in &with_chain {
+        in_netdev.remove(&chain_of(port));
+    }
     found.table.intact = is_on
         && found.families.len() == FAMILIES.len()
         && wanted == present
         && has_rules(&in_bridge, rules())
         && has_rules(&in_netdev, RULES_OF_NETDEV.iter());
-    found.table.bare = ports.keys().filter(|port| !with_chain.contains(*port)).cloned().collect();
+    let bare: BTreeSet<IfName> = ports.keys().filter(|port| !with_chain.contains(*port)).cloned().collect();
+    found.table.bare = bare.into();
     found.table.ports = ports.into_iter().collect();
     Ok(found)
 }
@@ -263,3 +266,7 @@ impl Channel {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

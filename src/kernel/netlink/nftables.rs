@@ -185,16 +185,16 @@ impl Nftables {
 }
 
 /// An answer.
-struct Answer<'a> {
+pub(super) struct Answer<'a> {
     number: u16,
     flags: u16,
     sequence: u32,
-    payload: &'a [u8],
+    pub payload: &'a [u8],
 }
 
 impl Answer<'_> {
     /// Whether the request or the dump is finished, and how; `None` if this is an object.
-    fn outcome(&self) -> Option<Result<(), Refusal>> {
+    pub fn outcome(&self) -> Option<Result<(), Refusal>> {
         if !matches!(self.number, NLMSG_ERROR | NLMSG_DONE) {
             return None;
         }
@@ -209,7 +209,7 @@ impl Answer<'_> {
 }
 
 /// The messages of a datagram.
-fn answers(mut datagram: &[u8]) -> Vec<Answer<'_>> {
+pub(super) fn answers(mut datagram: &[u8]) -> Vec<Answer<'_>> {
     let mut answers = Vec::new();
     while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
         let Ok(length) = usize::try_from(message.length()) else { break };

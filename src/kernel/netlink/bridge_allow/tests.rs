@@ -1,0 +1,42 @@
+//! Elements of the sets, and damaged answers.
+
+use super::sets::{elements, port, stations};
+use crate::kernel::netlink::nftables::answers;
+use crate::kernel::netlink::raw::Attributes;
+use crate::state::Allowed;
+use crate::values::{IfName, Mac, Vid};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+fn allowed() -> impl Strategy<Value = Allowed> {
+    (any::<[u8; 5]>(), prop::option::of(1_u16..4095), any::<Option<IpAddr>>()).prop_map(
+        |([b, c, d, e, f], vid, address)| Allowed {
+            mac: Mac::from_bytes(&[2, b, c, d, e, f]).unwrap(),
+            vid: vid.and_then(Vid::new),
+            address,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn elements_say_which_stations_a_port_has(name in "[a-z]{1,15}", all in prop::collection::btree_set(allowed(), 1..9)) {
+        let name: IfName = name.parse().unwrap();
+        let elements = elements(&name, &all);
+        prop_assert!(elements.iter().all(|(_, _, key)| port(key) == Some(name.clone())));
+        let found: BTreeMap<IfName, BTreeSet<Allowed>> = stations(&elements);
+        prop_assert_eq!(found, BTreeMap::from([(name, all)]));
+    }
+
+    #[test]
+    fn no_answer_leads_to_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0_u32..220) {
+        let damaged = [&length.to_ne_bytes(), &*bytes].concat();
+        for datagram in [bytes, damaged] {
+            for answer in answers(&datagram) {
+                let _ = (answer.outcome(), Attributes::parse(answer.payload));
+            }
+            let _ = port(&datagram);
+        }
+    }
+}
