@@ -50,6 +50,8 @@ pub fn stations(name: &'static str, ifupdown: Ifupdown) -> Setup {
         tell: |_| (),
         open: |_| {
             command("ip link set br0 type bridge vlan_filtering 0").ok();
+            // The lists of vlan-asymmetric.
+            command("nft flush ruleset").ok();
             for port in ["eth0", "eth1"] {
                 command(&format!("bridge link set dev {port} isolated off")).ok();
             }
