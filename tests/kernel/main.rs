@@ -16,7 +16,6 @@
 )]
 #![allow(dead_code, reason = "what one test needs, the next will")]
 
-#[path = "bridge_allow/tables.rs"]
 mod bridge_allow;
 mod bridge_defaults;
 mod bridge_stock;
