@@ -91,9 +91,11 @@ fn about(link: &Shown, own: &Place, with_master: bool) -> String {
         words.push(text.trim_start().to_owned());
     }
     words.extend(link.peer.as_ref().map(|peer| format!("peer {}", at(peer))));
-    words.extend(link.allowed.as_ref().map(|(_, dropped)| {
-        format!("bridge-allow dropped {} received and {} sent frames", dropped.received, dropped.sent)
-    }));
+    words.extend(
+        link.allowed.as_ref().map(|(_, dropped)| {
+            format!("bridge-allow dropped {} in, {} out", dropped.received, dropped.sent)
+        }),
+    );
     if with_master {
         words.extend(link.master.as_ref().map(|master| format!("master {master}")));
     }

@@ -2,12 +2,11 @@
 
 use super::filter::{Chosen, Filter, Missing, choose};
 use ifupdown_ng_netlink::state::{
-    Action, Allowed, BridgeOptions, Dropped, KERNEL_PROTOCOL, Link, LinkKind, Place, Route, Rule, Snapshot,
-    State,
+    Action, BridgeOptions, Dropped, KERNEL_PROTOCOL, Link, LinkKind, Place, Route, Rule, Snapshot, State,
+    Stations,
 };
 use ifupdown_ng_netlink::values::{Family, IfName, Mac, NetnsRef, TableId, VlanSet};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
 
 /// All of it.
 pub struct View {
@@ -52,7 +51,7 @@ pub struct Shown {
     /// VLAN filtering is on.
     pub filtering: bool,
     /// The stations that it may have, if it is a port with `bridge-allow`, and how many frames were dropped.
-    pub allowed: Option<(BTreeSet<Allowed>, Dropped)>,
+    pub allowed: Option<(Stations, Dropped)>,
     /// A person looks for it. JSON has the others too.
     pub notable: bool,
 }

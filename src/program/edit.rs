@@ -13,7 +13,7 @@ use crate::plan::op::{Act, Op};
 use crate::plan::{At, Plan, Step, Steps};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem, Stanzas};
-use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Shared, Snapshot};
+use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Shared, Snapshot, Stations};
 use crate::values::IfName;
 use difference::Difference;
 use std::cell::OnceCell;
@@ -287,6 +287,10 @@ fn without_members(iface: &IfName, found: &Snapshot) -> Snapshot {
 /// A port that stays in its bridge, because the stanza of the bridge lists it, as if it had just joined.
 fn as_joined_now(iface: &IfName, simulated: &mut Simulated) {
     let here = simulated.0.here_mut();
+    let stations = here.bridging.allowed.of(iface);
+    if !stations.is_empty() {
+        here.bridging.allowed.change(iface, &Stations::default(), &stations);
+    }
     let master = here.links.get(iface).and_then(|link| link.master.clone());
     if let Some(bridge) = master.filter(|master| here.bridge(master).is_some()) {
         here.port_moved(iface, Some(&bridge));

@@ -65,6 +65,53 @@ impl Allowed {
     }
 }
 
+/// Stations and their addresses, each once, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stations(Vec<Allowed>);
+
+impl Stations {
+    /// These, and those of the other list.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        self.0.iter().chain(&other.0).copied().collect()
+    }
+
+    /// Those that the other list does not have.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let is_left = |station: &&Allowed| other.0.binary_search(station).is_err();
+        Self(self.0.iter().filter(is_left).copied().collect())
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Allowed> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Allowed> for Stations {
+    fn from_iter<I: IntoIterator<Item = Allowed>>(stations: I) -> Self {
+        let mut all: Vec<Allowed> = stations.into_iter().collect();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
+    }
+}
+
+impl<'a> IntoIterator for &'a Stations {
+    type Item = &'a Allowed;
+    type IntoIter = std::slice::Iter<'a, Allowed>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The IPv6 link-local address that the kernel makes of an Ethernet address (RFC 4291, appendix A).
 pub fn link_local(mac: Mac) -> Ipv6Addr {
     let mac = mac.bytes();
@@ -84,7 +131,7 @@ pub struct AllowTable {
     /// It exists, and has all our rules and no other ones. If not, it is made anew by the next change.
     pub intact: bool,
     /// The stations by port.
-    pub ports: Map<IfName, BTreeSet<Allowed>>,
+    pub ports: Map<IfName, Stations>,
     /// The ports without a chain of their own: the kernel deletes it with the link.
     pub bare: Shared<BTreeSet<IfName>>,
     /// How many frames were dropped, by port, if that was asked for.
@@ -102,15 +149,13 @@ pub struct Dropped {
 
 impl AllowTable {
     /// The stations of a port; empty if it has none.
-    pub fn of(&self, port: &IfName) -> BTreeSet<Allowed> {
+    pub fn of(&self, port: &IfName) -> Stations {
         self.ports.get(port).cloned().unwrap_or_default()
     }
 
     /// Changes the stations of a port. A port without stations is not in the table.
-    pub fn change(&mut self, port: &IfName, add: &BTreeSet<Allowed>, del: &BTreeSet<Allowed>) {
-        let mut stations = self.of(port);
-        stations.retain(|station| !del.contains(station));
-        stations.extend(add);
+    pub fn change(&mut self, port: &IfName, add: &Stations, del: &Stations) {
+        let stations = self.of(port).without(del).with(add);
         if stations.is_empty() {
             self.ports.remove(port);
         } else {

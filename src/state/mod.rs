@@ -20,7 +20,7 @@ mod sysctl;
 pub use address::LinkAddress;
 pub use applied::{Applied, Section};
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
-pub use bridge_allow::{AllowTable, Allowed, Dropped, link_local};
+pub use bridge_allow::{AllowTable, Allowed, Dropped, Stations, link_local};
 pub use link::{Details, Link, LinkKind, Peer, VlanFlags, VlanLink};
 pub use map::Map;
 pub use netns::{Existing, Located, Netns, NetnsId, NetnsLink, NetnsLinkRecord, Place, Role};

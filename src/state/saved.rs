@@ -3,7 +3,7 @@
 //! The messages are kept as they came, as `ip address save` and `ip route save` do: what nobody here decodes is
 //! restored too. [`crate::kernel::live`] reads and restores them.
 
-use crate::state::{Allowed, NetnsId, Place, Record, Sysctl};
+use crate::state::{Allowed, NetnsId, Place, Record, Stations, Sysctl};
 use crate::values::{IfName, NetnsRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,7 +32,7 @@ pub struct SavedPlace {
     /// Some of our records; `None` if there was none.
     pub records: BTreeMap<Record, Option<String>>,
     /// The stations that some ports could have by `bridge-allow`; empty for a port without that keyword.
-    pub allowed: BTreeMap<IfName, BTreeSet<Allowed>>,
+    pub allowed: BTreeMap<IfName, Stations>,
 }
 
 /// What of a namespace is saved beside its network state.

@@ -34,7 +34,7 @@ const IN_20: Station = Station::new(20, 1);
 const OTHER: Station = Station::new(5, 4);
 
 /// Whether the keyword is implemented: then its tests run, too.
-const HAS_KEYWORD: bool = false;
+const HAS_KEYWORD: bool = true;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = tables::tests();

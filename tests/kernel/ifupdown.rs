@@ -92,6 +92,7 @@ const PER_KEYWORD: [(&str, &[&str]); 6] = [
             "bridge-learning",
             "bridge-locked",
             "bridge-fdb",
+            "bridge-allow",
         ],
     ),
     ("vrf-table", &["vrf-table", "vrf-member", "vrf "]),

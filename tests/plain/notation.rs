@@ -33,11 +33,10 @@ use super::notation_bridge::{bridge_options, port_options};
 use ifupdown_ng_netlink::stanza::Stanzas;
 use ifupdown_ng_netlink::state::{
     Action, Allowed, Details, Existing, FdbEntry, Link, LinkAddress, LinkKind, Located, Netns, NetnsId,
-    NetnsLink, NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Sysctl, VlanFlags,
-    VlanLink,
+    NetnsLink, NetnsLinkRecord, Peer, Place, Record, Role, Route, Rule, Snapshot, State, Stations, Sysctl,
+    VlanFlags, VlanLink,
 };
 use ifupdown_ng_netlink::values::{Family, IfName, NetnsRef, RouteKind, TableId, VlanId, VlanProtocol};
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -207,8 +206,8 @@ pub fn parse(text: &str) -> Snapshot {
                     word(&mut words)
                 });
                 let address = words.pop().map(|address| address.parse().unwrap());
-                let add = BTreeSet::from([Allowed { mac, vid, address }]);
-                state.bridging.allowed.change(&port, &add, &BTreeSet::new());
+                let add = [Allowed { mac, vid, address }].into_iter().collect();
+                state.bridging.allowed.change(&port, &add, &Stations::default());
             }
             "stanza" => {
                 let iface: String = word(&mut words);

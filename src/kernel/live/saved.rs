@@ -8,10 +8,10 @@ use crate::kernel::run_dir::RunDir;
 use crate::kernel::{Refusal, sysctls};
 use crate::plan::op::{BridgeOp, Op};
 use crate::state::{
-    AllowTable, Allowed, BridgingWants, Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Snapshot,
-    State, Subject, Wants,
+    AllowTable, BridgingWants, Kept, Links, NetnsId, Noun, Place, Saved, SavedPlace, Snapshot, State,
+    Stations, Subject, Wants,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
@@ -94,7 +94,7 @@ impl Live {
             // Before a port joins, and after it has left.
             restore_allowed(&mut restoration, |stations| !stations.is_empty());
             restoration.restore_settings();
-            restore_allowed(&mut restoration, BTreeSet::is_empty);
+            restore_allowed(&mut restoration, Stations::is_empty);
             restoration.restore_bridging();
             restoration.restore_addresses();
             restoration.restore_nexthops();
@@ -263,7 +263,7 @@ fn restore_sysctls(restoration: &mut Restoration) {
 }
 
 /// Restores what some ports may have.
-fn restore_allowed(restoration: &mut Restoration, is_wanted: fn(&BTreeSet<Allowed>) -> bool) {
+fn restore_allowed(restoration: &mut Restoration, is_wanted: fn(&Stations) -> bool) {
     for_each_site(restoration, Noun::Allowed, |saved| {
         let wanted: Vec<_> = saved.allowed.iter().filter(|(_, stations)| is_wanted(stations)).collect();
         if wanted.is_empty() {
@@ -276,7 +276,7 @@ fn restore_allowed(restoration: &mut Restoration, is_wanted: fn(&BTreeSet<Allowe
                 let has = table.of(port);
                 if has != *wanted {
                     let change =
-                        BridgeOp::Allow { port: port.clone(), add: wanted.clone(), del: &has - wanted };
+                        BridgeOp::Allow { port: port.clone(), add: wanted.clone(), del: has.without(wanted) };
                     let outcome = channel.apply(&Op::Bridge(change));
                     outcomes.push((Subject::of(Noun::Allowed, String::new(), port), outcome));
                 }

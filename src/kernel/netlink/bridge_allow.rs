@@ -18,11 +18,11 @@ use crate::kernel::netlink::bridge_allow::rules::{
     CHAINS, HOOKS, LINK_LOCAL, RULES_OF_NETDEV, Rule, expressions, numbers, rule_of_port, rules, same,
 };
 use crate::kernel::netlink::bridge_allow::sets::{
-    DELSETELEM, Element, change, elements, item, port, sets, stations,
+    DELSETELEM, Element, change, elements, in_order, item, port, sets, stations,
 };
 use crate::kernel::netlink::nftables::{Family, Message, Nftables, number, text};
 use crate::kernel::netlink::raw::Attributes;
-use crate::state::{AllowTable, Allowed, BridgingWants, State};
+use crate::state::{AllowTable, BridgingWants, State, Stations};
 use crate::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,45 +90,43 @@ struct Found {
     families: Vec<Family>,
 }
 
-/// The rules of a table by chain.
-fn read_rules(nftables: &mut Nftables, family: Family) -> Result<BTreeMap<String, Vec<Attributes>>, Refusal> {
-    let mut found: BTreeMap<String, Vec<Attributes>> = BTreeMap::new();
-    for rule in nftables.get(family, GETRULE, true, &of_table())? {
-        found.entry(rule.text(2).unwrap_or_default()).or_default().push(rule.nested(4));
-    }
-    Ok(found)
+/// A rule of a table: its chain, its expressions.
+type Read = (String, Attributes);
+
+fn read_rules(nftables: &mut Nftables, family: Family) -> Result<Vec<Read>, Refusal> {
+    let rules = nftables.get(family, GETRULE, true, &of_table())?;
+    Ok(rules.into_iter().map(|rule| (rule.text(2).unwrap_or_default(), rule.nested(4))).collect())
 }
 
-/// Whether the chains have these rules and no others.
-fn has_rules<'a>(shown: &BTreeMap<String, Vec<Attributes>>, rules: impl Iterator<Item = &'a Rule>) -> bool {
-    let mut wanted: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
-    for rule in rules {
-        wanted.entry(rule.0).or_default().push(rule);
-    }
-    wanted.len() == shown.len()
-        && wanted.iter().all(|(chain, wanted)| {
-            let shown = shown.get(*chain).map(Vec::as_slice).unwrap_or_default();
-            let pairs = || wanted.iter().zip(shown);
-            wanted.len() == shown.len() && pairs().all(|(rule, shown)| same(&expressions(rule), shown))
-        })
+/// Whether these are the rules, in their order in each chain.
+fn are_rules<'a>(mut shown: Vec<Read>, rules: impl Iterator<Item = &'a Rule>) -> bool {
+    // The order in a chain stays.
+    shown.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut wanted: Vec<&Rule> = rules.collect();
+    wanted.sort_by_key(|rule| rule.0);
+    let is_it = |(rule, (chain, shown)): (&&Rule, &Read)| rule.0 == chain && same(&expressions(rule), shown);
+    wanted.len() == shown.len() && wanted.iter().zip(&shown).all(is_it)
 }
 
-/// The ports whose chain is there, on the device of this name and with its rule.
-fn ports_with_chain(
-    nftables: &mut Nftables,
-    rules: &BTreeMap<String, Vec<Attributes>>,
-) -> Result<BTreeSet<IfName>, Refusal> {
+/// The ports whose chain is there, on the device of this name and with its rule alone. Their rules are taken out.
+fn ports_with_chain(nftables: &mut Nftables, rules: &mut Vec<Read>) -> Result<BTreeSet<IfName>, Refusal> {
     let mut found = BTreeSet::new();
     let wanted = expressions(&rule_of_port());
+    let mut alone: BTreeMap<String, bool> = BTreeMap::new();
+    for (chain, shown) in rules.iter() {
+        let is_alone = !alone.contains_key(chain) && same(&wanted, shown);
+        alone.insert(chain.clone(), is_alone);
+    }
     for chain in nftables.get(Family::Netdev, GETCHAIN, true, &of_table())? {
         let name = chain.text(3).unwrap_or_default();
         let device = chain.nested(4).text(3).map(|device| IfName::of_kernel(&device));
         let Some(device) = device.filter(|_| chain.text(1).as_deref() == Some(TABLE)) else { continue };
-        let is_whole = matches!(rules.get(&name).map(Vec::as_slice), Some([rule]) if same(&wanted, rule));
-        if name == chain_of(&device) && is_whole {
+        if name == chain_of(&device) && alone.get(&name) == Some(&true) {
+            alone.remove(&name);
             found.insert(device);
         }
     }
+    rules.retain(|(chain, _)| alone.contains_key(chain));
     Ok(found)
 }
 
@@ -145,7 +143,7 @@ fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
     if found.families.is_empty() {
         return Ok(found);
     }
-    let mut present: BTreeSet<Element> = BTreeSet::new();
+    let mut present: Vec<Element> = Vec::new();
     for set in sets() {
         for (key, counter) in set.read(nftables)? {
             if let (Some(counter), Some(port)) = (counter, port(&key)) {
@@ -153,25 +151,22 @@ fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
                 *(if set.name == "dropped-in" { &mut dropped.received } else { &mut dropped.sent }) +=
                     counter;
             }
-            present.insert((set.family, set.name, key));
+            present.push((set.family, set.name, key));
         }
     }
+    let present = in_order(present);
     let ports = stations(&present);
-    let wanted: BTreeSet<Element> = ports.iter().flat_map(|(port, all)| elements(port, all)).collect();
-    let in_bridge = read_rules(nftables, Family::Bridge)?;
+    let wanted: Vec<Element> = ports.iter().flat_map(|(port, all)| elements(port, all)).collect();
     let mut in_netdev = read_rules(nftables, Family::Netdev)?;
-    let with_chain = ports_with_chain(nftables, &in_netdev)?;
-    for port in &with_chain {
-        in_netdev.remove(&chain_of(port));
-    }
+    let with_chain = ports_with_chain(nftables, &mut in_netdev)?;
     found.table.intact = is_on
         && found.families.len() == FAMILIES.len()
-        && wanted == present
-        && has_rules(&in_bridge, rules())
-        && has_rules(&in_netdev, RULES_OF_NETDEV.iter());
+        && in_order(wanted) == present
+        && are_rules(read_rules(nftables, Family::Bridge)?, rules())
+        && are_rules(in_netdev, RULES_OF_NETDEV.iter());
     let bare: BTreeSet<IfName> = ports.keys().filter(|port| !with_chain.contains(*port)).cloned().collect();
     found.table.bare = bare.into();
-    found.table.ports = ports.into_iter().collect();
+    found.table.ports = ports;
     Ok(found)
 }
 
@@ -203,12 +198,7 @@ impl Channel {
     }
 
     /// Changes the stations of a port, in one batch.
-    pub(super) fn allow(
-        &mut self,
-        port: &IfName,
-        add: &BTreeSet<Allowed>,
-        del: &BTreeSet<Allowed>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn allow(&mut self, port: &IfName, add: &Stations, del: &Stations) -> Result<(), Refusal> {
         let known = self.allowed.take();
         let was_known = known.is_some();
         let outcome = self.allow_from(known, port, add, del);
@@ -224,8 +214,8 @@ impl Channel {
         &mut self,
         known: Option<AllowTable>,
         port: &IfName,
-        add: &BTreeSet<Allowed>,
-        del: &BTreeSet<Allowed>,
+        add: &Stations,
+        del: &Stations,
     ) -> Result<(), Refusal> {
         let nftables = self.nftables()?;
         let Found { table: before, families } = match known {
@@ -242,8 +232,11 @@ impl Channel {
         } else if before.intact {
             let (old, new) = (elements(port, &before.of(port)), elements(port, &after.of(port)));
             let had_chain = before.ports.contains_key(port) && !before.bare.contains(port);
-            messages.extend(change(DELSETELEM, old.difference(&new).cloned()));
-            messages.extend(change(NEWSETELEM, new.difference(&old).cloned()));
+            let without = |all: &[Element], other: &[Element]| -> Vec<Element> {
+                all.iter().filter(|element| other.binary_search(element).is_err()).cloned().collect()
+            };
+            messages.extend(change(DELSETELEM, &without(&old, &new)));
+            messages.extend(change(NEWSETELEM, &without(&new, &old)));
             match (had_chain, after.ports.contains_key(port)) {
                 (true, false) => {
                     let chain = of_table().with(3, text(&chain_of(port)));
@@ -255,7 +248,7 @@ impl Channel {
         } else {
             messages.extend(whole_tables());
             let all = after.ports.iter().flat_map(|(port, stations)| elements(port, stations));
-            messages.extend(change(NEWSETELEM, all));
+            messages.extend(change(NEWSETELEM, &in_order(all.collect())));
             messages
                 .extend(after.ports.keys().filter(|port| !after.bare.contains(*port)).flat_map(add_chain));
         }

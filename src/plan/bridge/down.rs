@@ -4,9 +4,8 @@ use crate::plan::bridge::config::{Config, Role};
 use crate::plan::op::{BridgeOp, Op};
 use crate::plan::{At, Plan};
 use crate::stanza::Phase;
-use crate::state::{BridgeOptions, Link, LinkKind, Snapshot, VlanDevice};
+use crate::state::{BridgeOptions, Link, LinkKind, Snapshot, Stations, VlanDevice};
 use crate::values::IfName;
-use std::collections::BTreeSet;
 
 impl Config {
     /// The plan for a phase of ifdown.
@@ -84,7 +83,7 @@ impl Config {
 fn allow_all(plan: &mut Plan, port: &IfName, found: &Snapshot) {
     let del = found.here().bridging.allowed.of(port);
     if !del.is_empty() {
-        plan.push(Op::Bridge(BridgeOp::Allow { port: port.clone(), add: BTreeSet::new(), del }), None);
+        plan.push(Op::Bridge(BridgeOp::Allow { port: port.clone(), add: Stations::default(), del }), None);
     }
 }
 

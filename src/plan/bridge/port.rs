@@ -4,7 +4,7 @@ use crate::plan::bridge::port_config::PortConfig;
 use crate::plan::op::{Act, BridgeOp, Op};
 use crate::plan::{Plan, Step};
 use crate::stanza::Problem;
-use crate::state::{Allowed, FdbEntry, LinkKind, PortOptions, Snapshot, State, Sysctl, VlanDevice};
+use crate::state::{FdbEntry, LinkKind, PortOptions, Snapshot, State, Stations, Sysctl, VlanDevice};
 use crate::values::{IfName, VlanProtocol, VlanSet};
 use std::collections::BTreeSet;
 
@@ -167,10 +167,9 @@ impl Draft {
         if former == *wanted && table.intact && !table.bare.contains(port) {
             return;
         }
-        let change = |add: BTreeSet<Allowed>, del: BTreeSet<Allowed>| {
-            Op::Bridge(BridgeOp::Allow { port: port.clone(), add, del })
-        };
-        let (new, old): (BTreeSet<_>, BTreeSet<_>) = (wanted - &former, &former - wanted);
+        let change =
+            |add: Stations, del: Stations| Op::Bridge(BridgeOp::Allow { port: port.clone(), add, del });
+        let (new, old) = (wanted.without(&former), former.without(wanted));
         let undo = change(old.clone(), new.clone());
         // If something else has changed the table, all of them are added again.
         let add = if table.intact && !(new.is_empty() && old.is_empty()) { new } else { wanted.clone() };

@@ -2,9 +2,8 @@
 
 use crate::plan::bridge::scope::Scope;
 use crate::stanza::{Problem, Stanza};
-use crate::state::{Allowed, FdbEntry, PortOptions, link_local};
+use crate::state::{Allowed, FdbEntry, PortOptions, Stations, link_local};
 use crate::values::{Invalid, List, Mac, Switch, Vid, Vids, VlanSet};
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -48,7 +47,7 @@ pub struct PortConfig {
     /// The static entries of its forwarding database.
     pub fdb: Vec<FdbEntry>,
     /// The stations that it may have, if only these.
-    pub allow: Option<BTreeSet<Allowed>>,
+    pub allow: Option<Stations>,
     /// It is the VXLAN end of an EVPN.
     pub evpn: bool,
 }
@@ -81,8 +80,8 @@ impl PortConfig {
             stations.into_iter().map(|Station(entry)| entry).collect()
         });
         let allow = stanza
-            .get::<List<Stations>>("bridge-allow")
-            .map(|List(stations)| stations.into_iter().flat_map(|Stations(stations)| stations).collect());
+            .get::<List<Entry>>("bridge-allow")
+            .map(|List(entries)| entries.into_iter().flat_map(|Entry(stations)| stations).collect());
         Self { vlans: read_vlans(stanza, scope, inherits), options, fdb, allow, evpn }
     }
 
@@ -149,9 +148,9 @@ fn read_vlans(stanza: &Stanza, scope: Scope, inherits: bool) -> Option<(&'static
 }
 
 /// `MAC [vlan VID] [ADDRESS…]`: a station, its link-local address, and its other addresses.
-struct Stations(Vec<Allowed>);
+struct Entry(Vec<Allowed>);
 
-impl FromStr for Stations {
+impl FromStr for Entry {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {

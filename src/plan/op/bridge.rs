@@ -1,8 +1,8 @@
 //! Changes to bridges, their ports, their VLANs and their forwarding databases.
 
-use crate::state::{Allowed, BridgeOptions, FdbEntry, PortOptions, VlanDevice};
+use crate::state::{BridgeOptions, FdbEntry, PortOptions, Stations, VlanDevice};
 use crate::values::{IfName, VlanRange};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A change to a bridge that exists.
@@ -57,9 +57,9 @@ pub enum BridgeOp {
         /// The port. A port without stations is not in the table.
         port: IfName,
         /// Those that it gets.
-        add: BTreeSet<Allowed>,
+        add: Stations,
         /// Those that it has no longer.
-        del: BTreeSet<Allowed>,
+        del: Stations,
     },
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for BridgeOp {
 }
 
 /// A command of nft(8) for each set.
-fn elements(verb: &str, port: &IfName, stations: &BTreeSet<Allowed>) -> String {
+fn elements(verb: &str, port: &IfName, stations: &Stations) -> String {
     let mut sets: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for station in stations {
         sets.entry(station.set()).or_default().push(station.element(port));

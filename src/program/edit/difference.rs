@@ -6,10 +6,9 @@ use crate::plan::op::{Act, BridgeOp, End, LinkChange, Nested, NewVeth, Op};
 use crate::plan::{Plan, Step, vrf};
 use crate::state::{
     BridgeOptions, Details, FdbEntry, LinkAddress, LinkKind, LinkOriginal, Place, PortOptions, Record,
-    Shared, Snapshot, State, Sysctl, VlanDevice,
+    Shared, Snapshot, State, Stations, Sysctl, VlanDevice,
 };
 use crate::values::{IfName, Mtu, NetnsRef};
-use std::collections::BTreeSet;
 
 /// Two states, and the objects in which they may differ.
 pub struct Difference<'a> {
@@ -410,7 +409,7 @@ impl Way<'_> {
         let now = of(&self.base.0);
         if of(self.to.fresh).is_empty() && !now.is_empty() {
             let change = |add, del| Op::Bridge(BridgeOp::Allow { port: port.clone(), add, del });
-            let (del, add) = (change(BTreeSet::new(), now.clone()), change(now, BTreeSet::new()));
+            let (del, add) = (change(Stations::default(), now.clone()), change(now, Stations::default()));
             self.push(&Place::Here, del, Some(add));
         }
     }

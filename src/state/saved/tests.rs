@@ -48,7 +48,9 @@ fn saved_place() -> impl Strategy<Value = SavedPlace> {
             }
             let sysctls = sysctls.into_iter().filter_map(|(key, value)| Some((key.parse().ok()?, value)));
             let records = records.into_iter().map(|(name, value)| (Record::of("", &name), value));
-            let allowed = allowed.into_iter().filter_map(|(port, all)| Some((port.parse().ok()?, all)));
+            let allowed = allowed
+                .into_iter()
+                .filter_map(|(port, all)| Some((port.parse().ok()?, all.into_iter().collect())));
             let (sysctls, records, allowed) = (sysctls.collect(), records.collect(), allowed.collect());
             SavedPlace { id, nsids, messages, sysctls, records, allowed }
         })

@@ -17,8 +17,10 @@ pub(super) enum Field {
     Bits(u32, u32, [u8; 2]),
     /// The VLAN of untagged frames on the port that received the frame.
     Pvid,
-    /// The offset field of the IPv6 fragment header.
-    Fragment,
+    /// The offset in the IPv6 fragment header.
+    FragmentOffset,
+    /// The next header in the IPv6 fragment header.
+    FragmentNext,
 }
 
 const LINK: u32 = 0;
@@ -40,6 +42,9 @@ const TAG: Field = Field::Bytes(LINK, 12, 2);
 const TAG_VID: Field = Field::Bits(LINK, 14, [0x0f, 0xff]);
 const ARP_SENDER: [Field; 2] = [Field::Bytes(NETWORK, 8, 6), Field::Bytes(NETWORK, 14, 4)];
 const ARP_TARGET: Field = Field::Bytes(NETWORK, 24, 4);
+/// The offset of a fragment; with the flag that more fragments follow.
+const IPV4_OFFSET: Field = Field::Bits(NETWORK, 6, [0x1f, 0xff]);
+const IPV4_FRAGMENT: Field = Field::Bits(NETWORK, 6, [0x3f, 0xff]);
 const IPV4_SOURCE: Field = Field::Bytes(NETWORK, 12, 4);
 const IPV6_SOURCE: Field = Field::Bytes(NETWORK, 8, 16);
 const IPV6_LENGTH: Field = Field::Bytes(NETWORK, 4, 2);
@@ -180,7 +185,7 @@ static RULES_OF_STATIONS: [[Rule; 7]; 3] = [
 /// An option of a solicitation or an advertisement with an Ethernet address of the port.
 const OPTION_MAC: If = In("packet-macs", &[FROM, Bytes(TRANSPORT, 26, 6)]);
 
-static RULES: [Rule; 42] = [
+static RULES: [Rule; 50] = [
     ("prerouting", &[In("ports", &[FROM])], Jump("received")),
     ("postrouting", &[In("ports", &[TO])], Jump("sent")),
     ("received", &[IS_IPV4], Jump("ipv4")),
@@ -200,22 +205,28 @@ static RULES: [Rule; 42] = [
     ),
     // Also all other protocols, and every frame with two VLAN tags.
     ("received", &[], Goto("drop-received")),
+    // Packets that may pass if their source may. Kernels read the ports of later fragments too, from their data.
+    ("ipv4", &[Not(IPV4_OFFSET, &[0, 0])], Return),
+    // The headers behind an authentication header are not read. This is so for IPv6 too.
+    ("ipv4", &[Is(INNER, &[51])], Goto("drop-received")),
     // A DHCP server is not behind such a port. Some clients look only at the destination.
     ("ipv4", &[IS_UDP, Is(UDP_SOURCE, &[0, 67])], Goto("drop-received")),
     ("ipv4", &[IS_UDP, Is(UDP_DESTINATION, &[0, 68])], Goto("drop-received")),
     // A client asks for its own Ethernet address.
-    (
-        "ipv4",
-        &[IS_UDP, Is(UDP_DESTINATION, &[0, 67]), NotIn("packet-macs", &[FROM, DHCP_CLIENT])],
-        Goto("drop-received"),
-    ),
+    ("ipv4", &[IS_UDP, Is(UDP_DESTINATION, &[0, 67]), In("packet-macs", &[FROM, DHCP_CLIENT])], Return),
+    ("ipv4", &[IS_UDP, Is(UDP_DESTINATION, &[0, 67])], Goto("drop-received")),
     // Nor is a multicast router: after a query (IGMP), an advertisement (RFC 4286) or PIM, the bridge would send all
     // groups to the port.
     ("ipv4", &[Is(INNER, &[2]), Is(IGMP_TYPE, &[0x11])], Goto("drop-received")),
     ("ipv4", &[Is(INNER, &[2]), Is(IGMP_TYPE, &[0x30])], Goto("drop-received")),
     ("ipv4", &[Is(INNER, &[103])], Goto("drop-received")),
-    // Packets that may pass if their source may. The first fragment of a packet has to show what the packet is.
-    ("ipv6", &[Not(Field::Fragment, &[0, 0])], Return),
+    // The first fragment of a packet has to show what the packet is: no extension headers follow the fragment header.
+    ("ipv6", &[Not(Field::FragmentOffset, &[0, 0])], Return),
+    ("ipv6", &[Is(Field::FragmentNext, &[0])], Goto("drop-received")),
+    ("ipv6", &[Is(Field::FragmentNext, &[43])], Goto("drop-received")),
+    ("ipv6", &[Is(Field::FragmentNext, &[44])], Goto("drop-received")),
+    ("ipv6", &[Is(Field::FragmentNext, &[60])], Goto("drop-received")),
+    ("ipv6", &[Is(INNER, &[51])], Goto("drop-received")),
     ("ipv6", &[IS_UDP, Not(UDP_SOURCE, &[0x02, 0x23]), Not(UDP_DESTINATION, &[0x02, 0x22])], Return),
     // A DHCPv6 server, or a packet without port numbers.
     ("ipv6", &[IS_UDP], Goto("drop-received")),
@@ -259,6 +270,7 @@ static RULES: [Rule; 42] = [
         "without-address",
         &[
             IS_IPV4,
+            Is(IPV4_FRAGMENT, &[0, 0]),
             Is(IPV4_SOURCE, UNSPECIFIED4),
             Is(Bytes(NETWORK, 16, 4), &[255; 4]),
             IS_UDP,
@@ -356,7 +368,11 @@ impl Field {
                 add("byteorder", numbers(&[(1, to), (2, to), (3, 1), (4, 2), (5, 2)]));
                 1
             }
-            Self::Fragment => {
+            Self::FragmentNext => {
+                add("exthdr", numbers(&[(1, to), (3, 0), (4, 1)]).with(2, [44]));
+                1
+            }
+            Self::FragmentOffset => {
                 let place = numbers(&[(1, to), (3, 2), (4, 2)]).with(2, [44]);
                 add("exthdr", place);
                 let masked = numbers(&[(1, to), (2, to), (3, 2)]).nest(4, &constant(&[0xff, 0xf8]));

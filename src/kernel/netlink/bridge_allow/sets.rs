@@ -5,9 +5,8 @@ use crate::kernel::netlink::bridge_allow::messages::{NEWSET, message, of_table};
 use crate::kernel::netlink::bridge_allow::rules::{LIST_ELEM, constant, expression};
 use crate::kernel::netlink::nftables::{Family, Message, Nftables, number, text};
 use crate::kernel::netlink::raw::{Attributes, ip};
-use crate::state::Allowed;
+use crate::state::{Allowed, Map, Stations};
 use crate::values::{IfName, Mac, Vid};
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 const GETSETELEM: u16 = 13;
@@ -193,11 +192,11 @@ pub(super) fn port(key: &[u8]) -> Option<IfName> {
     Some(IfName::of_kernel(std::str::from_utf8(name).ok()?))
 }
 
-/// All elements of a port with these stations.
-pub(super) fn elements(port: &IfName, stations: &BTreeSet<Allowed>) -> BTreeSet<Element> {
+/// All elements of a port with these stations, each once, in order.
+pub(super) fn elements(port: &IfName, stations: &Stations) -> Vec<Element> {
     use Family::{Bridge, Netdev};
     let name = padded(port.as_str().as_bytes(), Part::Port);
-    let mut elements = BTreeSet::new();
+    let mut elements = Vec::new();
     for station in stations {
         let vid = station.vid.map(|vid| padded(&vid.get().to_be_bytes(), Part::Vlan)).unwrap_or_default();
         let mac = padded(&station.mac.bytes(), Part::Mac);
@@ -206,45 +205,53 @@ pub(super) fn elements(port: &IfName, stations: &BTreeSet<Allowed>) -> BTreeSet<
             Some(IpAddr::V4(address)) => address.octets().to_vec(),
             Some(IpAddr::V6(address)) => address.octets().to_vec(),
         };
-        elements.insert((Bridge, station.set(), [&*name, &vid, &mac, &address].concat()));
+        elements.push((Bridge, station.set(), [&*name, &vid, &mac, &address].concat()));
         for (family, set) in [(Bridge, "macs"), (Bridge, "packet-macs"), (Netdev, "macs")] {
-            elements.insert((family, set, [&*name, &mac].concat()));
+            elements.push((family, set, [&*name, &mac].concat()));
         }
-        let of_port =
-            [(Bridge, "ports"), (Bridge, "dropped-in"), (Bridge, "dropped-out"), (Netdev, "dropped-in")];
+    }
+    let of_port =
+        [(Bridge, "ports"), (Bridge, "dropped-in"), (Bridge, "dropped-out"), (Netdev, "dropped-in")];
+    if !stations.is_empty() {
         elements.extend(of_port.map(|(family, set)| (family, set, name.clone())));
     }
+    in_order(elements)
+}
+
+/// The elements, each once, in order.
+pub(super) fn in_order(mut elements: Vec<Element>) -> Vec<Element> {
+    elements.sort_unstable();
+    elements.dedup();
     elements
 }
 
 /// The stations of all ports that some elements contain.
-pub(super) fn stations<'a>(
-    elements: impl IntoIterator<Item = &'a Element>,
-) -> BTreeMap<IfName, BTreeSet<Allowed>> {
-    let mut found: BTreeMap<IfName, BTreeSet<Allowed>> = BTreeMap::new();
+pub(super) fn stations(elements: &[Element]) -> Map<IfName, Stations> {
+    let mut found = Vec::new();
     for (family, name, key) in elements {
         let set = STATIONS.iter().find(|set| set.family == *family && set.name == *name);
-        if let Some((port, station)) = set.and_then(|set| set.station(key)) {
-            found.entry(port).or_default().insert(station);
-        }
+        found.extend(set.and_then(|set| set.station(key)));
     }
-    found
+    found.sort_unstable();
+    let by_port = found.chunk_by(|(one, _), (other, _)| one == other);
+    by_port
+        .filter_map(|of_port| {
+            let (port, _) = of_port.first()?;
+            Some((port.clone(), of_port.iter().map(|(_, station)| *station).collect()))
+        })
+        .collect()
 }
 
-/// Messages that add or delete elements.
-pub(super) fn change(kind: u16, elements: impl IntoIterator<Item = Element>) -> Vec<Message> {
-    let mut by_set: BTreeMap<(Family, &str), Vec<Vec<u8>>> = BTreeMap::new();
-    for (family, set, key) in elements {
-        by_set.entry((family, set)).or_default().push(key);
-    }
+/// Messages that add or delete elements, which are in order.
+pub(super) fn change(kind: u16, elements: &[Element]) -> Vec<Message> {
+    let of_sets = elements.chunk_by(|(family, set, _), (other, next, _)| family == other && set == next);
     let mut messages = Vec::new();
-    for ((family, set), keys) in by_set {
-        for some in keys.chunks(ELEMENTS) {
-            let element = |key: &Vec<u8>| Attributes::default().nest(1, &constant(key));
-            let list =
-                some.iter().map(element).fold(Attributes::default(), |all, one| all.nest(LIST_ELEM, &one));
-            messages.push(message(family, kind, of_table().with(2, text(set)).nest(3, &list)));
-        }
+    for some in of_sets.flat_map(|of_set| of_set.chunks(ELEMENTS)) {
+        let Some((family, set, _)) = some.first() else { continue };
+        let list = some.iter().fold(Attributes::default(), |all, (_, _, key)| {
+            all.nest(LIST_ELEM, &Attributes::default().nest(1, &constant(key)))
+        });
+        messages.push(message(*family, kind, of_table().with(2, text(set)).nest(3, &list)));
     }
     messages
 }

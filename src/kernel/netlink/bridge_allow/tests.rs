@@ -3,10 +3,9 @@
 use super::sets::{elements, port, stations};
 use crate::kernel::netlink::nftables::answers;
 use crate::kernel::netlink::raw::Attributes;
-use crate::state::Allowed;
+use crate::state::{Allowed, Map, Stations};
 use crate::values::{IfName, Mac, Vid};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 fn allowed() -> impl Strategy<Value = Allowed> {
@@ -23,10 +22,10 @@ proptest! {
     #[test]
     fn elements_say_which_stations_a_port_has(name in "[a-z]{1,15}", all in prop::collection::btree_set(allowed(), 1..9)) {
         let name: IfName = name.parse().unwrap();
-        let elements = elements(&name, &all);
+        let elements = elements(&name, &all.iter().copied().collect());
         prop_assert!(elements.iter().all(|(_, _, key)| port(key) == Some(name.clone())));
-        let found: BTreeMap<IfName, BTreeSet<Allowed>> = stations(&elements);
-        prop_assert_eq!(found, BTreeMap::from([(name, all)]));
+        let wanted: Map<IfName, Stations> = [(name, all.into_iter().collect())].into_iter().collect();
+        prop_assert_eq!(stations(&elements), wanted);
     }
 
     #[test]
