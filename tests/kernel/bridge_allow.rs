@@ -50,7 +50,7 @@ pub fn tests() -> Vec<Trial> {
         add("egress/by-rules", |layout| egress::test(layout, by_reference));
     }
     tests.push(needs(&[Feature::Vlan], "bridge-allow/link-local/by-rules", || {
-        in_lab(|| link_local::test(by_reference));
+        in_lab(|| link_local::test(by_reference, false));
     }));
     if HAS_KEYWORD {
         tests.extend(Version::ALL.into_iter().flat_map(of_version));
@@ -75,7 +75,7 @@ fn of_version(version: Version) -> Vec<Trial> {
             add(name, Box::new(move || windows::test(layout, keyword(way))));
         }
     }
-    add("link-local".to_owned(), Box::new(move || link_local::test(keyword(Way::Ifup))));
+    add("link-local".to_owned(), Box::new(move || link_local::test(keyword(Way::Ifup), true)));
     tests
 }
 
