@@ -34,7 +34,7 @@ impl Allowed {
     pub fn element(&self, port: &IfName) -> String {
         let vid = self.vid.map(|vid| format!(" . {vid}")).unwrap_or_default();
         let address = self.address.map(|address| format!(" . {address}")).unwrap_or_default();
-        format!("\"{port}\"{vid} . {}{address}", self.mac)
+        format!("\"{port}\" . {}{vid}{address}", self.mac)
     }
 }
 
@@ -70,6 +70,13 @@ impl Allowed {
 pub struct Stations(Vec<Allowed>);
 
 impl Stations {
+    /// Adds one.
+    pub fn insert(&mut self, station: Allowed) {
+        if let Err(place) = self.0.binary_search(&station) {
+            self.0.insert(place, station);
+        }
+    }
+
     /// These, and those of the other list.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
@@ -96,10 +103,9 @@ impl Stations {
 
 impl FromIterator<Allowed> for Stations {
     fn from_iter<I: IntoIterator<Item = Allowed>>(stations: I) -> Self {
-        let mut all: Vec<Allowed> = stations.into_iter().collect();
-        all.sort_unstable();
-        all.dedup();
-        Self(all)
+        let mut all = Self::default();
+        stations.into_iter().for_each(|station| all.insert(station));
+        all
     }
 }
 

@@ -98,14 +98,17 @@ fn read_rules(nftables: &mut Nftables, family: Family) -> Result<Vec<Read>, Refu
     Ok(rules.into_iter().map(|rule| (rule.text(2).unwrap_or_default(), rule.nested(4))).collect())
 }
 
-/// Whether these are the rules, in their order in each chain.
-fn are_rules<'a>(mut shown: Vec<Read>, rules: impl Iterator<Item = &'a Rule>) -> bool {
-    // The order in a chain stays.
-    shown.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut wanted: Vec<&Rule> = rules.collect();
-    wanted.sort_by_key(|rule| rule.0);
-    let is_it = |(rule, (chain, shown)): (&&Rule, &Read)| rule.0 == chain && same(&expressions(rule), shown);
-    wanted.len() == shown.len() && wanted.iter().zip(&shown).all(is_it)
+/// Whether the chains have these rules, in their order, and there are no others.
+fn are_rules(shown: &[Read], rules: &[&Rule]) -> bool {
+    let mut taken = vec![false; shown.len()];
+    for rule in rules {
+        let next = shown.iter().zip(&mut taken).find(|((chain, _), taken)| chain == rule.0 && !**taken);
+        match next {
+            Some(((_, shown), taken)) if same(&expressions(rule), shown) => *taken = true,
+            _ => return false,
+        }
+    }
+    taken.iter().all(|taken| *taken)
 }
 
 /// The ports whose chain is there, on the device of this name and with its rule alone. Their rules are taken out.
@@ -162,8 +165,8 @@ fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
     found.table.intact = is_on
         && found.families.len() == FAMILIES.len()
         && in_order(wanted) == present
-        && are_rules(read_rules(nftables, Family::Bridge)?, rules())
-        && are_rules(in_netdev, RULES_OF_NETDEV.iter());
+        && are_rules(&read_rules(nftables, Family::Bridge)?, &rules().collect::<Vec<_>>())
+        && are_rules(&in_netdev, &RULES_OF_NETDEV.iter().collect::<Vec<_>>());
     let bare: BTreeSet<IfName> = ports.keys().filter(|port| !with_chain.contains(*port)).cloned().collect();
     found.table.bare = bare.into();
     found.table.ports = ports;

@@ -3,8 +3,8 @@
 
 use crate::examples::cards;
 use crate::features::{Feature, needs};
-use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
-use crate::lab::{Netns, command, in_lab, run, wait_until};
+use crate::ifupdown::{Executors, Ifupdown, Shell, Version, Way};
+use crate::lab::{Netns, command, in_lab, ip, run, wait_until};
 use crate::schema::valid;
 use crate::state::State;
 use libtest_mimic::Trial;
@@ -194,7 +194,7 @@ auto eth1\niface eth1\n    use link\n"
         installed.ifnetlink("apply -a").quiet();
         assert_guarded(&hosts);
     }
-    before.assert_after_ifdown(&installed);
+    before.assert_after(Way::Apply, &installed);
     assert_eq!(ruleset(), "");
 }
 
@@ -222,8 +222,8 @@ fn confirm(ifupdown: Ifupdown) {
     assert_guarded(&hosts);
     installed.ifnetlink("confirm --no").quiet();
     assert_eq!(ruleset(), "");
-    // The outcome of the last change is kept for the next command.
     installed.ifdown("-a").quiet();
+    ip("link set lo up");
     before.assert_same(&State::now(), "after ifdown -a");
 }
 

@@ -40,6 +40,7 @@ const SOURCE: Field = Field::Bytes(LINK, 6, 6);
 /// `nft_payload_copy_vlan`).
 const TAG: Field = Field::Bytes(LINK, 12, 2);
 const TAG_VID: Field = Field::Bits(LINK, 14, [0x0f, 0xff]);
+const BEHIND_TAG: Field = Field::Bytes(LINK, 16, 2);
 const ARP_SENDER: [Field; 2] = [Field::Bytes(NETWORK, 8, 6), Field::Bytes(NETWORK, 14, 4)];
 const ARP_TARGET: Field = Field::Bytes(NETWORK, 24, 4);
 /// The offset of a fragment; with the flag that more fragments follow.
@@ -87,12 +88,18 @@ use Field::Bytes;
 use If::{In, Is, Least, Most, Not, NotIn};
 use Then::{Accept, Drop, Goto, Jump, Return};
 
-const IS_ARP: If = Is(PROTOCOL, &[0x08, 0x06]);
-const IS_IPV4: If = Is(PROTOCOL, &[0x08, 0x00]);
-const IS_IPV6: If = Is(PROTOCOL, &[0x86, 0xdd]);
+const ARP: [u8; 2] = [0x08, 0x06];
+const IPV4: [u8; 2] = [0x08, 0x00];
+const IPV6: [u8; 2] = [0x86, 0xdd];
+const IS_ARP: If = Is(PROTOCOL, &ARP);
+const IS_IPV4: If = Is(PROTOCOL, &IPV4);
+const IS_IPV6: If = Is(PROTOCOL, &IPV6);
 const IS_UDP: If = Is(INNER, &[17]);
 const IS_ICMPV6: If = Is(INNER, &[58]);
 const IS_TAGGED: If = Is(TAG, &[0x81, 0x00]);
+const IS_TAGGED_AD: If = Is(TAG, &[0x88, 0xa8]);
+/// A packet without a fragment header has no such field.
+const HAS_FRAGMENT_HEADER: If = Least(Field::FragmentNext, &[0]);
 const UNSPECIFIED4: &[u8] = &[0; 4];
 const UNSPECIFIED6: &[u8] = &[0; 16];
 /// ARP for Ethernet and IPv4.
@@ -105,8 +112,9 @@ const ADVERTISEMENT: &[u8] = &[136];
 /// before all others that see a frame come, after all others that see it leave.
 pub(super) const HOOKS: [(&str, (u32, i32)); 2] = [("prerouting", (0, -300)), ("postrouting", (4, 300))];
 
-pub(super) const CHAINS: [&str; 9] = [
+pub(super) const CHAINS: [&str; 11] = [
     "received",
+    "protocol",
     "ipv4",
     "ipv6",
     "station",
@@ -114,6 +122,7 @@ pub(super) const CHAINS: [&str; 9] = [
     "untagged-station",
     "without-address",
     "sent",
+    "sent-tagged",
     "drop-received",
 ];
 /// The chain in the table of the family netdev.
@@ -131,7 +140,7 @@ macro_rules! of_station {
                     ARP_HEAD,
                     Least(ARP_OPERATION, &[0, 1]),
                     Most(ARP_OPERATION, &[0, 2]),
-                    In($addresses4, &[FROM, $($vlan,)? ARP_SENDER[0], ARP_SENDER[1]]),
+                    In($addresses4, &[FROM, ARP_SENDER[0], $($vlan,)? ARP_SENDER[1]]),
                 ],
                 Accept,
             ),
@@ -143,18 +152,18 @@ macro_rules! of_station {
                     ARP_HEAD,
                     Is(ARP_OPERATION, &[0, 1]),
                     Is(ARP_SENDER[1], UNSPECIFIED4),
-                    In($addresses4, &[FROM, $($vlan,)? ARP_SENDER[0], ARP_TARGET]),
+                    In($addresses4, &[FROM, ARP_SENDER[0], $($vlan,)? ARP_TARGET]),
                 ],
                 Accept,
             ),
-            ($chain, &[IS_IPV4, In($addresses4, &[FROM, $($vlan,)? SOURCE, IPV4_SOURCE])], Accept),
+            ($chain, &[IS_IPV4, In($addresses4, &[FROM, SOURCE, $($vlan,)? IPV4_SOURCE])], Accept),
             (
                 $chain,
                 &[
                     IS_IPV6,
                     IS_ICMPV6,
                     Is(ICMPV6_TYPE, ADVERTISEMENT),
-                    NotIn($addresses6, &[FROM, $($vlan,)? SOURCE, ND_TARGET]),
+                    NotIn($addresses6, &[FROM, SOURCE, $($vlan,)? ND_TARGET]),
                 ],
                 Return,
             ),
@@ -166,11 +175,11 @@ macro_rules! of_station {
                     Is(IPV6_SOURCE, UNSPECIFIED6),
                     IS_ICMPV6,
                     Is(ICMPV6_TYPE, SOLICITATION),
-                    In($addresses6, &[FROM, $($vlan,)? SOURCE, ND_TARGET]),
+                    In($addresses6, &[FROM, SOURCE, $($vlan,)? ND_TARGET]),
                 ],
                 Accept,
             ),
-            ($chain, &[IS_IPV6, In($addresses6, &[FROM, $($vlan,)? SOURCE, IPV6_SOURCE])], Accept),
+            ($chain, &[IS_IPV6, In($addresses6, &[FROM, SOURCE, $($vlan,)? IPV6_SOURCE])], Accept),
             ($chain, &[], Goto("without-address")),
         ]
     };
@@ -185,26 +194,37 @@ static RULES_OF_STATIONS: [[Rule; 7]; 3] = [
 /// An option of a solicitation or an advertisement with an Ethernet address of the port.
 const OPTION_MAC: If = In("packet-macs", &[FROM, Bytes(TRANSPORT, 26, 6)]);
 
-static RULES: [Rule; 50] = [
+static RULES: [Rule; 66] = [
     ("prerouting", &[In("ports", &[FROM])], Jump("received")),
     ("postrouting", &[In("ports", &[TO])], Jump("sent")),
+    ("received", &[], Jump("protocol")),
     ("received", &[IS_IPV4], Jump("ipv4")),
     ("received", &[IS_IPV6], Jump("ipv6")),
     ("received", &[In("stations", &[FROM, SOURCE])], Jump("station")),
-    ("received", &[IS_TAGGED, In("vlan-stations", &[FROM, TAG_VID, SOURCE])], Jump("tagged-station")),
+    ("received", &[IS_TAGGED, In("vlan-stations", &[FROM, SOURCE, TAG_VID])], Jump("tagged-station")),
     // A tag with VLAN ID 0 has only a priority.
     (
         "received",
-        &[IS_TAGGED, Is(TAG_VID, &[0, 0]), In("vlan-stations", &[FROM, Field::Pvid, SOURCE])],
+        &[IS_TAGGED, Is(TAG_VID, &[0, 0]), In("vlan-stations", &[FROM, SOURCE, Field::Pvid])],
         Jump("untagged-station"),
     ),
     (
         "received",
-        &[Not(TAG, &[0x81, 0x00]), In("vlan-stations", &[FROM, Field::Pvid, SOURCE])],
+        &[Not(TAG, &[0x81, 0x00]), In("vlan-stations", &[FROM, SOURCE, Field::Pvid])],
         Jump("untagged-station"),
     ),
-    // Also all other protocols, and every frame with two VLAN tags.
     ("received", &[], Goto("drop-received")),
+    // Neither another protocol nor a second tag. Newer kernels look for the protocol behind more than one tag.
+    ("protocol", &[Is(TAG, &ARP)], Return),
+    ("protocol", &[Is(TAG, &IPV4)], Return),
+    ("protocol", &[Is(TAG, &IPV6)], Return),
+    ("protocol", &[IS_TAGGED, Is(BEHIND_TAG, &ARP)], Return),
+    ("protocol", &[IS_TAGGED, Is(BEHIND_TAG, &IPV4)], Return),
+    ("protocol", &[IS_TAGGED, Is(BEHIND_TAG, &IPV6)], Return),
+    ("protocol", &[IS_TAGGED_AD, Is(BEHIND_TAG, &ARP)], Return),
+    ("protocol", &[IS_TAGGED_AD, Is(BEHIND_TAG, &IPV4)], Return),
+    ("protocol", &[IS_TAGGED_AD, Is(BEHIND_TAG, &IPV6)], Return),
+    ("protocol", &[], Goto("drop-received")),
     // Packets that may pass if their source may. Kernels read the ports of later fragments too, from their data.
     ("ipv4", &[Not(IPV4_OFFSET, &[0, 0])], Return),
     // The headers behind an authentication header are not read. This is so for IPv6 too.
@@ -222,6 +242,9 @@ static RULES: [Rule; 50] = [
     ("ipv4", &[Is(INNER, &[103])], Goto("drop-received")),
     // The first fragment of a packet has to show what the packet is: no extension headers follow the fragment header.
     ("ipv6", &[Not(Field::FragmentOffset, &[0, 0])], Return),
+    // Bytes behind the end of the packet must not look like its headers.
+    ("ipv6", &[HAS_FRAGMENT_HEADER, Not(IPV6_NEXT, &[44])], Goto("drop-received")),
+    ("ipv6", &[HAS_FRAGMENT_HEADER, Most(IPV6_LENGTH, &[0, 15])], Goto("drop-received")),
     ("ipv6", &[Is(Field::FragmentNext, &[0])], Goto("drop-received")),
     ("ipv6", &[Is(Field::FragmentNext, &[43])], Goto("drop-received")),
     ("ipv6", &[Is(Field::FragmentNext, &[44])], Goto("drop-received")),
@@ -298,10 +321,14 @@ static RULES: [Rule; 50] = [
     ),
     // To many stations.
     ("sent", &[Not(Field::Bits(LINK, 0, [1, 0]), &[0, 0])], Return),
-    // In any VLAN: when a frame leaves, the VLAN of an untagged one is not known any more.
-    ("sent", &[In("macs", &[TO, DESTINATION])], Return),
+    ("sent", &[In("stations", &[TO, DESTINATION])], Return),
+    ("sent", &[IS_TAGGED], Jump("sent-tagged")),
+    // When an untagged frame leaves, its VLAN is not known any more.
+    ("sent", &[Not(TAG, &[0x81, 0x00]), In("macs", &[TO, DESTINATION])], Return),
     ("sent", &[In("dropped-out", &[TO])], Drop),
     ("sent", &[], Drop),
+    // In a chain of its own, nft(8) can read the rule that it lists.
+    ("sent-tagged", &[In("vlan-stations", &[TO, DESTINATION, TAG_VID])], Accept),
     ("drop-received", &[In("dropped-in", &[FROM])], Drop),
     ("drop-received", &[], Drop),
 ];

@@ -80,9 +80,9 @@ static STATIONS: [Set; 6] = [
     bridge("stations", &[Part::Port, Part::Mac]),
     bridge("addresses4", &[Part::Port, Part::Mac, Part::Ipv4]),
     bridge("addresses6", &[Part::Port, Part::Mac, Part::Ipv6]),
-    bridge("vlan-stations", &[Part::Port, Part::Vlan, Part::Mac]),
-    bridge("vlan-addresses4", &[Part::Port, Part::Vlan, Part::Mac, Part::Ipv4]),
-    bridge("vlan-addresses6", &[Part::Port, Part::Vlan, Part::Mac, Part::Ipv6]),
+    bridge("vlan-stations", &[Part::Port, Part::Mac, Part::Vlan]),
+    bridge("vlan-addresses4", &[Part::Port, Part::Mac, Part::Vlan, Part::Ipv4]),
+    bridge("vlan-addresses6", &[Part::Port, Part::Mac, Part::Vlan, Part::Ipv6]),
 ];
 
 /// What follows from the stations: the ports, their stations in any VLAN, and the counters.
@@ -205,7 +205,7 @@ pub(super) fn elements(port: &IfName, stations: &Stations) -> Vec<Element> {
             Some(IpAddr::V4(address)) => address.octets().to_vec(),
             Some(IpAddr::V6(address)) => address.octets().to_vec(),
         };
-        elements.push((Bridge, station.set(), [&*name, &vid, &mac, &address].concat()));
+        elements.push((Bridge, station.set(), [&*name, &mac, &vid, &address].concat()));
         for (family, set) in [(Bridge, "macs"), (Bridge, "packet-macs"), (Netdev, "macs")] {
             elements.push((family, set, [&*name, &mac].concat()));
         }
@@ -227,19 +227,14 @@ pub(super) fn in_order(mut elements: Vec<Element>) -> Vec<Element> {
 
 /// The stations of all ports that some elements contain.
 pub(super) fn stations(elements: &[Element]) -> Map<IfName, Stations> {
-    let mut found = Vec::new();
+    let mut found: Map<IfName, Stations> = Map::new();
     for (family, name, key) in elements {
         let set = STATIONS.iter().find(|set| set.family == *family && set.name == *name);
-        found.extend(set.and_then(|set| set.station(key)));
+        if let Some((port, station)) = set.and_then(|set| set.station(key)) {
+            found.entry(port).or_default().insert(station);
+        }
     }
-    found.sort_unstable();
-    let by_port = found.chunk_by(|(one, _), (other, _)| one == other);
-    by_port
-        .filter_map(|of_port| {
-            let (port, _) = of_port.first()?;
-            Some((port.clone(), of_port.iter().map(|(_, station)| *station).collect()))
-        })
-        .collect()
+    found
 }
 
 /// Messages that add or delete elements, which are in order.
