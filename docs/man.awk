@@ -1,6 +1,9 @@
 # Makes of scdoc's output what mandoc has nothing to say about: scdoc begins paragraphs that are empty or follow a heading,
 # leaves lines as long as they were written, and the title in lower case. What is shown stays the same.
 
+# The first line tells man to run tbl, for tables.
+BEGIN { print "'\\\" t" }
+
 function flush() { if (paragraph) print ".P"; paragraph = 0 }
 
 # Text, in lines of at most 80 bytes. None may begin like a request.
