@@ -34,9 +34,13 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 ifneq ($(words $(TARGET)),1)
 $(error CARGO_TARGET_DIR is "$(TARGET)": make cannot build in a directory whose name has blanks)
 endif
+# The messages of a panic name source files: those of the linked crates by a path that is the same on every machine, so
+# that every machine builds the same program. Flags are separated by blanks, so a path with blanks stays as it is.
+CARGO_SOURCES = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+REMAP = $(if $(filter 1,$(words $(CARGO_SOURCES))),--remap-path-prefix=$(CARGO_SOURCES)=/cargo)
 # At fixed addresses, so that nothing has to be relocated: it touches a third less memory and reads a tenth less. Without
 # tables for unwinding: a panic aborts, and the tables are a fortieth of the program.
-FIXED = -C relocation-model=static -C force-unwind-tables=no
+FIXED = $(REMAP) -C relocation-model=static -C force-unwind-tables=no
 ifeq ($(MUSL),1)
 TRIPLE = $(shell uname -m)-unknown-linux-musl
 BUILD = RUSTFLAGS='$(RUSTFLAGS) $(FIXED) -C link-arg=-Tdist/startup.ld' CARGO='$(CARGO)' dist/cargo-musl build
@@ -45,7 +49,7 @@ else ifeq ($(STATIC),1)
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 BUILD = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static $(FIXED)' $(CARGO) build --target $(TRIPLE)
 else
-BUILD = $(CARGO) build
+BUILD = RUSTFLAGS='$(RUSTFLAGS) $(REMAP)' $(CARGO) build
 endif
 RELEASE = $(TARGET)/$(if $(TRIPLE),$(TRIPLE)/)release
 # Built if they are requested, or were installed earlier.
@@ -152,22 +156,30 @@ uninstall: ## remove what `install` installed, and restore the stock executors
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 TARBALL = $(TARGET)/dist/$(ALL)-$(VERSION).tar.gz
 
+# Without .git, as in an unpacked tarball, the sources are all files here.
 dist: ## target/dist: the sources of the last commit, and the files for Alpine's abuild
 	@mkdir -p $(TARGET)/dist
+ifneq ($(wildcard .git),)
 	@[ -z "$$(git status --porcelain)" ] || echo 'dist: uncommitted changes are left out' >&2
 	git archive --prefix=$(ALL)-$(VERSION)/ HEAD | gzip -9n >$(TARBALL)
+else
+	tar --sort=name --owner=0 --group=0 --numeric-owner --exclude=./$(patsubst ./%,%,$(patsubst $(CURDIR)/%,%,$(TARGET))) \
+		--transform='s,^[.],$(ALL)-$(VERSION),S' -c . | gzip -9n >$(TARBALL)
+endif
 	cp dist/alpine/* $(TARGET)/dist/
 	cd $(TARGET)/dist && sed -i '/^sha512sums="/,$$d' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
 
-# The built dependencies are shared with `build`, by a relative path, which has no blanks. -d: allow another cargo than Debian's, whose stable release may be too
-# old for this package.
-deb: dist ## target/deb: a Debian package of the last commit; needs debhelper
+# The built dependencies are shared with `build`, by a relative path, which has no blanks. -d: allow another cargo than
+# Debian's, whose stable release may be too old for this package. dpkg-source finds the tarball by the version in
+# dist/debian/changelog, so it fails if that differs from the version in Cargo.toml.
+deb: dist ## target/deb: a Debian package of the last commit, and its source package; needs debhelper
 	@rm -rf $(TARGET)/deb && mkdir -p $(TARGET)/deb
+	cp $(TARBALL) $(TARGET)/deb/$(ALL)_$(VERSION).orig.tar.gz
 	tar -xzf $(TARBALL) -C $(TARGET)/deb
-	cp -R dist/debian $(TARGET)/deb/$(ALL)-$(VERSION)/debian
-	cd $(TARGET)/deb/$(ALL)-$(VERSION) && CARGO_TARGET_DIR=../.. dpkg-buildpackage -b -d -us -uc
+	cd $(TARGET)/deb/$(ALL)-$(VERSION) && cp -R dist/debian debian && CARGO_TARGET_DIR=../.. dpkg-buildpackage -d -us -uc
 	@rm -r $(TARGET)/deb/$(ALL)-$(VERSION)
+	@echo "deb: the package is $$(readlink -f $(TARGET)/deb/$(ALL)_*.deb)"
 
 clean: ## everything that was built
 	$(CARGO) clean
