@@ -1,7 +1,7 @@
 //! `bridge-allow`: the port of a bridge lets in only what the listed stations send. Forged frames of many kinds are sent
 //! byte by byte; raw sockets at another port and on the bridge itself say which arrived.
 //!
-//! The same tests run against rules of nft (bridge_allow/rules.rs), and without rules, where everything must arrive.
+//! Without the keyword, everything must arrive.
 
 use crate::examples::cards;
 use crate::features::{Feature, needs};
@@ -10,7 +10,7 @@ use crate::lab::{Netns, command, in_lab, wait_until};
 use frames::{Station, mac_text};
 use kinds::{Frames, Kinds};
 use libtest_mimic::Trial;
-use rules::{Actions, Entry, Layout, by_keyword, by_reference, unguarded};
+use rules::{Actions, Entry, Layout, by_keyword, unguarded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
@@ -33,28 +33,18 @@ const IN_20: Station = Station::new(20, 1);
 /// A station that no list has.
 const OTHER: Station = Station::new(5, 4);
 
-/// Whether the keyword is implemented: then its tests run, too.
-const HAS_KEYWORD: bool = true;
-
 pub fn tests() -> Vec<Trial> {
     let mut tests = tables::tests();
     for layout in [Layout::Plain, Layout::Vlans] {
-        let needed = [Feature::Vlan];
-        let mut add = |name: &str, test: fn(Layout)| {
-            let name = format!("bridge-allow/{name}/{layout:?}");
-            tests.push(needs(&needed, name, move || in_lab(|| test(layout))));
-        };
-        add("suite-sees-everything", sees_everything);
-        add("spoof/by-rules", |layout| spoof(layout, by_reference));
-        add("windows/by-rules", |layout| windows::test(layout, by_reference));
-        add("egress/by-rules", |layout| egress::test(layout, by_reference));
+        tests.push(needs(
+            &[Feature::Vlan],
+            format!("bridge-allow/suite-sees-everything/{layout:?}"),
+            move || {
+                in_lab(|| sees_everything(layout));
+            },
+        ));
     }
-    tests.push(needs(&[Feature::Vlan], "bridge-allow/link-local/by-rules", || {
-        in_lab(|| link_local::test(by_reference, false));
-    }));
-    if HAS_KEYWORD {
-        tests.extend(Version::ALL.into_iter().flat_map(of_version));
-    }
+    tests.extend(Version::ALL.into_iter().flat_map(of_version));
     tests
 }
 
@@ -75,7 +65,7 @@ fn of_version(version: Version) -> Vec<Trial> {
             add(name, Box::new(move || windows::test(layout, keyword(way))));
         }
     }
-    add("link-local".to_owned(), Box::new(move || link_local::test(keyword(Way::Ifup), true)));
+    add("link-local".to_owned(), Box::new(move || link_local::test(keyword(Way::Ifup))));
     tests
 }
 
