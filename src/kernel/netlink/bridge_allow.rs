@@ -173,6 +173,35 @@ fn read_tables(nftables: &mut Nftables) -> Result<Found, Refusal> {
     Ok(found)
 }
 
+/// The tables with all their ports.
+fn all_ports(table: &AllowTable) -> Vec<Message> {
+    let mut messages = whole_tables();
+    let all = table.ports.iter().flat_map(|(port, stations)| elements(port, stations));
+    messages.extend(change(NEWSETELEM, &in_order(all.collect())));
+    messages.extend(table.ports.keys().filter(|port| !table.bare.contains(*port)).flat_map(add_chain));
+    messages
+}
+
+/// The change of one port.
+fn one_port(port: &IfName, before: &AllowTable, after: &AllowTable) -> Vec<Message> {
+    let (old, new) = (elements(port, &before.of(port)), elements(port, &after.of(port)));
+    let without = |all: &[Element], other: &[Element]| -> Vec<Element> {
+        all.iter().filter(|element| other.binary_search(element).is_err()).cloned().collect()
+    };
+    let mut messages = change(DELSETELEM, &without(&old, &new));
+    messages.extend(change(NEWSETELEM, &without(&new, &old)));
+    let had_chain = before.ports.contains_key(port) && !before.bare.contains(port);
+    match (had_chain, after.ports.contains_key(port)) {
+        (true, false) => {
+            let chain = of_table().with(3, text(&chain_of(port)));
+            messages.push(message(Family::Netdev, DELCHAIN, chain));
+        }
+        (false, true) => messages.extend(add_chain(port)),
+        _ => {}
+    }
+    messages
+}
+
 impl Channel {
     /// Reads the tables, if they are wanted.
     pub(super) fn read_allowed(&mut self, wants: &BridgingWants, state: &mut State) -> Result<(), Refusal> {
@@ -231,29 +260,8 @@ impl Channel {
         if after.ports.is_empty() || !before.intact {
             messages.extend(families.into_iter().map(|family| message(family, DELTABLE, of_table())));
         }
-        if after.ports.is_empty() {
-        } else if before.intact {
-            let (old, new) = (elements(port, &before.of(port)), elements(port, &after.of(port)));
-            let had_chain = before.ports.contains_key(port) && !before.bare.contains(port);
-            let without = |all: &[Element], other: &[Element]| -> Vec<Element> {
-                all.iter().filter(|element| other.binary_search(element).is_err()).cloned().collect()
-            };
-            messages.extend(change(DELSETELEM, &without(&old, &new)));
-            messages.extend(change(NEWSETELEM, &without(&new, &old)));
-            match (had_chain, after.ports.contains_key(port)) {
-                (true, false) => {
-                    let chain = of_table().with(3, text(&chain_of(port)));
-                    messages.push(message(Family::Netdev, DELCHAIN, chain));
-                }
-                (false, true) => messages.extend(add_chain(port)),
-                _ => {}
-            }
-        } else {
-            messages.extend(whole_tables());
-            let all = after.ports.iter().flat_map(|(port, stations)| elements(port, stations));
-            messages.extend(change(NEWSETELEM, &in_order(all.collect())));
-            messages
-                .extend(after.ports.keys().filter(|port| !after.bare.contains(*port)).flat_map(add_chain));
+        if !after.ports.is_empty() {
+            messages.extend(if before.intact { one_port(port, &before, &after) } else { all_ports(&after) });
         }
         if !messages.is_empty() {
             nftables.change(messages)?;

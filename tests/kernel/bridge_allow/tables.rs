@@ -47,10 +47,9 @@ fn with(list: &str) -> String {
     file(&format!("    bridge-allow {list}\n"))
 }
 
-/// Two stations, the first with the listed Ethernet address and both IPv4 addresses.
+/// Stations, the first with the listed Ethernet address and both IPv4 addresses.
 fn stations() -> Vec<Netns> {
-    let mut hosts = cards();
-    hosts.truncate(2);
+    let hosts = cards();
     for (host, number) in hosts.iter().zip([1, 2]) {
         host.ip_batch(&[
             "link set eth0 down",
