@@ -38,9 +38,8 @@ fn link(link: &Shown) -> Value {
         "addresses": list(&link.addresses, |address| address.to_string().into()),
         "vlans": link.vlans.as_ref().map(vlans),
         "allowed": link.allowed.as_ref().map(|(stations, dropped)| {
-            let stations: Vec<&Allowed> = stations.iter().collect();
             json!({
-                "stations": list(&stations, |station| allowed(station)),
+                "stations": stations.iter().map(allowed).collect::<Value>(),
                 "dropped": { "received": dropped.received, "sent": dropped.sent },
             })
         }),

@@ -140,7 +140,7 @@ pub struct AllowTable {
     pub ports: Map<IfName, Stations>,
     /// The ports without a chain of their own: the kernel deletes it with the link.
     pub bare: Shared<BTreeSet<IfName>>,
-    /// How many frames were dropped, by port, if that was asked for.
+    /// How many frames were dropped, by port.
     pub dropped: Shared<BTreeMap<IfName, Dropped>>,
 }
 

@@ -6,6 +6,7 @@
 use crate::kernel::Refusal;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::kernel::netlink::nftables::Nftables;
+use crate::kernel::netlink::raw::NLM_F_DUMP_INTR;
 use crate::kernel::netlink::socket::{BlockingSocket, Fault};
 use crate::state::AllowTable;
 use crate::values::IfName;
@@ -28,8 +29,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::{fmt, thread};
 
-/// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
-const NLM_F_DUMP_INTR: u16 = 0x10;
 /// How long to wait before an interrupted dump is repeated, in milliseconds: about two seconds in all.
 const DUMP_PAUSES: [u64; 14] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 512, 512];
 /// How long to wait for an answer that does not come at once, in milliseconds.

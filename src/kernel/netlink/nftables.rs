@@ -6,7 +6,7 @@
 //! when `send` returns, and there is nothing to wait for.
 
 use crate::kernel::Refusal;
-use crate::kernel::netlink::raw::{Attributes, NLA_F_NESTED, Object};
+use crate::kernel::netlink::raw::{Attributes, NLA_F_NESTED, NLM_F_DUMP_INTR, Object};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -23,8 +23,6 @@ const BATCH_END: u16 = 17;
 const HEADER: usize = 4;
 /// The header of the first and of the last message of a batch: it names the subsystem.
 const BATCH: [u8; HEADER] = [0, 0, 0, SUBSYSTEM];
-/// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
-const NLM_F_DUMP_INTR: u16 = 0x10;
 /// How often an interrupted dump is repeated.
 const DUMPS: usize = 16;
 /// Room for the largest datagram that the kernel answers with.

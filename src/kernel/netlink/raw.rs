@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The bits of an attribute's type that are not flags.
 const NLA_TYPE_MASK: u16 = 0x3fff;
+/// Flag on a part of a dump: the data changed during the dump (include/uapi/linux/netlink.h).
+pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
 /// That an attribute contains attributes. The kernel requires it in newer messages.
 pub(super) const NLA_F_NESTED: u16 = 0x8000;
 

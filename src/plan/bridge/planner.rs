@@ -82,13 +82,12 @@ impl Planner for Config {
             if asks || !self.own.fdb.is_empty() {
                 here.bridging.fdb.insert(self.member.as_ref().unwrap_or(at.iface).clone());
             }
-            here.bridging.allowed |= self.own.allow.is_some();
             let evpn = self.own.evpn.then_some(at.iface);
             here.sysctls.extend(named.iter().chain(evpn).filter_map(addr_gen_mode));
-        } else {
-            here.bridging.vlans.extend(self.own.vlans.is_some().then(|| at.iface.clone()));
-            here.bridging.allowed |= self.own.allow.is_some();
+        } else if self.own.vlans.is_some() {
+            here.bridging.vlans.insert(at.iface.clone());
         }
+        here.bridging.allowed |= self.own.allow.is_some();
         query.allowed_of_ports |= asks;
     }
 
