@@ -1,6 +1,7 @@
 //! The stations that ports with `bridge-allow` have, as the table `bridge-allow` of nf_tables holds them.
 
 use crate::state::{Map, Shared};
+use crate::values::bridge::station;
 use crate::values::{IfName, Mac, Vid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -51,17 +52,13 @@ impl Allowed {
     /// The text that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split(' ').collect();
-        let (mac, vid, rest) = match &words[..] {
-            [mac, "vlan", vid, rest @ ..] => (mac, Some(vid.parse().ok()?), rest),
-            [mac, rest @ ..] => (mac, None, rest),
-            [] => return None,
-        };
+        let (mac, vid, rest) = station(&words).ok()?;
         let address = match rest {
             [] => None,
             [address] => Some(address.parse().ok()?),
             _ => return None,
         };
-        Some(Self { mac: mac.parse().ok()?, vid, address })
+        Some(Self { mac, vid, address })
     }
 }
 
@@ -172,4 +169,17 @@ impl AllowTable {
         }
         self.intact = !self.ports.is_empty();
     }
+}
+
+/// Any station or address of one, for tests.
+#[cfg(test)]
+pub(crate) fn any_allowed() -> impl proptest::strategy::Strategy<Value = Allowed> {
+    use proptest::prelude::*;
+    (any::<[u8; 5]>(), prop::option::of(1_u16..4095), any::<Option<IpAddr>>()).prop_filter_map(
+        "no Ethernet address",
+        |([b, c, d, e, f], vid, address)| {
+            let mac = Mac::from_bytes(&[2, b, c, d, e, f])?;
+            Some(Allowed { mac, vid: vid.and_then(Vid::new), address })
+        },
+    )
 }

@@ -20,6 +20,8 @@ mod sysctl;
 pub use address::LinkAddress;
 pub use applied::{Applied, Section};
 pub use bridge::{BridgeOptions, Bridging, FdbEntry, PortOptions, PortState, VlanDevice};
+#[cfg(test)]
+pub(crate) use bridge_allow::any_allowed;
 pub use bridge_allow::{AllowTable, Allowed, Dropped, Stations, link_local};
 pub use link::{Details, Link, LinkKind, Peer, VlanFlags, VlanLink};
 pub use map::Map;

@@ -1,8 +1,21 @@
 //! Values that only the keywords of bridges have.
 
 use crate::values::regex::Regex;
-use crate::values::{IfName, Invalid, words};
+use crate::values::{IfName, Invalid, Mac, Vid, words};
 use std::str::FromStr;
+
+/// `MAC [vlan VID]` at the beginning of some words: a station behind a port. Returns the rest of the words too.
+///
+/// # Errors
+/// The first word is no address, or the word after `vlan` is no VLAN.
+pub fn station<'a>(words: &'a [&'a str]) -> Result<(Mac, Option<Vid>, &'a [&'a str]), Invalid> {
+    let (mac, rest) = words.split_first().unwrap_or((&"", words));
+    let mac = mac.parse()?;
+    match rest {
+        ["vlan", vid, rest @ ..] => Ok((mac, Some(vid.parse()?), rest)),
+        rest => Ok((mac, None, rest)),
+    }
+}
 
 /// The ports of a bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]

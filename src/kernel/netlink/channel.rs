@@ -6,7 +6,7 @@
 use crate::kernel::Refusal;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::kernel::netlink::nftables::Nftables;
-use crate::kernel::netlink::raw::NLM_F_DUMP_INTR;
+use crate::kernel::netlink::raw::{NLM_F_DUMP_INTR, REQUEST_HEADER, outcome};
 use crate::kernel::netlink::socket::{BlockingSocket, Fault};
 use crate::state::AllowTable;
 use crate::values::IfName;
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NetlinkSerializable, NlasIterator,
+    NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::proto::{Connection, ConnectionHandle, new_connection_with_socket};
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
@@ -33,11 +33,6 @@ use std::{fmt, thread};
 const DUMP_PAUSES: [u64; 14] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 512, 512];
 /// How long to wait for an answer that does not come at once, in milliseconds.
 const PATIENCE: u16 = 5000;
-/// The text of an error, among the attributes of an extended ACK.
-const NLMSGERR_ATTR_MSG: u16 = 1;
-/// The length of the data before those attributes: the header of the request. With `NETLINK_CAP_ACK` the kernel repeats
-/// no more of the request.
-const HEADER_LENGTH: usize = 16;
 
 /// The contents of messages: decoded, or as they came.
 pub trait Content: NetlinkSerializable + NetlinkDeserializable + fmt::Debug + Clone + Unpin {}
@@ -253,25 +248,11 @@ fn inner<C>(answer: NetlinkMessage<C>) -> Option<C> {
 fn closing<C>(answer: &NetlinkMessage<C>) -> Option<Result<(), Refusal>> {
     match &answer.payload {
         NetlinkPayload::Error(error) => {
-            let attributes = error.header.get(HEADER_LENGTH..).unwrap_or_default();
-            Some(result(error.raw_code(), attributes))
+            let attributes = error.header.get(REQUEST_HEADER..).unwrap_or_default();
+            Some(outcome(error.raw_code(), attributes))
         }
-        NetlinkPayload::Done(done) => Some(result(done.code, &done.extended_ack)),
+        NetlinkPayload::Done(done) => Some(outcome(done.code, &done.extended_ack)),
         NetlinkPayload::Overrun(_) => Some(Err(lost("too many answers at once"))),
         _ => None,
     }
-}
-
-fn result(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
-    if code >= 0 {
-        return Ok(());
-    }
-    Err(Refusal { errno: Some(Errno::from_raw(-code)), text: extended_ack(attributes), answer_lost: false })
-}
-
-/// The kernel's error text.
-pub(super) fn extended_ack(attributes: &[u8]) -> Option<String> {
-    let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == NLMSGERR_ATTR_MSG)?;
-    let text = String::from_utf8_lossy(text.value());
-    Some(text.trim_end_matches('\0').to_owned())
 }

@@ -3,7 +3,7 @@
 //! It starts with the captures of tests/wire, and runs as long as tests/plain/timed.rs says.
 
 use crate::kernel::netlink::message::RouteNetlinkMessage;
-use crate::kernel::netlink::{address, bridge_message, channel, fdb, fixture, link_message, route, rule};
+use crate::kernel::netlink::{address, bridge_message, fdb, fixture, link_message, raw, route, rule};
 use crate::values::Family;
 use proptest::prelude::*;
 
@@ -92,7 +92,7 @@ fn what_the_kernel_sends() {
     });
     let mut messages = 0;
     let executions = timed::fuzz("netlink", damaged, |bytes| {
-        let _ = channel::extended_ack(&bytes);
+        let _ = raw::outcome(-1, &bytes);
         let found = fixture::messages(&bytes);
         // Each message begins with a header of 16 bytes, which limits their number.
         assert!(found.len() <= bytes.len() / 16 + 1, "{} messages", found.len());

@@ -6,8 +6,9 @@
 //! when `send` returns, and there is nothing to wait for.
 
 use crate::kernel::Refusal;
-use crate::kernel::netlink::raw::{Attributes, NLA_F_NESTED, NLM_F_DUMP_INTR, Object};
-use nix::errno::Errno;
+use crate::kernel::netlink::raw::{
+    Attributes, NLA_F_NESTED, NLM_F_DUMP_INTR, Object, REQUEST_HEADER, outcome,
+};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
@@ -197,12 +198,8 @@ impl Answer<'_> {
             return None;
         }
         let code = self.payload.first_chunk().copied().map_or(0, i32::from_ne_bytes);
-        if code == 0 || (self.number == NLMSG_DONE && code > 0) {
-            return Some(Ok(()));
-        }
-        // The header of the request follows, then the kernel's text.
-        let text = Object::parse(self.payload, 4 + 16).and_then(|error| error.attributes.text(1));
-        Some(Err(Refusal { errno: Some(Errno::from_raw(-code)), text, answer_lost: false }))
+        let header = if self.number == NLMSG_DONE { 0 } else { REQUEST_HEADER };
+        Some(outcome(code, self.payload.get(4 + header..).unwrap_or_default()))
     }
 }
 

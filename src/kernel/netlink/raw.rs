@@ -1,5 +1,7 @@
-//! Messages as they came, of which only a header and a list of attributes is known.
+//! Messages as they came, of which only a header and a list of attributes is known, and the outcome of a request.
 
+use crate::kernel::Refusal;
+use nix::errno::Errno;
 use rtnetlink::packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable, NlasIterator,
 };
@@ -11,6 +13,11 @@ const NLA_TYPE_MASK: u16 = 0x3fff;
 pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
 /// That an attribute contains attributes. The kernel requires it in newer messages.
 pub(super) const NLA_F_NESTED: u16 = 0x8000;
+/// The text of an error, among the attributes of an extended ACK.
+const NLMSGERR_ATTR_MSG: u16 = 1;
+/// The length of the data before those attributes: the header of the request. With `NETLINK_CAP_ACK` the kernel repeats
+/// no more of the request.
+pub(super) const REQUEST_HEADER: usize = 16;
 
 /// A message that is not decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,4 +167,13 @@ pub(super) fn ip(bytes: &[u8]) -> Option<IpAddr> {
         [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
         _ => <[u8; 16]>::try_from(bytes).ok().map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes))),
     }
+}
+
+/// The outcome of a request: a code that is 0 or a negative errno, and the attributes of an extended ACK.
+pub(super) fn outcome(code: i32, attributes: &[u8]) -> Result<(), Refusal> {
+    if code >= 0 {
+        return Ok(());
+    }
+    let text = Attributes::parse(attributes).text(NLMSGERR_ATTR_MSG);
+    Err(Refusal { errno: Some(Errno::from_raw(code.wrapping_neg())), text, answer_lost: false })
 }

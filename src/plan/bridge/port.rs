@@ -107,6 +107,8 @@ impl Draft {
     fn enter(&mut self, joining: &Joining<'_>) -> bool {
         let Joining { bridge, port, config, .. } = *joining;
         let Some(link) = self.state().links.get(port).cloned() else { return false };
+        // Before it joins: no frame of another station is forwarded.
+        self.allow(port, config);
         let mut lowered = false;
         if link.master.as_ref() != Some(bridge) {
             let default = self.state().default_vlans(bridge);
@@ -116,7 +118,6 @@ impl Draft {
                 self.set_up(port, false);
                 lowered = true;
             }
-            self.allow(port, config);
             self.push(Op::set_master(port, Some(bridge)), [Op::set_master(port, None)]);
         }
         lowered
@@ -130,7 +131,6 @@ impl Draft {
         if config.evpn {
             self.no_link_local(port);
         }
-        self.allow(port, config);
         let former =
             self.state().bridging.ports.get(port).map(|port| port.options.clone()).unwrap_or_default();
         let change = options.differing(&former);

@@ -3,7 +3,8 @@
 use crate::plan::bridge::scope::Scope;
 use crate::stanza::{Problem, Stanza};
 use crate::state::{Allowed, FdbEntry, PortOptions, Stations, link_local};
-use crate::values::{Invalid, List, Mac, Switch, Vid, Vids, VlanSet};
+use crate::values::bridge::station;
+use crate::values::{Invalid, List, Switch, Vid, Vids, VlanSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -154,13 +155,8 @@ impl FromStr for Entry {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut words = text.split_whitespace();
-        let mac: Mac = words.next().unwrap_or_default().parse()?;
-        let rest: Vec<&str> = words.collect();
-        let (vid, addresses) = match &rest[..] {
-            ["vlan", vid, addresses @ ..] => (Some(vid.parse()?), addresses),
-            addresses => (None, addresses),
-        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (mac, vid, addresses) = station(&words)?;
         let of = |address| Allowed { mac, vid, address };
         let mut stations = vec![of(None), of(Some(link_local(mac).into()))];
         for address in addresses {
@@ -193,10 +189,10 @@ impl FromStr for Station {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        match words[..] {
-            [mac] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: None })),
-            [mac, "vlan", vid] => Ok(Self(FdbEntry { mac: mac.parse()?, vid: Some(vid.parse()?) })),
-            _ => Err(Invalid::new("not MAC [vlan VID]")),
+        match station(&words) {
+            Ok((mac, vid, [])) => Ok(Self(FdbEntry { mac, vid })),
+            Ok(_) => Err(Invalid::new("not MAC [vlan VID]")),
+            Err(error) => Err(error),
         }
     }
 }

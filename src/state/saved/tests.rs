@@ -1,7 +1,7 @@
 //! The text of a saved state.
 
 use super::*;
-use crate::values::{Mac, Vid};
+use crate::state::any_allowed;
 use proptest::prelude::*;
 
 fn place() -> impl Strategy<Value = Place> {
@@ -17,16 +17,6 @@ fn id() -> impl Strategy<Value = NetnsId> {
         .prop_map(|(boot, inode, cookie, born)| NetnsId { boot, inode, cookie, born })
 }
 
-fn allowed() -> impl Strategy<Value = Allowed> {
-    (any::<[u8; 5]>(), prop::option::of(1_u16..4095), any::<Option<std::net::IpAddr>>()).prop_map(
-        |([b, c, d, e, f], vid, address)| Allowed {
-            mac: Mac::from_bytes(&[2, b, c, d, e, f]).unwrap(),
-            vid: vid.and_then(Vid::new),
-            address,
-        },
-    )
-}
-
 fn saved_place() -> impl Strategy<Value = SavedPlace> {
     let messages = prop::collection::vec(
         (prop::sample::select(&Noun::MESSAGES[..]), prop::collection::vec(any::<u8>(), 0..40)),
@@ -39,7 +29,7 @@ fn saved_place() -> impl Strategy<Value = SavedPlace> {
         messages,
         prop::collection::btree_map("net[.][a-z/.]{0,10}[a-z]", value(), 0..3),
         prop::collection::btree_map(".{0,20}", value(), 0..3),
-        prop::collection::btree_map("[a-z]{1,9}", prop::collection::btree_set(allowed(), 0..4), 0..3),
+        prop::collection::btree_map("[a-z]{1,9}", prop::collection::btree_set(any_allowed(), 0..4), 0..3),
     )
         .prop_map(|(id, nsids, all, sysctls, records, allowed)| {
             let mut messages: BTreeMap<Noun, Vec<Vec<u8>>> = BTreeMap::new();

@@ -385,8 +385,7 @@ impl Field {
             }
             Self::Bits(base, offset, mask) => {
                 add("payload", numbers(&[(1, to), (2, base), (3, offset), (4, 2)]));
-                let masked = numbers(&[(1, to), (2, to), (3, 2)]).nest(4, &constant(&mask));
-                add("bitwise", masked.nest(5, &constant(&[0; 2])));
+                add("bitwise", masked(to, mask));
                 1
             }
             Self::Pvid => {
@@ -396,18 +395,27 @@ impl Field {
                 1
             }
             Self::FragmentNext => {
-                add("exthdr", numbers(&[(1, to), (3, 0), (4, 1)]).with(2, [44]));
+                add("exthdr", of_fragment(to, 0, 1));
                 1
             }
             Self::FragmentOffset => {
-                let place = numbers(&[(1, to), (3, 2), (4, 2)]).with(2, [44]);
-                add("exthdr", place);
-                let masked = numbers(&[(1, to), (2, to), (3, 2)]).nest(4, &constant(&[0xff, 0xf8]));
-                add("bitwise", masked.nest(5, &constant(&[0; 2])));
+                add("exthdr", of_fragment(to, 2, 2));
+                add("bitwise", masked(to, [0xff, 0xf8]));
                 1
             }
         }
     }
+}
+
+/// Keeps some bits of the two bytes in a register.
+fn masked(register: u32, mask: [u8; 2]) -> Attributes {
+    let bytes = numbers(&[(1, register), (2, register), (3, 2)]);
+    bytes.nest(4, &constant(&mask)).nest(5, &constant(&[0; 2]))
+}
+
+/// Reads a part of the IPv6 fragment header (44) into a register.
+fn of_fragment(register: u32, offset: u32, length: u32) -> Attributes {
+    numbers(&[(1, register), (3, offset), (4, length)]).with(2, [44])
 }
 
 impl If {

@@ -3,24 +3,13 @@
 use super::sets::{elements, port, stations};
 use crate::kernel::netlink::nftables::answers;
 use crate::kernel::netlink::raw::Attributes;
-use crate::state::{Allowed, Map, Stations};
-use crate::values::{IfName, Mac, Vid};
+use crate::state::{Map, Stations, any_allowed};
+use crate::values::IfName;
 use proptest::prelude::*;
-use std::net::IpAddr;
-
-fn allowed() -> impl Strategy<Value = Allowed> {
-    (any::<[u8; 5]>(), prop::option::of(1_u16..4095), any::<Option<IpAddr>>()).prop_map(
-        |([b, c, d, e, f], vid, address)| Allowed {
-            mac: Mac::from_bytes(&[2, b, c, d, e, f]).unwrap(),
-            vid: vid.and_then(Vid::new),
-            address,
-        },
-    )
-}
 
 proptest! {
     #[test]
-    fn elements_say_which_stations_a_port_has(name in "[a-z]{1,15}", all in prop::collection::btree_set(allowed(), 1..9)) {
+    fn elements_say_which_stations_a_port_has(name in "[a-z]{1,15}", all in prop::collection::btree_set(any_allowed(), 1..9)) {
         let name: IfName = name.parse().unwrap();
         let elements = elements(&name, &all.iter().copied().collect());
         prop_assert!(elements.iter().all(|(_, _, key)| port(key) == Some(name.clone())));
