@@ -149,7 +149,7 @@ const CASES: [Case; 23] = [
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for version in Version::ALL {
-        for case in some(&CASES, 2) {
+        for case in some(&CASES, 3) {
             tests.push(needs(
                 &[Feature::Vlan, Feature::Roots],
                 format!("bridge-stock/{}/{version:?}", case.name),

@@ -64,7 +64,7 @@ fn compared(which: usize) {
     let config = Config { failure_persistence: None, ..Config::default() };
     // The few are always the same ones.
     let mut runner = if wanted.is_some() { TestRunner::new(config) } else { TestRunner::deterministic() };
-    let wanted = wanted.unwrap_or(2);
+    let wanted = wanted.unwrap_or(1);
     let cases = (random::case_of(which), random::case_of(which), start::state());
     let (mut stanzas, mut changes) = (0, 0);
     // Many stanzas cannot be brought up in many of the states.

@@ -45,7 +45,7 @@ mod known {
 }
 
 fn sequences(share: u64) {
-    let all = seeds("IFNL_SEQUENCES", count(50, 16));
+    let all = seeds("IFNL_SEQUENCES", count(50, 8));
     let plans: Vec<Plan> = all.map(Plan::new).filter(|plan| plan.share() == share).collect();
     let mut failed = Vec::new();
     let mut full = BTreeMap::new();

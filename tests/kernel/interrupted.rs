@@ -138,7 +138,7 @@ fn ifup_killed() {
     settle();
     let up = State::with_run(&installed);
     before.assert_after_ifdown(&installed);
-    for tenths in (1..=15).step_by(matrix::count(1, 3)) {
+    for tenths in (1..=15).step_by(matrix::count(1, 5)) {
         // `-s KILL` kills the whole process group that timeout creates.
         let mut ifup = Command::new("timeout");
         ifup.args(["-s", "KILL", &format!("{}", f64::from(tenths) / 20.0)]);

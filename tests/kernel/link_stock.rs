@@ -169,7 +169,7 @@ pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
     for version in Version::ALL {
-        for case in some(&CASES, 2) {
+        for case in some(&CASES, 3) {
             let name = format!("link-stock/{}/{version:?}", case.name);
             tests.push(needs(&needed, name, move || compare(case, version)));
         }

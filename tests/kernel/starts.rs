@@ -4,6 +4,7 @@
 
 use crate::features::{Feature, needs};
 use crate::lab::{in_lab, ip, own_run, program, run};
+use crate::matrix::is_whole;
 use crate::variable::variable;
 use libtest_mimic::Trial;
 use std::fs;
@@ -13,14 +14,17 @@ pub fn tests() -> Vec<Trial> {
     let strace = [Feature::Strace];
     let vrf = [Feature::Strace, Feature::Vrf];
     let vlan = [Feature::Strace, Feature::Vlan];
-    vec![
+    let mut tests = vec![
         needs(&strace, "starts/veth-pair", || in_lab(veth_pair)),
         needs(&vrf, "starts/vrf-and-member", || in_lab(vrf_and_member)),
         needs(&vrf, "starts/among-many-vrfs", || in_lab(among_many_vrfs)),
         needs(&vlan, "starts/vlans-of-a-port", || in_lab(vlans_of_a_port)),
         needs(&vlan, "starts/among-a-hundred-ports", || in_lab(among_a_hundred_ports)),
-        needs(&[Feature::Vrf], "starts/memory", || in_lab(memory)),
-    ]
+    ];
+    if is_whole() {
+        tests.push(needs(&[Feature::Vrf], "starts/memory", || in_lab(memory)));
+    }
+    tests
 }
 
 /// The system calls of one run.

@@ -121,7 +121,7 @@ impl Stanza {
         calls.extend(DOWN.iter().map(|name| self.calls(name)));
         let names: Vec<&str> = UP.into_iter().chain(DOWN).collect();
         let before_it = |at| self.phases(names.iter().take(at));
-        self.each_kill(&names, &calls, 24, before_it, |when, is_up| {
+        self.each_kill(&names, &calls, 40, before_it, |when, is_up| {
             watch(when);
             if is_up {
                 self.up();
@@ -185,7 +185,7 @@ impl Stanza {
             self.up();
             to.phases(UP.iter().take(at));
         };
-        to.each_kill(&UP, &calls, 12, before_it, |when, is_up| {
+        to.each_kill(&UP, &calls, 30, before_it, |when, is_up| {
             let records = command("grep -r . /run/ifupdown-ng-netlink").stdout;
             let when = format!("{when}, with the records\n{records}");
             if is_up {
@@ -210,7 +210,7 @@ impl Stanza {
         self.down();
         for (at, name) in UP.iter().enumerate() {
             for (nth, (call, errno)) in REFUSED.into_iter().enumerate() {
-                for number in every(12, nth) {
+                for number in every(24, nth) {
                     self.phases(UP.iter().take(at));
                     let before = settled(&see);
                     let ran = self.tampered(name, call, &format!("error={errno}"), number);

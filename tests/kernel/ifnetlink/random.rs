@@ -18,9 +18,6 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
-/// Edits in a sequence.
-const EDITS: usize = 10;
-
 pub fn tests() -> Vec<Trial> {
     // One for each version of ifupdown-ng.
     let needed = [Feature::Vrf, Feature::Vlan, Feature::Roots];
@@ -173,7 +170,7 @@ fn sequence(seed: u64, edits: &mut usize) {
     let before = State::with_run(installed);
     let mut file = File::new(&mut random);
     let mut old = nothing.to_owned();
-    for edit in 0..EDITS {
+    for edit in 0..matrix::count(10, 6) {
         let text = file.to_string();
         let when = format!("IFNL_SEED={seed} {version:?}, edit {edit}\n--- from\n{old}\n--- to\n{text}\n---");
         installed.interfaces(&text);

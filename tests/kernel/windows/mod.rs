@@ -158,7 +158,8 @@ fn while_up(setup: &Setup, rounds: usize) -> Outcome {
     prober.stop()
 }
 
-fn is_short() -> bool {
+/// Neither the whole matrix nor many rounds.
+pub fn is_short() -> bool {
     std::env::var_os("IFNL_ROUNDS").is_none() && !matrix::is_whole()
 }
 
