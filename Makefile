@@ -153,6 +153,7 @@ install: $(BINARIES) $(if $(shell command -v $(SCDOC)),$(PAGES)) ## DESTDIR, PRE
 uninstall: ## remove what `install` installed, and restore the stock executors
 	@$(SH) dist/install remove
 
+# It stands in Cargo.toml only. (Cargo.lock repeats it, and cargo writes that.)
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 TARBALL = $(TARGET)/dist/$(ALL)-$(VERSION).tar.gz
 
@@ -167,17 +168,18 @@ else
 		--transform='s,^[.],$(ALL)-$(VERSION),S' -c . | gzip -9n >$(TARBALL)
 endif
 	cp dist/alpine/* $(TARGET)/dist/
-	cd $(TARGET)/dist && sed -i '/^sha512sums="/,$$d' APKBUILD && \
+	cd $(TARGET)/dist && sed -i -e 's/^pkgver=.*/pkgver=$(VERSION)/' -e '/^sha512sums="/,$$d' APKBUILD && \
+		grep -qx 'pkgver=$(VERSION)' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
 
 # The built dependencies are shared with `build`, by a relative path, which has no blanks. -d: allow another cargo than
-# Debian's, whose stable release may be too old for this package. dpkg-source finds the tarball by the version in
-# dist/debian/changelog, so it fails if that differs from the version in Cargo.toml.
+# Debian's, whose stable release may be too old for this package.
 deb: dist ## target/deb: a Debian package of the last commit, and its source package; needs debhelper
 	@rm -rf $(TARGET)/deb && mkdir -p $(TARGET)/deb
 	cp $(TARBALL) $(TARGET)/deb/$(ALL)_$(VERSION).orig.tar.gz
 	tar -xzf $(TARBALL) -C $(TARGET)/deb
-	cd $(TARGET)/deb/$(ALL)-$(VERSION) && cp -R dist/debian debian && CARGO_TARGET_DIR=../.. dpkg-buildpackage -d -us -uc
+	cd $(TARGET)/deb/$(ALL)-$(VERSION) && cp -R dist/debian debian && \
+		dist/changelog $(VERSION) >debian/changelog && CARGO_TARGET_DIR=../.. dpkg-buildpackage -d -us -uc
 	@rm -r $(TARGET)/deb/$(ALL)-$(VERSION)
 	@echo "deb: the package is $$(readlink -f $(TARGET)/deb/$(ALL)_*.deb)"
 

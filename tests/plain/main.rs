@@ -48,6 +48,7 @@ mod support;
 mod timed;
 mod values;
 mod variable;
+mod version;
 mod wire;
 mod worked_example;
 mod wrong;
