@@ -22,6 +22,8 @@ DROPIN ?=
 STATIC ?=
 MUSL ?=
 MULTICALL ?=
+# More arguments for `cargo build`.
+CARGO_FLAGS ?=
 
 # Executors under their own names, and those that replace a stock executor.
 EXECUTORS = vrf-table vrf-rules vrf-route netns netns-interfaces veth-peer bridge-vlan
@@ -57,7 +59,7 @@ WERE_NATIVE = $(shell grep -s "  $(EXECUTORDIR)/link\$$" "$(DESTDIR)$(MANIFEST)"
 NATIVE = $(if $(filter all,$(DROPIN))$(WERE_NATIVE),$(NATIVE_EXECUTORS))
 PROGRAMS = $(if $(filter 1,$(MULTICALL)),$(ALL),$(EXECUTORS) $(DROPIN_EXECUTORS) $(NATIVE)) ifnetlink
 BINARIES = $(addprefix $(RELEASE)/,$(PROGRAMS))
-BUILD_ALL = $(BUILD) --release --locked $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
+BUILD_ALL = $(BUILD) --release --locked $(CARGO_FLAGS) $(addprefix --bin ,$(PROGRAMS)) $(addprefix --example ,$(EXAMPLES))
 PAGES = $(patsubst docs/%.scd,$(TARGET)/man/%,$(wildcard docs/*.[1-9].scd))
 # Without scdoc, the pages that were built earlier.
 PAGES_AT_HAND = $(if $(shell command -v $(SCDOC)),$(PAGES),$(wildcard $(PAGES)))
@@ -66,7 +68,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check spelling deny advisories faults fuzz test test-all bench fresh probe soak demo docs install uninstall dist deb clean
+.PHONY: help build check spelling deny advisories faults fuzz test test-all bench fresh probe soak demo docs install uninstall dist sbom deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -171,6 +173,10 @@ endif
 	cd $(TARGET)/dist && sed -i -e 's/^pkgver=.*/pkgver=$(VERSION)/' -e '/^sha512sums="/,$$d' APKBUILD && \
 		grep -qx 'pkgver=$(VERSION)' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
+
+sbom: ## target/dist: the linked crates, as a bill of materials in the format CycloneDX
+	@mkdir -p $(TARGET)/dist
+	dist/sbom >$(TARBALL:.tar.gz=.cdx.json)
 
 # The built dependencies are shared with `build`, by a relative path, which has no blanks. -d: allow another cargo than
 # Debian's, whose stable release may be too old for this package.

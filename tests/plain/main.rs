@@ -38,6 +38,7 @@ mod plans;
 mod properties;
 mod random;
 mod repeated;
+mod sbom;
 mod scenes;
 mod schema;
 mod show;
