@@ -38,7 +38,7 @@ $(error CARGO_TARGET_DIR is "$(TARGET)": make cannot build in a directory whose 
 endif
 # The messages of a panic name source files: those of the linked crates by a path that is the same on every machine, so
 # that every machine builds the same program. Flags are separated by blanks, so a path with blanks stays as it is.
-CARGO_SOURCES = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+CARGO_SOURCES = $(if $(wildcard vendor),$(CURDIR)/vendor,$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src)
 REMAP = $(if $(filter 1,$(words $(CARGO_SOURCES))),--remap-path-prefix=$(CARGO_SOURCES)=/cargo)
 # At fixed addresses, so that nothing has to be relocated: it touches a third less memory and reads a tenth less. Without
 # tables for unwinding: a panic aborts, and the tables are a fortieth of the program.
@@ -159,8 +159,11 @@ uninstall: ## remove what `install` installed, and restore the stock executors
 VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 TARBALL = $(TARGET)/dist/$(ALL)-$(VERSION).tar.gz
 
+# 1: also a tarball with the sources of all crates, which builds without a registry.
+VENDOR ?=
+
 # Without .git, as in an unpacked tarball, the sources are all files here.
-dist: ## target/dist: the sources of the last commit, and the files for Alpine's abuild
+dist: ## target/dist: the sources of the last commit, and the files for Alpine's abuild; VENDOR=1: also with all crates
 	@mkdir -p $(TARGET)/dist
 ifneq ($(wildcard .git),)
 	@[ -z "$$(git status --porcelain)" ] || echo 'dist: uncommitted changes are left out' >&2
@@ -173,6 +176,9 @@ endif
 	cd $(TARGET)/dist && sed -i -e 's/^pkgver=.*/pkgver=$(VERSION)/' -e '/^sha512sums="/,$$d' APKBUILD && \
 		grep -qx 'pkgver=$(VERSION)' APKBUILD && \
 		printf 'sha512sums="\n%s\n"\n' "$$(sha512sum $(notdir $(TARBALL)))" >>APKBUILD
+ifeq ($(VENDOR),1)
+	dist/vendor $(TARBALL) >$(TARBALL:.tar.gz=-vendored.tar.gz)
+endif
 
 sbom: ## target/dist: the linked crates, as a bill of materials in the format CycloneDX
 	@mkdir -p $(TARGET)/dist
