@@ -20,20 +20,31 @@ pub struct NetnsId {
     pub born: i128,
 }
 
+/// `boot` in a record of version 0.1, which did not have it.
+const UNKNOWN_BOOT: u128 = 0;
+/// `born` in a record of version 0.1 about the namespace of a process: that version did not compare it.
+const UNKNOWN_BIRTH: i128 = -1;
+
 impl NetnsId {
-    /// Whether both are certainly the same namespace.
+    /// Whether both are certainly the same namespace. A record of version 0.1 is believed as that version did.
     pub fn same(self, other: Self) -> bool {
         let told_apart = match (self.cookie, other.cookie) {
             (Some(one), Some(another)) => one == another,
-            _ => self.born == other.born,
+            _ => self.born == other.born || [self.born, other.born].contains(&UNKNOWN_BIRTH),
         };
-        told_apart && (self.boot, self.inode) == (other.boot, other.inode)
+        told_apart && self.has_inode_of(other)
+    }
+
+    /// Whether both have the same inode, in the same boot.
+    fn has_inode_of(self, other: Self) -> bool {
+        let is_unknown = [self.boot, other.boot].contains(&UNKNOWN_BOOT);
+        self.inode == other.inode && (is_unknown || self.boot == other.boot)
     }
 
     /// Whether the two may be the same namespace: on an older kernel, if the namespace was found by another reference.
     pub fn may_be(self, other: Self) -> bool {
         let unknown = self.cookie.is_none() || other.cookie.is_none();
-        unknown && (self.boot, self.inode) == (other.boot, other.inode)
+        unknown && self.has_inode_of(other)
     }
 
     /// Parses the words that `Display` prints.
@@ -46,6 +57,12 @@ impl NetnsId {
         let born = words.next()?.parse().ok()?;
         let boot = u128::from_str_radix(words.next()?, 16).ok()?;
         Some(Self { boot, inode, cookie, born })
+    }
+
+    /// Parses the two words of a record of version 0.1.
+    pub(super) fn take_former<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        let (inode, born) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Self { boot: UNKNOWN_BOOT, inode, cookie: None, born })
     }
 }
 
@@ -112,16 +129,30 @@ pub struct NetnsLinkRecord {
 impl NetnsLinkRecord {
     /// Parses the text that `Display` prints.
     pub fn parse(iface: IfName, role: Role, text: &str) -> Option<Self> {
-        fn next<T: FromStr>(word: Option<&str>) -> Option<T> {
-            word?.parse().ok()
-        }
         let mut words = text.trim_end().splitn(8, ' ');
-        let id = NetnsId::take(&mut words)?;
+        let Some(id) = NetnsId::take(&mut words) else { return Self::parse_former(iface, role, text) };
         let name = next(words.next())?;
         let (mac, index) = (next(words.next()), next(words.next()));
         let netns = next(words.next())?;
         Some(Self { link: NetnsLink { iface, role, netns, name }, id, mac, index })
     }
+
+    /// Parses a record of version 0.1, which has no index. Its third word is a name, and no time.
+    fn parse_former(iface: IfName, role: Role, text: &str) -> Option<Self> {
+        let mut words = text.trim_end().splitn(5, ' ');
+        let mut id = NetnsId::take_former(&mut words)?;
+        let name = next(words.next())?;
+        let mac = next(words.next());
+        let netns = next(words.next())?;
+        if !matches!(netns, NetnsRef::Name(_)) {
+            id.born = UNKNOWN_BIRTH;
+        }
+        Some(Self { link: NetnsLink { iface, role, netns, name }, id, mac, index: None })
+    }
+}
+
+fn next<T: FromStr>(word: Option<&str>) -> Option<T> {
+    word?.parse().ok()
 }
 
 impl fmt::Display for NetnsLinkRecord {

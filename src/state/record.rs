@@ -204,7 +204,12 @@ impl NestedRecord {
     /// Parses the text that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.splitn(5, ' ');
-        let id = NetnsId::take(&mut words)?;
+        if let Some(id) = NetnsId::take(&mut words) {
+            return Some(Self { id, file: PathBuf::from(words.next()?) });
+        }
+        // Of version 0.1. Its third word is a path, and no time.
+        let mut words = text.splitn(3, ' ');
+        let id = NetnsId::take_former(&mut words)?;
         Some(Self { id, file: PathBuf::from(words.next()?) })
     }
 }

@@ -37,6 +37,7 @@ mod pages;
 mod plans;
 mod properties;
 mod random;
+mod records;
 mod repeated;
 mod sbom;
 mod scenes;

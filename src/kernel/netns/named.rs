@@ -125,7 +125,10 @@ impl Made {
 
     /// Whether the record of a namespace that we made has this identity and name.
     pub(super) fn is_recorded(&mut self, id: NetnsId, name: &str) -> Result<bool, Refusal> {
-        Ok(self.text(id.inode)?.is_some_and(|recorded| recorded == text(id, name)))
+        // Version 0.1 recorded the time and the name.
+        let is_it =
+            |recorded: String| recorded == text(id, name) || recorded == format!("{} {name}", id.born);
+        Ok(self.text(id.inode)?.is_some_and(is_it))
     }
 
     /// The inodes in the records about namespaces of this name.
