@@ -68,10 +68,10 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check spelling deny advisories faults fuzz test test-all bench fresh probe soak demo docs install uninstall dist sbom deb clean
+.PHONY: help build check spelling deny advisories faults fuzz test test-all test-upgrade bench fresh probe soak demo docs install uninstall dist sbom deb clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]*:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]*:.*## / { printf "%-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## the executors, optimised; STATIC=1, MUSL=1, MULTICALL=1
 	$(BUILD_ALL)
@@ -100,6 +100,9 @@ test: ## all lanes: lints, plain tests, documentation, tests on real kernels; LA
 
 test-all: ## `test` with the whole matrix, on the kernels 6.1, 6.12 and the newest
 	@IFNL_MATRIX=all tests/lane/all $(LANES)
+
+test-upgrade: ## test the upgrade from an older commit while interfaces are up; FROM=COMMIT, otherwise from version 0.1
+	@tests/lane/upgrade $(FROM)
 
 # Not part of `test`: it takes long, because it installs and builds everything.
 fresh: ## follow the README in a fresh Debian in a directory; STEPS="demo test install"

@@ -230,6 +230,14 @@ impl Installed {
                 .unwrap();
             }
         }
+        self.put_programs(program);
+    }
+
+    /// Puts our programs in place, also over those that are in place already: of each name the file that this function
+    /// names.
+    pub fn put_programs(&self, program: impl Fn(&str) -> PathBuf) {
+        let which = self.ifupdown.executors;
+        let executors = self.root.join("mnt/executors");
         let per_keyword = PER_KEYWORD.iter().map(|(name, _)| *name).filter(|_| which != Executors::Stock);
         let is_replaced = matches!(which, Executors::Replaced | Executors::Native);
         let replacing = REPLACING.into_iter().filter(|_| is_replaced);

@@ -72,6 +72,7 @@ mod stock;
 mod tables;
 mod tampered;
 mod three_points;
+mod upgrade;
 mod upstream;
 #[path = "../plain/variable.rs"]
 mod variable;
@@ -133,6 +134,7 @@ fn main() -> std::process::ExitCode {
         edits::tests(),
         repeated_lines::tests(),
         saved::tests(),
+        upgrade::tests(),
         upstream::tests(),
     ];
     let (share, shares) = share();

@@ -103,7 +103,7 @@ fn two_at_once(installed: &Installed) {
 
 /// The stock executors report errors for objects that exist or are gone already; ours do not. Ours name what still uses
 /// a VRF or a bridge that goes down.
-fn ours_are_quiet(ran: &Ran) {
+pub fn ours_are_quiet(ran: &Ran) {
     let needed =
         |line: &str| line.contains(" is kept, since it has members: ") || line.contains(" was a port of ");
     let ours: Vec<_> = ran.stderr.lines().filter(|line| is_ours(line) && !needed(line)).collect();
