@@ -17,6 +17,8 @@ mod lab;
 #[allow(dead_code, reason = "the tests on a real kernel need more of it")]
 #[path = "../kernel/probe.rs"]
 mod probe;
+#[path = "../plain/stock.rs"]
+mod stock;
 #[path = "../kernel/tables.rs"]
 mod tables;
 #[path = "../plain/variable.rs"]
@@ -36,10 +38,12 @@ fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // All tests share one machine.
     arguments.test_threads = Some(1);
-    // In this order: the package's scripts install the executors that the other tests need.
-    let tests: [(&str, fn()); 7] = [
+    // In this order: the subpackage has the executors that the other tests need.
+    let tests: [(&str, fn()); 9] = [
         ("userland", machine::userland),
-        ("package/installed", package::install),
+        ("package/alone", package::alone),
+        ("package/mdev", package::mdev),
+        ("package/dropin", package::dropin),
         ("exec", exec::in_a_namespace),
         ("management-vrf", management_vrf::table),
         ("routing-domains", routing_domains::table),

@@ -1,84 +1,129 @@
-//! The Alpine package: its size, and its scripts, by which the stock executors are replaced and restored.
+//! The Alpine packages: their size, what the main one leaves alone, and their scripts. What apk itself does is in
+//! tests/alpine.
 
 use crate::lab::command;
+use crate::machine::{State, ifdown, ifup};
+use crate::stock::STOCK;
 use std::fs;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 const EXECUTORS: &str = "/usr/libexec/ifupdown-ng";
+/// The stock executors, copied before anything was installed.
+const BEFORE: &str = "/package/stock";
 const LINKS: [&str; 3] = ["vrf", "bridge", "veth"];
 
 const MDEV: &str = "/etc/mdev.conf";
 const MDEV_LINES: &str = "# of the administrator\nnull root:root 666\n";
 
-fn path(name: &str) -> std::path::PathBuf {
+fn path(name: &str) -> PathBuf {
     Path::new(EXECUTORS).join(name)
 }
 
-fn script(name: &str) {
-    command(&format!("sh -e /package/ifupdown-ng-netlink.{name}")).quiet();
+/// A script of a package. What it prints.
+fn script(name: &str) -> String {
+    let ran = command(&format!("sh -e /package/ifupdown-ng-netlink{name}")).ok();
+    assert_eq!(ran.stderr, "");
+    ran.stdout
 }
 
-fn text(name: &str) -> Option<Vec<u8>> {
-    fs::read(path(name)).ok()
+fn names(directory: &str) -> Vec<String> {
+    let found = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
-/// The stock executors as they were before.
-static STOCK: OnceLock<[Option<Vec<u8>>; 3]> = OnceLock::new();
+/// A file in place of that of another package, as apk writes it.
+fn replace(name: &str, write: impl Fn(&Path)) {
+    let new = path(".apk.new");
+    write(&new);
+    fs::rename(new, path(name)).unwrap();
+}
 
-#[track_caller]
-fn in_place(kept: [Option<&[u8]>; 3]) {
-    for (name, kept) in LINKS.into_iter().zip(kept) {
-        assert_eq!(fs::read_link(path(name)).unwrap(), Path::new("ifupdown-ng-netlink"), "{name}");
-        assert!(text(&format!("{name}.ifupdown-ng")).as_deref() == kept, "{name}: what is kept");
+fn interfaces(text: &str) {
+    fs::write("/etc/network/interfaces", text).unwrap();
+}
+
+fn exists(link: &str) -> bool {
+    Path::new("/sys/class/net").join(link).exists()
+}
+
+/// Without the subpackage: no file of ifupdown-ng has changed, and a stanza names the executors.
+pub fn alone() {
+    assert_eq!(names(BEFORE), STOCK.map(|(name, _)| name));
+    for (name, _) in STOCK {
+        let before = fs::read(Path::new(BEFORE).join(name)).unwrap();
+        assert!(fs::read(path(name)).unwrap() == before, "{name} has changed");
     }
-}
-
-/// Installation, and everything that apk does to these files meanwhile.
-pub fn install() {
-    let stock = STOCK.get_or_init(|| LINKS.map(text));
-    assert!(stock[0].is_some() && stock[1].is_some() && stock[2].is_none());
+    assert!(!path("veth").exists());
     // All executors, as packages have them. `make bench` measures the resident memory.
     let size = fs::metadata(path("ifupdown-ng-netlink")).unwrap().len();
     assert!(size <= 2_500_000, "{size} bytes");
-    script("trigger");
-    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
-    // The line of mdev is added once, and the administrator's lines stay.
-    fs::write(MDEV, MDEV_LINES).unwrap();
-    for _ in 0..2 {
-        script("post-install");
-        let text = fs::read_to_string(MDEV).unwrap();
-        assert!(text.ends_with(MDEV_LINES) && text.matches("ifnetlink hotplug").count() == 1, "{text}");
-    }
-    script("trigger");
-    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
-    // The stock package is upgraded: apk writes a file and renames it to the path of the link.
-    let upgrade = |text: &[u8]| {
-        fs::write(path(".apk.new"), text).unwrap();
-        fs::rename(path(".apk.new"), path("vrf")).unwrap();
-        script("trigger");
-    };
-    upgrade(b"newer");
-    in_place([Some(b"newer"), stock[1].as_deref(), None]);
-    // The stock package is removed, and with it its file, which is now the link; then it is installed again.
-    fs::remove_file(path("vrf")).unwrap();
-    script("trigger");
-    in_place([None, stock[1].as_deref(), None]);
-    upgrade(stock[0].as_deref().unwrap());
-    in_place([stock[0].as_deref(), stock[1].as_deref(), None]);
+
+    let before = State::now();
+    interfaces("iface red\n    use vrf-table\n    use vrf-rules\n    vrf_table 10\n    vrf_rules yes\n");
+    ifup("red").quiet();
+    assert!(exists("red"));
+    assert!(command("ip -6 rule").ok().stdout.contains("unreachable"), "no rules");
+    ifdown("red");
+    before.assert_still();
 }
 
-/// Removal.
-pub fn remove() {
-    script("pre-deinstall");
+/// /etc/mdev.conf belongs to another package: the scripts only say what to change.
+pub fn mdev() {
+    let hint = "at the beginning of /etc/mdev.conf";
+    assert_eq!(script(".post-install"), "", "no mdev");
+    fs::write(MDEV, MDEV_LINES).unwrap();
+    assert!(script(".post-install").contains(hint));
+    assert_eq!(script(".post-deinstall"), "");
     assert_eq!(fs::read_to_string(MDEV).unwrap(), MDEV_LINES);
-    assert!(LINKS.map(text) == *STOCK.get().expect("installed before"), "stock executors");
+    let with_line = fs::read_to_string("/usr/share/ifupdown-ng-netlink/mdev.conf").unwrap() + MDEV_LINES;
+    fs::write(MDEV, &with_line).unwrap();
+    assert_eq!(script(".post-install"), "", "it is there");
+    assert!(script(".post-deinstall").contains("Remove the line"));
+    assert_eq!(fs::read_to_string(MDEV).unwrap(), with_line);
+}
+
+/// The subpackage, whose links the other tests need.
+pub fn dropin() {
     for name in LINKS {
-        assert!(!path(&format!("{name}.ifupdown-ng")).exists(), "{name}: left behind");
+        replace(name, |new| symlink("ifupdown-ng-netlink", new).unwrap());
     }
-    // Together with the stock package, whose files are deleted first.
-    script("trigger");
-    fs::remove_file(path("vrf")).unwrap();
-    script("pre-deinstall");
-    assert!(text("vrf").is_none() && text("vrf.ifupdown-ng").is_none());
+    // It is installed.
+    assert_eq!(script("-dropin.post-deinstall"), "");
+}
+
+/// The subpackage is removed. apk deletes its files, and then runs its script.
+pub fn remove() {
+    let fix = |said: &str| said.lines().find_map(|line| Some(line.split_once("apk fix ")?.1.to_owned()));
+    for name in LINKS {
+        fs::remove_file(path(name)).unwrap();
+    }
+    let script = || fix(&script("-dropin.post-deinstall"));
+    assert_eq!(script().as_deref(), Some("ifupdown-ng ifupdown-ng-iproute2"));
+    // What the script says of ifup.
+    interfaces("iface red\n    vrf-table 10\n");
+    ifup("red");
+    assert!(!exists("red"), "an executor that is not there");
+    command("ifdown -f red").ok();
+
+    let stock = |name: &str| {
+        replace(name, |new| assert!(fs::copy(Path::new(BEFORE).join(name), new).unwrap() > 0));
+    };
+    stock("bridge");
+    assert_eq!(script().as_deref(), Some("ifupdown-ng-iproute2"));
+    fs::remove_file(path("bridge")).unwrap();
+    stock("vrf");
+    assert_eq!(script().as_deref(), Some("ifupdown-ng"));
+    stock("bridge");
+    assert_eq!(script(), None);
+    // Without ifupdown-ng-iproute2.
+    for name in ["vrf", "gre", "bridge"] {
+        fs::remove_file(path(name)).unwrap();
+    }
+    assert_eq!(script().as_deref(), Some("ifupdown-ng"));
+    // Everything is removed.
+    fs::remove_dir_all(EXECUTORS).unwrap();
+    assert_eq!(script(), None);
 }
