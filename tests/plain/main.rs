@@ -7,6 +7,7 @@
 #[path = "../../executors/all.rs"]
 mod all;
 
+mod alpine;
 mod architecture;
 mod asked;
 mod by_hand;
@@ -45,6 +46,7 @@ mod schema;
 mod show;
 mod stanza;
 mod startup;
+mod stock;
 mod strange_rules;
 mod support;
 mod timed;
