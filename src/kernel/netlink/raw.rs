@@ -78,6 +78,12 @@ impl Object {
         self.header.get(at..).and_then(number).unwrap_or_default()
     }
 
+    /// A number of two bytes in the header.
+    pub(super) fn short_number(&self, at: usize) -> u16 {
+        let bytes = self.header.get(at..).and_then(|bytes| bytes.first_chunk().copied());
+        bytes.map(u16::from_ne_bytes).unwrap_or_default()
+    }
+
     pub(super) fn set_number(&mut self, at: usize, value: u32) {
         if let Some(bytes) = self.header.get_mut(at..at + 4) {
             bytes.copy_from_slice(&value.to_ne_bytes());

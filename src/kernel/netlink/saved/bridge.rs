@@ -98,12 +98,11 @@ struct Entry {
 impl Entry {
     fn parse(answer: &[u8]) -> Option<Self> {
         let object = Object::parse(answer, 12)?;
-        let state = u16::try_from(object.number(8) & 0xc0).ok()?;
         Some(Self {
             device: object.number(4),
             mac: object.attributes.get(2)?.to_vec(),
             vid: object.attributes.get(5).map(<[u8]>::to_vec),
-            state,
+            state: object.short_number(8) & 0xc0,
             flags: object.byte(10) & 0x50,
         })
     }
@@ -231,10 +230,10 @@ impl Restoration {
     }
 }
 
-/// Decodes and encodes a message, whatever it is.
+/// Decodes and encodes a message, whatever it is. Returns the state and the flags of an entry.
 #[cfg(test)]
-pub(super) fn parse_any(message: &[u8]) {
-    drop(Entry::parse(message));
+pub(super) fn parse_any(message: &[u8]) -> Option<(u16, u8)> {
     let all = vlans(&[message.to_vec()]);
     drop(all.values().map(ranges).collect::<Vec<_>>());
+    Entry::parse(message).map(|entry| (entry.state, entry.flags))
 }

@@ -115,7 +115,7 @@ fn is_cloned(route: &[u8]) -> bool {
 /// permanent, static (`NUD_NOARP`) or learned by another program (`NTF_EXT_LEARNED`).
 fn is_static(entry: &[u8]) -> bool {
     let Some(entry) = Object::parse(entry, 12) else { return false };
-    let (state, flags) = (entry.number(8) & 0xffff, entry.byte(10));
+    let (state, flags) = (entry.short_number(8), entry.byte(10));
     entry.attributes.get(9).is_some() && (state & 0xc0 != 0 || flags & 0x10 != 0)
 }
 

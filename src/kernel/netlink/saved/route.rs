@@ -61,8 +61,8 @@ impl Route {
             devices.extend(new);
             new.unwrap_or_default()
         };
-        let flags = object.byte(8) & SETTABLE;
-        object.set_number(8, flags.into());
+        let flags = object.number(8) & u32::from(SETTABLE);
+        object.set_number(8, flags);
         let expires =
             object.attributes.get(RTA_CACHEINFO).and_then(|info| number(info.get(8..)?)).unwrap_or_default();
         let mut attributes = object.attributes.without(&READ_ONLY);
@@ -292,10 +292,10 @@ impl Restoration {
     }
 }
 
-/// Decodes and encodes a message, whatever it is.
+/// Decodes and encodes a message, whatever it is. Returns the header of the message that adds a route.
 #[cfg(test)]
-pub(super) fn parse_any(message: &[u8]) {
-    if let Some(Ok(route)) = Route::parse(message, &Some) {
-        drop((route.addition(0).object, route.subject(None)));
-    }
+pub(super) fn parse_any(message: &[u8]) -> Option<Vec<u8>> {
+    let Some(Ok(route)) = Route::parse(message, &Some) else { return None };
+    drop(route.subject(None));
+    Some(route.addition(0).object.header)
 }
