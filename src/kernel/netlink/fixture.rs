@@ -1,6 +1,8 @@
 //! The messages that the `ip` command sent and received, for the unit tests: the files of tests/wire/, see `capture`
 //! there.
 
+mod order;
+
 use crate::kernel::netlink::message::RouteNetlinkMessage;
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use std::collections::BTreeMap;
@@ -21,8 +23,14 @@ pub struct Request {
     attributes: BTreeMap<u16, Vec<u8>>,
 }
 
-/// The datagrams of a file that begin with this sign.
+/// The datagrams of a file that begin with this sign, in the order of bytes of this machine.
 fn datagrams(name: &str, sign: char) -> Vec<Vec<u8>> {
+    let all = in_file(name, sign);
+    if cfg!(target_endian = "big") { all.iter().map(|bytes| order::reordered(bytes)).collect() } else { all }
+}
+
+/// The same as they were recorded, on a little-endian machine.
+fn in_file(name: &str, sign: char) -> Vec<Vec<u8>> {
     let path = format!("{}/tests/wire/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let hex = |line: &str| {
@@ -66,7 +74,7 @@ impl Request {
         if let Some(info) = request.attributes.get_mut(&LINKINFO) {
             let parts = cut(info).into_iter();
             *info = parts
-                .flat_map(|(kind, value)| [vec![kind.to_ne_bytes()[0]], value].concat())
+                .flat_map(|(kind, value)| [vec![kind.to_be_bytes()[1]], value].concat())
                 .filter(|byte| *byte != 0)
                 .collect();
         }
@@ -132,15 +140,25 @@ pub fn messages(mut datagram: &[u8]) -> Vec<RouteNetlinkMessage> {
     found
 }
 
-/// All answers that were recorded.
-pub fn all_datagrams() -> Vec<Vec<u8>> {
+/// The names of all files.
+fn names() -> Vec<String> {
     let folder = format!("{}/tests/wire", env!("CARGO_MANIFEST_DIR"));
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".hex").map(str::to_owned))
         .collect();
     names.sort();
-    names.iter().flat_map(|name| datagrams(name, '<')).collect()
+    names
+}
+
+/// All answers that were recorded.
+pub fn all_datagrams() -> Vec<Vec<u8>> {
+    names().iter().flat_map(|name| datagrams(name, '<')).collect()
+}
+
+/// All requests and answers as they were recorded.
+fn recorded() -> Vec<Vec<u8>> {
+    names().iter().flat_map(|name| ['>', '<'].map(|sign| in_file(name, sign)).concat()).collect()
 }
 
 /// Reads the answers of a file with every possible damage of one byte or of the length. Only a panic is an error.
