@@ -42,7 +42,7 @@ use ifupdown_ng_netlink::program::message::complain;
 use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::program::{arguments, inside};
 use ifupdown_ng_netlink::stanza::file::Version;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use report::Output;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 
 /// The number of files that may be open at once. Each interface that changes needs one for its lock, and each namespace
 /// two. Without this, the limit is usually 1024.
-const FILES: u64 = 1 << 16;
+const FILES: rlim_t = 1 << 16;
 
 /// Raises the limit of open files, as far as that is allowed. If it is not, what cannot be opened is reported.
 fn allow_many_files() {
