@@ -68,7 +68,7 @@ MANIFEST = $(PREFIX)/share/ifupdown-ng-netlink/manifest
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build check spelling deny advisories faults fuzz test test-all test-upgrade bench fresh probe soak demo docs install uninstall dist sbom deb clean
+.PHONY: help build check spelling deny advisories faults fuzz test test-all test-arch test-upgrade bench fresh probe soak demo docs install uninstall dist sbom deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]*:.*## / { printf "%-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -103,6 +103,9 @@ test-all: ## `test` with the whole matrix, on the kernels 6.1, 6.12 and the newe
 
 test-upgrade: ## test the upgrade from an older commit while interfaces are up; FROM=COMMIT, otherwise from version 0.1
 	@tests/lane/upgrade $(FROM)
+
+test-arch: ## the plain tests as programs of other architectures; ARCH=s390x (big-endian), aarch64, armv7 (32 bits); without ARCH: all
+	@tests/lane/arch $(ARCH)
 
 # Not part of `test`: it takes long, because it installs and builds everything.
 fresh: ## follow the README in a fresh Debian in a directory; STEPS="demo test install"
