@@ -21,9 +21,9 @@ pub struct NetnsId {
 }
 
 /// `boot` in a record of version 0.1, which did not have it.
-const UNKNOWN_BOOT: u128 = 0;
+const UNKNOWN_BOOT: u128 = u128::MAX;
 /// `born` in a record of version 0.1 about the namespace of a process: that version did not compare it.
-const UNKNOWN_BIRTH: i128 = -1;
+const UNKNOWN_BIRTH: i128 = i128::MIN;
 
 impl NetnsId {
     /// Whether both are certainly the same namespace. A record of version 0.1 is believed as that version did.

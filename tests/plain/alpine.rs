@@ -134,8 +134,8 @@ fn every_script_is_in_a_package() {
 fn only_prepare_uses_the_network() {
     let build = Build::new("network");
     assert_eq!(build.says("prepare"), "default_prepare\ncargo fetch --target=target --locked\n");
-    let built = build.says("make() { echo \"$CARGO_NET_OFFLINE $*\"; }; build");
-    assert!(built.starts_with("true build docs ") && built.ends_with(" CARGO=cargo auditable\n"), "{built}");
+    let said = build.says("make() { echo \"$CARGO_NET_OFFLINE $*\"; }; build");
+    assert!(said.starts_with("true build docs ") && said.ends_with(" CARGO=cargo auditable\n"), "{said}");
     let checked = build.says("check");
     assert!(checked.starts_with("cargo test --frozen "), "{checked}");
     // These need root and a virtual machine.

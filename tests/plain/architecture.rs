@@ -1,7 +1,7 @@
 //! Rules about the code that the compiler does not check.
 
 use super::all::ALL;
-use super::support::{files, root};
+use super::support::{files, is_unit_test, root};
 use proc_macro2::token_stream::IntoIter;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +28,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn only_in(folders: &[&str], words: &[&str], allowed: &[&str]) {
     let mut found = Vec::new();
     for (path, text) in sources(folders) {
-        if allowed.iter().any(|allowed| path.starts_with(allowed))
-            || path.ends_with("tests.rs")
-            || path.ends_with("fixture.rs")
-            || path.ends_with("fuzz.rs")
-        {
+        if allowed.iter().any(|allowed| path.starts_with(allowed)) || is_unit_test(&path) {
             continue;
         }
         let lines = code(&text).filter(|(_, line)| words.iter().any(|word| line.contains(word)));
@@ -132,9 +128,7 @@ fn follow(tokens: &mut Peekable<IntoIter>, before: &[String], found: &mut Vec<Ve
 fn uses() -> BTreeMap<String, BTreeSet<String>> {
     let files: BTreeMap<String, String> = sources(&["src"])
         .into_iter()
-        .filter(|(path, _)| {
-            !["tests.rs", "fuzz.rs", "fixture.rs", "lib.rs"].iter().any(|end| path.ends_with(end))
-        })
+        .filter(|(path, _)| !is_unit_test(path) && !path.ends_with("lib.rs"))
         .collect();
     let file_of = |path: &[String]| {
         let lengths = (1..=path.len()).rev();

@@ -5,7 +5,7 @@
 //! prints any more. manual.rs tests that the errors of options are really printed.
 
 use super::pages::pages;
-use super::support::{files, root};
+use super::support::{files, is_unit_test, root};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::fs;
@@ -108,8 +108,7 @@ fn tells(line: &str, text: &str) -> bool {
 fn is_of_errors(file: &Path) -> bool {
     let name = file.strip_prefix(root()).unwrap().to_str().unwrap();
     let other = ["src/plan/op/", "src/state/", "ifnetlink/show/"].iter().any(|place| name.starts_with(place));
-    let tests = ["tests.rs", "fuzz.rs", "fixture.rs"].iter().any(|end| name.ends_with(end));
-    name == "src/state/sysctl.rs" || (!other && !tests && !name.contains("/tests/"))
+    name == "src/state/sysctl.rs" || (!other && !is_unit_test(name))
 }
 
 #[test]

@@ -8,6 +8,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether a source file, by its path in the package, is part of the unit tests.
+pub fn is_unit_test(path: &str) -> bool {
+    ["tests.rs", "fuzz.rs", "fixture.rs"].iter().any(|name| path.ends_with(name))
+        || ["/tests/", "/fixture/"].iter().any(|folder| path.contains(folder))
+}
+
 /// The program of this name, as it was built for the tests.
 pub fn binary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_vrf")).with_file_name(name)
