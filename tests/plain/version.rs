@@ -90,7 +90,7 @@ fn the_debian_package_has_this_version() {
     let heading = list.lines().find(|line| line.starts_with(&format!("## {VERSION} ("))).unwrap();
     let day = heading.split(['(', ')']).nth(1).unwrap();
     let mut date = Command::new("date");
-    date.args(["-u", "-d", &format!("{day} 12:00"), "+Timestamp: %s"]);
+    date.args(["-u", "-d", &format!("{day} 00:00"), "+Timestamp: %s"]);
     assert!(has(run(date).out.trim_end()), "{day}: {}", parsed.out);
 }
 
