@@ -5,6 +5,7 @@ use crate::stanza::Phase;
 use crate::stanza::file::Version;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -51,12 +52,15 @@ const RUNNING: [&str; 4] = ["ifup", "ifdown", "ifup-ng", "ifdown-ng"];
 /// OpenRC starts the service `networking`, which runs ifup for one interface after the other.
 const STARTING: &str = "/run/openrc/starting/networking";
 
-/// Whether an ifup or ifdown runs in this network namespace, or OpenRC starts them.
+/// Whether an ifup or ifdown of root runs in this network namespace, or OpenRC starts them. Any user can give a process
+/// such a name.
 pub fn is_running() -> bool {
     let own = fs::read_link("/proc/self/ns/net").ok();
     let is_one = |directory: PathBuf| {
         let name = fs::read_to_string(directory.join("comm")).unwrap_or_default();
-        RUNNING.contains(&name.trim_end()) && fs::read_link(directory.join("ns/net")).ok() == own
+        RUNNING.contains(&name.trim_end())
+            && fs::metadata(&directory).is_ok_and(|found| found.uid() == 0)
+            && fs::read_link(directory.join("ns/net")).ok() == own
     };
     let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     Path::new(STARTING).exists() || processes.any(|process| is_one(process.path()))
