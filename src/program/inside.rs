@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -29,6 +29,9 @@ const GROUPS: &str = "/proc/thread-self/cgroup";
 /// The part of a control group before the name of its VRF.
 const VRFS: &str = "/vrf/";
 
+/// The write permission of group and others.
+const WRITE_BY_OTHERS: Mode = Mode::S_IWGRP.union(Mode::S_IWOTH);
+
 /// Enters a namespace and executes ifup or ifdown there. The arguments are the namespace's file, its name (may be
 /// empty), the program, and the program's arguments. Returns only if this fails.
 pub fn become_inside(arguments: &[OsString]) -> ExitCode {
@@ -41,6 +44,8 @@ pub fn become_inside(arguments: &[OsString]) -> ExitCode {
                     for line in warnings {
                         complain(&format_args!("warning: {line}"));
                     }
+                    // ifup makes its state file, which is in our directory, as the umask says.
+                    umask(umask(Mode::empty()) | WRITE_BY_OTHERS);
                     Command::new(program).args(rest).exec().to_string()
                 }
                 Err(refusal) => refusal.to_string(),
