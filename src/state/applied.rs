@@ -94,7 +94,8 @@ impl Section {
 impl Applied {
     /// Parses the text that `Display` prints.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
+        // A value may end with a carriage return.
+        let mut lines = text.split_terminator('\n');
         let mut applied = Self { id: NetnsId::take(&mut lines.next()?.split(' '))?, sections: Vec::new() };
         for line in lines {
             let rest = line.get(1..)?;

@@ -24,7 +24,7 @@ fn applied() -> Applied {
         file: None,
         ports: None,
         lines: Shared::default(),
-        ..section(&["netns"], &[("netns", "a\\n\nb \\")])
+        ..section(&["netns"], &[("netns", "a\\n\nb \\\r")])
     };
     Applied { id: NetnsId { boot: 1, inode: 2, cookie: None, born: 3 }, sections: vec![first, second] }
 }
