@@ -5,7 +5,7 @@ use crate::finding::Finding;
 use crate::stanza::{Executors, ReadStanza};
 use ifupdown_ng_netlink::kernel::{interfaces_file, rt_tables};
 use ifupdown_ng_netlink::stanza::Stanzas;
-use ifupdown_ng_netlink::stanza::file::{FileProblem, Version};
+use ifupdown_ng_netlink::stanza::file::{FileProblem, Reading, Version};
 use ifupdown_ng_netlink::stanza::keywords::OURS;
 use ifupdown_ng_netlink::values::IfName;
 
@@ -30,6 +30,11 @@ impl InterfacesFile {
             Some(version) => interfaces_file::read(name, version)?,
             None => interfaces_file::installed(name)?,
         };
+        Ok(Self::of(name, reading, executors))
+    }
+
+    /// What was read of the file with this name.
+    pub fn of(name: &str, reading: Reading, executors: &Executors) -> Self {
         let stanzas = reading.stanzas;
         let mut findings: Vec<Finding> = reading.problems.into_iter().map(Finding::from).collect();
         let mut read = Vec::new();
@@ -65,6 +70,6 @@ impl InterfacesFile {
             let place = finding.place.as_ref();
             place.map(|place| (&*place.file != name, place.file.to_string(), place.line))
         });
-        Ok(Self { stanzas, read, findings: distinct })
+        Self { stanzas, read, findings: distinct }
     }
 }

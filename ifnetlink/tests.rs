@@ -1,6 +1,11 @@
-//! The command line: its examples, and its completion for bash.
+//! The command line: its examples, and its completion for bash. And files that the fuzzer has found.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
+
+#[path = "../fuzz/entries/corpus.rs"]
+mod corpus;
+#[path = "../fuzz/entries/lint.rs"]
+mod linted;
 
 use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, Command, ValueHint};
@@ -63,4 +68,9 @@ fn the_completion_is_that_of_this_command_line() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     let current = found.as_bytes() == script;
     assert!(current, "run `BLESS=1 cargo test --bin ifnetlink`, which writes {}", path.display());
+}
+
+#[test]
+fn every_file_of_the_corpus() {
+    corpus::each("lint", linted::lint);
 }

@@ -1,30 +1,34 @@
 //! Random input from outside: environments, values, and output of other programs.
 //!
-//! No panic, no hang, and no answer that is much longer than the input. timed.rs says how long each test runs;
-//! src/kernel/netlink/fuzz.rs tests netlink messages.
+//! fuzz/entries/inputs.rs says what is done with them, here and by the targets of cargo-fuzz. timed.rs says how long
+//! each test runs; src/kernel/netlink/fuzz.rs tests netlink messages.
+
+#[path = "../../fuzz/entries/corpus.rs"]
+mod corpus;
+#[path = "../../fuzz/entries/inputs.rs"]
+mod inputs;
 
 use super::all::ALL;
 use super::random::values;
 use super::support::run;
 use super::timed::fuzz;
 use super::variable::variable;
-use ifupdown_ng_netlink::kernel::rt_tables;
-use ifupdown_ng_netlink::plan::At;
-use ifupdown_ng_netlink::plan::netns::sysctls::Setting;
-use ifupdown_ng_netlink::stanza::environment::Found;
-use ifupdown_ng_netlink::stanza::file::{self, Files, Version};
-use ifupdown_ng_netlink::stanza::{Phase, Stanzas};
-use ifupdown_ng_netlink::state::{LinkOriginal, NestedRecord, NetnsLinkRecord, Query, Role, Sysctl};
-use ifupdown_ng_netlink::values::{
-    Address, Centiseconds, DefaultPvid, Families, FarEnd, Gateway, IfName, LinkMtu, List, Mac, Metric, Mtu,
-    NetnsRef, OrNo, Queues, RouteSpec, RulePriority, Switch, TableRange, TableSpec, Vids, VlanId,
-    VlanProtocol, VlanRange,
-};
+use ifupdown_ng_netlink::stanza::Phase;
+use ifupdown_ng_netlink::stanza::file::Version;
+use inputs::InMemory;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+
+/// The inputs that the targets of cargo-fuzz have found.
+#[test]
+fn every_input_of_the_corpus() {
+    corpus::each("values", inputs::values);
+    corpus::each("environment", inputs::environment);
+    corpus::each("interfaces", inputs::interfaces);
+    corpus::each("records", inputs::records);
+}
 
 /// Values of stanzas, words of them, and random text.
 fn text() -> impl Strategy<Value = String> {
@@ -54,34 +58,7 @@ fn text() -> impl Strategy<Value = String> {
 
 #[test]
 fn values_of_every_sort() {
-    fuzz("values", text(), |text| {
-        let _ = text.parse::<Address>();
-        let _ = text.parse::<Centiseconds>();
-        let _ = text.parse::<DefaultPvid>();
-        let _ = text.parse::<Families>();
-        let _ = text.parse::<FarEnd>();
-        let _ = text.parse::<Gateway>();
-        let _ = text.parse::<IfName>();
-        let _ = text.parse::<LinkMtu>();
-        let _ = text.parse::<List<RouteSpec>>();
-        let _ = text.parse::<List<Setting>>();
-        let _ = text.parse::<Mac>();
-        let _ = text.parse::<Metric>();
-        let _ = text.parse::<Mtu>();
-        let _ = text.parse::<NetnsRef>();
-        let _ = text.parse::<OrNo<RulePriority>>();
-        let _ = text.parse::<Queues>();
-        let _ = text.parse::<Switch>();
-        let _ = text.parse::<TableRange>();
-        let _ = text.parse::<TableSpec>();
-        let _ = text.parse::<Vids>();
-        let _ = text.parse::<VlanId>();
-        let _ = text.parse::<VlanProtocol>();
-        let _ = text.parse::<List<VlanRange>>();
-        if let Ok(key) = text.parse::<Sysctl>() {
-            assert!(key.path().starts_with("/proc/sys/net"), "{key}");
-        }
-    });
+    fuzz("values", text(), |text| inputs::value(&text));
 }
 
 #[test]
@@ -105,17 +82,7 @@ fn environments_from_reading_to_the_plan() {
         for (keyword, value) in keywords {
             variables.push((variable(keyword).into(), value.into()));
         }
-        let found = Found::in_environment(variables);
-        assert!(program.depends(found.iface.as_deref(), &found.stanza()).len() < 10_000);
-        let Ok(invocation) = found.invocation() else { return };
-        let (configuration, problems) = program.configure(&invocation.stanza);
-        assert!(problems.iter().all(|problem| problem.to_string().lines().count() == 1));
-        for &phase in invocation.phases.iter().filter(|phase| configuration.acts(**phase)) {
-            let at = At { iface: &invocation.iface, phase, alone };
-            configuration.query(at, &mut Query::default());
-            let simulated = configuration.simulated(&invocation.iface, phase);
-            let _ = configuration.plan(at, &simulated);
-        }
+        inputs::program(program, variables, alone);
     });
 }
 
@@ -152,37 +119,7 @@ fn what_ifquery_prints() {
         (text(), text()).prop_map(|(a, b)| format!("  {a} {b}")),
         text(),
     ];
-    fuzz("ifquery", vec(line, 0..20), |lines| {
-        let stanzas = Stanzas::parse(&lines.join("\n"));
-        for name in ["br0", "eth0"].map(|name| name.parse::<IfName>().unwrap()) {
-            let stanza = stanzas.stanza(&name);
-            let _ = (stanzas.text(&name, "bridge-vlan"), stanzas.bridge_of(&name));
-            for program in ALL {
-                let _ = stanza.as_ref().map(|stanza| program.configure(stanza));
-            }
-        }
-    });
-}
-
-/// Files by name; every pattern and every directory means all of them.
-struct InMemory(BTreeMap<String, Vec<u8>>);
-
-impl Files for InMemory {
-    fn text(&mut self, file: &str) -> Result<Vec<u8>, String> {
-        self.0.get(file).cloned().ok_or_else(|| "not found".to_owned())
-    }
-
-    fn expand(&mut self, pattern: &str) -> Vec<String> {
-        if pattern.contains('*') { self.0.keys().cloned().collect() } else { vec![pattern.to_owned()] }
-    }
-
-    fn directory(&mut self, _: &str, _: bool) -> Result<Vec<String>, String> {
-        Ok(self.0.keys().cloned().collect())
-    }
-
-    fn hostname(&mut self) -> String {
-        "host".to_owned()
-    }
+    fuzz("ifquery", vec(line, 0..20), |lines| inputs::ifquery(&lines.join("\n")));
 }
 
 /// Interfaces files that read each other and whose stanzas inherit from each other, in any order and damaged.
@@ -208,46 +145,18 @@ fn interfaces_files() {
     let any = prop_oneof![9 => text, 1 => vec(any::<u8>(), 0..6000)];
     let versions = prop::sample::select(vec![Version::V0_11, Version::V0_12, Version::Head]);
     fuzz("interfaces files", (vec(any, 1..4), versions), |(texts, version)| {
-        let length: usize = texts.iter().map(|text| text.split(|byte| *byte == b'\n').count()).sum();
-        let names = ["a", "b", "br0"].map(str::to_owned);
-        let mut files = InMemory(names.into_iter().zip(texts).collect());
-        let Ok(reading) = file::read("a", version, &mut files) else { return };
-        let stanzas = reading.stanzas;
-        let count: usize = stanzas.interfaces().map(|name| stanzas.written(name).len()).sum();
-        assert!(count <= 1 << 20, "{count} lines");
-        assert!(reading.problems.iter().all(|problem| problem.to_string().len() < 20_000));
-        let places = stanzas
-            .interfaces()
-            .flat_map(|name| stanzas.written(name))
-            .filter_map(|line| line.place.as_ref());
-        for place in places {
-            assert!((1..=length).contains(&place.line), "{place}");
-        }
+        inputs::interfaces_files(&mut InMemory::new(texts), version);
     });
 }
 
 #[test]
 fn names_of_tables() {
     let line = prop_oneof!["[0-9x]{1,12} [a-z]{1,9}", "[ -~]{0,40}", any::<String>()];
-    fuzz("rt_tables", vec(line, 0..20), |lines| {
-        assert!(rt_tables::parse(&lines.join("\n")).count() <= lines.join("\n").lines().count());
-    });
+    fuzz("rt_tables", vec(line, 0..20), |lines| inputs::tables(&lines.join("\n")));
 }
 
 #[test]
 fn what_we_remembered_ourselves() {
     let word = prop_oneof!["[0-9-]{1,40}", "[ -~]{0,20}", any::<String>()];
-    fuzz("records", vec(word, 0..7), |words| {
-        let text = words.join(" ");
-        let _ = NestedRecord::parse(&text);
-        if let Some(record) = LinkOriginal::parse(&text) {
-            assert_eq!(LinkOriginal::parse(&record.to_string()), Some(record), "{text:?}");
-        }
-        for role in [Role::Moved, Role::Peer] {
-            if let Some(record) = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &text) {
-                let again = NetnsLinkRecord::parse("eth0".parse().unwrap(), role, &record.to_string());
-                assert_eq!(again, Some(record), "{text:?}");
-            }
-        }
-    });
+    fuzz("records", vec(word, 0..7), |words| inputs::record(&words.join(" ")));
 }

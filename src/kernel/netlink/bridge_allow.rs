@@ -271,6 +271,25 @@ impl Channel {
     }
 }
 
+/// Reads a datagram in every way in which the answers of nf_tables are read.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_any(datagram: &[u8]) {
+    use crate::kernel::netlink::bridge_allow::sets::counted;
+    use crate::kernel::netlink::nftables::{HEADER, answers};
+    use crate::kernel::netlink::raw::Object;
+    let (mut elements, mut shown) = (Vec::new(), Vec::new());
+    for answer in answers(datagram) {
+        let _ = answer.outcome();
+        let Some(Object { attributes, .. }) = Object::parse(answer.payload, HEADER) else { continue };
+        for (key, _) in counted(&attributes) {
+            let _ = sets::port(&key);
+            elements.extend(sets().map(|set| (set.family, set.name, key.clone())));
+        }
+        shown.push((attributes.text(2).unwrap_or_default(), attributes.nested(4)));
+    }
+    let _ = (stations(&in_order(elements)), are_rules(&shown, &rules().collect::<Vec<_>>()));
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -3,8 +3,9 @@
 
 mod order;
 
+use crate::kernel::netlink::fuzz::messages;
 use crate::kernel::netlink::message::RouteNetlinkMessage;
-use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage};
 use std::collections::BTreeMap;
 
 /// The attribute with a table's number, in rules (FRA_TABLE) and in routes (RTA_TABLE).
@@ -122,22 +123,6 @@ pub fn answers(name: &str) -> Vec<RouteNetlinkMessage> {
     let all: Vec<_> = datagrams(name, '<').iter().flat_map(|datagram| messages(datagram)).collect();
     assert!(!all.is_empty(), "{name}");
     all
-}
-
-/// The messages of one datagram, up to the first that cannot be read.
-pub fn messages(mut datagram: &[u8]) -> Vec<RouteNetlinkMessage> {
-    let mut found = Vec::new();
-    while let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram) {
-        let length = usize::try_from(message.header.length).unwrap_or(0).next_multiple_of(4);
-        if let NetlinkPayload::InnerMessage(inner) = message.payload {
-            found.push(inner);
-        }
-        if length == 0 || length >= datagram.len() {
-            break;
-        }
-        datagram = &datagram[length..];
-    }
-    found
 }
 
 /// The names of all files.

@@ -12,8 +12,8 @@ mod channel;
 mod fdb;
 #[cfg(test)]
 mod fixture;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod group;
 mod link;
 mod link_message;

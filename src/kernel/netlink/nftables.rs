@@ -21,7 +21,7 @@ const SUBSYSTEM: u8 = 10;
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
 /// The header before the attributes (`struct nfgenmsg`).
-const HEADER: usize = 4;
+pub(super) const HEADER: usize = 4;
 /// The header of the first and of the last message of a batch: it names the subsystem.
 const BATCH: [u8; HEADER] = [0, 0, 0, SUBSYSTEM];
 /// How often an interrupted dump is repeated.

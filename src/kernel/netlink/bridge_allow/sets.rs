@@ -136,14 +136,7 @@ impl Set {
     pub fn read(&self, nftables: &mut Nftables) -> Result<Vec<Counted>, Refusal> {
         let parts = nftables.get(self.family, GETSETELEM, true, &of_table().with(2, text(self.name)))?;
         let mut found = Vec::new();
-        for part in parts {
-            for (_, element) in part.nested(3).0 {
-                let element = Attributes::parse(&element);
-                let key = element.nested(1).get(1).map(<[u8]>::to_vec);
-                let counter = element.nested(7).nested(2).be64(2);
-                found.extend(key.map(|key| (key, counter)));
-            }
-        }
+        parts.iter().for_each(|part| found.extend(counted(part)));
         Ok(found)
     }
 
@@ -164,8 +157,19 @@ impl Set {
     }
 }
 
+/// The elements in a part of an answer.
+pub(super) fn counted(part: &Attributes) -> Vec<Counted> {
+    let elements = part.nested(3).0;
+    let of = |(_, element): &(u16, Vec<u8>)| {
+        let element = Attributes::parse(element);
+        let key = element.nested(1).get(1).map(<[u8]>::to_vec)?;
+        Some((key, element.nested(7).nested(2).be64(2)))
+    };
+    elements.iter().filter_map(of).collect()
+}
+
 /// The key of an element, and how many frames matched it, if the set counts them.
-type Counted = (Vec<u8>, Option<u64>);
+pub(super) type Counted = (Vec<u8>, Option<u64>);
 
 /// A value in the form of nft(8): type, length, value.
 pub(super) fn item(kind: u8, value: &[u8]) -> Vec<u8> {

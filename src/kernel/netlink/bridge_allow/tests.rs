@@ -1,8 +1,7 @@
 //! Elements of the sets, and damaged answers.
 
+use super::read_any;
 use super::sets::{elements, port, stations};
-use crate::kernel::netlink::nftables::answers;
-use crate::kernel::netlink::raw::Attributes;
 use crate::state::{Map, Stations, any_allowed};
 use crate::values::IfName;
 use proptest::prelude::*;
@@ -21,9 +20,7 @@ proptest! {
     fn no_answer_leads_to_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0_u32..220) {
         let damaged = [&length.to_ne_bytes(), &*bytes].concat();
         for datagram in [bytes, damaged] {
-            for answer in answers(&datagram) {
-                let _ = (answer.outcome(), Attributes::parse(answer.payload));
-            }
+            read_any(&datagram);
             let _ = port(&datagram);
         }
     }

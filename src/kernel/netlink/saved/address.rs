@@ -170,7 +170,7 @@ impl Restoration {
 }
 
 /// Decodes and encodes a message, whatever it is.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse_any(message: &[u8]) {
     if let Some(address) = Address::parse(message) {
         drop((address.deletion().object, address.addition(0, 0).object, address.is_like(&address)));

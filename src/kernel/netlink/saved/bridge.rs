@@ -231,7 +231,7 @@ impl Restoration {
 }
 
 /// Decodes and encodes a message, whatever it is. Returns the state and the flags of an entry.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse_any(message: &[u8]) -> Option<(u16, u8)> {
     let all = vlans(&[message.to_vec()]);
     drop(all.values().map(ranges).collect::<Vec<_>>());

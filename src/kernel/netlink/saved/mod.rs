@@ -335,6 +335,26 @@ struct Change {
     object: Object,
 }
 
+/// Reads a message in every way in which saved messages are read.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_any(message: &[u8]) {
+    use crate::kernel::netlink::raw::ip;
+    let _ = (is_cloned(message), is_static(message), number(message), ip(message));
+    for link in link::parse(&[message.to_vec()]) {
+        let _ = (link.settings(), link.port_settings(), link.creation_data(), link.creation(true));
+        let _ = (link.table(), link.alternative_names(), link.addr_gen_mode(), link.is_alike(&link));
+    }
+    bridge::parse_any(message);
+    address::parse_any(message);
+    nexthop::parse_any(message);
+    route::parse_any(message);
+    rule::parse_any(message);
+    let messages = Noun::MESSAGES.into_iter().map(|noun| (noun, vec![message.to_vec()])).collect();
+    let saved = Saved { places: [(Place::Here, SavedPlace { messages, ..SavedPlace::default() })].into() };
+    let names = "eth0".parse().into_iter().collect();
+    let _ = affected(&saved, &Links::from([(Place::Here, names)]));
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

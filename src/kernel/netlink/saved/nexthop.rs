@@ -72,7 +72,7 @@ fn settings(answer: &[u8]) -> Option<(u32, Object)> {
 }
 
 /// Decodes and encodes a message, whatever it is.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse_any(message: &[u8]) {
     drop(settings(message));
 }

@@ -293,7 +293,7 @@ impl Restoration {
 }
 
 /// Decodes and encodes a message, whatever it is. Returns the header of the message that adds a route.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse_any(message: &[u8]) -> Option<Vec<u8>> {
     let Some(Ok(route)) = Route::parse(message, &Some) else { return None };
     drop(route.subject(None));

@@ -103,7 +103,7 @@ impl Restoration {
 }
 
 /// Decodes and encodes a message, whatever it is.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn parse_any(message: &[u8]) {
     drop(Rule::parse(message).map(|rule| rule.subject()));
 }

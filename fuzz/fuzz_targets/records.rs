@@ -1,0 +1,10 @@
+//! Our records, the saved state, and files of other programs.
+#![no_main]
+#![allow(dead_code, reason = "each target uses a part of these files")]
+
+#[path = "../../executors/all.rs"]
+mod all;
+#[path = "../entries/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::records(bytes));
