@@ -19,14 +19,14 @@ use wire::{Sender, Tap};
 
 mod egress;
 mod forged;
-mod frames;
+pub mod frames;
 mod kinds;
 mod legitimate;
 mod link_local;
 mod rules;
 mod tables;
 mod windows;
-mod wire;
+pub mod wire;
 
 /// The station at the PVID, and the one in VLAN 20.
 const FIRST: Station = Station::new(5, 1);

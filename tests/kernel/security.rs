@@ -11,6 +11,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+mod unprivileged;
+mod weaknesses;
+
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for (name, test) in [
@@ -23,10 +26,28 @@ pub fn tests() -> Vec<Trial> {
         ("covered-sysctl", covered_sysctl),
         ("namespace-files", namespace_files),
         ("interfaces-files", interfaces_files),
+        ("before-us", unprivileged::before_us),
+        ("namespace-paths", unprivileged::namespace_paths),
+        ("names-of-links", unprivileged::names_of_links),
+        ("parameter-paths", unprivileged::parameter_paths),
+        ("delete-by-name", weaknesses::delete_by_name),
+        ("rogue-router", weaknesses::rogue_router),
+        ("ipv6-left-on", weaknesses::ipv6_left_on),
+        ("sockets-of-the-host", weaknesses::sockets_of_the_host),
     ] {
         tests.push(needs(&[], format!("security/{name}"), move || in_lab(test)));
     }
-    tests.push(needs(&[Feature::Strace], "security/no-shell", || in_lab(no_shell)));
+    for (name, features, test) in [
+        ("no-shell", &[Feature::Strace][..], no_shell as fn()),
+        ("delete-vrf-by-name", &[Feature::Vrf], weaknesses::delete_vrf_by_name),
+        ("bound-by-every-user", &[Feature::Vrf], weaknesses::bound_by_every_user),
+        ("second-user", &[Feature::Roots], unprivileged::second_user),
+        ("interfaces-race", &[Feature::Roots], unprivileged::interfaces_race),
+        ("umask-of-the-nested", &[Feature::Roots], unprivileged::umask_of_the_nested),
+        ("late-links", &[Feature::Roots, Feature::Vlan, Feature::Strace], unprivileged::late_links),
+    ] {
+        tests.push(needs(features, format!("security/{name}"), move || in_lab(test)));
+    }
     tests
 }
 

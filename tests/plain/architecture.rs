@@ -186,6 +186,22 @@ fn no_files_use_each_other() {
 }
 
 #[test]
+fn unsafe_code_is_forbidden() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, lints) = manifest.split_once("[lints.rust]\n").unwrap();
+    assert_eq!(lints.lines().next(), Some("unsafe_code = \"forbid\""));
+    only_in(&["src", "executors", "ifnetlink"], &["unsafe {", "unsafe fn", "allow(unsafe_code"], &[]);
+}
+
+/// A socket with a name could be reached by other users.
+#[test]
+fn no_program_listens() {
+    let words =
+        ["Listener", "UnixDatagram::bind", "UdpSocket", "bind_addr", "from_abstract_name", "socket::listen"];
+    only_in(&["src", "executors", "ifnetlink"], &words, &[]);
+}
+
+#[test]
 fn nothing_panics_on_purpose() {
     only_in(
         &["src", "executors", "ifnetlink"],

@@ -218,21 +218,76 @@ fn the_index_has_every_example() {
     assert_eq!(read("docs/EXAMPLES.md"), index, "run `BLESS=1 cargo test --test plain`");
 }
 
-/// Every test that the comparison names exists, by the part of its name that is written out.
-#[test]
-fn the_comparison_names_tests_that_exist() {
+/// Whether the tests on a real kernel have one whose name is this, or begins with it, as far as the name is written out.
+fn kernel_tests() -> impl Fn(&str) -> bool {
     let sources = files("tests/kernel", ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());
     let sources = sources.collect::<String>();
-    let has = |text: String| sources.contains(&text);
-    let mut named = 0;
-    for name in read("docs/COMPARISON.md").split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
+    move |name| {
+        let has = |text: String| sources.contains(&text);
         // Whole, or put together from two parts.
         let parts = name.match_indices(['/', '-']).map(|(at, _)| name.split_at(at + 1));
         let mut known = parts.map(|(first, rest)| has(format!("\"{first}{{")) && has(format!("\"{rest}")));
-        assert!(has(format!("\"{name}")) || known.any(|known| known), "{name}");
+        has(format!("\"{name}")) || known.any(|known| known)
+    }
+}
+
+/// Every test that the comparison names exists, by the part of its name that is written out.
+#[test]
+fn the_comparison_names_tests_that_exist() {
+    let is_known = kernel_tests();
+    let mut named = 0;
+    for name in read("docs/COMPARISON.md").split('`').skip(1).step_by(2).filter(|name| name.contains('/')) {
+        assert!(is_known(name), "{name}");
         named += 1;
     }
     assert!(named > 60, "{named}");
+}
+
+/// Each row of the tables names tests that exist: those on a real kernel, or functions of the others.
+#[test]
+fn the_page_on_security_names_tests_that_exist() {
+    let is_known = kernel_tests();
+    let folders = ["tests/plain", "src", "ifnetlink"].map(|folder| files(folder, ".rs"));
+    let sources: Vec<(String, String)> = folders
+        .into_iter()
+        .flatten()
+        .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
+        .collect();
+    let is_function = |file: &str, function: &str| {
+        let mut files = sources.iter().filter(|(path, _)| path.ends_with(&format!("/{file}.rs")));
+        files.any(|(_, text)| text.contains(&format!("fn {function}(")))
+    };
+    let page = read("docs/SECURITY.md");
+    let (mut rows, mut tables) = (0, 0);
+    let mut columns = None;
+    for line in page.lines() {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        columns = match line.starts_with('|') {
+            false => None,
+            true => Some(columns.unwrap_or(cells.len())),
+        };
+        if cells[0].starts_with("|---") {
+            tables += 1;
+        } else if columns.is_some() && !line.ends_with("| tests |") {
+            assert_eq!(columns, Some(cells.len()), "{line}");
+            let names: Vec<&str> = cells.last().unwrap().split('`').skip(1).step_by(2).collect();
+            assert!(!names.is_empty(), "{line}");
+            for name in names {
+                let known = name
+                    .split_once("::")
+                    .map_or_else(|| is_known(name), |(file, name)| is_function(file, name));
+                assert!(known, "{name}");
+            }
+            rows += 1;
+        }
+    }
+    assert!(tables == 2 && rows == 24, "{tables} tables with {rows} rows");
+    let tests = fs::read_to_string(root().join("tests/kernel/security.rs")).unwrap();
+    // The function that lists them.
+    let listed = tests.split("\n}\n").next().unwrap();
+    let unnamed = listed.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split('"').next());
+    let unnamed: Vec<&str> = unnamed.filter(|name| !page.contains(&format!("`security/{name}`"))).collect();
+    assert!(unnamed.is_empty(), "the page does not name {unnamed:?}");
 }
 
 /// The numbers in the text are those of the table, each yes names a test, and each other row has its reason.

@@ -141,6 +141,25 @@ fn every_program_is_installed_and_stock_ones_are_left_alone() {
     });
 }
 
+/// Each program runs with the rights of the user who starts it, and only root can change it.
+#[test]
+fn nothing_is_setuid_and_others_write_nothing() {
+    for_each_shell("modes", |machine| {
+        machine.done("install DROPIN=all");
+        let installed = machine.state();
+        assert!(installed.len() > 10, "{installed:?}");
+        for path in installed.iter().filter(|(_, text)| *text != "stock\n").map(|(path, _)| path) {
+            let mode = fs::symlink_metadata(path).unwrap().permissions().mode();
+            assert!(
+                mode & 0o7000 == 0 && (mode & 0o022 == 0 || path.is_symlink()),
+                "{}: {mode:o}",
+                path.display()
+            );
+        }
+        machine.done("uninstall");
+    });
+}
+
 #[test]
 fn with_dropin_the_stock_one_is_kept_and_comes_back() {
     for_each_shell("dropin", |machine| {
