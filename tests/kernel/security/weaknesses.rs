@@ -71,7 +71,7 @@ fn advertisement() -> Vec<u8> {
 }
 
 /// A program in a namespace sends router advertisements to the end of the pair that is outside. The kernel accepts them
-/// there, unless the stanza says otherwise.
+/// there, unless the stanza sets a parameter against it.
 pub fn rogue_router() {
     own_run();
     for accepted in [true, false] {
@@ -99,7 +99,7 @@ pub fn rogue_router() {
     }
 }
 
-/// A stanza with IPv4 addresses only. The kernel gives the link an IPv6 address too, unless the stanza says otherwise.
+/// A stanza with IPv4 addresses only. The kernel gives the link an IPv6 address too, unless the stanza sets a parameter against it.
 pub fn ipv6_left_on() {
     own_run();
     for (sysctl, has) in [("net.ipv4.ip_default_ttl=64", true), ("net.ipv6.conf.all.disable_ipv6=1", false)] {
