@@ -192,7 +192,7 @@ vrf: red: vrf-route a, b dev c: a: a: not a prefix (ADDRESS/LENGTH) nor default;
 ";
     check(&[
         ("vrf", &format!("IFACE=red;PHASE=create;{broken}"), 2, "", told),
-        ("vrf", &format!("IFACE=red;PHASE=pre-up;{broken}"), 2, "", ""),
+        ("vrf", &format!("IFACE=red;PHASE=up;{broken}"), 2, "", ""),
         ("vrf", &format!("IFACE=red;PHASE=post-up;{broken}"), 2, "", ""),
         ("vrf", &format!("IFACE=red;PHASE=pre-down;{broken}"), 0, "", ""),
         ("vrf", &format!("IFACE=red;PHASE=destroy;{broken}"), 2, "", told),

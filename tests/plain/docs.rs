@@ -262,10 +262,7 @@ fn the_page_on_security_names_tests_that_exist() {
     let mut columns = None;
     for line in page.lines() {
         let cells: Vec<&str> = line.split(" | ").collect();
-        columns = match line.starts_with('|') {
-            false => None,
-            true => Some(columns.unwrap_or(cells.len())),
-        };
+        columns = line.starts_with('|').then(|| columns.unwrap_or(cells.len()));
         if cells[0].starts_with("|---") {
             tables += 1;
         } else if columns.is_some() && !line.ends_with("| tests |") {

@@ -13,6 +13,9 @@ use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 
 /// Reads a datagram in every way in which the answers of the kernel are read. Returns the number of messages of route
 /// netlink.
+///
+/// # Panics
+/// A fault was found.
 pub fn answer(datagram: &[u8]) -> usize {
     let _ = raw::outcome(-1, datagram);
     let found = messages(datagram);

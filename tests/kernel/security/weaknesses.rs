@@ -49,8 +49,8 @@ pub fn delete_vrf_by_name() {
 /// What the kernel has counted on a link: advertisements that arrived.
 fn advertisements(link: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/thread-self/net/dev_snmp6/{link}")).unwrap();
-    let line = text.lines().find(|line| line.starts_with("Icmp6InRouterAdvertisements"));
-    line.and_then(|line| line.split_whitespace().nth(1)).unwrap().parse().unwrap()
+    let counter = text.lines().find(|line| line.starts_with("Icmp6InRouterAdvertisements"));
+    counter.and_then(|line| line.split_whitespace().nth(1)).unwrap().parse().unwrap()
 }
 
 /// A router advertisement of a default route, with the prefix fd00:66::/64.

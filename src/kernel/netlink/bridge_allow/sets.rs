@@ -135,9 +135,7 @@ impl Set {
     /// Its elements: the key, and how many frames matched, if the set counts them.
     pub fn read(&self, nftables: &mut Nftables) -> Result<Vec<Counted>, Refusal> {
         let parts = nftables.get(self.family, GETSETELEM, true, &of_table().with(2, text(self.name)))?;
-        let mut found = Vec::new();
-        parts.iter().for_each(|part| found.extend(counted(part)));
-        Ok(found)
+        Ok(parts.iter().flat_map(counted).collect())
     }
 
     /// The station in a key; `None` if this is not one of the sets of stations.
