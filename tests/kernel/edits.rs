@@ -168,7 +168,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// The short form takes one keyword of so many, and one edit of it.
-const EACH: usize = 9;
+const EACH: usize = 14;
 
 /// The three edits: changed, removed, added.
 fn edited(edit: &Edit, place: usize, ifupdown: Ifupdown) {

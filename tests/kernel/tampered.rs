@@ -185,7 +185,7 @@ impl Stanza {
             self.up();
             to.phases(UP.iter().take(at));
         };
-        to.each_kill(&UP, &calls, 30, before_it, |when, is_up| {
+        to.each_kill(&UP, &calls, 60, before_it, |when, is_up| {
             let records = command("grep -r . /run/ifupdown-ng-netlink").stdout;
             let when = format!("{when}, with the records\n{records}");
             if is_up {
