@@ -31,7 +31,7 @@ pub fn tests() -> Vec<Trial> {
 }
 
 /// One in this many faults, where not all are tried; of the acts of other processes, more.
-const SHORT: [usize; 2] = [80, 15];
+const SHORT: [usize; 2] = [120, 21];
 
 /// The columns: a name, the call with the fault, and the kind of fault.
 const FAULTS: [(&str, &str, &str); 9] = [

@@ -14,7 +14,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 pub fn tests() -> Vec<Trial> {
-    let all = ALL.into_iter().enumerate().step_by(if is_short() { 2 } else { 1 });
+    let all = ALL.into_iter().enumerate().step_by(if is_short() { 3 } else { 1 });
     let tests = all.map(|(first_way, (name, needed, make))| {
         let needed = [needed, &[Feature::Roots]].concat();
         needs(&needed, format!("soak/{name}"), move || {
