@@ -189,10 +189,9 @@ impl FromStr for Station {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        match station(&words) {
-            Ok((mac, vid, [])) => Ok(Self(FdbEntry { mac, vid })),
-            Ok(_) => Err(Invalid::new("not MAC [vlan VID]")),
-            Err(error) => Err(error),
+        match station(&words)? {
+            (mac, vid, []) => Ok(Self(FdbEntry { mac, vid })),
+            _ => Err(Invalid::new("not MAC [vlan VID]")),
         }
     }
 }
