@@ -45,7 +45,7 @@ for name in ifup ifdown; do
 done
 ifnetlink() {
     case $1 in
-        lint) set -- "$@" -E /mnt/executors ;;
+        lint) set -- "$@" /mnt/interfaces -E /mnt/executors ;;
         apply | check) set -- "$@" -E /mnt/executors -i /mnt/interfaces ;;
     esac
     /mnt/ifnetlink "$@"
@@ -94,7 +94,9 @@ fn session(installed: &Installed, block: &str, background: &mut Vec<Child>) {
         while let Some(output) = lines.next_if(|line| !line.starts_with("# ")) {
             shown.push(output);
         }
-        if let Some(line) = line.strip_suffix(" &") {
+        // On a terminal, `apply --confirm` goes on until another session confirms.
+        let is_trial = line.contains(" --confirm").then_some(line);
+        if let Some(line) = is_trial.or_else(|| line.strip_suffix(" &")) {
             background
                 .push(shell(installed, &format!("exec >/tmp/background 2>&1\n{line}")).spawn().unwrap());
             settle();
