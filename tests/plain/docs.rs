@@ -155,6 +155,17 @@ fn every_block_of_a_page_that_is_a_stanza_is_understood() {
     );
 }
 
+/// Its reachability is tested as a setup of interfaces.d.
+#[test]
+fn the_first_stanza_of_the_readme_is_a_setup() {
+    let lines = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    };
+    let setup = fs::read_to_string(root().join("interfaces.d/management-vrf-reachable")).unwrap();
+    assert!(readme().iter().any(|block| lines(block) == lines(&setup)), "README.md has another stanza");
+}
+
 /// Links from our texts to files of the package.
 #[test]
 fn no_text_leads_to_a_file_that_is_not_there() {
