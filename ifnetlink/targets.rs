@@ -133,7 +133,7 @@ pub struct Targets {
     none: Configuration,
     /// The interfaces of the file that are up, or were asked for.
     listed: BTreeSet<IfName>,
-    /// The interfaces that ifup has brought up, but that are not in the file.
+    /// The interfaces that ifup has brought up, but that are not in the file, or have another stanza.
     not_in_file: BTreeSet<String>,
     /// The interfaces that have a stanza for our executors, but that ifup has not brought up.
     idle: BTreeSet<IfName>,
@@ -160,14 +160,13 @@ impl Targets {
             file.map_err(|problem| Refusal::text(problem.to_string()))?;
         ReadStanza::add_implied(&mut read, &stanzas, &executors);
         let counted = StateFile::new(&options.state_file).read()?;
+        let mapped = mapped(&counted, &stanzas);
+        read.retain(|stanza| !mapped.contains_key(stanza.iface.as_str()));
         let running: BTreeSet<String> = counted.iter().map(|entry| entry.name.clone()).collect();
         let named = !options.interfaces.is_empty();
-        let asked = |name: &str| {
-            if named {
-                return options.interfaces.iter().any(|chosen| chosen == name);
-            }
-            stanzas.is_auto(name) || (!options.auto && running.contains(name))
-        };
+        let is_named = |name: &str| options.interfaces.iter().any(|chosen| chosen == name);
+        let by_default = |name: &str| stanzas.is_auto(name) || (!options.auto && running.contains(name));
+        let asked = |name: &str| is_named(name) || !named && by_default(name);
         let is_up = |name: &str| running.contains(name);
         let dependencies = dependencies(&read, asked, is_up, options.with_dependencies);
         let is_chosen = |name: &str| asked(name) || dependencies.contains(name);
@@ -175,12 +174,9 @@ impl Targets {
             .into_iter()
             .filter(|finding| finding.concerns(is_chosen))
             .partition(|found| found.is_warning);
-        let is_known = |name: &str| {
-            let mut up = running.iter().map(String::as_str).chain(applied.keys().map(IfName::as_str));
-            stanzas.has(name) || up.any(|known| known == name)
-        };
-        let unknown = options.interfaces.iter().filter(|name| !is_known(name));
-        wrong.extend(unknown.map(|name| no_stanza(name, &options.file)));
+        let is_up_or_recorded =
+            |name: &str| running.contains(name) || applied.keys().any(|known| known.as_str() == name);
+        wrong.extend(no_stanza(options, |name| stanzas.has(name) || is_up_or_recorded(name)));
         let (mut known, mut unsound) = (Vec::new(), Vec::new());
         let (mut listed, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for stanza in read {
@@ -211,13 +207,15 @@ impl Targets {
         }
         // Also one that only an interface without a stanza needs.
         let used: BTreeSet<&str> = known.iter().map(|target| target.iface.as_str()).collect();
-        let not_in_file =
-            running.iter().filter(|name| !used.contains(name.as_str()) && !stanzas.mentions(name));
-        let not_in_file: BTreeSet<String> = not_in_file.cloned().collect();
+        let is_elsewhere = |name: &&String| {
+            mapped.contains_key(*name) || !used.contains(name.as_str()) && !stanzas.mentions(name)
+        };
+        let not_in_file: BTreeSet<String> = running.iter().filter(is_elsewhere).cloned().collect();
         let mut known = in_order(known, |target| &target.iface, |target| target.depends.clone());
         mark_by_ifup(&mut known, &running);
         let known = ByName::from(known);
-        let is_asked = |name: &str| !named || options.interfaces.iter().any(|asked| asked == name);
+        warnings.extend(mapped.iter().filter(|(name, _)| !named || is_named(name)).map(not_compared));
+        let is_asked = |name: &str| (!named || is_named(name)) && !mapped.contains_key(name);
         let mut former = Vec::new();
         let beside = beside(&applied);
         for (iface, records) in applied.iter().filter(|(iface, _)| is_asked(iface.as_str())) {
@@ -478,13 +476,16 @@ pub fn read_old(section: &Section, with_native: bool) -> Old {
     Old::new(section, configure(&whole, &section.applied_stanza()).0.without_problems())
 }
 
-/// A name that has no stanza.
-fn no_stanza(name: &str, file: &Path) -> Finding {
-    let text = match name.parse::<IfName>() {
-        Err(error) => format!("{name}: {error}"),
-        Ok(_) => format!("{name}: there is no such stanza in {}", file.display()),
-    };
-    Finding::new(None, name, "", text)
+/// The names that were asked for and have no stanza.
+fn no_stanza(options: &Options, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = Finding> {
+    let unknown = options.interfaces.iter().filter(move |name| !is_known(name));
+    unknown.map(|name| {
+        let text = match name.parse::<IfName>() {
+            Err(error) => format!("{name}: {error}"),
+            Ok(_) => format!("{name}: there is no such stanza in {}", options.file.display()),
+        };
+        Finding::new(None, name, "", text)
+    })
 }
 
 /// Marks those that ifup has to bring up. They are in the order of their dependencies.
@@ -525,6 +526,18 @@ fn unneeded(known: &[Target]) -> Option<usize> {
 fn is_of_other(applied: Option<&Applied>, file: &Path) -> bool {
     let sections = applied.into_iter().flat_map(|applied| &applied.sections);
     sections.filter_map(|section| section.file.as_deref()).any(|of| of != file)
+}
+
+/// The interfaces that were brought up as `NAME=STANZA`, with those stanzas, if the file has them.
+fn mapped(counted: &[Entry], stanzas: &Stanzas) -> BTreeMap<String, String> {
+    let other = counted.iter().filter(|entry| entry.stanza != entry.name && stanzas.has(&entry.stanza));
+    other.map(|entry| (entry.name.clone(), entry.stanza.clone())).collect()
+}
+
+/// An interface of those. The stanza is not read as one of it: nothing of it is compared or changed.
+fn not_compared((name, stanza): (&String, &String)) -> Finding {
+    let text = format!("{name}: it is up with the stanza {stanza}; it is neither compared nor changed");
+    Finding::new(None, name, "", text).into_warning()
 }
 
 /// Whether a recorded stanza of this file needed an interface.

@@ -1,6 +1,7 @@
 //! `ifnetlink apply` while sessions run, and what it refuses.
 
 use super::trial;
+use super::whole::counted_lines;
 use crate::bridges::vlans;
 use crate::examples::cards;
 use crate::flows::Flow;
@@ -28,6 +29,7 @@ pub fn tests() -> Vec<Trial> {
         let native = Ifupdown { executors: Executors::Native, ..ifupdown };
         tests.push(trial("apply-settings", native, settings));
         tests.push(trial("apply-other-file", ifupdown, other_file));
+        tests.push(trial("apply-other-stanza", ifupdown, other_stanza));
         tests.push(trial("apply-pair-made-again", ifupdown, pair_made_again));
         tests.push(trial("apply-moved-stanza", ifupdown, moved_stanza));
         tests.push(trial("apply-disruptive", ifupdown, disruptive));
@@ -389,6 +391,46 @@ fn moved_stanza(ifupdown: Ifupdown) {
 }
 
 /// Another VRF is up whose stanza is not in the file: neither its rules nor its routes are deleted.
+/// An interface that was brought up with the stanza of another name stays as it is, also if it has a stanza of its own.
+fn other_stanza(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    let file = |address: &str| {
+        format!(
+            "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n\n\
+             auto eth0\niface eth0\n    address {address}\n\n\
+             auto eth2\niface eth2\n    address 203.0.113.1/24\n\n\
+             iface office\n    address 203.0.113.9/24\n\n\
+             iface home\n    vrf-member red\n    address 198.51.100.1/24\n    \
+             vrf-route 10.9.0.0/16 via 198.51.100.2 dev eth1\n"
+        )
+    };
+    let installed = ifupdown.install(&file("192.0.2.1/24"));
+    let before = State::with_run(&installed);
+    installed.ifup("red eth0 eth1=home eth2=office").ok();
+    let kept = || {
+        settle();
+        [ip("-4 addr show dev eth1"), ip("-4 addr show dev eth2"), ip("route show table 10"), ip("-4 rule")]
+    };
+    let (up, entries) = (kept(), counted_lines(&installed));
+    assert!(up[0].contains("master red") && up[0].contains("198.51.100.1/24"), "{up:?}");
+    assert!(up[1].contains("203.0.113.9/24") && up[2].contains("10.9.0.0/16"), "{up:?}");
+    assert!(entries.contains("eth1=home 1 explicit"), "{entries:?}");
+    installed.interfaces(&file("192.0.2.1/24\n    address 192.0.2.2/24"));
+    let ran = installed.ifnetlink("apply");
+    let warning = |of: &str, stanza: &str| {
+        format!("warning: {of}: it is up with the stanza {stanza}; it is neither compared nor changed\n")
+    };
+    let warnings = format!("ifnetlink: {}ifnetlink: {}", warning("eth1", "home"), warning("eth2", "office"));
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, warnings.as_str()), "{ran}");
+    assert!(ran.stdout.lines().all(|line| line.starts_with("eth0: ")), "{ran}");
+    assert!(ip("-4 addr show dev eth0").contains("192.0.2.2/24"), "{ran}");
+    assert_eq!((kept(), counted_lines(&installed)), (up, entries), "{ran}");
+    let checked = installed.ifnetlink("check");
+    assert_eq!((checked.status, checked.stdout.as_str()), (0, ""), "{checked}");
+    installed.ifdown("eth1 eth2").ok();
+    before.assert_after_ifdown(&installed);
+}
+
 fn other_file(ifupdown: Ifupdown) {
     let _hosts = cards();
     let red = "auto red\niface red\n    vrf-table 10\n    vrf-rules yes\n";

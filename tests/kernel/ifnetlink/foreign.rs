@@ -2,6 +2,7 @@
 //! `/etc/network/if-*.d`.
 
 use super::trial;
+use super::whole::counted_lines as counted;
 use crate::examples::cards;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{Ran, bind, command, ip, ip_json, run, settle, wait_until};
@@ -64,12 +65,6 @@ fn log(installed: &Installed) -> String {
     let text = fs::read_to_string(&path).unwrap_or_default();
     let _ = fs::remove_file(path);
     text
-}
-
-/// The lines of the state file, but for `lo`.
-fn counted(installed: &Installed) -> BTreeSet<String> {
-    let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
-    text.lines().filter(|line| !line.starts_with("lo=")).map(str::to_owned).collect()
 }
 
 /// Commands of a stanza are run by ifup and ifdown: those of the old stanza before all changes, those of the new one

@@ -2,14 +2,13 @@
 //! does the same.
 
 use super::trial;
-use super::whole::{NOTHING, now};
+use super::whole::{NOTHING, counted_lines as counted, now};
 use crate::examples::cards;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{command, ip, ip_batch};
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
-use std::fs;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
@@ -30,12 +29,6 @@ const FILE: &str = "auto eth1.8\niface eth1.8\n    address 192.0.2.1/24\n\n\
                     auto eth0.6.7\niface eth0.6.7\n    address 198.51.100.1/24\n\n\
                     auto br0\niface br0\n    use bridge\n    bridge-ports eth2 eth3.5\n    bridge-maxwait 0\n    \
                     address 203.0.113.1/24\n";
-
-/// The lines of the state file, but for `lo`.
-fn counted(installed: &Installed) -> BTreeSet<String> {
-    let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
-    text.lines().filter(|line| !line.starts_with("lo=")).map(str::to_owned).collect()
-}
 
 /// Nothing is up.
 fn begin(ifupdown: Ifupdown) -> (Installed, State) {

@@ -71,6 +71,12 @@ pub fn now() -> State {
     state.replace(",\"protocol\":\"0x49\"", "").replace("\"protocol\":\"boot\"", "\"protocol\":\"73\"")
 }
 
+/// The lines of the state file, but for `lo`.
+pub fn counted_lines(installed: &Installed) -> BTreeSet<String> {
+    let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with("lo=")).map(str::to_owned).collect()
+}
+
 /// The interfaces that are up in the state file, but for `lo`.
 pub fn counted(installed: &Installed) -> BTreeSet<String> {
     let text = fs::read_to_string(installed.path("/run/ifstate")).unwrap_or_default();
