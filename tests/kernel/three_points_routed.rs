@@ -5,7 +5,6 @@ use super::netns::stations;
 use crate::examples::{after_ifdown_by_force, as_before_when_forced};
 use crate::ifupdown::{Ifupdown, Installed, Way, example};
 use crate::lab::{Netns, command, settle};
-use crate::matrix;
 use crate::probe::{PORT, ping, reaches, serve, tcp_reaches};
 use crate::state::State;
 
@@ -126,7 +125,7 @@ pub fn by_nft(ifupdown: Ifupdown) {
 pub fn again(ifupdown: Ifupdown) {
     let installed = ifupdown.install(&example("three-points-routed"));
     let before = State::with_run(&installed);
-    for _ in 0..matrix::count(10, 1) {
+    for _ in 0..10 {
         as_before_when_forced(&installed, &["veth-netns1", "veth-netns3"]);
         after_ifdown_by_force(&installed, &before);
     }

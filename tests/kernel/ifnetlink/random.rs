@@ -170,7 +170,7 @@ fn sequence(seed: u64, edits: &mut usize) {
     let before = State::with_run(installed);
     let mut file = File::new(&mut random);
     let mut old = nothing.to_owned();
-    for edit in 0..matrix::count(10, 4) {
+    for edit in 0..matrix::count(10, 3) {
         let text = file.to_string();
         let when = format!("IFNL_SEED={seed} {version:?}, edit {edit}\n--- from\n{old}\n--- to\n{text}\n---");
         installed.interfaces(&text);
