@@ -114,6 +114,7 @@ pub fn prepare(
         let Verdict { mut refused, costs } =
             cost::judge(&targets, &found, &changes, request.disruptive, &mut kernel).context(CANNOT_READ)?;
         report.warn(costs);
+        report.warn(changes.left_out());
         if request.confirm {
             refused.extend(without_way_back(&targets, &changes, &restarts));
         }

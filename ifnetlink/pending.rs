@@ -20,6 +20,9 @@ use ipnet::IpNet;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A plan; or the part of it before the conflicts, and the conflicts.
+type Planned = Result<Plan, (Plan, Vec<Problem>)>;
+
 /// What is pending for one interface.
 pub struct Pending {
     /// The interface.
@@ -36,6 +39,8 @@ pub struct Pending {
     pub is_missing: bool,
     /// What conflicts with the changes.
     pub problems: Vec<Problem>,
+    /// What the stanza leaves out until its interface appears.
+    pub awaited: Vec<Problem>,
     /// What is kept although no stanza has it, and why.
     pub kept: Vec<String>,
 }
@@ -50,6 +55,7 @@ impl Pending {
             surplus: Plan::default(),
             is_missing: false,
             problems: Vec::new(),
+            awaited: Vec::new(),
             kept: Vec::new(),
         }
     }
@@ -77,6 +83,23 @@ pub struct Changes {
     pub absent: BTreeSet<IfName>,
     /// A warning if it is unknown what no stanza asks for, so that it is not removed.
     pub unknown: Option<String>,
+}
+
+impl Changes {
+    /// The interfaces whose stanzas are not complete until they appear.
+    pub fn awaited(&self) -> impl Iterator<Item = &IfName> {
+        self.pending.iter().filter(|pending| !pending.awaited.is_empty()).map(|pending| &pending.iface)
+    }
+
+    /// What these stanzas leave out, a warning each.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        let of = |pending: &Pending| {
+            let iface = pending.iface.clone();
+            let line = move |problem: &Problem| format!("{iface}: {}", problem.until_it_appears());
+            pending.awaited.iter().map(line).collect::<Vec<_>>()
+        };
+        self.pending.iter().flat_map(of)
+    }
 }
 
 /// For which command the changes are.
@@ -151,7 +174,7 @@ fn with_dependents(iface: &IfName, targets: &Targets, to: &mut BTreeSet<IfName>)
 }
 
 /// The state that a plan leads to.
-fn simulated_after(planned: &Result<Plan, (Plan, Vec<Problem>)>, before: &Simulated) -> Simulated {
+fn simulated_after(planned: &Planned, before: &Simulated) -> Simulated {
     let mut after = before.clone();
     if let Ok(plan) = planned {
         after.assume_all(plan);
@@ -199,6 +222,7 @@ fn attempt(
             absent.insert(target.iface.clone());
             continue;
         }
+        (planned, pending.awaited) = awaited(planned, target, targets, mode, found);
         // What only a former stanza has goes last, unless it conflicts with the present one.
         if order.again.contains(&target.iface) || mode == Mode::Rest || !targets.has_former(&target.iface) {
             settled.insert(&target.iface);
@@ -241,7 +265,9 @@ fn attempt(
     }
     let removals = steps.len();
     for (target, pending) in chosen.iter().zip(of_known.iter_mut()) {
-        if pending.problems.is_empty() && !pending.is_missing && !absent.contains(&target.iface) {
+        // A former stanza stays recorded until the present one is complete.
+        let is_complete = pending.problems.is_empty() && pending.awaited.is_empty() && !pending.is_missing;
+        if is_complete && !absent.contains(&target.iface) {
             if !settled.contains(&target.iface) {
                 match former(&target.iface, targets, &mut simulated) {
                     Ok(former) => pending.surplus = former.plan,
@@ -359,7 +385,7 @@ fn is_of_default_vlan(plan: &Plan) -> bool {
 }
 
 /// Whether an interface is in another namespace, or moves to one.
-fn is_inside(iface: &IfName, planned: &Result<Plan, (Plan, Vec<Problem>)>, simulated: &Simulated) -> bool {
+fn is_inside(iface: &IfName, planned: &Planned, simulated: &Simulated) -> bool {
     let moves = |step: &Shared<Step>| matches!(&step.act.op, Op::LinkMove(moved) if moved.name == *iface);
     simulated.0.located.contains_key(iface) || planned.as_ref().is_ok_and(|plan| plan.steps.iter().any(moves))
 }
@@ -376,7 +402,7 @@ fn interrupts(plan: &Plan, iface: &IfName) -> bool {
 
 /// The plan for an interface. If it does not exist, and another executor creates it, the plan is made as if it existed,
 /// and the flag says so.
-fn plan(target: &Target, simulated: &mut Simulated) -> (Result<Plan, (Plan, Vec<Problem>)>, bool) {
+fn plan(target: &Target, simulated: &mut Simulated) -> (Planned, bool) {
     let Target { iface, configuration, is_created_by_others, .. } = target;
     let mut planned = configuration.plan_up(iface, &simulated.0);
     if let Ok(plan) = &mut planned {
@@ -389,6 +415,25 @@ fn plan(target: &Target, simulated: &mut Simulated) -> (Result<Plan, (Plan, Vec<
     let link = Link { kind: LinkKind::Physical, master: None, up: false };
     simulated.0.here_mut().links.insert(iface.clone(), link);
     (configuration.plan_up(iface, &simulated.0), true)
+}
+
+/// Takes out of the problems of a stanza what it leaves out until its interface appears, as `ifup` does: one card that
+/// is not there stops no other interface. An interface that was named has to be complete. One that the changes delete
+/// does not appear.
+fn awaited(
+    planned: Planned,
+    target: &Target,
+    targets: &Targets,
+    mode: Mode,
+    found: &Snapshot,
+) -> (Planned, Vec<Problem>) {
+    let may_wait = mode != Mode::Check && !targets.is_named(&target.iface) && !exists(&target.iface, found);
+    match planned {
+        Err((plan, problems)) if may_wait && problems.iter().all(|problem| problem.awaits_link) => {
+            (Ok(plan), problems)
+        }
+        planned => (planned, Vec::new()),
+    }
 }
 
 /// Whether an interface exists, here or in the namespace that it was moved to.

@@ -320,6 +320,11 @@ impl Targets {
         !target.is_implied && (self.stanzas.is_auto(name) || self.asked.contains(name))
     }
 
+    /// Whether an interface was named.
+    pub fn is_named(&self, iface: &IfName) -> bool {
+        self.asked.contains(iface.as_str())
+    }
+
     /// The interfaces that have no stanza any more, and that no other one needs, as a bridge needs its ports.
     pub fn gone(&self) -> impl Iterator<Item = &IfName> {
         let former = self.former.iter().map(|former| &former.iface);

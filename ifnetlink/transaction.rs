@@ -80,7 +80,8 @@ fn make_changes(
     report: &mut Report,
     begin: &mut dyn FnMut(Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let (mut applied, mut has_changed) = (targets.applied.clone(), false);
+    let mut records = Records { targets, awaited: BTreeSet::new(), applied: targets.applied.clone() };
+    let mut has_changed = false;
     for disruptive in [true, false] {
         let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
         let mut changes = known.take().unwrap_or_else(|| pending(targets, &found, mode));
@@ -97,9 +98,10 @@ fn make_changes(
             report.warn(pending.kept.iter().map(|line| format!("{}: {line}", pending.iface)));
         }
         if disruptive {
+            records.awaited = changes.awaited().cloned().collect();
             begin(Before::read(&changes.steps, &found, kernel).context(CANNOT_READ)?)?;
         }
-        record(targets, &found, false, kernel, &mut applied).context(CANNOT_RECORD)?;
+        records.write(&found, false, kernel).context(CANNOT_RECORD)?;
         // The steps are rolled back with all that the kernel changed beside them.
         let outcome = apply::up_with(&plan, kernel, |steps| progress.reach(steps, report));
         let refused = outcome.map_err(|failure| Failure { undone: 0, stuck: Vec::new(), ..*failure })?;
@@ -119,7 +121,7 @@ fn make_changes(
         query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
         after = kernel.read(&query).context(CANNOT_READ)?;
     }
-    record(targets, &after, true, kernel, &mut applied).context(CANNOT_RECORD)
+    records.write(&after, true, kernel).context(CANNOT_RECORD)
 }
 
 /// Whether the object of a change is gone for good: a link that is made again has another index, and no sockets and
@@ -174,40 +176,52 @@ pub const CANNOT_READ: &str = "cannot read the state of the kernel";
 /// Our record was not written.
 pub const CANNOT_RECORD: &str = "cannot record the applied stanza";
 
-/// Records that the stanzas are applied; once all changes are made, also that no former one is.
-/// `applied` are the records that are there.
-fn record<'a>(
+/// The records of the stanzas that are applied.
+struct Records<'a> {
     targets: &'a Targets,
-    found: &Snapshot,
-    is_done: bool,
-    kernel: &Live,
-    applied: &mut BTreeMap<IfName, Applied>,
-) -> Result<(), Refusal> {
-    let directory = kernel.records().directory()?;
-    let chosen = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
-    // A record of values for executors of others alone would not be renewed by the next `ifup`.
-    let is_renewed = |target: &&Target| target.foreign.is_empty() || target.section.has_any(&OURS);
-    let section = |target: &'a Target| Some(&target.section).filter(|_| !target.configuration.is_empty());
-    let present = chosen.filter(is_renewed).map(|target| (&target.iface, section(target)));
-    let gone = targets.gone().map(|iface| (iface, None));
-    for (iface, section) in present.chain(gone) {
-        let before = applied.entry(iface.clone()).or_default();
-        let mut after = before.clone();
-        if let Some(section) = section {
-            let index = found.here().details.get(iface).map(|details| details.index);
-            after.add(Section { index, ..section.clone() });
+    /// The interfaces whose stanzas are not complete until they appear.
+    awaited: BTreeSet<IfName>,
+    /// What is recorded.
+    applied: BTreeMap<IfName, Applied>,
+}
+
+impl Records<'_> {
+    /// Records that the stanzas are applied; once all changes are made, also that no former one is.
+    fn write(&mut self, found: &Snapshot, is_done: bool, kernel: &Live) -> Result<(), Refusal> {
+        let targets = self.targets;
+        let directory = kernel.records().directory()?;
+        let chosen = targets.known.iter().filter(|target| target.chosen && !target.by_ifup);
+        // A record of values for executors of others alone would not be renewed by the next `ifup`.
+        let is_renewed = |target: &&Target| target.foreign.is_empty() || target.section.has_any(&OURS);
+        let present = chosen.filter(is_renewed).map(|target| {
+            (&target.iface, Some(&target.section).filter(|_| !target.configuration.is_empty()))
+        });
+        let gone = targets.gone().map(|iface| (iface, None));
+        for (iface, section) in present.chain(gone) {
+            let before = self.applied.get(iface).cloned().unwrap_or_default();
+            let mut after = before.clone();
+            if let Some(section) = section {
+                after.add(Section { index: self.index(iface, found), ..section.clone() });
+            }
+            if is_done && !self.awaited.contains(iface) {
+                after.sections.retain(|other| section.is_some_and(|section| other.has_values_of(section)));
+            }
+            if after.sections != before.sections {
+                applied::write_in(&directory, iface, &after)?;
+                self.applied.insert(iface.clone(), after);
+            }
         }
         if is_done {
-            after.sections.retain(|other| section.is_some_and(|section| other.has_values_of(section)));
-        }
-        if after.sections != before.sections {
-            applied::write_in(&directory, iface, &after)?;
-            *before = after;
+            targets.stale().try_for_each(|iface| applied::write_in(&directory, iface, &Applied::default()))
+        } else {
+            Ok(())
         }
     }
-    if is_done {
-        targets.stale().try_for_each(|iface| applied::write_in(&directory, iface, &Applied::default()))
-    } else {
-        Ok(())
+
+    /// The index of the link to which a stanza is applied. By it, `hotplug` knows whether a link is another one, so a
+    /// link that appeared meanwhile is not recorded.
+    fn index(&self, iface: &IfName, found: &Snapshot) -> Option<u32> {
+        let is_awaited = self.awaited.contains(iface);
+        found.here().details.get(iface).filter(|_| !is_awaited).map(|details| details.index)
     }
 }

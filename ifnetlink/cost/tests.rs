@@ -61,13 +61,14 @@ fn records(targets: &Targets, state: &State) -> BTreeMap<IfName, Applied> {
     known.map(|target| (target.iface.clone(), record(&target.iface, &target.section))).collect()
 }
 
-/// Makes all changes on the model, as `transaction` does. False if there is a conflict.
+/// Makes all changes on the model, as `transaction` does. False if there is a conflict, or not all can be made.
 fn apply(targets: &Targets, kernel: &mut Simulated) -> bool {
     for disruptive in [true, false] {
         let found = targets.look(kernel).unwrap();
         let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
         let changes = pending(targets, &found, mode);
-        if changes.pending.iter().any(|pending| !pending.problems.is_empty()) {
+        let is_wrong = changes.pending.iter().any(|pending| !pending.problems.is_empty());
+        if is_wrong || changes.awaited().next().is_some() {
             return false;
         }
         let (plan, _) = in_sequence(&changes);

@@ -235,6 +235,39 @@ fn what_can_only_be_made_again_is_a_problem_while_others_are_on_it() {
 }
 
 #[test]
+fn what_awaits_a_card_stops_no_other_interface() {
+    const RED: &str = "auto red\niface red\n    vrf-table 10\n\n";
+    const BR0: &str = "auto br0\niface br0\n    use bridge\n    bridge-vlan-filtering yes\n\n";
+    const ETH0: &str = "auto eth0\niface eth0\n    address 192.0.2.1/24\n";
+    let installation = Installation::new("awaited", true);
+    for lines in [
+        "    address 198.51.100.1/24\n    forward-ipv4 yes\n",
+        "    vrf-member red\n    vrf-route default via 198.51.100.254\n    address 198.51.100.1/24\n",
+        "    bridge-member br0\n    bridge-vlan 10\n",
+        "    use netns\n    netns net-a\n    address 198.51.100.1/24\n",
+    ] {
+        let mut system = System::new();
+        let text = format!("{RED}{BR0}auto usb0\niface usb0\n{lines}\n{ETH0}");
+        let targets = sound(&installation, &text, &system.applied);
+        let found = targets.look(&mut system.kernel).unwrap();
+        for mode in [Mode::Apply { disruptive: false }, Mode::Apply { disruptive: true }, Mode::Check] {
+            let changes = pending(&targets, &found, mode);
+            let wrong = changes.pending.iter().filter(|pending| !pending.problems.is_empty());
+            let wrong: Vec<&str> = wrong.map(|pending| pending.iface.as_str()).collect();
+            let awaited: Vec<&str> = changes.awaited().map(IfName::as_str).collect();
+            let expected = if mode == Mode::Check { (vec!["usb0"], vec![]) } else { (vec![], vec!["usb0"]) };
+            assert_eq!((wrong, awaited), expected, "{mode:?} {text}");
+            let steps = changes.steps.iter().flat_map(|(_, plan)| &plan.steps);
+            let steps: Vec<String> = steps.map(|step| step.act.to_string()).collect();
+            assert!(steps.iter().any(|step| step.contains("192.0.2.1/24")), "{mode:?} {steps:?}\n{text}");
+            assert!(!steps.iter().any(|step| step.contains("usb0")), "{steps:?}");
+        }
+        assert_eq!(system.edit(&installation, &text), [""; 0]);
+        assert_eq!(system.edit(&installation, ETH0), [""; 0]);
+    }
+}
+
+#[test]
 fn edits_lead_where_a_new_system_leads() {
     const ON: &str = "    bridge-vlan-filtering yes\n";
     let pvid = |vid: &str| format!("{ON}    bridge-default-pvid {vid}\n");

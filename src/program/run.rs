@@ -430,8 +430,7 @@ fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome)
 fn without_link(planned: Result<Plan, (Plan, Vec<Problem>)>) -> Result<Plan, (Plan, Vec<Problem>)> {
     match planned {
         Err((mut plan, problems)) if problems.iter().all(|problem| problem.awaits_link) => {
-            let line = |problem| format!("{problem}; the stanza is completed when it appears");
-            plan.warnings.extend(problems.iter().map(line));
+            plan.warnings.extend(problems.iter().map(Problem::until_it_appears));
             Ok(plan)
         }
         planned => planned,

@@ -44,6 +44,11 @@ impl Problem {
     pub fn awaiting(self) -> Self {
         Self { awaits_link: true, ..self }
     }
+
+    /// What is said of it where the stanza is left incomplete until then.
+    pub fn until_it_appears(&self) -> String {
+        format!("{self}; the stanza is completed when it appears")
+    }
 }
 
 impl fmt::Display for Problem {

@@ -2,6 +2,7 @@
 //! is up.
 
 mod apply;
+mod awaited;
 mod beside;
 mod check;
 mod confirm;
@@ -36,6 +37,7 @@ pub fn tests() -> Vec<Trial> {
         beside::tests(),
         foreign::tests(),
         implied::tests(),
+        awaited::tests(),
     ]
     .into_iter()
     .flatten()
