@@ -2,11 +2,13 @@
 //! without the link, and those of bridges that name it as a port.
 //!
 //! udev and mdev run it for each link. Most links are not late: those that our executors made or moved, those that
-//! appear before ifup has run, those that ifdown has returned. So it waits until no ifup or ifdown runs, and then
-//! decides by our records: a stanza that is applied has one, with the index that the link had then.
+//! appear before ifup has run, those that ifdown has returned. So it waits until no ifup or ifdown runs, and no change
+//! waits for its confirmation, and then decides by our records: a stanza that is applied has one, with the index that
+//! the link had then.
 
 use crate::apply::{self, Request};
 use crate::file::InterfacesFile;
+use crate::journal::{self, Found};
 use crate::report::Output;
 use crate::stanza::{CREATE, Executors, ReadStanza};
 use crate::targets::{Options, read_old};
@@ -43,11 +45,15 @@ const SELF: &str = "/proc/self/exe";
 ///
 /// # Errors
 /// The stanzas or the kernel cannot be read, or a change failed.
-pub fn hotplug(options: Options, link: Option<&str>) -> anyhow::Result<u8> {
+pub fn hotplug(options: &Options, link: Option<&str>) -> anyhow::Result<u8> {
     let Some(name) = link else {
-        return arguments::link_of_event().map_or(Ok(0), |name| start(&options, &name).map(|()| 0));
+        return arguments::link_of_event().map_or(Ok(0), |name| start(options, &name).map(|()| 0));
     };
-    let done = complete(options, name);
+    let mut done = complete(options, name);
+    // A change that began meanwhile refuses this one.
+    while !matches!(done, Ok(0)) && is_change_waiting() {
+        done = complete(options, name);
+    }
     if let Err(error) = &done {
         syslog::log("ifnetlink", true, &format!("hotplug: {name}: {error:#}"));
     }
@@ -78,13 +84,28 @@ fn with_arguments<'a>(command: &'a mut Command, options: &Options, name: &str) -
     command.arg("-S").arg(&options.state_file).arg("--").arg(name)
 }
 
-fn complete(options: Options, name: &str) -> anyhow::Result<u8> {
-    // A name that no stanza can have.
-    let Ok(name) = name.parse::<IfName>() else { return Ok(0) };
-    let begun = Instant::now();
-    while ifupdown::is_running() && begun.elapsed() < LIMIT {
+/// Whether a change waits for its confirmation. That ends by itself.
+fn is_change_waiting() -> bool {
+    matches!(journal::find(), Ok(Found::Waiting(_)))
+}
+
+/// Waits until nothing else changes interfaces.
+fn wait() {
+    let mut begun = Instant::now();
+    loop {
+        if is_change_waiting() {
+            begun = Instant::now();
+        } else if !ifupdown::is_running() || begun.elapsed() >= LIMIT {
+            return;
+        }
         std::thread::sleep(INTERVAL);
     }
+}
+
+fn complete(options: &Options, name: &str) -> anyhow::Result<u8> {
+    // A name that no stanza can have.
+    let Ok(name) = name.parse::<IfName>() else { return Ok(0) };
+    wait();
     let state_file = StateFile::new(&options.state_file);
     // ifup has not run yet.
     if !options.state_file.exists() {
@@ -108,7 +129,8 @@ fn complete(options: Options, name: &str) -> anyhow::Result<u8> {
         if is_due(stanza, record, is_counted, is_auto, found.here()) {
             let request = Request { dry_run: false, disruptive: true, confirm: false, output: Output::Quiet };
             let interfaces = vec![stanza.iface.to_string()];
-            code = apply::apply(&Options { interfaces, with_dependencies: true, ..options }, request)?;
+            code =
+                apply::apply(&Options { interfaces, with_dependencies: true, ..options.clone() }, request)?;
         }
     }
     for (bridge, applied) in records.iter().filter(|(bridge, _)| !names.contains(bridge)) {

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
             confirm::confirm(if matches.get_flag("no") { Answer::Return } else { Answer::Keep })
         }
         Some(("hotplug", matches)) => {
-            hotplug::hotplug(options(matches), matches.get_one::<String>("link").map(String::as_str))
+            hotplug::hotplug(&options(matches), matches.get_one::<String>("link").map(String::as_str))
         }
         Some(("show", matches)) => show::show(matches),
         Some(("exec", matches)) => exec::exec(matches),

@@ -80,7 +80,7 @@ fn make_changes(
     report: &mut Report,
     begin: &mut dyn FnMut(Before) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut records = Records { targets, awaited: BTreeSet::new(), applied: targets.applied.clone() };
+    let mut records = Records { targets, extent, awaited: BTreeSet::new(), applied: targets.applied.clone() };
     let mut has_changed = false;
     for disruptive in [true, false] {
         let mode = if disruptive { Mode::Apply { disruptive } } else { Mode::Rest };
@@ -112,16 +112,13 @@ fn make_changes(
         }
         found = targets.look(kernel).context(CANNOT_READ)?;
     }
-    if extent == Extent::Trial {
-        return Ok(());
-    }
     let mut after = found;
     if has_changed {
         let mut query = Query::default();
         query.here().links.extend(targets.known.iter().map(|target| target.iface.clone()));
         after = kernel.read(&query).context(CANNOT_READ)?;
     }
-    records.write(&after, true, kernel).context(CANNOT_RECORD)
+    records.write(&after, extent != Extent::Trial, kernel).context(CANNOT_RECORD)
 }
 
 /// Whether the object of a change is gone for good: a link that is made again has another index, and no sockets and
@@ -179,6 +176,7 @@ pub const CANNOT_RECORD: &str = "cannot record the applied stanza";
 /// The records of the stanzas that are applied.
 struct Records<'a> {
     targets: &'a Targets,
+    extent: Extent,
     /// The interfaces whose stanzas are not complete until they appear.
     awaited: BTreeSet<IfName>,
     /// What is recorded.
@@ -219,9 +217,9 @@ impl Records<'_> {
     }
 
     /// The index of the link to which a stanza is applied. By it, `hotplug` knows whether a link is another one, so a
-    /// link that appeared meanwhile is not recorded.
+    /// link that appeared meanwhile is not recorded. After a trial, nothing is set up any more.
     fn index(&self, iface: &IfName, found: &Snapshot) -> Option<u32> {
-        let is_awaited = self.awaited.contains(iface);
-        found.here().details.get(iface).filter(|_| !is_awaited).map(|details| details.index)
+        let is_set_up = self.extent != Extent::Removals && !self.awaited.contains(iface);
+        found.here().details.get(iface).filter(|_| is_set_up).map(|details| details.index)
     }
 }

@@ -9,12 +9,16 @@ use crate::lab::{Netns, command, ip, ip_batch, ip_json};
 use crate::state::State;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
 
 pub fn tests() -> Vec<Trial> {
     let mut tests = Vec::new();
     for version in Version::ALL {
         let ifupdown = Ifupdown { version, executors: Executors::Replaced, shell: Shell::Dash };
         tests.push(trial("apply-awaited", ifupdown, awaited));
+        tests.push(trial("confirm-awaited", ifupdown, confirmed));
     }
     tests
 }
@@ -24,6 +28,8 @@ fn eth1(addresses: &[&str]) -> String {
     let lines: Vec<String> = addresses.iter().map(|address| format!("    address {address}\n")).collect();
     format!("auto eth1\niface eth1\n{}\n", lines.concat())
 }
+
+const RED: &str = "auto red\niface red\n    vrf-table 10\n\n";
 
 /// A VRF, a bridge, and cards that do not exist.
 const CARDS: &str = "auto usb0
@@ -148,4 +154,31 @@ fn awaited(ifupdown: Ifupdown) {
     installed.ifnetlink("hotplug usb0").quiet();
     assert_eq!(addresses("usb0"), ["198.51.100.9"]);
     assert_eq!(installed.ifnetlink("check").quiet().stdout, "");
+}
+
+/// A card appears while a change waits for its confirmation: it is completed afterwards, whatever the answer is.
+fn confirmed(ifupdown: Ifupdown) {
+    make("eth1");
+    let installed = ifupdown.install(NOTHING);
+    installed.ifup("-a").ok();
+    for (answer, left) in [("confirm", "192.0.2.2"), ("confirm --no", "192.0.2.1")] {
+        let before = format!("{RED}{}", eth1(&["192.0.2.1/24"]));
+        installed.interfaces(&before);
+        installed.ifnetlink("apply").quiet();
+        let usb1 = "auto usb1\niface usb1\n    vrf-member red\n    address 203.0.113.1/24\n\n";
+        installed.interfaces(&format!("{RED}{usb1}{}", eth1(&["192.0.2.2/24"])));
+        let ran = installed.ifnetlink("apply --confirm=60");
+        assert_eq!((ran.status, addresses("eth1")), (5, vec!["192.0.2.2".to_owned()]), "{ran}");
+        make("usb1");
+        let mut waiting: Child = installed.ifnetlink_command("hotplug usb1").spawn().unwrap();
+        thread::sleep(Duration::from_secs(2));
+        assert!(waiting.try_wait().unwrap().is_none() && !is_complete("usb1", &installed), "{answer}");
+        installed.ifnetlink(answer).ok();
+        assert!(waiting.wait().unwrap().success(), "{answer}");
+        assert!(is_complete("usb1", &installed), "{answer}\n{}", ip("-d addr"));
+        assert_eq!(addresses("eth1"), [left], "{answer}");
+        installed.interfaces(NOTHING);
+        installed.ifnetlink("apply").ok();
+        ip("link del usb1");
+    }
 }
