@@ -89,6 +89,10 @@ pub fn prepare(
             return Ok(Err(MISCONFIGURED));
         }
         if !request.dry_run {
+            // Before the locks: a rollback leaves out an interface that is locked.
+            if is_refused(report)? {
+                return Ok(Err(FAILED));
+            }
             // Those that surely change, so that the kernel need not be read again with their locks.
             let is_first = locks.is_empty();
             if is_first {
@@ -99,13 +103,9 @@ pub fn prepare(
                 kernel.unlock();
                 continue;
             }
-            match journal::find()? {
-                journal::Found::Nothing => {}
-                journal::Found::Waiting(_) => {
-                    report.errors.push(WAITING.to_owned());
-                    return Ok(Err(FAILED));
-                }
-                journal::Found::Abandoned(_) => report.warn([ABANDONED.to_owned()]),
+            // It may have begun meanwhile.
+            if is_refused(report)? {
+                return Ok(Err(FAILED));
             }
         }
         let found = targets.look(&mut kernel).context(CANNOT_READ)?;
@@ -144,6 +144,21 @@ pub fn prepare(
         if let Err(error) = foreign_down(options, &targets, &restarts, &state_file, report) {
             report.errors.push(format!("{error:#}"));
             return Ok(Err(FAILED));
+        }
+    }
+}
+
+/// Whether another change comes first.
+fn is_refused(report: &mut Report) -> anyhow::Result<bool> {
+    match journal::find()? {
+        journal::Found::Nothing => Ok(false),
+        journal::Found::Waiting(_) => {
+            report.errors.push(WAITING.to_owned());
+            Ok(true)
+        }
+        journal::Found::Abandoned(_) => {
+            report.warn([ABANDONED.to_owned()]);
+            Ok(false)
         }
     }
 }

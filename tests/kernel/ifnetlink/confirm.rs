@@ -5,7 +5,7 @@ use super::trial;
 use super::whole::{NOTHING, SETUPS, counted, fresh, now};
 use crate::examples::cards;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
-use crate::lab::{Netns, ip_json, settle, wait_until};
+use crate::lab::{Netns, command, ip_json, settle, wait_until};
 use crate::matrix;
 use crate::schema::valid;
 use crate::state::State;
@@ -20,7 +20,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt as _;
-use std::process::Child;
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("confirm-setups", ifupdown, setups));
         tests.push(trial("confirm-ifdown", ifupdown, ifdown));
         tests.push(trial("confirm-refused", ifupdown, refused));
+        tests.push(trial("confirm-beside", ifupdown, beside));
         tests.push(trial("confirm-killed", ifupdown, killed));
         for fate in Fate::ALL {
             tests.push(trial(&format!("confirm-session/{fate:?}"), ifupdown, move |ifupdown| {
@@ -51,10 +53,15 @@ fn with_files(installed: &Installed) -> State {
         .without_files("lock")
 }
 
-fn is_pending(installed: &Installed) -> bool {
+/// The directory of the records, while a change waits.
+fn pending_in(installed: &Installed) -> Option<PathBuf> {
     let directory = installed.path("/run/ifupdown-ng-netlink");
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.path().join("pending.journal").exists())
+    let mut paths = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.find(|path| path.join("pending.journal").exists())
+}
+
+fn is_pending(installed: &Installed) -> bool {
+    pending_in(installed).is_some()
 }
 
 fn wait_for_the_end(installed: &Installed) {
@@ -128,6 +135,31 @@ fn addresses(name: &str) -> Vec<String> {
     ipv4.map(|address| address["local"].as_str().unwrap().to_owned()).collect()
 }
 
+/// How another `apply` is refused meanwhile.
+const WAITING: &str = "ifnetlink: a change waits for its confirmation; keep it with `ifnetlink confirm`, or roll it \
+                       back with `ifnetlink confirm --no`";
+
+/// An `apply` that is refused keeps no interface out of the rollback, also if it runs when the rollback begins.
+fn beside(ifupdown: Ifupdown) {
+    command("ip link add eth1 type dummy").ok();
+    let file = |octet: u8| with_address("eth1", &format!("10.1.0.{octet}/24"));
+    let installed = ifupdown.install(&file(1));
+    installed.ifnetlink("apply").ok();
+    installed.interfaces(&file(2));
+    let ran = installed.ifnetlink("apply --confirm=2");
+    assert_eq!((ran.status, addresses("eth1")), (5, vec!["10.1.0.2".to_owned()]), "{ran}");
+    // Longer than the change waits, nothing else can begin.
+    let lock = pending_in(&installed).expect("a change that waits").join("lock");
+    let mut holder = Command::new("flock").arg(&lock).args(["sleep", "4"]).spawn().unwrap();
+    let held = format!("flock -n {} true", lock.display());
+    wait_until("the lock is held", || command(&held).status != 0);
+    installed.interfaces(&file(3));
+    installed.ifnetlink("apply").refuses(1, WAITING);
+    assert!(holder.wait().unwrap().success());
+    wait_for_the_end(&installed);
+    assert_eq!(addresses("eth1"), ["10.1.0.1"]);
+}
+
 /// What ifup and ifdown change while the changes wait stays; the rest is rolled back.
 fn ifdown(ifupdown: Ifupdown) {
     let _hosts = cards();
@@ -143,10 +175,8 @@ fn ifdown(ifupdown: Ifupdown) {
         assert_eq!(ran.status, 5, "{ran}");
     };
     pending(60);
-    let waiting = "ifnetlink: a change waits for its confirmation; keep it with `ifnetlink confirm`, or roll it back with \
-                   `ifnetlink confirm --no`";
-    installed.ifnetlink("apply").refuses(1, waiting);
-    installed.ifnetlink("apply --confirm=9").refuses(1, waiting);
+    installed.ifnetlink("apply").refuses(1, WAITING);
+    installed.ifnetlink("apply --confirm=9").refuses(1, WAITING);
     let check = installed.ifnetlink("check");
     assert!(check.stderr.contains("warning: a change waits for its confirmation; "), "{check}");
     installed.ifdown("eth1").ok();
