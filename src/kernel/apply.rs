@@ -94,6 +94,9 @@ pub fn up_with(
             done.push(step);
             continue;
         }
+        if cause.means_present(&step.act.op) {
+            continue;
+        }
         if step.best_effort && !cause.answer_lost {
             refused.push(Failure { act: step.act.clone(), cause, undone: 0, stuck: Vec::new() });
             continue;

@@ -77,6 +77,13 @@ impl Refusal {
         matches!(self.errno, Some(Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL))
     }
 
+    /// Whether the error means that what a change adds is there, and that it may be the kernel's: a link-local address, which
+    /// a state does not have if the kernel added it. It is not rolled back.
+    pub fn means_present(&self, op: &Op) -> bool {
+        let is_link_local = matches!(op, Op::AddressAdd { address, .. } if address.is_link_local());
+        is_link_local && self.errno == Some(Errno::EEXIST)
+    }
+
     /// Whether the error means that the change is done already: what it deletes is gone, or what it adds exists.
     pub fn means_done(&self, op: &Op, when: When) -> bool {
         match op {

@@ -3,7 +3,7 @@
 use crate::state::OUR_PROTOCOL;
 use ipnet::{IpNet, Ipv4Net};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// An address of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl LinkAddress {
     /// Whether both are the same address for the kernel, which keeps only one of them on a link.
     pub fn same(&self, other: &Self) -> bool {
         (self.net, self.peer) == (other.net, other.peer)
+    }
+
+    /// Whether the kernel can have added one like it by itself.
+    pub fn is_link_local(&self) -> bool {
+        matches!(self.net.addr(), IpAddr::V6(v6) if v6.is_unicast_link_local())
     }
 
     /// Whether we added it.

@@ -58,7 +58,8 @@ pub struct State {
     pub routes: Shared<Vec<Route>>,
     /// The tables that have routes.
     pub used_tables: Shared<BTreeSet<TableId>>,
-    /// Addresses by link, without those that the kernel adds by itself (IPv6 link-local).
+    /// Addresses by link, without the IPv6 link-local addresses that the kernel adds by itself. Before Linux 5.18 it does not
+    /// show which these are: then without any link-local address.
     pub addresses: Map<IfName, Vec<LinkAddress>>,
     /// Sysctls; one that the kernel does not have is missing.
     pub sysctls: Map<Sysctl, String>,

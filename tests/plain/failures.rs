@@ -9,7 +9,8 @@ use ifupdown_ng_netlink::kernel::{Kernel, Refusal, apply};
 use ifupdown_ng_netlink::plan::Plan;
 use ifupdown_ng_netlink::plan::op::{Act, NewLink, Op};
 use ifupdown_ng_netlink::stanza::Phase;
-use ifupdown_ng_netlink::state::{LinkKind, Place, Query, Snapshot};
+use ifupdown_ng_netlink::state::{LinkAddress, LinkKind, Place, Query, Snapshot};
+use ifupdown_ng_netlink::values::IfName;
 use nix::errno::Errno;
 
 /// The rules for a VRF, in IPv4 alone.
@@ -64,6 +65,27 @@ fn what_could_not_be_taken_back_is_named_too() {
          not undone: ip -4 rule del pref 32765 table local protocol 73: its replacement is missing; \
          not undone: ip -4 rule del pref 2000 l3mdev unreachable protocol 73: its replacement is missing"
     );
+}
+
+/// The link-local address that the kernel added is not in the state that a plan starts from. It was there before, so it
+/// stays.
+#[test]
+fn an_address_that_the_kernel_added_is_not_taken_back() {
+    let before = notation::parse("link eth1 physical up\naddress eth1 fe80::7/64");
+    let dev: IfName = "eth1".parse().unwrap();
+    let mut plan = Plan::default();
+    for address in ["fe80::7/64", "fe80::8/64", "2001:db8::7/64"] {
+        let address = LinkAddress::ours(address.parse().unwrap());
+        let undo = Op::AddressDel { dev: dev.clone(), address };
+        plan.push(Op::AddressAdd { dev: dev.clone(), address }, Some(undo));
+    }
+    let mut kernel = Faulty::with(before.clone(), 2, Fault::Refused(Errno::EBUSY), false);
+    let failure = apply::up(&plan, &mut kernel).unwrap_err().to_string();
+    assert!(failure.ends_with("(EBUSY); 1 step before it undone"), "{failure}");
+    assert_eq!(kernel.snapshot().here().addresses, before.here().addresses);
+    // Any other one that is there by now is a failure.
+    let mut kernel = Faulty::with(before, 2, Fault::Refused(Errno::EEXIST), false);
+    assert!(apply::up(&plan, &mut kernel).is_err());
 }
 
 /// A kernel that refuses everything with its own text.

@@ -7,7 +7,7 @@ use crate::kernel::netlink::message::RouteNetlinkMessage;
 use crate::state::{LinkAddress, State};
 use crate::values::{Family, IfName};
 use ipnet::IpNet;
-use nix::errno::Errno;
+use nix::sys::utsname::uname;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
@@ -23,14 +23,16 @@ impl Channel {
         let of = |link: &IfName| Some((link.clone(), state.details.get(link)?.index));
         let links: Vec<(IfName, u32)> = on.iter().filter_map(of).collect();
         let mut found: BTreeMap<u32, Vec<LinkAddress>> = BTreeMap::new();
-        let all = [None];
+        let (all, are_marked) = ([None], marks_link_local());
         let each: Vec<Option<u32>> = links.iter().map(|(_, index)| Some(*index)).collect();
         for asked in if links.len() > FEW { &all[..] } else { &each } {
             let mut query = AddressMessage::default();
             query.header.family = AddressFamily::Unspec;
             query.header.index = asked.unwrap_or_default();
             let answers = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
-                RouteNetlinkMessage::NewAddress(message) => Some((message.header.index, decode(&message)?)),
+                RouteNetlinkMessage::NewAddress(message) => {
+                    Some((message.header.index, decode(&message, are_marked)?))
+                }
                 _ => None,
             })?;
             // A kernel before 5.0 answers with all addresses.
@@ -50,10 +52,7 @@ impl Channel {
         let mut query = AddressMessage::default();
         query.header.family = AddressFamily::Unspec;
         let found = self.dump(&RouteNetlinkMessage::GetAddress(query), |answer| match answer {
-            RouteNetlinkMessage::NewAddress(message) => {
-                let address = decode_any(&message).filter(|address| address.protocol != KERNEL_LINK_LOCAL)?;
-                Some((message.header.index, address))
-            }
+            RouteNetlinkMessage::NewAddress(message) => Some((message.header.index, decode(&message, true)?)),
             _ => None,
         })?;
         for (name, details) in &state.details {
@@ -82,13 +81,7 @@ impl Channel {
         if address.protocol != 0 {
             message.attributes.push(AddressAttribute::Protocol(address.protocol.into()));
         }
-        match self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL) {
-            // `read_addresses` does not return link-local addresses, so the address may exist already.
-            Err(refusal) if refusal.errno == Some(Errno::EEXIST) && is_link_local(address.net.addr()) => {
-                Ok(())
-            }
-            outcome => outcome,
-        }
+        self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     pub(super) fn address_del(&mut self, dev: &IfName, address: &LinkAddress) -> Result<(), Refusal> {
@@ -132,9 +125,25 @@ fn encode(index: u32, address: &LinkAddress) -> AddressMessage {
     message
 }
 
-/// An address that the kernel did not add by itself.
-pub(super) fn decode(message: &AddressMessage) -> Option<LinkAddress> {
-    decode_any(message).filter(|address| address.is_ours() || !is_link_local(address.net.addr()))
+/// An address that the kernel did not add by itself. Without marks, any link-local address may be one that it added.
+pub(super) fn decode(message: &AddressMessage, are_marked: bool) -> Option<LinkAddress> {
+    let is_of_kernel = |address: &LinkAddress| match address.protocol {
+        0 => !are_marked && address.is_link_local(),
+        protocol => protocol == KERNEL_LINK_LOCAL,
+    };
+    decode_any(message).filter(|address| !is_of_kernel(address))
+}
+
+/// Whether the kernel marks the link-local addresses that it adds.
+fn marks_link_local() -> bool {
+    uname().is_ok_and(|system| system.release().to_str().is_some_and(is_since_5_18))
+}
+
+/// Whether this is the release of Linux 5.18 or of a later version.
+fn is_since_5_18(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    let version: (Option<u32>, Option<u32>) = (numbers.next(), numbers.next());
+    version >= (Some(5), Some(18))
 }
 
 /// The address of this host. On a point-to-point link, the address of the far end is another one.
@@ -162,11 +171,6 @@ fn decode_any(message: &AddressMessage) -> Option<LinkAddress> {
     });
     let is_dynamic = flags(message).is_some_and(|flags| !flags.contains(AddressFlags::Permanent));
     Some(LinkAddress { net, peer, broadcast, protocol: protocol.unwrap_or_default(), is_dynamic })
-}
-
-/// Whether the kernel may have added the address by itself.
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ fn read(message: &RouteNetlinkMessage) {
         RouteNetlinkMessage::NewRoute(message) => {
             let _ = Family::BOTH.map(|family| route::decode(family, message));
         }
-        RouteNetlinkMessage::NewAddress(message) => drop(address::decode(message)),
+        RouteNetlinkMessage::NewAddress(message) => drop(address::decode(message, true)),
         RouteNetlinkMessage::NewNeighbour(message) => drop(fdb::decode(message)),
         _ => {}
     }

@@ -93,7 +93,9 @@ impl VrfMember {
         let addresses = state.addresses.get(iface).filter(|_| joins).map(Vec::as_slice).unwrap_or_default();
         let is_kept = |address: &LinkAddress| {
             let net = address.net;
-            net.addr().is_ipv6() && !net.addr().is_loopback() && !address.is_dynamic
+            // The kernel keeps none of these (net/ipv6/addrconf.c `addr_is_local`).
+            let is_local = net.addr().is_loopback() || address.is_link_local();
+            net.addr().is_ipv6() && !is_local && !address.is_dynamic
         };
         let key = keep_addresses(iface);
         let (record, now) = (Record::original(&key), state.sysctls.get(&key));

@@ -49,6 +49,7 @@ pub fn tests() -> Vec<Trial> {
         }
         tests.push(trial("apply-state-file", ifupdown, state_file));
         tests.push(trial("apply-addresses", ifupdown, addresses));
+        tests.push(trial("apply-link-local", ifupdown, link_local));
         tests.push(trial("apply-refused", ifupdown, refused));
         tests.push(trial("apply-again", ifupdown, again));
         tests.push(trial("apply-many-files", ifupdown, many_files));
@@ -191,6 +192,52 @@ fn addresses(ifupdown: Ifupdown) {
     assert!(ran.stderr.contains(": 203.0.113.7/32; delete them by hand\n"), "{ran}");
     assert_eq!(shown(), are(&["198.51.100.2", "203.0.113.7"]));
     assert_eq!(installed.ifnetlink("check").ok().stdout, "");
+}
+
+/// Link-local addresses of a stanza, which the stock `static` adds without a mark. The one that the kernel added stays.
+fn link_local(ifupdown: Ifupdown) {
+    let _hosts = cards();
+    ip("link set eth1 address 02:00:00:00:00:77");
+    let file = |addresses: &[&str]| {
+        let lines = addresses.iter().map(|address| format!("    address {address}\n")).collect::<Vec<_>>();
+        format!("auto eth1\niface eth1\n{}", lines.concat())
+    };
+    let installed = ifupdown.install(&file(&["2001:db8::1/64", "fe80::1/64"]));
+    installed.ifup("-a").quiet();
+    settle();
+    let has = |addresses: &[&str], when: &Ran| {
+        let links = ip_json("-6 addr show eth1");
+        let all = links[0]["addr_info"].as_array().unwrap().iter();
+        let shown: BTreeSet<String> = all
+            .map(|address| format!("{}/{}", address["local"].as_str().unwrap(), address["prefixlen"]))
+            .collect();
+        let wanted: BTreeSet<String> =
+            addresses.iter().chain(&["fe80::ff:fe00:77/64"]).map(|address| (*address).to_owned()).collect();
+        assert_eq!(shown, wanted, "{when}");
+    };
+    let ran = installed.ifnetlink("check").quiet();
+    assert_eq!(ran.stdout, "");
+    has(&["2001:db8::1/64", "fe80::1/64"], &ran);
+    let apply = |addresses: &[&str]| {
+        installed.interfaces(&file(addresses));
+        let ran = installed.ifnetlink("apply").quiet();
+        has(addresses, &ran);
+        let lines = ran.stdout.lines().map(|line| line.replace("eth1: ip address ", ""));
+        lines.collect::<BTreeSet<String>>()
+    };
+    let lines = |lines: &[&str]| lines.iter().map(|line| format!("{line} dev eth1")).collect();
+    // From here on it is recorded that fe80::1 is that of the stanza.
+    let added = apply(&["2001:db8::1/64", "fe80::1/64", "fe80::2/64"]);
+    assert_eq!(added, lines(&["add fe80::2/64"]));
+    let changed = apply(&["2001:db8::1/64", "fe80::2/64", "fe80::3/64"]);
+    assert_eq!(changed, lines(&["add fe80::3/64", "del fe80::1/64"]));
+    assert_eq!(apply(&["2001:db8::1/64"]), lines(&["del fe80::2/64", "del fe80::3/64"]));
+    // That of another program stays.
+    ip("addr add fe80::4/64 dev eth1");
+    let ran = installed.ifnetlink("check").ok();
+    let warning = "ifnetlink: eth1: warning: addresses that the stanza does not have are kept: fe80::4/64; delete them by \
+                   hand\n";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", warning));
 }
 
 /// An entry that is lost in the state file is reported and repaired. An `ifup` that runs is waited for.

@@ -48,6 +48,7 @@ pub fn tests() -> Vec<Trial> {
         ("pair", pairs::pair),
         ("pair-replaced-namespace", pairs::pair_replaced),
         ("both", pairs::both),
+        ("address-of-the-kernel", pairs::address_of_kernel),
         ("many-at-once", pairs::many_at_once),
         ("rounds", pairs::rounds),
     ] {

@@ -109,6 +109,28 @@ pub fn both() {
     nothing_left("after both");
 }
 
+/// A stanza has the link-local address that the kernel gives to the peer by itself. A phase that fails does not delete it.
+pub fn address_of_kernel() {
+    own_run();
+    let address = "fe80::ff:fe00:1/64";
+    let lines = [
+        "veth-peer veth0",
+        "veth-peer-netns blue",
+        "veth-peer-hwaddress 02:00:00:00:00:01",
+        &format!("veth-peer-address {address}"),
+        "veth-peer-route 10.9.0.0/16 via 10.250.0.9",
+    ];
+    phase("veth", "veth-blue", "create", &lines).quiet();
+    ip("link set veth-blue up");
+    ip("-n blue link set veth0 up");
+    let shown = || ip("-n blue -6 addr show dev veth0");
+    wait_until("the address of the kernel", || shown().contains(address));
+    let ran = phase("veth", "veth-blue", "post-up", &lines);
+    assert!(ran.status == 1 && ran.stderr.contains("route add 10.9.0.0/16"), "{ran}");
+    assert!(shown().contains(address), "{ran}");
+    phase("veth", "veth-blue", "destroy", &lines).ok();
+}
+
 /// Another run deletes an unfinished record just after this run has released the lock: this run writes it again.
 pub fn unfinished_deleted() {
     own_run();
