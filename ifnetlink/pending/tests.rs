@@ -16,7 +16,9 @@ use crate::transaction::deletes_more;
 use files::File;
 use ifupdown_ng_netlink::kernel::apply;
 use ifupdown_ng_netlink::model::Simulated;
-use ifupdown_ng_netlink::state::{Applied, Details, Link, LinkKind, Place, Route, Section, Snapshot, Sysctl};
+use ifupdown_ng_netlink::state::{
+    Applied, Details, Link, LinkAddress, LinkKind, Place, Route, Section, Snapshot, Sysctl,
+};
 use ifupdown_ng_netlink::values::IfName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -232,6 +234,39 @@ fn what_can_only_be_made_again_is_a_problem_while_others_are_on_it() {
         );
     }
     assert_eq!(system.edit(&installation, &edited), [""; 0]);
+}
+
+/// The kernel has an IPv6 address only once on a link. So it is deleted just before it is added with the prefix of another
+/// length, also if nothing shows who added it.
+#[test]
+fn the_length_of_a_prefix_is_edited() {
+    let plain = "auto eth0\niface eth0\n    address 2001:db8::1/64\n";
+    let inside = "auto eth0\niface eth0\n    use netns\n    netns net-a\n    netns-address 2001:db8::1/64\n";
+    let peer = "auto v0\niface v0\n    use veth\n    veth-peer v1\n    veth-peer-address 2001:db8::1/64, 10.0.0.1/24\n";
+    let files = [
+        (plain, "eth0: ip address", "eth0"),
+        (inside, "eth0: ip -n net-a address", "eth0"),
+        (peer, "v0: ip address", "v1"),
+    ];
+    let installation = Installation::new("length", true);
+    for (file, ip, dev) in files {
+        for is_marked in [true, false] {
+            let mut system = System::new();
+            assert_eq!(system.edit(&installation, file), [""; 0], "{file}");
+            if !is_marked {
+                system.kernel.0.places.update_all(|_, state| {
+                    let unmark = |address: &mut LinkAddress| address.protocol = 0;
+                    state.addresses.update_all(|_, all| all.iter_mut().for_each(unmark));
+                });
+            }
+            let edited = file.replace("/64", "/48");
+            let steps = system.apply(&sound(&installation, &edited, &system.applied.clone()));
+            let del_and_add =
+                format!("{ip} del 2001:db8::1/64 dev {dev}\n{ip} add 2001:db8::1/48 dev {dev}\n");
+            assert_eq!(steps, Ok(del_and_add), "{edited}");
+            assert_eq!(system.pending(&installation, &edited), [""; 0]);
+        }
+    }
 }
 
 #[test]

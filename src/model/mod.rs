@@ -137,7 +137,7 @@ impl State {
                 if !self.links.contains_key(dev) {
                     return Err(Errno::ENODEV);
                 }
-                if addresses.iter().any(|found| found.same(address)) {
+                if addresses.iter().any(|found| found.excludes(address)) {
                     return Err(Errno::EEXIST);
                 }
                 addresses.push(*address);

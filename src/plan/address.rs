@@ -5,7 +5,9 @@
 use crate::plan::op::Op;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Link, LinkAddress, LinkKind, OUR_PROTOCOL, Query, Route, Snapshot, State, TableRef};
+use crate::state::{
+    Link, LinkAddress, LinkKind, OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef,
+};
 use crate::values::{Family, IfName, RouteKind, TableId, TableSpec, unspecified};
 use std::net::IpAddr;
 
@@ -179,13 +181,7 @@ impl Static {
     /// Adds the addresses and routes that are missing.
     fn add(&self, iface: &IfName, routes: Vec<Route>, state: &State) -> Plan {
         let mut plan = Plan::default();
-        let present = state.addresses.get(iface).map_or(&[][..], Vec::as_slice);
-        for &address in
-            self.addresses.iter().filter(|address| !present.iter().any(|found| found.same(address)))
-        {
-            let undo = Op::AddressDel { dev: iface.clone(), address };
-            plan.try_push(Op::AddressAdd { dev: iface.clone(), address }, Some(undo));
-        }
+        plan.add_addresses(&Place::Here, iface, &self.addresses, state, true);
         let mut taken: Vec<Route> = Vec::new();
         for route in routes {
             let rivals: Vec<&Route> = state

@@ -10,7 +10,9 @@ pub mod vrf;
 
 use crate::plan::op::{Act, BridgeOp, LinkChange, NewVeth, Op};
 use crate::stanza::{Phase, Problem};
-use crate::state::{Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl};
+use crate::state::{
+    LinkAddress, Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl,
+};
 use crate::values::IfName;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -93,6 +95,34 @@ impl Plan {
         self.push(op, undo);
         if let Some(step) = self.steps.last_mut() {
             step.best_effort = true;
+        }
+    }
+
+    /// Adds the addresses that a link does not have. An IPv6 address that it has with a prefix of another length is deleted
+    /// first, because the kernel has it only once on a link. With a lifetime, it is left to the program that renews it.
+    pub fn add_addresses(
+        &mut self,
+        at: &Place,
+        dev: &IfName,
+        wanted: &[LinkAddress],
+        state: &State,
+        best_effort: bool,
+    ) {
+        let add = |address| Op::AddressAdd { dev: dev.clone(), address };
+        let del = |address| Op::AddressDel { dev: dev.clone(), address };
+        let present = state.addresses.get(dev).map_or(&[][..], Vec::as_slice);
+        for &address in wanted.iter().filter(|address| !present.iter().any(|found| found.same(address))) {
+            let is_in_the_way = |found: &&LinkAddress| {
+                let is_wanted = wanted.iter().any(|other| other.same(found));
+                found.excludes(&address) && !found.is_dynamic && !is_wanted
+            };
+            if let Some(&former) = present.iter().find(is_in_the_way) {
+                self.push_at(at, del(former), Some(add(former)));
+            }
+            self.push_at(at, add(address), Some(del(address)));
+            if let Some(step) = self.steps.last_mut() {
+                step.best_effort = best_effort;
+            }
         }
     }
 

@@ -45,6 +45,13 @@ impl LinkAddress {
         (self.net, self.peer) == (other.net, other.peer)
     }
 
+    /// Whether the kernel refuses to add one to a link that has the other: it is the same, or the same IPv6 address with a
+    /// prefix of another length (net/ipv6/addrconf.c `inet6_rtm_newaddr`).
+    pub fn excludes(&self, other: &Self) -> bool {
+        let (own, others) = (self.net.addr(), other.net.addr());
+        self.same(other) || (own.is_ipv6() && own == others)
+    }
+
     /// Whether the kernel can have added one like it by itself.
     pub fn is_link_local(&self) -> bool {
         matches!(self.net.addr(), IpAddr::V6(v6) if v6.is_unicast_link_local())

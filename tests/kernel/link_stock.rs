@@ -515,18 +515,19 @@ fn veth_peer_name(version: Version) {
 fn edited(version: Version) {
     let _hosts = cards();
     let old = "iface eth0\n    address 192.0.2.10/24\n    address 192.0.2.11/24\n    address 2001:db8::10/64\n    \
-               gateway 192.0.2.1\n    mtu 1400\n    alias uplink\n    hwaddress 02:00:00:00:00:77\n    forward-ipv4 yes\n    forward-ipv6 yes\n";
+               address 2001:db8:2::10/64\n    gateway 192.0.2.1\n    mtu 1400\n    alias uplink\n    hwaddress 02:00:00:00:00:77\n    forward-ipv4 yes\n    forward-ipv6 yes\n";
     let installed = native(version, old);
     installed.ifup("eth0").quiet();
     ip("address add 203.0.113.7/24 dev eth0");
     installed.interfaces(
-        "iface eth0\n    address 192.0.2.11/24\n    gateway 192.0.2.2\n    mtu 1300\n    forward-ipv6 yes\n",
+        "iface eth0\n    address 192.0.2.11/24\n    address 2001:db8:2::10/48\n    gateway 192.0.2.2\n    mtu 1300\n    \
+         forward-ipv6 yes\n",
     );
     installed.ifup("-f eth0").quiet();
     settle();
     let mut shown = addresses("address show dev eth0");
     shown.sort();
-    assert_eq!(shown, ["192.0.2.11/24", "203.0.113.7/24"]);
+    assert_eq!(shown, ["192.0.2.11/24", "2001:db8:2::10/48", "203.0.113.7/24"]);
     assert_eq!(defaults("route show"), ["192.0.2.2 eth0 73"]);
     let link = &ip_json("link show dev eth0")[0];
     assert_eq!((&link["mtu"], &link["ifalias"]), (&Value::from(1300), &Value::Null));

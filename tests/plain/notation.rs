@@ -9,7 +9,7 @@
 //! link eth0.8 vlan 8 eth0                     tag and lower link
 //! details eth0 mtu 1400 alias uplink          `address` and `on INDEX` after it: hardware address, lower link
 //! pair v0 v1                                  these two are the ends of one veth pair
-//! address eth0 10.20.30.40/24                 `proto 73` after it: one of ours
+//! address eth0 10.20.30.40/24                 `proto 73` after it: one of ours; `dynamic`: it has a lifetime
 //! route unreachable 0.0.0.0/0 table 10 metric 4278198272 proto 73
 //! sysctl net.ipv4.tcp_l3mdev_accept=0
 //! record net.ipv4.tcp_l3mdev_accept=0 @red    the value before we first set it, and who wants it changed (since 0.2)
@@ -257,6 +257,7 @@ fn address(words: &mut Vec<&str>) -> LinkAddress {
         match next {
             "peer" => address.peer = Some(word(words)),
             "proto" => address.protocol = protocol(words),
+            "dynamic" => address.is_dynamic = true,
             other => panic!("{other}: not a word of an address"),
         }
     }

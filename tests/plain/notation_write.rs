@@ -47,7 +47,8 @@ pub fn write(state: &State) -> String {
     for (link, addresses) in &state.addresses {
         for address in addresses {
             let protocol = if address.is_ours() { " proto 73" } else { "" };
-            let _ = writeln!(text, "address {link} {address}{protocol}");
+            let dynamic = if address.is_dynamic { " dynamic" } else { "" };
+            let _ = writeln!(text, "address {link} {address}{protocol}{dynamic}");
         }
     }
     let mut routes: Vec<String> = state.routes.iter().map(|route| format!("route {route}")).collect();

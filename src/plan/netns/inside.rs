@@ -113,13 +113,8 @@ impl Inside {
     /// Routes that conflict with another program's route, or whose table is unknown.
     pub fn set_up(&self, name: &IfName, place: &Place, found: &Snapshot) -> Result<Plan, Vec<Problem>> {
         let (state, mut plan, mut problems) = (found.at(place), Plan::default(), Vec::new());
-        let present = state.addresses.get(name).map_or(&[][..], Vec::as_slice);
-        let is_missing = |address: &&IpNet| !present.iter().any(|found| found.net == **address);
-        for &address in self.addresses.iter().filter(is_missing) {
-            let (dev, address) = (name.clone(), LinkAddress::ours(address));
-            let undo = Op::AddressDel { dev: dev.clone(), address };
-            plan.push_at(place, Op::AddressAdd { dev, address }, Some(undo));
-        }
+        let addresses: Vec<_> = self.addresses.iter().copied().map(LinkAddress::ours).collect();
+        plan.add_addresses(place, name, &addresses, state, false);
         match self.resolved(name, state, found) {
             Ok(routes) => {
                 problems.extend(routes.iter().filter_map(|route| add(&mut plan, place, route, state).err()));

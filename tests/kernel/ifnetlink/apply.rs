@@ -23,6 +23,7 @@ pub fn tests() -> Vec<Trial> {
         tests.push(trial("apply-vrf", ifupdown, vrf));
         tests.push(trial("apply-veth", ifupdown, veth));
         tests.push(trial("apply-renumbered", ifupdown, renumbered));
+        tests.push(trial("apply-prefix-length", ifupdown, prefix_length));
         tests.push(trial("apply-netns", ifupdown, netns));
         tests.push(trial("apply-netns-sysctl", ifupdown, netns_sysctl));
         tests.push(trial("apply-many-gone", ifupdown, many_gone));
@@ -236,6 +237,40 @@ fn renumbered(ifupdown: Ifupdown) {
         ]
     );
     assert!(addresses("-4").contains("192.0.2.99/24"));
+    installed.ifdown("-a");
+}
+
+/// Only the lengths of IPv6 prefixes change. The kernel has such an address only once on a link.
+fn prefix_length(ifupdown: Ifupdown) {
+    let installed = ifupdown.install(&example("veth-peer"));
+    installed.ifup("-a").quiet();
+    settle();
+    let guest = Netns::at(&installed.path("/run/netns/guest"));
+    let file = |length: u8| {
+        let address = |last: u8| format!("2001:db8:1::{last}/{length}");
+        example("veth-peer").replace("2001:db8:1::1/64", &address(1)).replace("2001:db8:1::2/64", &address(2))
+    };
+    for (from, to) in [(64, 48), (48, 56)] {
+        let (here, inside) = ("veth-guest: ip address", "veth-guest: ip -n guest address");
+        assert_eq!(
+            changed(&installed, &file(to), ""),
+            [
+                format!("{here} del 2001:db8:1::1/{from} dev veth-guest"),
+                format!("{here} add 2001:db8:1::1/{to} dev veth-guest"),
+                format!("{inside} del 2001:db8:1::2/{from} dev eth0"),
+                format!("{inside} add 2001:db8:1::2/{to} dev eth0"),
+            ]
+        );
+        for (shown, address) in [
+            (ip("-6 -o addr show dev veth-guest scope global"), "2001:db8:1::1"),
+            (guest.ip("-6 -o addr show dev eth0 scope global"), "2001:db8:1::2"),
+        ] {
+            assert!(shown.lines().count() == 1 && shown.contains(&format!("{address}/{to} ")), "{shown}");
+        }
+    }
+    settle();
+    guest.within(settle);
+    guest.within(|| ping("2001:db8:1::1", None)).unwrap();
     installed.ifdown("-a");
 }
 
