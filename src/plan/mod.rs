@@ -13,7 +13,7 @@ use crate::stanza::{Phase, Problem};
 use crate::state::{
     LinkAddress, Original, Place, Query, Record, Route, Rule, Shared, Snapshot, State, Sysctl,
 };
-use crate::values::IfName;
+use crate::values::{Family, IfName};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -124,6 +124,14 @@ impl Plan {
                 step.best_effort = best_effort;
             }
         }
+    }
+
+    /// Warns if a default route without a family is one route only.
+    pub fn warn_of_missing_family(&mut self, state: &State) {
+        let missing = Family::BOTH.into_iter().filter(|family| !state.families().any(|has| has == *family));
+        self.warnings.extend(missing.map(|family| {
+            format!("{family} is disabled in this kernel: default route for the other family only")
+        }));
     }
 
     /// Adds a route that is missing, or replaces one that we added for an earlier stanza.

@@ -143,6 +143,12 @@ impl State {
         }
     }
 
+    /// The families that the kernel has, as the rules show. If there are no rules at all, they were not read.
+    pub fn families(&self) -> impl Iterator<Item = Family> {
+        let has = |family: &Family| self.rules.is_empty() || self.rules.contains_key(family);
+        Family::BOTH.into_iter().filter(has)
+    }
+
     /// The number of a table that is asked for, if it is known.
     pub fn table(&self, table: &TableRef) -> Option<TableId> {
         match table {

@@ -88,6 +88,8 @@ impl Inside {
     pub fn query(&self, name: &IfName, place: &Place, query: &mut Query) {
         let named = |route: &RouteSpec| matches!(route.table, RouteTable::Table(TableSpec::Name(_)));
         query.table_names |= self.routes.iter().any(named);
+        // They show which families the kernel has. The namespace may have yet to be made.
+        query.here().rules |= self.names_no_family();
         let wants = query.at(place);
         wants.links.insert(name.clone());
         wants.addresses.insert(name.clone());
@@ -107,6 +109,11 @@ impl Inside {
         }
     }
 
+    /// Whether it has a default route without a family, which becomes one route for each family.
+    fn names_no_family(&self) -> bool {
+        self.routes.iter().any(|route| route.prefix.is_none())
+    }
+
     /// Sets up the link: addresses, default routes, routes. Existing addresses and routes are left as they are.
     ///
     /// # Errors
@@ -115,6 +122,9 @@ impl Inside {
         let (state, mut plan, mut problems) = (found.at(place), Plan::default(), Vec::new());
         let addresses: Vec<_> = self.addresses.iter().copied().map(LinkAddress::ours).collect();
         plan.add_addresses(place, name, &addresses, state, false);
+        if self.names_no_family() {
+            plan.warn_of_missing_family(found.here());
+        }
         match self.resolved(name, state, found) {
             Ok(routes) => {
                 problems.extend(routes.iter().filter_map(|route| add(&mut plan, place, route, state).err()));
@@ -176,7 +186,9 @@ impl Inside {
                     .vrf_table(vrf)
                     .ok_or_else(|| missing(format!("vrf {vrf}"), "there is no such VRF"))?,
             };
-            let prefixes = spec.prefix.map_or_else(|| Family::BOTH.map(unspecified).to_vec(), |p| vec![p]);
+            let families = found.here().families();
+            let prefixes: Vec<_> =
+                spec.prefix.map_or_else(|| families.map(unspecified).collect(), |p| vec![p]);
             routes.extend(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)));
         }
         Ok(routes)

@@ -4,7 +4,7 @@ use crate::plan::op::Op;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
 use crate::state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait};
-use crate::values::{Family, IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified};
+use crate::values::{IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -85,10 +85,7 @@ impl Planner for VrfRoute {
             }
         }
         if at.phase == Phase::PostUp && self.routes.iter().any(|route| route.prefix.is_none()) {
-            let missing = Family::BOTH.into_iter().filter(|family| !has(found, *family));
-            plan.warnings.extend(missing.map(|family| {
-                format!("{family} is disabled in this kernel: default route for the other family only")
-            }));
+            plan.warn_of_missing_family(found.here());
         }
         if self.is_vrf && at.phase == Phase::PreDown && found.here().members(at.iface).next().is_some() {
             // The VRF is kept for its members. The routes in its table are kept with it, and deleted with it.
@@ -175,9 +172,8 @@ impl VrfRoute {
         if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
             return Err(format!("dev {dev}: there is no such interface"));
         }
-        let families = || Family::BOTH.into_iter().filter(|family| has(found, *family));
         let prefixes: Vec<_> =
-            spec.prefix.map_or_else(|| families().map(unspecified).collect(), |prefix| vec![prefix]);
+            spec.prefix.map_or_else(|| state.families().map(unspecified).collect(), |prefix| vec![prefix]);
         Ok(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
     }
 }
@@ -192,12 +188,6 @@ fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
 /// Whether the gateway is a link-local address.
 pub fn is_link_local(route: &RouteSpec) -> bool {
     route.via.and_then(ipv6).is_some_and(|via| via.is_unicast_link_local())
-}
-
-/// Whether the kernel has a family. If there are no rules at all, they were not read.
-fn has(found: &Snapshot, family: Family) -> bool {
-    let rules = &found.here().rules;
-    rules.is_empty() || rules.contains_key(&family)
 }
 
 /// Adds a route, unless another program's route has its place.
