@@ -5,7 +5,7 @@ use ifupdown_ng_netlink::program::executor::{Executor, Keyword, Program, boxed};
 use ifupdown_ng_netlink::program::run::run;
 use ifupdown_ng_netlink::stanza::Stanza;
 use ifupdown_ng_netlink::state::LinkAddress;
-use ifupdown_ng_netlink::values::{Address, FarEnd, Gateway, Metric, Words};
+use ifupdown_ng_netlink::values::{AddressOrNone, FarEnd, Gateway, Metric, Words};
 use std::net::IpAddr;
 use std::process::ExitCode;
 
@@ -51,7 +51,8 @@ fn read(stanza: &Stanza) -> Option<Static> {
     let peer = stanza.get("point-to-point").map(|FarEnd(peer)| peer);
     let metric = stanza.get("metric").map_or(1, |Metric(metric)| metric);
     let mut addresses: Vec<LinkAddress> = Vec::new();
-    for Address(net) in list::<Address>("address", "addresses", stanza) {
+    let nets = list("address", "addresses", stanza).into_iter().filter_map(|AddressOrNone(net)| net);
+    for net in nets {
         let address = match (net.addr(), peer) {
             (IpAddr::V4(own), Some(peer)) => LinkAddress::point_to_point(own, peer),
             _ => LinkAddress::without_broadcast(net),

@@ -26,6 +26,23 @@ impl FromStr for Address {
     }
 }
 
+/// A value of the keyword `address`. 0.0.0.0 means that the interface is up without an address: the kernel accepts it and
+/// adds none (net/ipv4/devinet.c `__inet_insert_ifa`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressOrNone(pub Option<IpNet>);
+
+impl FromStr for AddressOrNone {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let address = text.parse().map_or_else(|_| text.parse().ok(), |net: IpNet| Some(net.addr()));
+        if address == Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
+            return Ok(Self(None));
+        }
+        text.parse().map(|Address(net)| Self(Some(net)))
+    }
+}
+
 /// The address of the other end of a point-to-point link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FarEnd(pub Ipv4Addr);

@@ -18,7 +18,7 @@ mod switch;
 mod table;
 mod vlan;
 
-pub use address::{Address, FarEnd};
+pub use address::{Address, AddressOrNone, FarEnd};
 pub use family::{Families, Family};
 pub use ifname::IfName;
 pub use list::{List, Words, words};

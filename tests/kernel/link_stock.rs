@@ -31,7 +31,7 @@ const fn same(name: &'static str, iface: &'static str, stanza: &'static str) -> 
 const MARK: Instead = ("ours carry their mark", "metric 1 protocol null", "metric 1 protocol \"73\"");
 const LATER: &str = "unknown to the stock one of these versions; a later one sets it";
 
-const CASES: [Case; 25] = [
+const CASES: [Case; 26] = [
     same("no-keyword", "eth0", ""),
     same("link-type-dummy", "d0", "link-type dummy\naddress 192.0.2.1/24"),
     same("link-type-veth", "v0", "link-type veth"),
@@ -89,6 +89,7 @@ const CASES: [Case; 25] = [
     },
     same("address", "eth0", "address 192.0.2.1/24\naddress 192.0.2.7/24\naddress 2001:db8::1/64"),
     same("address-without-length", "eth0", "address 192.0.2.1\nnetmask 255.255.255.0"),
+    same("address-none", "eth0", "address 0.0.0.0"),
     same("address-of-this-host", "lo", "address 127.0.0.5/8"),
     Case {
         name: "gateway",

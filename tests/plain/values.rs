@@ -2,8 +2,8 @@
 
 use ifupdown_ng_netlink::state::Sysctl;
 use ifupdown_ng_netlink::values::{
-    Family, FarEnd, Gateway, IfName, LinkMtu, List, Metric, Mtu, NetnsRef, OrNo, RouteKind, RouteSpec,
-    RouteTable, Switch, TableId, TableSpec, VlanId, VlanProtocol,
+    Address, AddressOrNone, Family, FarEnd, Gateway, IfName, LinkMtu, List, Metric, Mtu, NetnsRef, OrNo,
+    RouteKind, RouteSpec, RouteTable, Switch, TableId, TableSpec, VlanId, VlanProtocol,
 };
 use proptest::prelude::*;
 use std::fmt::Display;
@@ -55,6 +55,15 @@ fn values_of_link_and_static() {
     }
     for text in ["802.1ad", "QinQ", "q-in-q"] {
         assert_eq!(parse::<VlanProtocol>(text), Ok(VlanProtocol::Ieee8021ad), "{text}");
+    }
+    for none in ["0.0.0.0", "0.0.0.0/0", "0.0.0.0/24"] {
+        assert_eq!(parse::<AddressOrNone>(none), Ok(AddressOrNone(None)), "{none}");
+    }
+    let address = "192.0.2.1/24";
+    assert_eq!(parse::<AddressOrNone>(address), Ok(AddressOrNone(Some(address.parse().unwrap()))));
+    for bad in ["::/64", "224.0.0.1/24", "0.0.0.0/33", "192.0.2.1", "0", ""] {
+        assert_eq!(parse::<AddressOrNone>(bad).err(), parse::<Address>(bad).err(), "{bad}");
+        assert!(parse::<AddressOrNone>(bad).is_err(), "{bad}");
     }
     for (text, mtu) in [("1", 1), ("65536", 65536), ("2147483647", 2_147_483_647)] {
         assert_eq!(parse::<LinkMtu>(text), Ok(LinkMtu(Mtu(mtu))), "{text}");

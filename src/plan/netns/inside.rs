@@ -9,8 +9,8 @@ use crate::plan::op::Op;
 use crate::stanza::{Problem, Stanza};
 use crate::state::{LinkAddress, OUR_PROTOCOL, Place, Query, Route, Snapshot, State, TableRef};
 use crate::values::{
-    Address, Family, Gateway, IfName, List, RouteKind, RouteSpec, RouteTable, TableId, TableSpec, Words,
-    unspecified,
+    Address, AddressOrNone, Family, Gateway, IfName, List, RouteKind, RouteSpec, RouteTable, TableId,
+    TableSpec, Words, unspecified,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -62,7 +62,9 @@ impl Inside {
     pub fn with_plain_lines(mut self, stanza: &Stanza) -> Self {
         for word in stanza.whole("addresses").unwrap_or_default().split_whitespace() {
             match word.parse() {
-                Ok(Address(address)) if !self.addresses.contains(&address) => self.addresses.push(address),
+                Ok(AddressOrNone(Some(address))) if !self.addresses.contains(&address) => {
+                    self.addresses.push(address);
+                }
                 Ok(_) => {}
                 Err(error) => stanza.reject("addresses", format_args!("{word}: {error}")),
             }
