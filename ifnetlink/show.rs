@@ -19,6 +19,7 @@ use ifupdown_ng_netlink::program::run::FAILED;
 use ifupdown_ng_netlink::stanza::environment::Output;
 use ifupdown_ng_netlink::state::{Netns, Place, Query, Snapshot, TableRef};
 use ifupdown_ng_netlink::values::IfName;
+use nix::errno::Errno;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -119,7 +120,14 @@ fn look(kernel: &mut Live) -> anyhow::Result<Snapshot> {
         wants.bridging.all_vlans = true;
         wants.nsids = places.iter().filter(|other| *other != place).cloned().collect();
     }
-    let mut found = kernel.read(&query)?;
+    let mut found = match kernel.read(&query) {
+        // The kernel shows tables only with CAP_NET_ADMIN.
+        Err(refusal) if has_tables && refusal.errno == Some(Errno::EPERM) => {
+            query.places.values_mut().for_each(|wants| wants.bridging.allowed = false);
+            kernel.read(&query)?
+        }
+        read => read?,
+    };
     // The VRFs show which tables are needed.
     let mut query = Query::default();
     for (place, state) in &found.places {

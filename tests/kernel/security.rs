@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 mod unprivileged;
+pub use unprivileged::by_nobody;
 mod weaknesses;
 
 pub fn tests() -> Vec<Trial> {

@@ -4,8 +4,9 @@ use crate::examples::cards;
 use crate::features::{Feature, needs};
 use crate::ifnetlink::trial;
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version, example};
-use crate::lab::{Netns, born_with_a_namespace, command, in_lab, ip, ip_json, run, settle};
+use crate::lab::{Netns, born_with_a_namespace, command, in_lab, ip, ip_json, program, run, settle};
 use crate::schema::valid;
+use crate::security::by_nobody;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ pub fn tests() -> Vec<Trial> {
     tests.push(trial("show-every-link", Ifupdown::USUAL, every_link));
     tests.push(trial("show-names", Ifupdown::USUAL, names_and_filters));
     tests.push(trial("show-terminal", Ifupdown::USUAL, on_a_terminal));
+    tests.push(needs(&[], "ifnetlink/show-without-root", || in_lab(without_root)));
     tests
 }
 
@@ -40,6 +42,15 @@ fn shows(ifupdown: Ifupdown, name: &str) {
         assert!(wide(&installed, "show").contains(&format!("namespace {netns} ours\n")), "{netns}");
     }
     installed.ifdown("-a");
+}
+
+/// The kernel shows the tables of nf_tables to root only. Every user sees the links, also if there are tables.
+fn without_root() {
+    command("nft add table inet other").ok();
+    ip("link add v0 type veth peer name v1");
+    let program = program("ifnetlink");
+    let ran = run(&mut by_nobody(&[program.to_str().unwrap(), "show"])).quiet();
+    assert!(ran.stdout.contains("v0") && ran.stdout.contains("veth, peer v1"), "{ran}");
 }
 
 /// Links of many kinds, with addresses, made by hand.
