@@ -216,13 +216,9 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
 /// itself, and once for each interface that depends on it, as `ifup` counts them.
 pub fn entries(targets: &Targets) -> Vec<Entry> {
     let native = || targets.known.iter().filter(|target| !target.by_ifup);
-    // ifup itself counts those that it brings up.
     let mut dependents: BTreeMap<&IfName, usize> = BTreeMap::new();
-    for target in native() {
-        let on: BTreeSet<&IfName> = target.depends.iter().collect();
-        for iface in on {
-            *dependents.entry(iface).or_default() += 1;
-        }
+    for iface in targets.needed().flatten() {
+        *dependents.entry(iface).or_default() += 1;
     }
     let count = |iface: &IfName| 1 + dependents.get(iface).copied().unwrap_or_default();
     let entry = |target: &Target| {

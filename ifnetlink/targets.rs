@@ -137,6 +137,8 @@ pub struct Targets {
     not_in_file: BTreeSet<String>,
     /// The interfaces that have a stanza for our executors, but that ifup has not brought up.
     idle: BTreeSet<IfName>,
+    /// What each interface depends on that is up with the stanza of another name.
+    needed_by_mapped: Vec<BTreeSet<IfName>>,
 }
 
 impl Targets {
@@ -161,6 +163,7 @@ impl Targets {
         ReadStanza::add_implied(&mut read, &stanzas, &executors);
         let counted = StateFile::new(&options.state_file).read()?;
         let mapped = mapped(&counted, &stanzas);
+        let needed_by_mapped = needed_by(&mapped, &read);
         read.retain(|stanza| !mapped.contains_key(stanza.iface.as_str()));
         let running: BTreeSet<String> = counted.iter().map(|entry| entry.name.clone()).collect();
         let named = !options.interfaces.is_empty();
@@ -254,6 +257,7 @@ impl Targets {
             listed,
             not_in_file,
             idle,
+            needed_by_mapped,
         })
     }
 
@@ -318,6 +322,13 @@ impl Targets {
     pub fn is_explicit(&self, target: &Target) -> bool {
         let name = target.iface.as_str();
         !target.is_implied && (self.stanzas.is_auto(name) || self.asked.contains(name))
+    }
+
+    /// What each interface depends on that is up, or will be. `ifup` itself counts what those need that it brings up.
+    pub fn needed(&self) -> impl Iterator<Item = BTreeSet<&IfName>> {
+        let known = self.known.iter().filter(|target| !target.by_ifup);
+        let known = known.map(|target| target.depends.iter().collect());
+        known.chain(self.needed_by_mapped.iter().map(|needed| needed.iter().collect()))
     }
 
     /// Whether an interface was named.
@@ -537,6 +548,13 @@ fn is_of_other(applied: Option<&Applied>, file: &Path) -> bool {
 fn mapped(counted: &[Entry], stanzas: &Stanzas) -> BTreeMap<String, String> {
     let other = counted.iter().filter(|entry| entry.stanza != entry.name && stanzas.has(&entry.stanza));
     other.map(|entry| (entry.name.clone(), entry.stanza.clone())).collect()
+}
+
+/// What each of these interfaces depends on by its stanza.
+fn needed_by(mapped: &BTreeMap<String, String>, read: &[ReadStanza]) -> Vec<BTreeSet<IfName>> {
+    let stanzas = mapped.values().filter_map(|name| read.iter().find(|stanza| stanza.iface.as_str() == name));
+    let needed = |stanza: &ReadStanza| stanza.depends.iter().filter_map(|on| on.on.parse().ok()).collect();
+    stanzas.map(needed).collect()
 }
 
 /// An interface of those. The stanza is not read as one of it: nothing of it is compared or changed.
