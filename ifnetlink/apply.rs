@@ -215,7 +215,6 @@ fn carry_out(options: &Options, request: Request, report: &mut Report) -> anyhow
 /// The entries of the state file for the interfaces that are up after the changes: counted once for the interface
 /// itself, and once for each interface that depends on it, as `ifup` counts them.
 pub fn entries(targets: &Targets) -> Vec<Entry> {
-    let native = || targets.known.iter().filter(|target| !target.by_ifup);
     let mut dependents: BTreeMap<&IfName, usize> = BTreeMap::new();
     for iface in targets.needed().flatten() {
         *dependents.entry(iface).or_default() += 1;
@@ -224,7 +223,8 @@ pub fn entries(targets: &Targets) -> Vec<Entry> {
     let entry = |target: &Target| {
         Entry::new(target.iface.as_str(), count(&target.iface), targets.is_explicit(target))
     };
-    native().filter(|target| !target.configuration.is_empty()).map(entry).collect()
+    let native = targets.known.iter().filter(|target| !target.by_ifup);
+    native.filter(|target| !target.configuration.is_empty()).map(entry).collect()
 }
 
 /// The interfaces whose entries are removed from the state file.

@@ -8,7 +8,7 @@ use crate::targets::{Target, Targets, in_order};
 use ifupdown_ng_netlink::model::Simulated;
 use ifupdown_ng_netlink::plan::op::{BridgeOp, Op};
 use ifupdown_ng_netlink::plan::vrf::restore;
-use ifupdown_ng_netlink::plan::{Plan, Step};
+use ifupdown_ng_netlink::plan::{Plan, Planned, Step, without_awaited};
 use ifupdown_ng_netlink::program::edit::{self, Removal};
 use ifupdown_ng_netlink::stanza::Problem;
 use ifupdown_ng_netlink::state::{
@@ -19,9 +19,6 @@ use ifupdown_ng_netlink::values::{Family, IfName};
 use ipnet::IpNet;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A plan; or the part of it before the conflicts, and the conflicts.
-type Planned = Result<Plan, (Plan, Vec<Problem>)>;
 
 /// What is pending for one interface.
 pub struct Pending {
@@ -428,12 +425,7 @@ fn awaited(
     found: &Snapshot,
 ) -> (Planned, Vec<Problem>) {
     let may_wait = mode != Mode::Check && !targets.is_named(&target.iface) && !exists(&target.iface, found);
-    match planned {
-        Err((plan, problems)) if may_wait && problems.iter().all(|problem| problem.awaits_link) => {
-            (Ok(plan), problems)
-        }
-        planned => (planned, Vec::new()),
-    }
+    if may_wait { without_awaited(planned) } else { (planned, Vec::new()) }
 }
 
 /// Whether an interface exists, here or in the namespace that it was moved to.

@@ -68,6 +68,18 @@ pub struct Step {
 /// Steps in their order. Many plans have the same ones.
 pub type Steps = Vec<Shared<Step>>;
 
+/// A plan; or the part of it before the conflicts, and the conflicts.
+pub type Planned = Result<Plan, (Plan, Vec<Problem>)>;
+
+/// Takes the conflicts out of a plan, if all of them await the interface: `ifup` does not fail for a link that may appear
+/// later.
+pub fn without_awaited(planned: Planned) -> (Planned, Vec<Problem>) {
+    match planned {
+        Err((plan, problems)) if problems.iter().all(|problem| problem.awaits_link) => (Ok(plan), problems),
+        planned => (planned, Vec::new()),
+    }
+}
+
 /// The steps of a phase, and warnings about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {

@@ -10,7 +10,7 @@ mod difference;
 use crate::kernel::Kernel as _;
 use crate::model::Simulated;
 use crate::plan::op::{Act, Op};
-use crate::plan::{At, Plan, Step, Steps};
+use crate::plan::{At, Plan, Planned, Step, Steps};
 use crate::program::executor::Configuration;
 use crate::stanza::{Phase, Problem, Stanzas};
 use crate::state::{Link, LinkKind, Place, Query, Record, Route, Section, Shared, Snapshot, Stations};
@@ -19,9 +19,6 @@ use difference::Difference;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// A plan; or the part of it without conflicts, and the conflicts.
-type Planned = Result<Plan, (Plan, Vec<Problem>)>;
 
 /// A stanza that was applied, as the program reads it now.
 pub struct Old {

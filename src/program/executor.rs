@@ -4,7 +4,7 @@
 //! [`crate::program::run`] runs the program.
 
 use crate::model::Simulated;
-use crate::plan::{At, Plan, Planner};
+use crate::plan::{At, Plan, Planned, Planner};
 use crate::stanza::{Phase, Problem, Stanza};
 use crate::state::{Query, Snapshot};
 use crate::values::IfName;
@@ -169,7 +169,7 @@ impl Configuration {
     /// # Errors
     /// The conflicts. In a phase of ifdown, the components without conflicts are planned all the same, and their plan
     /// comes with the error.
-    pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+    pub fn plan(&self, at: At<'_>, found: &Snapshot) -> Planned {
         // Made only for the components after the first: the snapshot may be large.
         let mut simulated: Option<Simulated> = None;
         let (mut whole, mut problems) = (Plan::default(), Vec::new());
@@ -229,7 +229,7 @@ impl Configuration {
     ///
     /// # Errors
     /// The conflicts, with the plan of the phases before.
-    pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Result<Plan, (Plan, Vec<Problem>)> {
+    pub fn plan_up(&self, iface: &IfName, found: &Snapshot) -> Planned {
         let (mut simulated, mut whole) = (Simulated(found.clone()), Plan::default());
         for phase in Phase::UP.into_iter().filter(|phase| self.acts(*phase)) {
             match self.plan(At { iface, phase, alone: true }, &simulated.0) {

@@ -7,7 +7,7 @@ use crate::kernel::live::Live;
 use crate::kernel::{Kernel, applied, apply};
 use crate::model::Simulated;
 use crate::plan::op::Op;
-use crate::plan::{At, Plan};
+use crate::plan::{At, Plan, Planned, without_awaited};
 use crate::program::applied::Memory;
 use crate::program::edit;
 use crate::program::executor::{Configuration, Program};
@@ -426,19 +426,17 @@ fn refuses(invocation: &Invocation, problems: &[Problem], outcome: &mut Outcome)
     !phase.is_down()
 }
 
-/// The plan without what awaits the interface: ifup does not fail for a link that may appear later.
-fn without_link(planned: Result<Plan, (Plan, Vec<Problem>)>) -> Result<Plan, (Plan, Vec<Problem>)> {
-    match planned {
-        Err((mut plan, problems)) if problems.iter().all(|problem| problem.awaits_link) => {
-            plan.warnings.extend(problems.iter().map(Problem::until_it_appears));
-            Ok(plan)
-        }
-        planned => planned,
+/// The plan without what awaits the interface, which is a warning.
+fn without_link(planned: Planned) -> Planned {
+    let (mut planned, awaited) = without_awaited(planned);
+    if let Ok(plan) = &mut planned {
+        plan.warnings.extend(awaited.iter().map(Problem::until_it_appears));
     }
+    planned
 }
 
 /// The plan. Its warnings and conflicts are moved into the outcome.
-fn settle(planned: Result<Plan, (Plan, Vec<Problem>)>, outcome: &mut Outcome) -> Plan {
+fn settle(planned: Planned, outcome: &mut Outcome) -> Plan {
     let mut plan = planned.unwrap_or_else(|(plan, problems)| {
         outcome.fail(FAILED, problems.iter().filter(|problem| !problem.reported));
         plan

@@ -35,7 +35,8 @@ pub use shared::Shared;
 pub use sysctl::Sysctl;
 
 use crate::stanza::Stanzas;
-use crate::values::{Family, IfName, NetnsRef, TableId};
+use crate::values::{Family, IfName, NetnsRef, RouteSpec, TableId, unspecified};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -147,6 +148,11 @@ impl State {
     pub fn families(&self) -> impl Iterator<Item = Family> {
         let has = |family: &Family| self.rules.is_empty() || self.rules.contains_key(family);
         Family::BOTH.into_iter().filter(has)
+    }
+
+    /// The prefixes of a route: its own, or the default routes of all these families.
+    pub fn prefixes(&self, route: &RouteSpec) -> Vec<IpNet> {
+        route.prefix.map_or_else(|| self.families().map(unspecified).collect(), |prefix| vec![prefix])
     }
 
     /// The number of a table that is asked for, if it is known.

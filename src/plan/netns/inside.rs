@@ -188,9 +188,7 @@ impl Inside {
                     .vrf_table(vrf)
                     .ok_or_else(|| missing(format!("vrf {vrf}"), "there is no such VRF"))?,
             };
-            let families = found.here().families();
-            let prefixes: Vec<_> =
-                spec.prefix.map_or_else(|| families.map(unspecified).collect(), |p| vec![p]);
+            let prefixes = found.here().prefixes(spec);
             routes.extend(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)));
         }
         Ok(routes)

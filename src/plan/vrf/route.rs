@@ -4,7 +4,7 @@ use crate::plan::op::Op;
 use crate::plan::{At, Plan, Planner};
 use crate::stanza::{Phase, Problem};
 use crate::state::{Link, LinkKind, Place, Query, Route, Snapshot, TableRef, Until, Wait};
-use crate::values::{IfName, RouteSpec, RouteTable, TableId, TableSpec, unspecified};
+use crate::values::{IfName, RouteSpec, RouteTable, TableId, TableSpec};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -172,9 +172,7 @@ impl VrfRoute {
         if let Some(dev) = spec.dev.as_ref().filter(|dev| !state.links.contains_key(*dev)) {
             return Err(format!("dev {dev}: there is no such interface"));
         }
-        let prefixes: Vec<_> =
-            spec.prefix.map_or_else(|| state.families().map(unspecified).collect(), |prefix| vec![prefix]);
-        Ok(prefixes.into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
+        Ok(state.prefixes(spec).into_iter().map(|prefix| Route::ours(spec, prefix, table)).collect())
     }
 }
 

@@ -5,6 +5,7 @@
 //! this one is run. A failure prints the seed and the edit.
 
 use super::files::{CARDS, File};
+use super::whole::counted_lines;
 use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Installed, Shell, Version};
 use crate::lab::{Netns, in_lab, ip, ip_batch, run, settle};
@@ -81,8 +82,7 @@ impl Machine {
 
     /// The lines of the state file, but for `lo`.
     pub fn counted(&self) -> BTreeSet<String> {
-        let text = fs::read_to_string(self.installed.path("/run/ifstate")).unwrap_or_default();
-        text.lines().filter(|line| !line.starts_with("lo=")).map(str::to_owned).collect()
+        counted_lines(&self.installed)
     }
 }
 
