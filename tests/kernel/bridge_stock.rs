@@ -5,6 +5,7 @@ use crate::features::{Feature, needs};
 use crate::ifupdown::{Executors, Ifupdown, Shell, Version};
 use crate::lab::{command, in_lab, ip, settle};
 use crate::matrix::some;
+use crate::state::counts_by_itself;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -223,13 +224,13 @@ fn flatten(about: &str, value: &Value, lines: &mut Vec<String>) {
         }
         Value::Object(object) => {
             for (key, part) in object {
-                let timer = key.ends_with("_timer") || key.contains("topology_change");
+                let counted = counts_by_itself(key) || key.contains("topology_change");
                 // The progress of the spanning tree, and values that depend on it.
                 let moment = ["ifindex", "link_netnsid", "link_index", "state", "operstate", "flags"];
                 // Tunnel links that the kernel creates in every namespace have random addresses.
                 let by_chance = about.starts_with("ip -d -j link ip6") && key == "permaddr";
                 let is_vlan = value.get("vlan").is_some() && value.get("mac").is_none();
-                if !timer && !by_chance && (is_vlan || !moment.contains(&key.as_str())) {
+                if !counted && !by_chance && (is_vlan || !moment.contains(&key.as_str())) {
                     flatten(&format!("{about} {key}"), part, lines);
                 }
             }

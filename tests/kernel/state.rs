@@ -128,7 +128,7 @@ impl State {
 
     /// The same without what depends on time or on earlier links: link-local addresses, which the kernel adds when a
     /// link gets a carrier, whether an address is still checked, the state of the carrier, the ids of namespaces, the
-    /// numbers of ports and of learned entries, and the limits of offloads; and without some links.
+    /// numbers of ports, and the limits of offloads; and without some links.
     pub fn without_time(mut self, left_out: &[&str]) -> Self {
         for (about, lines) in &mut self.0 {
             lines.retain(|line| {
@@ -144,9 +144,6 @@ impl State {
                 // A bridge keeps the limits of the ports that it had (net/bridge/br_if.c `br_features_recompute`).
                 for key in ["link_netnsid", "operstate", "tso_max_size", "tso_max_segs"] {
                     object.as_object_mut().unwrap().remove(key);
-                }
-                if let Some(bridge) = object["linkinfo"]["info_data"].as_object_mut() {
-                    bridge.remove("fdb_n_learned");
                 }
                 if let Some(port) = object["linkinfo"]["info_slave_data"].as_object_mut() {
                     port.retain(|key, _| !["id", "no", "designated_port"].contains(&key.as_str()));
@@ -218,13 +215,17 @@ impl State {
     }
 }
 
+/// Whether a bridge or a port counts this by itself: its timers, and on newer kernels what it has learned.
+pub fn counts_by_itself(key: &str) -> bool {
+    key.ends_with("_timer") || ["fdb_n_learned", "mcast_n_groups"].contains(&key)
+}
+
 pub fn without_noise(mut value: serde_json::Value) -> Option<String> {
     let object = value.as_object_mut()?;
-    // Timers of bridges.
     for data in ["info_data", "info_slave_data"] {
         let info = object.get_mut("linkinfo").and_then(|info| info.get_mut(data));
         if let Some(data) = info.and_then(|data| data.as_object_mut()) {
-            data.retain(|key, _| !key.ends_with("_timer"));
+            data.retain(|key, _| !counts_by_itself(key));
         }
     }
     for key in ["ifindex", "link_index", "valid_life_time", "preferred_life_time", "expires"] {

@@ -269,7 +269,8 @@ impl Drop for Container {
     }
 }
 
-/// Uses up the free numbers between used ones, until the next number is always the following one.
+/// Uses up the free numbers between used ones, until the next number is always the following one. Cards come after
+/// that: a card has numbers too, and they are free again when it is moved or deleted.
 fn fill() -> Vec<Container> {
     // The numbers of an earlier test must be free by now.
     thread::sleep(Duration::from_secs(2));
@@ -312,9 +313,9 @@ pub fn next_container() {
 }
 
 fn next_container_once() -> bool {
-    card();
     let others = fill();
     let first = Container::new();
+    card();
     let (pid, inode) = (first.0.id(), first.1);
     let lines = [
         format!("netns {pid}"),
@@ -349,9 +350,9 @@ pub fn next_of_the_name() {
 }
 
 fn next_of_the_name_once() -> bool {
-    card();
     let others = fill();
     let first = Container::new();
+    card();
     let number = first.1;
     ip(&format!("netns attach red {}", first.0.id()));
     let lines = ["netns red", "netns-ifname eth9", "netns-sysctl net.ipv4.ip_default_ttl=77"];
